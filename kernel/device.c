@@ -7,7 +7,6 @@
 #include <linux/kmemleak.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
-#include <linux/spinlock.h>
 
 #include "compat/uio_mmap.h"
 #include "hvuio.h"
@@ -132,7 +131,7 @@ static struct hvuio_device *hvuio_device_alloc(struct hv_device *hv)
 	kref_init(&dev->ref);
 	mutex_init(&dev->lock);
 	hvuio_set_init(&dev->set);
-	spin_lock_init(&dev->maps_lock);
+	mutex_init(&dev->maps_lock);
 	INIT_LIST_HEAD(&dev->inodes);
 	hvuio_ring_file_init(&dev->primary);
 	dev->hv = hv;

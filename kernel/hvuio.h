@@ -181,10 +181,9 @@ struct hvuio_area {
 
 /*
  * Lock order: hvuio_uio_lock (device.c) or mmap_lock, uio's info_lock, lock,
- * set.lock. A fault takes no other lock under maps_lock, and locks its page
- * after it has dropped maps_lock. An mmap takes no lock of the module. The
- * sub-channel callback and open_work take only set.lock and never lock, because
- * a close holds lock while it waits for them.
+ * set.lock or maps_lock. A fault takes only maps_lock, under mmap_lock. An mmap
+ * takes no lock of the module. The sub-channel callback and open_work take only
+ * set.lock and never lock, because a close holds lock while it waits for them.
  *
  * References: one from probe to remove; one for each running sub-channel
  * callback, open_work, suspend and resume; one for each VMA of /dev/uioN.
@@ -207,7 +206,7 @@ struct hvuio_device {
 
 	atomic_t events;		/* enum hvuio_events */
 
-	spinlock_t maps_lock;		/* protects the two members below */
+	struct mutex maps_lock;		/* protects the two members below */
 	struct hvuio_area areas[HVUIO_MAPS];
 	bool maps_revoked;		/* the memory of the maps may be freed */
 };

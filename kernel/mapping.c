@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -60,8 +59,7 @@ void hvuio_inode_put(struct list_head *inodes, struct inode *inode)
 }
 
 /*
- * Return a page of a map, or NULL beyond its end. The caller holds maps_lock,
- * or the maps are revoked.
+ * Return a page of a map, or NULL beyond its end. The caller holds maps_lock.
  */
 static struct page *hvuio_map_page(const struct hvuio_area *area, unsigned long index)
 {
@@ -70,20 +68,6 @@ static struct page *hvuio_map_page(const struct hvuio_area *area, unsigned long 
 	if (index >= DIV_ROUND_UP(area->size, PAGE_SIZE))
 		return NULL;
 	return is_vmalloc_addr(mem) ? vmalloc_to_page(mem) : virt_to_page(mem);
-}
-
-/* Wait for the faults that began before the maps were revoked. */
-static void hvuio_faults_wait(struct hvuio_device *dev)
-{
-	unsigned long map, index;
-	struct page *page;
-
-	for (map = 0; map < HVUIO_MAPS; map++) {
-		for (index = 0; (page = hvuio_map_page(&dev->areas[map], index)); index++) {
-			lock_page(page);
-			unlock_page(page);
-		}
-	}
 }
 
 /*
@@ -96,10 +80,10 @@ void hvuio_maps_revoke(struct hvuio_device *dev)
 {
 	struct hvuio_inode *it, *next;
 
-	spin_lock(&dev->maps_lock);
-	WRITE_ONCE(dev->maps_revoked, true);
-	spin_unlock(&dev->maps_lock);
-	hvuio_faults_wait(dev);
+	/* A fault maps its page under the lock, so it is complete or fails. */
+	mutex_lock(&dev->maps_lock);
+	dev->maps_revoked = true;
+	mutex_unlock(&dev->maps_lock);
 
 	list_for_each_entry_safe(it, next, &dev->inodes, node) {
 		unmap_mapping_range(it->inode->i_mapping, 0, 0, 1);
@@ -148,38 +132,23 @@ void hvuio_maps_set(struct hvuio_device *dev)
 /*
  * Handle a fault of /dev/uioN. UIO's own fault handler finds the map by
  * vma->vm_pgoff, but the second part of a split VMA begins at another offset.
+ * The mapping holds a reference to the page.
  */
 static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 {
 	struct hvuio_area *area = vmf->vma->vm_private_data;
 	struct hvuio_device *dev = area->dev;
-	vm_fault_t ret = VM_FAULT_LOCKED;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
 	struct page *page = NULL;
 
-	spin_lock(&dev->maps_lock);
+	mutex_lock(&dev->maps_lock);
 	if (!dev->maps_revoked)
 		page = hvuio_map_page(area, vmf->pgoff - (area - dev->areas));
-	if (page)
-		get_page(page);
-	spin_unlock(&dev->maps_lock);
-	if (!page)
-		return VM_FAULT_SIGBUS;
-	/*
-	 * The page stays locked until it is mapped, so that hvuio_maps_revoke()
-	 * waits for it.
-	 */
-	lock_page(page);
-	if (READ_ONCE(dev->maps_revoked))
-		ret = VM_FAULT_SIGBUS;
-	else if (PageHWPoison(page))
-		/* The kernel would look up the file of a locked page. */
+	if (page && PageHWPoison(page))
 		ret = VM_FAULT_HWPOISON;
-	if (ret != VM_FAULT_LOCKED) {
-		unlock_page(page);
-		put_page(page);
-		return ret;
-	}
-	vmf->page = page;
+	else if (page)
+		ret = vmf_insert_page(vmf->vma, vmf->address, page);
+	mutex_unlock(&dev->maps_lock);
 	return ret;
 }
 

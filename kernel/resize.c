@@ -64,11 +64,11 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 	 */
 	hvuio_ring_file_remove(primary);
 	old = primary->ring;
-	spin_lock(&dev->maps_lock);
+	mutex_lock(&dev->maps_lock);
 	primary->ring = ring;
 	WRITE_ONCE(dev->ring_size, size);
 	hvuio_maps_set(dev);
-	spin_unlock(&dev->maps_lock);
+	mutex_unlock(&dev->maps_lock);
 	hvuio_ring_free(&old);
 	/* The size of a file in sysfs is fixed, so create a new file. */
 	ret = hvuio_ring_file_create(primary);

@@ -9,6 +9,9 @@
  * Set up a mapping of /dev/uioN. UIO has found the map by its offset, and has
  * checked that it is not smaller than the mapping. DONTEXPAND prevents a later
  * growth of the mapping, and a merge with a neighbour that maps another map.
+ * MIXEDMAP lets a fault insert its page, and keeps NUMA balancing away, which
+ * would stop a program that polls a ring with hinting faults. IO and PFNMAP
+ * would do so, too, but the kernel could not pin the pages for I/O.
  */
 #ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
 static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)
@@ -16,7 +19,7 @@ static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)
 	desc->private_data = hvuio_map_get(info->priv, desc->pgoff);
 	if (!desc->private_data)
 		return -EINVAL;
-	vma_desc_set_flags(desc, VMA_DONTEXPAND_BIT, VMA_DONTDUMP_BIT);
+	vma_desc_set_flags(desc, VMA_DONTEXPAND_BIT, VMA_DONTDUMP_BIT, VMA_MIXEDMAP_BIT);
 	desc->vm_ops = &hvuio_map_ops;
 	return 0;
 }
@@ -26,7 +29,7 @@ static int hvuio_mmap(struct uio_info *info, struct vm_area_struct *vma)
 	vma->vm_private_data = hvuio_map_get(info->priv, vma->vm_pgoff);
 	if (!vma->vm_private_data)
 		return -EINVAL;
-	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP);
 	vma->vm_ops = &hvuio_map_ops;
 	return 0;
 }

@@ -27,6 +27,18 @@ check "a program finds nothing of the last one in the NIC's rings and buffers" \
 check "a second process maps the NIC's buffers where the first one has them" \
 	/usr/libexec/hyperv-uio/selftests/uio/second_process "$nic_class"
 
+# NUMA balancing passes over a mapping with the flag mm, and would unmap the
+# pages of another one from time to time. With io or pf the kernel could not
+# pin the pages.
+/usr/libexec/hyperv-uio/selftests/uio/hold_map "$nic_class" uio >/tmp/held &
+holder=$!
+check "a program has mapped the NIC's rings" within 10 grep -q '^ready' /tmp/held
+flags=$(awk '/\/dev\/uio/ { found = 1 } found && sub(/^VmFlags: */, "") { print; exit }' /proc/$holder/smaps)
+flagged() { case " $flags " in *" io "* | *" pf "*) return 1 ;; *" mm "*) return 0 ;; *) return 1 ;; esac }
+check "NUMA balancing passes over them, and their pages can be pinned: $flags" flagged
+kill $holder
+wait $holder
+
 # A program must not find what the previous program has left in the rings.
 node=/dev/$(ls "$fcopy/uio")
 exec 5<>"$node"
