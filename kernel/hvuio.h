@@ -11,6 +11,7 @@
 #include <linux/hyperv.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/sysfs.h>
@@ -288,8 +289,10 @@ void hvuio_maps_set(struct hvuio_device *dev);
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode);
 void hvuio_inode_put(struct list_head *inodes, struct inode *inode);
 void hvuio_maps_revoke(struct hvuio_device *dev);
-extern const struct vm_operations_struct hvuio_map_ops;
-void *hvuio_map_get(struct hvuio_device *dev, unsigned long map);
+vm_fault_t hvuio_map_fault(struct vm_fault *vmf);
+void hvuio_map_open(struct vm_area_struct *vma);
+void hvuio_map_close(struct vm_area_struct *vma);
+struct hvuio_area *hvuio_map_find(struct hvuio_device *dev, unsigned long map);
 
 /* event.c */
 void hvuio_interrupt(void *context);

@@ -134,7 +134,7 @@ void hvuio_maps_set(struct hvuio_device *dev)
  * vma->vm_pgoff, but the second part of a split VMA begins at another offset.
  * The mapping holds a reference to the page.
  */
-static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
+vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 {
 	struct hvuio_area *area = vmf->vma->vm_private_data;
 	struct hvuio_device *dev = area->dev;
@@ -153,7 +153,7 @@ static vm_fault_t hvuio_map_fault(struct vm_fault *vmf)
 }
 
 /* Take a reference for the copy of a VMA after a split, a move or a fork. */
-static void hvuio_map_open(struct vm_area_struct *vma)
+void hvuio_map_open(struct vm_area_struct *vma)
 {
 	struct hvuio_area *area = vma->vm_private_data;
 
@@ -161,26 +161,20 @@ static void hvuio_map_open(struct vm_area_struct *vma)
 }
 
 /* Drop the reference of a VMA. Its file still holds this module. */
-static void hvuio_map_close(struct vm_area_struct *vma)
+void hvuio_map_close(struct vm_area_struct *vma)
 {
 	struct hvuio_area *area = vma->vm_private_data;
 
 	hvuio_device_put(area->dev);
 }
 
-const struct vm_operations_struct hvuio_map_ops = {
-	.open = hvuio_map_open,
-	.close = hvuio_map_close,
-	.fault = hvuio_map_fault,
-};
-
 /*
- * Return the private data for a new VMA of a map, with a reference to the
- * device, or NULL if there is no such map.
+ * Return the private data for a new VMA of a map, or NULL if there is no such
+ * map. The VMA needs a reference to the device.
  */
-void *hvuio_map_get(struct hvuio_device *dev, unsigned long map)
+struct hvuio_area *hvuio_map_find(struct hvuio_device *dev, unsigned long map)
 {
 	if (map >= HVUIO_MAPS || !dev->areas[map].dev)
 		return NULL;
-	return &hvuio_device_get(dev)->areas[map];
+	return &dev->areas[map];
 }

@@ -5,6 +5,32 @@
 #include "uio_mmap.h"
 #include "vma.h"
 
+#ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
+/*
+ * Take the reference of a new VMA. mmap_prepare cannot do so, because the
+ * kernel may fail to create the VMA afterwards and does not tell the module.
+ * UIO holds info_lock in both calls, and a remove takes this lock before it
+ * drops its reference, so the device still exists.
+ */
+static int hvuio_mapped(unsigned long start, unsigned long end, pgoff_t map,
+			const struct file *file, void **private)
+{
+	const struct hvuio_area *area = *private;
+
+	hvuio_device_get(area->dev);
+	return 0;
+}
+#endif
+
+static const struct vm_operations_struct hvuio_map_ops = {
+#ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
+	.mapped = hvuio_mapped,
+#endif
+	.open = hvuio_map_open,
+	.close = hvuio_map_close,
+	.fault = hvuio_map_fault,
+};
+
 /*
  * Set up a mapping of /dev/uioN. UIO has found the map by its offset, and has
  * checked that it is not smaller than the mapping. DONTEXPAND prevents a later
@@ -16,7 +42,7 @@
 #ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
 static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)
 {
-	desc->private_data = hvuio_map_get(info->priv, desc->pgoff);
+	desc->private_data = hvuio_map_find(info->priv, desc->pgoff);
 	if (!desc->private_data)
 		return -EINVAL;
 	vma_desc_set_flags(desc, VMA_DONTEXPAND_BIT, VMA_DONTDUMP_BIT, VMA_MIXEDMAP_BIT);
@@ -26,9 +52,10 @@ static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)
 #else
 static int hvuio_mmap(struct uio_info *info, struct vm_area_struct *vma)
 {
-	vma->vm_private_data = hvuio_map_get(info->priv, vma->vm_pgoff);
+	vma->vm_private_data = hvuio_map_find(info->priv, vma->vm_pgoff);
 	if (!vma->vm_private_data)
 		return -EINVAL;
+	hvuio_device_get(info->priv);
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP);
 	vma->vm_ops = &hvuio_map_ops;
 	return 0;
