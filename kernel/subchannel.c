@@ -33,7 +33,6 @@
 #include <linux/poison.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/wait_bit.h>
 
 #include "hvuio.h"
@@ -149,12 +148,19 @@ static void hvuio_sub_hold(struct vmbus_channel *sub)
 /*
  * Make hvuio_sub_hold() visible to all processors. A rescind that has already
  * read probe_done set its flag rescind before that, so the flag is visible when
- * this function returns. The barrier on each processor costs microseconds, and
- * synchronize_rcu() would cost milliseconds.
+ * this function returns.
+ *
+ * In a grace period, each processor executes a full barrier: when it reports
+ * its quiescent state, or on its way into the idle loop or user space. If the
+ * barrier comes after the rescind has set its flag, the flag is visible here.
+ * Otherwise the rescind reads probe_done after the barrier, and waits.
+ * kick_all_cpus_sync() would do the same, but interrupts also the processors of
+ * nohz_full that run in user space. synchronize_rcu() would take milliseconds,
+ * and PREEMPT_RT uses it in place of this one.
  */
 static void hvuio_subs_held(void)
 {
-	kick_all_cpus_sync();
+	synchronize_rcu_expedited();
 }
 
 /*
