@@ -309,6 +309,7 @@ int hvuio_subs_close(struct hvuio_device *dev);
 void hvuio_subs_close_late(struct hvuio_device *dev);
 void hvuio_subs_suspend(struct hvuio_device *dev);
 void hvuio_subs_end(struct hvuio_device *dev);
+bool hvuio_subs_can_quiesce(void);
 void hvuio_subs_quiesce(void);
 
 /* channel.c */

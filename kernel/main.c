@@ -89,6 +89,8 @@ static int __init hvuio_init(void)
 	ret = vmbus_driver_register(&hvuio_driver);
 	if (ret)
 		goto err_register;
+	if (!hvuio_subs_can_quiesce())
+		__module_get(THIS_MODULE);
 	return 0;
 
 err_register:

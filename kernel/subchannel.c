@@ -487,6 +487,17 @@ static void hvuio_sub_callback(struct vmbus_channel *sub)
 }
 
 /*
+ * Whether hvuio_subs_quiesce() waits for a callback that is about to be called.
+ * Without CONFIG_TASKS_RCU, synchronize_rcu_tasks() is synchronize_rcu(), which
+ * waits for such code only if the kernel does not preempt it.
+ */
+bool hvuio_subs_can_quiesce(void)
+{
+	return IS_ENABLED(CONFIG_TASKS_RCU) ||
+	       !(IS_ENABLED(CONFIG_PREEMPTION) || IS_ENABLED(CONFIG_PREEMPT));
+}
+
+/*
  * Wait until no code for sub-channels is running or can start. No device is
  * bound any more.
  */
