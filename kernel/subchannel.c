@@ -776,6 +776,20 @@ static void hvuio_sub_begin_removal(struct hvuio_channel *hc)
 }
 
 /*
+ * Wait until VMBus has handled the rescind of a sub-channel, or for @timeout.
+ * VMBus completes rescind_event, or removes the sub-channel if it is not pinned
+ * any more, because a walk met it while it was overdue and has closed it.
+ */
+static void hvuio_sub_wait_rescinded(struct vmbus_channel *sub, unsigned long timeout)
+{
+	unsigned long end = jiffies + timeout;
+
+	while (!try_wait_for_completion(&sub->rescind_event) && !hvuio_sub_is_removed(sub) &&
+	       time_before(jiffies, end))
+		msleep(1);
+}
+
+/*
  * Hold the rescind of a sub-channel until the end of the walk. Nothing holds
  * the rescind of a late sub-channel that has begun, and VMBus may have consumed
  * its event. The module then assumes that the rescind has ended when the
@@ -788,7 +802,7 @@ static void hvuio_sub_begin_walk(struct hvuio_channel *hc)
 
 	if ((hc->state == HVUIO_CHANNEL_LATE || hc->state == HVUIO_CHANNEL_LATE_OPEN) &&
 	    READ_ONCE(sub->rescind)) {
-		wait_for_completion_timeout(&sub->rescind_event, HVUIO_RESCIND_TIMEOUT);
+		hvuio_sub_wait_rescinded(sub, HVUIO_RESCIND_TIMEOUT);
 		hvuio_sub_begin_removal(hc);
 		return;
 	}
@@ -821,7 +835,7 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 			 * The rescind takes nothing but channel_mutex, for
 			 * which the walk waits, too.
 			 */
-			wait_for_completion(&sub->rescind_event);
+			hvuio_sub_wait_rescinded(sub, MAX_JIFFY_OFFSET);
 			hvuio_sub_begin_removal(hc);
 			continue;
 		}
