@@ -19,6 +19,10 @@ unbound() {
 # except the primary.
 comes_back() { echo "$id" >"$driver"/bind && works; }
 
+# unanswered: let the host offer a sub-channel, and not answer its opening
+unanswered() { host "channel $first;answer off;channel 0;offer-sub $first $first;channel $first;wait-asked"; }
+answer() { host "channel $first;answer on;wait-open"; }
+
 # In the middle of an unbind, let the host offer a sub-channel and take it back
 # at once, while it keeps two others until the unbind has given up.
 taken_back_in_unbind() {
@@ -45,11 +49,49 @@ taken_back_in_unbind() {
 opened_after_unbind() {
 	fresh
 	keep_open
-	host "keep-subs on;wait-open;channel $first;answer off;channel 0;offer-sub $first $first;channel $first;wait-asked"
+	host "keep-subs on;wait-open"
+	unanswered
 	unbind
 	unbound
-	host "channel $first;answer on;wait-open"
+	answer
 	within 20 logged "opened by the host after its device was removed"
+}
+
+# Let the host answer the opening of a sub-channel after the close has given up
+# waiting for it, and before VMBus's walk meets it.
+answered_before_walk() {
+	fresh
+	keep_open
+	host wait-open
+	unanswered
+	hold process start vmbus_disconnect_ring || return
+	close_it
+	wait_held
+	answer
+	let_go
+	wait "$pid"
+	was_held && works
+}
+
+# Let the host answer such an opening in an unbind after the walk, while it
+# keeps two other sub-channels until the unbind has given up.
+answered_after_walk() {
+	fresh
+	left=$(dmesg | grep -c "left to VMBus")
+	keep_open
+	host "keep-subs on;wait-open;$(offered);$(both_open)"
+	within 20 rings 3
+	gone=$(both_gone)
+	fresh
+	unanswered
+	hold process end vmbus_disconnect_ring || return
+	unbind
+	wait_held
+	answer
+	let_go
+	unbound
+	host "keep-subs off;$gone"
+	was_held && [ "$(dmesg | grep -c "left to VMBus")" -gt "$left" ]
 }
 
 modprobe uio_hv_generic
@@ -64,6 +106,14 @@ host "channel $first;wait-released"
 
 check "the host opens a sub-channel after the unbind" opened_after_unbind
 host "keep-subs off;sleep 500"
+check "the device works when it is bound again" comes_back
+host "channel $first;wait-released"
+
+check "the host answers the opening of a sub-channel in a close, before the walk" answered_before_walk
+host "channel $first;wait-released"
+
+check "the host answers one in an unbind after the walk, and keeps two others" answered_after_walk
+check "those two go" within 20 so_many_channels 2
 check "the device works when it is bound again" comes_back
 host "channel $first;wait-released"
 host_is_done
