@@ -336,39 +336,7 @@ static void parse_link(struct reader *reader, const char *value)
 		set_link(&current(reader)->settings, value, reader->at);
 }
 
-static void parse_exclude(struct reader *reader, char *value)
-{
-	struct section *section = current(reader);
-	char *next, *text, like[INTERFACE_SIZE];
-	struct device_name name;
-	struct exclude *excludes;
-
-	for (; value; value = next) {
-		next = strchr(value, ',');
-		if (next)
-			*next++ = '\0';
-		text = conf_trim(value);
-		if (config_parse_name(text, &name)) {
-			if (parse_interface(text, like))
-				fault(reader, "exclude must be a list of section names, such as "
-				      "'interface %s', not '%s'", like, text);
-			else
-				fault(reader, "exclude must be a list of section names, not '%s'",
-				      text);
-			return;
-		}
-		excludes = reallocarray(section->excludes, section->exclude_count + 1,
-					sizeof(*excludes));
-		if (!excludes) {
-			reader->err = -ENOMEM;
-			return;
-		}
-		section->excludes = excludes;
-		excludes[section->exclude_count++] = (struct exclude){ name, reader->at };
-	}
-}
-
-/* Warn about a key that the section already has. exclude may be repeated. */
+/* Warn about a key that the section already has. */
 static void check_repetition(struct reader *reader, const char *key)
 {
 	static const char *const single_keys[] = {
@@ -409,8 +377,6 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		section->enable_at = reader->at;
 	} else if (!strcmp(key, "force")) {
 		parse_switch(reader, key, value, &section->force);
-	} else if (!strcmp(key, "exclude")) {
-		parse_exclude(reader, value);
 	} else if (!strcmp(key, "ring_size")) {
 		parse_ring_size(reader, key, value);
 	} else if (!strcmp(key, "recv_buffer_size")) {
@@ -634,8 +600,6 @@ int config_load(struct config *config)
 
 void config_free(struct config *config)
 {
-	for (size_t i = 0; i < config->count; i++)
-		free(config->sections[i].excludes);
 	for (size_t i = 0; i < config->finding_count; i++)
 		free(config->findings[i].text);
 	for (size_t i = 0; i < config->file_count; i++)
@@ -688,14 +652,6 @@ static bool may_be_forbidden(const struct config *config, const struct identity 
 	return config->forbidden_at.file && class && config_is_guarded(class->name);
 }
 
-bool config_excludes(const struct section *section, const struct identity *device)
-{
-	for (size_t i = 0; i < section->exclude_count; i++)
-		if (config_names(&section->excludes[i].name, device))
-			return true;
-	return false;
-}
-
 static void apply_text(char *to, const char *from)
 {
 	if (*from)
@@ -738,11 +694,10 @@ static void find_rule(const struct config *config, const struct identity *device
 
 			if ((int)scope_of(&section->name, device) != scope)
 				continue;
-			/* The faulty file may have excluded this device. */
+			/* The faulty file may have disabled this device. */
 			if (section->is_faulty)
 				rule->faulty_at = section->at;
-			if ((section->is_faulty && !with_faulty) ||
-			    config_excludes(section, device))
+			if (section->is_faulty && !with_faulty)
 				continue;
 			rule->scope = scope;
 			rule->at = section->at;
@@ -766,15 +721,9 @@ void config_rule_of_all(const struct config *config, const struct identity *devi
 
 static bool compares(const struct config *config, int kind)
 {
-	for (size_t i = 0; i < config->count; i++) {
-		const struct section *section = &config->sections[i];
-
-		if ((int)section->name.kind == kind)
+	for (size_t i = 0; i < config->count; i++)
+		if ((int)config->sections[i].name.kind == kind)
 			return true;
-		for (size_t e = 0; e < section->exclude_count; e++)
-			if ((int)section->excludes[e].name.kind == kind)
-				return true;
-	}
 	return false;
 }
 

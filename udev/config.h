@@ -29,7 +29,7 @@ struct place {
 	unsigned int line;
 };
 
-/* How a section, or its exclude key, names devices */
+/* How a section names devices */
 struct device_name {
 	enum { NAME_GUID, NAME_INTERFACE, NAME_MAC } kind;
 	/*
@@ -51,18 +51,10 @@ struct settings {
 	struct place link_at;		/* the line with the link */
 };
 
-/* A name after exclude=, and its line */
-struct exclude {
-	struct device_name name;
-	struct place at;
-};
-
 struct section {
 	bool is_faulty;			/* its file has a fault: bind none of its devices */
 	struct device_name name;
 	struct place at;		/* the line of its header */
-	struct exclude *excludes;
-	size_t exclude_count;
 	char driver[DRIVER_NAME_MAX + 1];
 	enum tristate enable;
 	enum tristate force;
@@ -87,7 +79,7 @@ struct finding {
 
 /*
  * A faulty file has no effect. vmbus-bind also leaves alone the devices that
- * its sections name, because it may be the file that excludes one of them. The
+ * its sections name, because it may be the file that disables one of them. The
  * other files remain in effect.
  */
 struct config {
@@ -146,8 +138,7 @@ void config_free(struct config *config);
  *
  * A section for an instance takes precedence over one for a MAC, a MAC over an
  * interface, and an interface over a class. Among sections of the same kind the
- * one that was read last wins, key by key. A section has no effect on the
- * devices that it excludes.
+ * one that was read last wins, key by key.
  */
 void config_rule(const struct config *config, const struct identity *device, struct rule *rule);
 
@@ -175,9 +166,6 @@ bool config_names(const struct device_name *name, const struct identity *device)
  * through disks and NICs, which are not known until they appear.
  */
 bool config_is_guarded(const char *class_name);
-
-/* Return whether a section excludes a device, which it need not name. */
-bool config_excludes(const struct section *section, const struct identity *device);
 
 /*
  * Return whether sections compare the interface or the MAC of a NIC for which

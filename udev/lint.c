@@ -18,79 +18,36 @@ static int first(int a, int b)
 }
 
 /*
- * Return whether a section names a device, which also has the name @other if
- * that is not NULL. With @has_effect, the section must not exclude the device.
+ * Return whether a section may match a NIC whose interface is not known, or a
+ * device that could not be read.
  */
-static bool names(const struct section *section, const struct device_name *other, bool has_effect,
-		  struct identity identity)
-{
-	return config_names(&section->name, &identity) &&
-	       (!other || config_names(other, &identity)) &&
-	       (!has_effect || !config_excludes(section, &identity));
-}
-
-/* Return whether names() is true of any device. */
-static bool names_any(const struct facts *facts, const struct section *section,
-		      const struct device_name *other, bool has_effect)
-{
-	for (size_t i = 0; i < facts->device_count; i++)
-		if (names(section, other, has_effect, plan_identify(&facts->devices[i])))
-			return true;
-	return false;
-}
-
-/*
- * Return whether a name may be that of a NIC whose interface is not known, or
- * of a device that could not be read.
- */
-static bool may_match(const struct facts *facts, const struct device_name *name)
+static bool may_match(const struct facts *facts, const struct section *section)
 {
 	if (facts->device_error)
 		return true;
-	for (size_t i = 0; name->kind != NAME_GUID && i < facts->device_count; i++)
+	for (size_t i = 0; section->name.kind != NAME_GUID && i < facts->device_count; i++)
 		if (plan_is_nic(&facts->devices[i]) && !facts->devices[i].interface[0])
 			return true;
 	return false;
 }
 
-/* Write a name in the syntax of a section, such as "mac 00:15:5d:01:02:03". */
-static void print_name(const struct device_name *name, char *text, size_t size)
+static bool names(const struct section *section, const struct device *device)
 {
-	const struct vmbus_class *class = vmbus_class_find(name->text);
+	struct identity identity = plan_identify(device);
 
-	snprintf(text, size, "%s%s",
-		 name->kind == NAME_MAC ? "mac " : name->kind == NAME_INTERFACE ? "interface " : "",
-		 name->kind == NAME_GUID && class ? class->name : name->text);
+	return config_names(&section->name, &identity);
 }
 
-static int check_names(struct config *config, const struct section *section,
-		       const struct facts *facts)
+static int check_name(struct config *config, const struct section *section,
+		      const struct facts *facts)
 {
-	char text[VMBUS_GUID_SIZE + sizeof("interface ")];
-	int ret = 0;
-
-	if (may_match(facts, &section->name))
+	if (may_match(facts, section))
 		return 0;
-	if (!names_any(facts, section, NULL, false))
-		return config_add_finding(config, section->at, false,
-					  "the section matches no device of this machine");
-	if (!names_any(facts, section, NULL, true))
-		ret = config_add_finding(
-			config, section->at, false,
-			"the section excludes every device of this machine that it matches");
-	for (size_t i = 0; i < section->exclude_count; i++) {
-		const struct exclude *exclude = &section->excludes[i];
-
-		if (may_match(facts, &exclude->name) ||
-		    names_any(facts, section, &exclude->name, false))
-			continue;
-		print_name(&exclude->name, text, sizeof(text));
-		ret = first(ret, config_add_finding(
-			config, exclude->at, false,
-			"exclude: '%s' names no device of this machine that the section matches",
-			text));
-	}
-	return ret;
+	for (size_t i = 0; i < facts->device_count; i++)
+		if (names(section, &facts->devices[i]))
+			return 0;
+	return config_add_finding(config, section->at, false,
+				  "the section matches no device of this machine");
 }
 
 /*
@@ -190,7 +147,7 @@ static int check_use(struct config *config, const struct section *section, struc
 	for (size_t i = 0; i < facts->device_count; i++) {
 		struct device *device = &facts->devices[i];
 
-		if (!names(section, NULL, true, plan_identify(device)))
+		if (!names(section, device))
 			continue;
 		plan_make(config, device, false, &plan);
 		if (plan.outcome == PLAN_REFUSED && is_same_place(plan.at, section->at))
@@ -230,7 +187,7 @@ int lint(struct config *config, struct facts *facts)
 		if (section->is_faulty)
 			continue;
 		if (facts && is_administrators(section->at.file))
-			ret = first(ret, check_names(config, section, facts));
+			ret = first(ret, check_name(config, section, facts));
 		if (facts)
 			ret = first(ret, check_use(config, section, facts));
 		ret = first(ret, check_accounts(config, section));

@@ -8,10 +8,10 @@
 
 /*
  * Add a warning for each section of the administrator that matches no device of
- * this machine, and for each name after exclude= there that excludes none. Also
- * add warnings for sections whose device is in use, for users and groups that
- * do not exist, and for links that udev cannot make for every device that gets
- * one. @facts may be NULL on a machine without VMBus. Return 0 or -ENOMEM.
+ * this machine. Also add warnings for sections whose device is in use, for
+ * users and groups that do not exist, and for links that udev cannot make for
+ * every device that gets one. @facts may be NULL on a machine without VMBus.
+ * Return 0 or -ENOMEM.
  */
 int lint(struct config *config, struct facts *facts);
 

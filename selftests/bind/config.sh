@@ -184,22 +184,6 @@ test_keys_of_all_sections_add_up() {
 	is plan "$(plan $dev)" uio_hv_generic
 }
 
-test_exclude() {
-	nic $dev eth1 1
-	nic $dev2 eth2 2
-	for name in $dev2 "{$dev2}" "mac 00:15:5d:00:00:02" "interface eth2" "interface eth7, $dev2" \
-		"interface eth2, mac 00:15:5d:00:00:09"; do
-		conf $admin/a.conf '[nic]' force=yes driver=one "exclude=$name"
-		is "plan with exclude=$name" "$(plan $dev)" one
-		is "plan of what exclude=$name names" "$(plan $dev2)" nothing
-	done
-	conf $admin/a.conf '[nic]' force=yes driver=one "exclude=interface eth1" "exclude=interface eth2"
-	is "plan with two excludes" "$(plan $dev)" nothing
-	is "plan with two excludes" "$(plan $dev2)" nothing
-	conf $admin/a.conf '[nic]' force=yes driver=one "exclude=interface eth1" "[$dev]"
-	is "plan of an excluded device that another section names" "$(plan $dev)" uio_hv_generic
-}
-
 test_unknown_key() {
 	faulty_for_the_device 2 "unknown key 'drvier'" '[get]' drvier=one
 }
@@ -243,7 +227,7 @@ test_values_that_are_none() {
 		ring_size=4294967296 ring_size=99999999999999999999 ring_size=0x1000 ring_size=4k ring_size=17592186044417M ring_size=4MK recv_buffer_size=5 \
 		send_buffer_size=M "owner=" "owner=a b" owner=-x "group=a/b" group= mode= mode=8 mode=1777 mode=-1 \
 		mode=rw owner=4294967295 owner=4294967296 group=99999999999999999999 mode=0660x link= link=/dev/x link=../x link=a//b link=a/../b link=.a link=by-id/x link=a/ \
-		"link=a b" exclude= exclude=x "exclude=interface eth1," "exclude=mac 1"; do
+		"link=a b"; do
 		rm -rf "$bus/devices" && mkdir "$bus/devices"
 		rm -rf "$bus/drivers/uio_hv_generic"
 		faulty_for_the_device 2 "${key%%=*}" '[get]' "$key"
@@ -283,7 +267,7 @@ test_prohibition_without_a_readable_section() {
 test_values_that_are_right() {
 	for key in force=yes force=no ring_size=4096 ring_size=4K ring_size=2M ring_size=20480 recv_buffer_size=1M \
 		send_buffer_size=64K owner=root owner=0 'owner=DOM.user-1$' group=0 mode=0 mode=0660 mode=777 link=x \
-		link=my/nic-1 link=a.b owner=4294967294 exclude=nic "exclude=mac 00:15:5D:00:00:01" "exclude = interface eth0 , fcopy"; do
+		link=my/nic-1 link=a.b owner=4294967294; do
 		conf $admin/a.conf '[get]' "$key"
 		vmbus_bind --check
 		is "status with $key" $status 0
@@ -293,7 +277,7 @@ test_values_that_are_right() {
 # No value contains a part of the comment.
 test_comment_after_a_value_is_a_fault() {
 	for key in "driver=one # why" "driver=one ; why" "driver=one	;why" "enable=no # for now" "ring_size=4096 # small" \
-		"owner=root # me" "link=x ;" "exclude=$dev # this" "force=yes ;#"; do
+		"owner=root # me" "link=x ;" "force=yes ;#"; do
 		rm -rf "$bus/devices" && mkdir "$bus/devices"
 		rm -rf "$bus/drivers/uio_hv_generic"
 		faulty_for_the_device 2 "a comment needs a line of its own: '$key'" '[get]' "$key"
@@ -328,12 +312,9 @@ test_nul_byte() {
 }
 
 test_lines_may_be_long() {
-	# shellcheck disable=SC2034 # counts
-	conf $admin/a.conf '[fcopy]' "# $(printf %05000d 0)" "exclude=$(for i in 1 2 3 4 5 6 7 8; do printf '%s, ' $dev2; done)$dev2"
+	conf $admin/a.conf '[fcopy]' "# $(printf %05000d 0)" "driver$(printf %5000s '')=one"
 	device $dev $fcopy
-	device $dev2 $fcopy
-	is plan "$(plan $dev)" uio_hv_generic
-	is plan "$(plan $dev2)" nothing
+	is plan "$(plan $dev)" one
 }
 
 test_every_fault_is_told() {
@@ -447,37 +428,15 @@ test_check_warns_of_accounts_that_do_not_exist() {
 
 # A package's file is for all machines.
 test_check_accepts_a_package_for_a_device_that_is_absent() {
-	conf $vendor/10-fcopy.conf '[fcopy]' exclude=kvp
+	conf $vendor/10-fcopy.conf '[fcopy]'
 	device $dev $get
 	vmbus_bind --check
 	is output "$out" ""
 }
 
-test_check_warns_of_an_exclude_without_effect() {
-	conf $admin/a.conf '[nic]' force=yes "exclude=mac 00:15:5d:00:00:01, mac 00:15:5d:00:00:0f" \
-		'exclude=interface eth9' "[$dev2]" force=yes exclude=fcopy
-	nic $dev eth1 1
-	nic $dev2 eth2 2
-	vmbus_bind --check
-	is status $status 0
-	says "a.conf:3: warning: exclude: 'mac 00:15:5d:00:00:0f' names no device of this machine that the section matches"
-	says "a.conf:4: warning: exclude: 'interface eth9' names no device"
-	says "a.conf:7: warning: exclude: 'fcopy' names no device"
-	is lines "$(echo "$out" | wc -l)" 3
-}
-
-test_check_warns_of_a_section_that_excludes_all_that_it_matches() {
-	conf $admin/a.conf '[nic]' force=yes "exclude=mac 00:15:5d:00:00:01, interface eth2"
-	nic $dev eth1 1
-	nic $dev2 eth2 2
-	vmbus_bind --check
-	is status $status 0
-	is output "$out" "vmbus-bind: $root/$admin/a.conf:1: warning: the section excludes every device of this machine that it matches"
-}
-
 # The interface is in another namespace.
 test_check_knows_that_an_interface_is_unknown() {
-	conf $admin/a.conf '[nic]' force=yes 'exclude=interface eth1' '[mac 00:15:5d:00:00:01]' link=port
+	conf $admin/a.conf '[interface eth1]' '[mac 00:15:5d:00:00:01]' link=port
 	driver hv_netvsc
 	device $dev $nic hv_netvsc
 	vmbus_bind --check
@@ -532,7 +491,7 @@ test_check_warns_of_a_link_that_is_a_directory() {
 test_check_accepts_a_link_for_one() {
 	nic $dev eth1 1
 	nic $dev2 eth2 2
-	for other in "[nic] link=port force=yes exclude=$dev" \
+	for other in "[$dev] link=port" \
 		"[nic] link=port force=yes [$dev] link=ports" \
 		"[nic] link=port force=yes [$dev] enable=no" \
 		"[nic] link=port force=yes [$dev] driver=hv_netvsc"; do
@@ -567,11 +526,6 @@ test_check_warns_of_a_key_that_is_there_twice() {
 	conf $admin/a.conf '[get]' mode=0600 '[fcopy]' mode=0600 '[get]' mode=0600
 	vmbus_bind --check
 	is output "$out" ""
-}
-
-test_exclude_without_the_word_interface() {
-	faulty_for_the_device 2 "exclude must be a list of section names, such as 'interface eth0', not 'eth0'" '[get]' exclude=eth0
-	faulty_for_the_device 2 "exclude must be a list of section names, not 'a/b'" '[get]' exclude=a/b
 }
 
 # Editors on Windows begin a file with a byte order mark.

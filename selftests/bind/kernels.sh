@@ -220,7 +220,7 @@ test_rescind_at_each_write() {
 # Other devices of the class are free: hv_netvsc is not loaded yet, or somebody
 # unbound them. new_id binds them all.
 test_without_override_a_free_neighbour_is_not_taken() {
-	for rule in "" "[$dev]:enable=no" "[nic]:enable=no:[$dev2]:enable=yes" "[nic]:force=yes:exclude=$dev"; do
+	for rule in "" "[$dev]:enable=no" "[nic]:enable=no:[$dev2]:enable=yes" "[nic]:force=yes:[$dev]:enable=no"; do
 		kernel 4.19:ours
 		echo "[$dev2]:$rule" | tr : '\n' >"$root/$admin/a.conf"
 		for d in $dev $dev2; do
