@@ -8,7 +8,6 @@
 
 #include "bind.h"
 #include "command.h"
-#include "defer.h"
 #include "driverctl.h"
 #include "rule_file.h"
 #include "file.h"
@@ -123,7 +122,8 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, bool fo
 		complain("%s: the host has rescinded it", device->instance);
 		return false;
 	}
-	plan_make(&rules->config, &rules->facts.devices[at], force, plan);
+	plan_make(&rules->config, &rules->facts.devices[at],
+		  (struct plan_options){ .is_named = true, .force = force }, plan);
 	return true;
 }
 
@@ -210,13 +210,13 @@ static int check_driver(const char *driver)
 }
 
 /*
- * Report the result of writing or removing a file of defer.h. Return an exit
+ * Report the result of holding a device, or of ending that. Return an exit
  * status.
  */
 static int noted(const struct vdevice *device, int err)
 {
 	if (err)
-		complain("%s%s/%s: %s", vmbus_sysroot(), DEFER_FOLDER, device->instance,
+		complain("%s/run/hyperv-uio/held/%s: %s", vmbus_sysroot(), device->instance,
 			 strerror(-err));
 	return err ? EXIT_FAILED : 0;
 }
@@ -227,7 +227,7 @@ static int noted(const struct vdevice *device, int err)
 static int carry_out(const struct section *extra, const struct vdevice *device, bool force,
 		     enum change_when when)
 {
-	const struct bind_options options = { .force = force };
+	const struct bind_options options = { .plan = { .is_named = true, .force = force } };
 	int err = when == CHANGE_BOOT ? 0 : device_bind(extra, device->handle, &options);
 
 	if (err == -ENODEV)
@@ -240,11 +240,10 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 			     enum change_when when)
 {
 	/*
-	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, so
-	 * defer the device first.
+	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, so hold
+	 * the device first.
 	 */
-	const bool new_wait =
-		when == CHANGE_BOOT && !defer_is_set(device->instance, DEFER_BINDING);
+	const bool new_hold = when == CHANGE_BOOT && !note_is_held(device->instance);
 	struct rules *rules = NULL;
 	struct files files;
 	bool is_bound = false;
@@ -257,13 +256,13 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	rule_file_set(&files.rule_file, "enable", NULL);
 	rule_file_set(&files.rule_file, "force", force ? "yes" : NULL);
 	rule_file_set(&files.rule_file, "driver", driver);
-	if (new_wait)
-		status = noted(device, defer_set(device->instance, DEFER_BINDING));
+	if (new_hold)
+		status = noted(device, note_hold(device->instance));
 	if (status)
 		goto out;
 	status = files_write(&files);
 	if (status)
-		goto err_wait;
+		goto err_hold;
 	rules = rules_read();
 	status = make_plan(rules, device, force, &plan) ?
 			 judge(rules, &plan, device, when) : EXIT_FAILED;
@@ -285,16 +284,16 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	}
 	if (status && !is_bound) {
 		files_restore(&files);
-		goto err_wait;
+		goto err_hold;
 	}
 	print_files(&files, NULL);
-	if (is_bound && noted(device, defer_clear(device->instance)))
+	if (is_bound && noted(device, note_end_hold(device->instance)))
 		status = EXIT_FAILED;
 	goto out;
 
-err_wait:
-	if (new_wait)
-		noted(device, defer_end(device->instance, DEFER_BINDING));
+err_hold:
+	if (new_hold)
+		noted(device, note_end_hold(device->instance));
 out:
 	if (rules)
 		rules_free(rules);
@@ -335,7 +334,7 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 		status = carry_out(&rules->config.sections[rules->config.count - 1], device, force,
 				   when);
 		if (!status)
-			status = noted(device, defer_clear(device->instance));
+			status = noted(device, note_end_hold(device->instance));
 	} else {
 		status = bind_persistently(device, driver, force, when);
 	}
@@ -413,7 +412,7 @@ static int release(struct rules *rules, const struct vdevice *device, bool is_wa
 		   bool is_ruled)
 {
 	const struct release_options options = {
-		.is_named = true, .is_wanted = is_wanted,
+		.is_named = true, .hold = is_wanted,
 	};
 	char override[DRIVER_NAME_MAX + 1] = "";
 	struct section *section;
@@ -490,7 +489,7 @@ int change_unbind(const char *id, enum change_when when)
 	if (when != CHANGE_NOW) {
 		status = unbind_persistently(rules, device);
 		if (!status)
-			status = noted(device, defer_clear(device->instance));
+			status = noted(device, note_end_hold(device->instance));
 	}
 	if (!status && when != CHANGE_BOOT)
 		status = release(rules, device, is_wanted, is_ruled);

@@ -9,7 +9,6 @@
 #include "change.h"
 #include "command.h"
 #include "config.h"
-#include "defer.h"
 #include "describe.h"
 #include "rule_file.h"
 #include "file.h"
@@ -27,7 +26,7 @@ const struct command ring_size_command = {
 		"bound to the module from hyperv-uio-dkms, and no program may have the device open or\n"
 		"one of its rings mapped.\n"
 		"  --now           now only; no file is written\n"
-		"  --boot          only in the rule, from the next boot on\n",
+		"  --boot          only in the rule, which takes effect when the device is next bound\n",
 	.options = "--now --boot",
 	.takes = "is",
 	.run = run,
@@ -93,10 +92,8 @@ static int set_now(const struct vdevice *device, const struct plan *plan, const 
 	return err ? EXIT_FAILED : 0;
 }
 
-static int set_in_rule(const struct vdevice *device, const struct plan *plan, uint64_t size,
-		       bool waits)
+static int set_in_rule(const struct vdevice *device, const struct plan *plan, uint64_t size)
 {
-	const bool new_wait = waits && !defer_is_set(device->instance, DEFER_SIZE);
 	const struct plan *after;
 	struct rule_file file;
 	struct rules *rules;
@@ -123,15 +120,9 @@ static int set_in_rule(const struct vdevice *device, const struct plan *plan, ui
 	 */
 	if (!size && rule_file_is_bare(&file) && change_has_other_rule(device, file.path))
 		rule_file_clear(&file);
-	/*
-	 * vmbus-bind.path may run vmbus-bind as soon as a file changes, and
-	 * vmbus-bind would set the size now.
-	 */
-	if (new_wait && defer_set(device->instance, DEFER_SIZE))
-		complain("%s: the size may be set before the next boot", device->instance);
 	status = rule_file_write(&file);
 	if (status)
-		goto err_write;
+		goto out;
 	rules = rules_read();
 	after = rules_plan(rules, device);
 	if (!after || after->rule.settings.ring_size != size) {
@@ -142,18 +133,9 @@ static int set_in_rule(const struct vdevice *device, const struct plan *plan, ui
 		rule_file_restore(&file);
 		status = EXIT_FAILED;
 	} else {
-		if (!waits)
-			defer_end(device->instance, DEFER_SIZE);
 		printf("%s: %s\n", rule_file_has_section(&file) ? "rule" : "removed", file.path);
 	}
 	rules_free(rules);
-err_write:
-	/*
-	 * The size was not written to a file, so nothing waits for the next
-	 * boot.
-	 */
-	if (status && new_wait)
-		defer_end(device->instance, DEFER_SIZE);
 out:
 	rule_file_free(&file);
 	return status;
@@ -178,7 +160,7 @@ static int set(const struct vdevice *device, const struct plan *plan, const char
 	if (now)
 		status = set_now(device, plan, text);
 	if (!status && boot)
-		status = set_in_rule(device, plan, size, !now);
+		status = set_in_rule(device, plan, size);
 	else if (boot)
 		complain("%s: its rule has not been changed", device->instance);
 	return status;

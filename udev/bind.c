@@ -470,8 +470,7 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	 * the event of an interface binds no NIC that has a note.
 	 */
 	step = "its interface cannot be noted";
-	err = device->has_interface ? note_write(device->instance, device->interface, device->mac)
-				    : 0;
+	err = device_is_nic(dev) ? note_write(device->instance, device->interface, device->mac) : 0;
 	if (err)
 		goto err_override;
 	/*
@@ -612,12 +611,11 @@ static int bind_locked(const struct section *extra, struct vmbus_device *dev,
 	 * A driver that refuses the device gives it back, with a new interface.
 	 * Without this condition, its event would lead to the next attempt.
 	 */
-	if (!options->new_interface || (!note_exists(device.instance) &&
-					!defer_is_set(device.instance, DEFER_RELEASED))) {
-		plan_make(&config, &device, options->force, &plan);
+	if (!options->new_interface || !note_exists(device.instance)) {
+		plan_make(&config, &device, options->plan, &plan);
 		ret = carry_out(dev, &device, &plan, options->event);
 		if (!ret && plan.outcome >= PLAN_BOUND)
-			defer_end(device.instance, DEFER_RELEASED);
+			note_end_hold(device.instance);
 	}
 	facts_free_one(&device);
 out:
@@ -630,7 +628,6 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 {
 	char override[DRIVER_NAME_MAX + 1];
 	int bus = -1, lock, ret;
-	const char *why;
 
 	/*
 	 * Without driver_override, binding a device may bind its neighbours,
@@ -645,15 +642,7 @@ int device_bind(const struct section *extra, struct vmbus_device *dev,
 	ret = lock < 0 ? lock : vmbus_device_refresh(dev);
 	if (ret)
 		goto out;
-	/*
-	 * vmbusctl may have released the device, or deferred it, while this run
-	 * waited for the lock.
-	 */
-	why = defer_reason(vmbus_device_instance(dev), options->occasion);
-	if (why)
-		msg(LOG_INFO, "%s: left alone: %s", described(dev), why);
-	else
-		ret = bind_locked(extra, dev, options);
+	ret = bind_locked(extra, dev, options);
 out:
 	if (lock >= 0)
 		close(lock);
@@ -694,21 +683,6 @@ err_gone:
 	return err;
 }
 
-/*
- * Record that a NIC that a rule wants stays released when rules change and when
- * its interface appears. Return whether the file is new.
- */
-static bool record_release(const struct vmbus_device *dev)
-{
-	bool is_new = !defer_is_set(vmbus_device_instance(dev), DEFER_RELEASED);
-	int err = defer_set(vmbus_device_instance(dev), DEFER_RELEASED);
-
-	if (err)
-		msg(LOG_WARNING, "%s: %s cannot be written, so a change of the rules may bind it: %s",
-		    described(dev), DEFER_FOLDER, strerror(-err));
-	return is_new && !err;
-}
-
 int device_release(const struct config *config, struct vmbus_device *dev,
 		   const struct release_options *options)
 {
@@ -716,7 +690,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	struct identity identity;
 	struct device device;
 	struct rule rule;
-	bool override, ours, recorded = false;
+	bool override, ours;
 	int lock, ret;
 
 	lock = lock_device(dev);
@@ -744,17 +718,22 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	 * the same.
 	 */
 	ours = override ? !strcmp(driver, rule.driver) : device_has_driver(dev, rule.driver);
-	if (!options->dry && device_is_nic(dev) && ours && options->is_wanted)
-		recorded = record_release(dev);
 	if (!ours)
 		goto out;
-	if (options->dry)
+	if (options->dry) {
 		printf("%s: would be released by %s\n", described(dev), rule.driver);
-	else
-		ret = release_now(dev, rule.driver, override);
-	/* The NIC was not released. */
-	if (ret && recorded)
-		defer_end(vmbus_device_instance(dev), DEFER_RELEASED);
+		goto out;
+	}
+	/*
+	 * Hold the device first, because its new interface has an event. If the
+	 * release fails, the hold ends, unless there was one before.
+	 */
+	if (options->hold && note_hold(device.instance))
+		msg(LOG_WARNING, "%s: it cannot be held in /run, so a change of the rules may bind it",
+		    described(dev));
+	ret = release_now(dev, rule.driver, override);
+	if (ret && options->hold && !device.is_held)
+		note_end_hold(device.instance);
 out:
 	close(lock);
 	return ret;

@@ -6,21 +6,19 @@
 #ifndef HVUIO_BIND_H
 #define HVUIO_BIND_H
 
-#include "defer.h"
 #include "plan.h"
 
 struct bind_options {
-	enum occasion occasion;	/* selects the files of defer.h that count */
+	struct plan_options plan;
 	bool event;		/* udev runs this */
-	bool force;		/* bind as if the rule had force=yes */
-	bool new_interface;	/* an interface has appeared: act if it is a new one */
+	bool new_interface;	/* an interface has appeared: act if the NIC has no note */
 };
 
 struct release_options {
 	/* The administrator named the device, so no rule needs to name it. */
 	bool is_named;
 	bool dry;
-	bool is_wanted;		/* a rule still wants the device: record that it is released */
+	bool hold;		/* a rule still wants the device: hold it */
 };
 
 /* Return whether a device is a NIC, judging by its class. */

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "defer.h"
-
 #define NET "%s/sys/class/net"
 
 static int print_path(char path[PATH_MAX], const char *format, ...)
@@ -281,7 +279,7 @@ int facts_read_one(const struct vmbus_device *dev, struct device *device)
 	if (driver && snprintf(device->driver, sizeof(device->driver), "%s", driver) >=
 		      (int)sizeof(device->driver))
 		return -ENAMETOOLONG;
-	device->left_alone = defer_reason(device->instance, OCCASION_REVIEW);
+	device->is_held = note_is_held(device->instance);
 	if (!device->class_name || strcmp(device->class_name, "nic"))
 		return 0;
 	device->has_interface = read_interface(vmbus_device_sysfs(dev), device);

@@ -33,7 +33,7 @@ struct device {
 	bool has_interface;		/* the interface exists */
 	bool is_named;			/* udev has named it; until then its name may change */
 	struct stack stack;		/* facts_read_stack() reads it */
-	const char *left_alone;		/* why vmbus-bind --all leaves it alone, or NULL */
+	bool is_held;			/* see note.h */
 };
 
 struct facts {

@@ -149,7 +149,7 @@ static int check_use(struct config *config, const struct section *section, struc
 
 		if (!names(section, device))
 			continue;
-		plan_make(config, device, false, &plan);
+		plan_make(config, device, (struct plan_options){ 0 }, &plan);
 		if (plan.outcome == PLAN_REFUSED && is_same_place(plan.at, section->at))
 			ret = first(ret, config_add_finding(config, section->at, false,
 							    "%s is left alone now: %s",

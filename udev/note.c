@@ -8,13 +8,68 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTE_FOLDER "/run/hyperv-uio/interface"
+#define FOLDER "/run/hyperv-uio"
 
-static int path_of(const char *instance, char path[PATH_MAX])
+static int path_of(const char *kind, const char *instance, char path[PATH_MAX])
 {
-	int len = snprintf(path, PATH_MAX, "%s" NOTE_FOLDER "/%s", vmbus_sysroot(), instance);
+	int len = snprintf(path, PATH_MAX, "%s" FOLDER "/%s/%s", vmbus_sysroot(), kind, instance);
 
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static bool exists(const char *kind, const char *instance)
+{
+	char path[PATH_MAX];
+
+	return !path_of(kind, instance, path) && !access(path, F_OK);
+}
+
+/* Create the last two directories of a path. */
+static int make_folders(const char *path)
+{
+	char folder[PATH_MAX];
+	int ret = 0;
+
+	strcpy(folder, path);
+	*strrchr(folder, '/') = '\0';
+	*strrchr(folder, '/') = '\0';
+	for (int i = 0; i < 2 && !ret; i++) {
+		if (mkdir(folder, 0755) && errno != EEXIST)
+			ret = -errno;
+		folder[strlen(folder)] = '/';
+	}
+	return ret;
+}
+
+/* Write one line to a file, and create its directories. */
+static int write_line(const char *kind, const char *instance, const char *a, const char *b)
+{
+	char path[PATH_MAX];
+	FILE *file;
+	int ret = path_of(kind, instance, path);
+
+	if (!ret)
+		ret = make_folders(path);
+	if (ret)
+		return ret;
+	file = fopen(path, "we");
+	if (!file)
+		return -errno;
+	if (fprintf(file, "%s %s\n", a, b) < 0)
+		ret = -EIO;
+	if (fclose(file) && !ret)
+		ret = -errno;
+	return ret;
+}
+
+static int remove_file(const char *kind, const char *instance)
+{
+	char path[PATH_MAX];
+	int ret = path_of(kind, instance, path);
+
+	if (!ret && unlink(path) && errno != ENOENT)
+		ret = -errno;
+	return ret;
 }
 
 void note_read(const char *instance, char interface[INTERFACE_SIZE], char mac[MAC_SIZE])
@@ -23,7 +78,7 @@ void note_read(const char *instance, char interface[INTERFACE_SIZE], char mac[MA
 	FILE *file;
 
 	interface[0] = mac[0] = '\0';
-	if (path_of(instance, path))
+	if (path_of("interface", instance, path))
 		return;
 	file = fopen(path, "re");
 	if (!file)
@@ -35,44 +90,30 @@ void note_read(const char *instance, char interface[INTERFACE_SIZE], char mac[MA
 
 bool note_exists(const char *instance)
 {
-	char path[PATH_MAX];
-
-	return !path_of(instance, path) && !access(path, F_OK);
+	return exists("interface", instance);
 }
 
 int note_write(const char *instance, const char *interface, const char *mac)
 {
-	static const char *const folders[] = { "/run/hyperv-uio", NOTE_FOLDER };
-	char path[PATH_MAX];
-	FILE *file;
-	int ret;
-
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		if (snprintf(path, sizeof(path), "%s%s", vmbus_sysroot(), folders[i]) >=
-		    (int)sizeof(path))
-			return -ENAMETOOLONG;
-		if (mkdir(path, 0755) && errno != EEXIST)
-			return -errno;
-	}
-	ret = path_of(instance, path);
-	if (ret)
-		return ret;
-	file = fopen(path, "we");
-	if (!file)
-		return -errno;
-	if (fprintf(file, "%s %s\n", interface, mac) < 0)
-		ret = -EIO;
-	if (fclose(file) && !ret)
-		ret = -errno;
-	return ret;
+	return write_line("interface", instance, interface, mac);
 }
 
 int note_remove(const char *instance)
 {
-	char path[PATH_MAX];
-	int ret = path_of(instance, path);
+	return remove_file("interface", instance);
+}
 
-	if (!ret && unlink(path) && errno != ENOENT)
-		ret = -errno;
-	return ret;
+int note_hold(const char *instance)
+{
+	return write_line("held", instance, "", "");
+}
+
+int note_end_hold(const char *instance)
+{
+	return remove_file("held", instance);
+}
+
+bool note_is_held(const char *instance)
+{
+	return exists("held", instance);
 }

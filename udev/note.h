@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The interface that a NIC had when vmbus-bind took it, in the file
- * /run/hyperv-uio/interface/INSTANCE: "eth1 00:15:5d:01:02:03". The interface
- * disappears when user space has the NIC, but rules that name it still set the
- * owner, the group, the mode and the link of the UIO device. The file
- * disappears at the next boot, when rules compare the interface anew.
+ * What is kept about a device until the next boot, in /run/hyperv-uio.
+ *
+ * interface/INSTANCE: vmbus-bind has taken this NIC, or tried to. The file has
+ * the interface of the NIC, if it had one: "eth1 00:15:5d:01:02:03". The
+ * interface disappears when user space has the NIC, but rules that name it
+ * still set the owner, the group, the mode and the link of the UIO device.
+ *
+ * held/INSTANCE: an administrator has released the device although a rule wants
+ * it (vmbusctl unbind --now), or wants the rule to wait for the next boot
+ * (vmbusctl bind --boot). Nothing binds the device until an administrator names
+ * it in a command.
  */
 #ifndef HVUIO_NOTE_H
 #define HVUIO_NOTE_H
 
 #include "config.h"
 
-/* Read the note of a device. Both texts are "" if there is none. */
+/* Read the interface that vmbus-bind took. Both texts are "" if it had none. */
 void note_read(const char *instance, char interface[INTERFACE_SIZE], char mac[MAC_SIZE]);
 
 bool note_exists(const char *instance);
 
-/* Write the note of a device, or remove it. Return 0 or -errno. */
+/* Write the interface of a NIC, or remove the note. Return 0 or -errno. */
 int note_write(const char *instance, const char *interface, const char *mac);
 int note_remove(const char *instance);
+
+/* Hold a device, or end that. Return 0 or -errno. */
+int note_hold(const char *instance);
+int note_end_hold(const char *instance);
+
+bool note_is_held(const char *instance);
 
 #endif

@@ -65,14 +65,15 @@ static bool is_free(struct device *device, struct plan *plan)
 	return !stack->error && !stack->up[0];
 }
 
-void plan_make(const struct config *config, struct device *device, bool force, struct plan *plan)
+void plan_make(const struct config *config, struct device *device, struct plan_options options,
+	       struct plan *plan)
 {
 	struct identity identity = plan_identify(device);
 	struct rule *rule = &plan->rule;
 
 	*plan = (struct plan){ .outcome = PLAN_NO_RULE };
 	config_rule(config, &identity, rule);
-	rule->force |= force;
+	rule->force |= options.force;
 	plan->at = rule->at;
 	if (rule->faulty_at.file) {
 		plan->outcome = PLAN_FAULTY;
@@ -94,21 +95,16 @@ void plan_make(const struct config *config, struct device *device, bool force, s
 	} else if (!strcmp(device->driver, rule->driver)) {
 		plan->outcome = PLAN_BOUND;
 		explain(plan, "it already has this driver");
+	} else if (device->is_held && !options.is_named) {
+		plan->outcome = PLAN_WAITS;
+		explain(plan, "an administrator released it, or lets it wait for the next boot");
 	} else if (rule->force) {
 		plan->outcome = PLAN_BIND;
 		facts_read_stack(device);
-		explain(plan, force ? "--force" : "force=yes");
+		explain(plan, options.force ? "--force" : "force=yes");
 	} else {
 		plan->outcome = is_free(device, plan) ? PLAN_BIND : PLAN_REFUSED;
 	}
-}
-
-void plan_leave(struct plan *plan, const char *reason)
-{
-	if (!reason || (plan->outcome != PLAN_BIND && plan->outcome != PLAN_REFUSED))
-		return;
-	plan->outcome = PLAN_WAITS;
-	explain(plan, "%s", reason);
 }
 
 int plan_all(const struct config *config, struct facts *facts, struct plan **plans)
@@ -118,10 +114,8 @@ int plan_all(const struct config *config, struct facts *facts, struct plan **pla
 	*plans = list;
 	if (!list)
 		return -ENOMEM;
-	for (size_t i = 0; i < facts->device_count; i++) {
-		plan_make(config, &facts->devices[i], false, &list[i]);
-		plan_leave(&list[i], facts->devices[i].left_alone);
-	}
+	for (size_t i = 0; i < facts->device_count; i++)
+		plan_make(config, &facts->devices[i], (struct plan_options){ 0 }, &list[i]);
 	return 0;
 }
 

@@ -16,8 +16,8 @@ enum plan_outcome {
 	/*
 	 * Either the device is a NIC that does not have its interface yet, and
 	 * rules compare interfaces or MACs, so the event of the interface will
-	 * decide. Or a rule wants the device, but vmbus-bind --all leaves it
-	 * alone (see plan_leave()), or the kernel is one of kdump.
+	 * decide. Or a rule wants the device, but an administrator holds it
+	 * (note.h), or the kernel is one of kdump.
 	 */
 	PLAN_WAITS,
 	PLAN_NO_RULE,	/* no section names the device; leave it alone */
@@ -35,26 +35,24 @@ struct plan {
 	char reason[REASON_SIZE];	/* a sentence without a full stop; never empty */
 };
 
+struct plan_options {
+	bool is_named;	/* an administrator names the device, so nothing holds it */
+	bool force;	/* bind it as if its rule had force=yes */
+};
+
 /*
  * plan_make() - decide about one device
- * @force: bind it as if its rule had force=yes
  *
  * Reads the stack of a NIC that a rule wants.
  */
-void plan_make(const struct config *config, struct device *device, bool force, struct plan *plan);
-
-/*
- * Change the plan for a device that a rule wants to PLAN_WAITS with @reason. Do
- * nothing if @reason is NULL.
- */
-void plan_leave(struct plan *plan, const char *reason);
+void plan_make(const struct config *config, struct device *device, struct plan_options options,
+	       struct plan *plan);
 
 /*
  * plan_all() - decide about every device, as vmbus-bind --all does
  * @plans: the result, one for each of facts->devices; the caller frees it
  *
- * A device that --all leaves alone has the outcome PLAN_WAITS, with
- * facts->devices[].left_alone as the reason. Returns 0 or -ENOMEM.
+ * Returns 0 or -ENOMEM.
  */
 int plan_all(const struct config *config, struct facts *facts, struct plan **plans);
 

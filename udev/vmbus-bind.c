@@ -84,67 +84,24 @@ static int set(const struct run *run, struct vmbus_device *dev)
 
 	if (ret || rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file)
 		return ret;
-	if (run->options.occasion == OCCASION_REVIEW &&
-	    defer_is_set(vmbus_device_instance(dev), DEFER_SIZE))
-		rule.settings.ring_size = 0;
 	return settings_apply(dev, &rule, run->relid);
 }
 
 /*
- * Return whether the device needs a closer look. No section names most devices
- * of a machine.
+ * Decide about the device without its lock, because most devices of a machine
+ * have no rule. device_bind() decides again.
  */
-static bool is_of_interest(const struct run *run, const struct vmbus_device *dev)
-{
-	struct rule rule;
-
-	return find_rule(run, dev, &rule) || rule.scope != SCOPE_NONE || rule.faulty_at.file ||
-	       (device_is_nic(dev) && config_uses_interfaces(&run->config));
-}
-
-/*
- * Return the reason why this run looks at devices. Since 4.13 the kernel adds
- * the property SYNTH_UUID to an event that a program has requested, such as
- * udevadm trigger. The coldplug at boot also requests events, but finds no
- * files of defer.h.
- */
-static enum occasion occasion_of(const struct run *run)
-{
-	if (run->mode == BIND_ALL || (run->event && getenv("SYNTH_UUID")))
-		return OCCASION_REVIEW;
-	return run->event ? OCCASION_OFFER : OCCASION_NAMED;
-}
-
-/*
- * Report to an administrator why a device is not bound although a rule wants
- * it.
- */
-static void report_left_alone(const struct run *run, const struct vmbus_device *dev,
-			      const char *why)
-{
-	struct rule rule;
-
-	if (run->options.occasion == OCCASION_OFFER || find_rule(run, dev, &rule) ||
-	    rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file ||
-	    device_has_driver(dev, rule.driver))
-		return;
-	msg(LOG_INFO, "%s: left alone: %s",
-	    device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev),
-			vmbus_device_class(dev)), why);
-}
-
 static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
 {
-	const char *why;
+	struct device device;
+	struct plan plan;
+	int ret = facts_read_one(dev, &device);
 
-	if (run->options.occasion == OCCASION_OFFER && !run->options.new_interface)
-		defer_end(vmbus_device_instance(dev), DEFER_RELEASED);
-	if (!is_of_interest(run, dev))
-		return 0;
-	why = defer_reason(vmbus_device_instance(dev), run->options.occasion);
-	if (why)
-		report_left_alone(run, dev, why);
-	if (why)
+	if (ret)
+		return ret;
+	plan_make(&run->config, &device, run->options.plan, &plan);
+	facts_free_one(&device);
+	if (plan.outcome == PLAN_NO_RULE || plan.outcome == PLAN_DISABLED)
 		return 0;
 	return device_bind(NULL, dev, &run->options);
 }
@@ -176,9 +133,9 @@ static int one(const struct run *run, struct vmbus_device *dev)
 
 	if (run->mode == RELEASE)
 		ret = device_release(&run->config, dev,
-				     &(struct release_options){ .is_named = is_named,
-					     .dry = run->dry,
-								.is_wanted = is_wanted(run, dev) });
+				     &(struct release_options){
+					     .is_named = is_named, .dry = run->dry,
+					     .hold = is_named && is_wanted(run, dev) });
 	else if (run->mode == SETTINGS)
 		ret = set(run, dev);
 	else
@@ -297,10 +254,9 @@ static int preview(struct run *run)
 		if (run->id && !is_named)
 			continue;
 		found = true;
-		plan_make(&run->config, device, run->options.force, &plan);
+		plan_make(&run->config, device, run->options.plan, &plan);
 		if (!is_named && plan.outcome == PLAN_NO_RULE)
 			continue;
-		plan_leave(&plan, defer_reason(device->instance, run->options.occasion));
 		print_plan(device, &plan);
 		if (is_error(plan.outcome))
 			err = -EBUSY;
@@ -372,7 +328,7 @@ static const char *contradiction(const struct run *run, int modes)
 
 	if (modes > 1)
 		return "only one of --all, --release, --settings, --properties and --check can be given";
-	if (run->options.force && !binds)
+	if (run->options.plan.force && !binds)
 		return "--force is for a device to bind, or for --all";
 	if (run->dry && !binds && run->mode != RELEASE)
 		return "--dry-run is for a device to bind, for --all or for --release";
@@ -507,7 +463,7 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 			run->dry = true;
 			break;
 		case 'f':
-			run->options.force = true;
+			run->options.plan.force = true;
 			break;
 		case OPT_UDEV:
 			run->event = log_to_syslog = true;
@@ -553,7 +509,7 @@ int main(int argc, char **argv)
 		    run.mode == SETTINGS ? ", nor a GUID/RELID with the number of a channel" : "");
 		return EXIT_USAGE;
 	}
-	run.options.occasion = occasion_of(&run);
+	run.options.plan.is_named = run.mode == BIND_ONE && !run.event;
 
 	return run.settle ? carry_out_settled(&run) : carry_out(&run);
 }

@@ -466,20 +466,17 @@ test_released_nic_is_not_bound_again_by_its_interface() {
 	done
 }
 
-# The maintainer scripts of hyperv-uio do this if its removal fails.
+# The maintainer scripts of hyperv-uio release all devices, and run vmbus-bind
+# again if the removal fails.
 test_removal_that_fails_binds_the_nic_again() {
 	want $dev2
 	taken $dev2
-	mkdir -p $root/run/hyperv-uio/next-boot
-	: >$root/run/hyperv-uio/next-boot/another.released
-	find $root/run/hyperv-uio/next-boot -name '*.released' >$root/run/hyperv-uio/removal
 	vmbus_bind --release
 	is "driver after the release" "$(driver_of $dev2)" hv_netvsc
-	vmbus_bind --all
-	is "driver after --all" "$(driver_of $dev2)" hv_netvsc
-	find $root/run/hyperv-uio/next-boot -name '*.released' | grep -vxFf $root/run/hyperv-uio/removal | xargs rm
-	is "what an administrator has released" "$(ls $root/run/hyperv-uio/next-boot)" another.released
-	vmbus_bind --all
+	: >"$root/run/udev/data/n2"
+	vmbus_bind --udev --new-interface $dev2
+	is "driver after the event of the interface" "$(driver_of $dev2)" hv_netvsc
+	vmbus_bind --udev $dev2
 	is "driver after the removal that failed" "$(driver_of $dev2)" uio_hv_generic
 }
 

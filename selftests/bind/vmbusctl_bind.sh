@@ -155,9 +155,9 @@ test_bind_for_the_next_boot_waits() {
 		is "driver after vmbus-bind $form" "$(driver_of $nic1)" hv_netvsc
 	done
 	does 0 rules $nic1
-	says "    outcome    waits: it waits for the next boot, as requested with --boot"
+	says "    outcome    waits: an administrator released it, or lets it wait for the next boot"
 	does 0 show $nic1
-	says "it waits for the next boot"
+	says "lets it wait for the next boot"
 	# At boot /run is empty.
 	rm -r "$root/run/hyperv-uio"
 	vmbus_bind --udev $nic1
@@ -170,7 +170,7 @@ test_waiting_ends_when_somebody_names_the_device() {
 		does 0 bind --boot eth1
 		does 0 $command
 		is driver "$(driver_of $nic1)" uio_hv_generic
-		is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+		is waiting "$(ls $root/run/hyperv-uio/held)" ""
 	done
 	guest
 	does 0 bind --boot eth1
@@ -179,21 +179,21 @@ test_waiting_ends_when_somebody_names_the_device() {
 	guest
 	does 0 bind --boot eth1
 	does 0 unbind eth1
-	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+	is waiting "$(ls $root/run/hyperv-uio/held)" ""
 }
 
 test_nothing_waits_after_a_failure() {
 	guest
 	conf $admin/99-last.conf "[$nic1]" enable=no
 	does 1 bind --boot eth1
-	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+	is waiting "$(ls $root/run/hyperv-uio/held)" ""
 }
 
 test_bind_that_cannot_wait() {
 	guest
 	: >"$root/run/hyperv-uio"
 	does 1 bind --boot eth1
-	complains "/run/hyperv-uio/next-boot/$nic1: "
+	complains "/run/hyperv-uio/held/$nic1: "
 	no_file $file1
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
@@ -416,7 +416,7 @@ test_unbind_now_holds_until_the_next_boot() {
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	vmbus_bind -n --all
-	says "$nic1 (nic): left alone: an administrator released it; it is left alone until a command names it, the host offers it again, or the machine reboots"
+	says "$nic1 (nic): left alone: an administrator released it, or lets it wait for the next boot"
 	vmbus_bind --all
 	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
 	says "$nic1 (nic): left alone: an administrator released it"
@@ -425,41 +425,38 @@ test_unbind_now_holds_until_the_next_boot() {
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
 }
 
-# An offer of the host ends a release, even if the NIC is in use or no rule
-# names it.
-test_an_offer_ends_a_release() {
-	for rule in there gone; do
-		guest
-		conf $admin/50-nic.conf "[$nic1]"
-		does 0 bind --now eth1
-		does 0 unbind --now uio1
-		[ -e "$root/run/hyperv-uio/next-boot/$nic1.released" ] || fail "the release is not noted"
-		[ $rule = there ] || rm $root/$admin/50-nic.conf
-		up eth1
-		vmbus_bind --udev $nic1
-		"$root/kernel/model" interface eth1 down
-		is "driver after the offer, rule $rule" "$(driver_of $nic1)" hv_netvsc
-		conf $admin/50-nic.conf "[$nic1]"
-		vmbus_bind --all
-		is "driver after vmbus-bind --all, rule $rule" "$(driver_of $nic1)" uio_hv_generic
-	done
-}
-
-# The packages run "udevadm trigger" when they are installed or upgraded. The
-# kernel marks such an event.
-test_a_trigger_ends_no_release() {
+# Only a command that names the device, or a boot, ends the release.
+test_an_event_ends_no_release() {
 	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
-	for args in "--udev $nic1" "--udev --new-interface $nic1" "--udev --all"; do
-		export SYNTH_UUID=0
-		[ "$args" != "--udev --all" ] || unset SYNTH_UUID
+	for args in "--udev $nic1" "--udev --new-interface $nic1" "--udev --all" --all; do
+		SYNTH_UUID=0 vmbus_bind $args
+		is "driver after $args" "$(driver_of $nic1)" hv_netvsc
 		vmbus_bind $args
-		unset SYNTH_UUID
 		is "driver after $args" "$(driver_of $nic1)" hv_netvsc
 	done
+	rm -r "$bus/devices/$nic1"
+	device $nic1 "$nic"
 	vmbus_bind --udev $nic1
-	is "driver after the offer" "$(driver_of $nic1)" uio_hv_generic
+	is "driver after an offer" "$(driver_of $nic1)" none
+	rm -r "$root/run/hyperv-uio"
+	vmbus_bind --udev $nic1
+	is "driver after a boot" "$(driver_of $nic1)" uio_hv_generic
+}
+
+test_unbind_now_holds_a_device_of_any_class() {
+	guest
+	echo uio_hv_generic >$bus/devices/$copy/driver_override
+	echo "$fcopy" >"$root/kernel/ids/hv_utils"
+	does 0 unbind --now fcopy
+	is driver "$(driver_of $copy)" hv_utils
+	vmbus_bind --udev $copy
+	vmbus_bind --all
+	is "driver after vmbus-bind" "$(driver_of $copy)" hv_utils
+	does 0 bind --now fcopy
+	is "driver after bind" "$(driver_of $copy)" uio_hv_generic
+	no_file run/hyperv-uio/held/$copy
 }
 
 test_unbind_now_twice_is_still_a_release() {
@@ -487,7 +484,7 @@ test_release_without_a_rule_leaves_no_note() {
 		does 0 bind --now eth1
 		$release
 		is "driver after $release" "$(driver_of $nic1)" hv_netvsc
-		is "waiting after $release" "$(ls $root/run/hyperv-uio/next-boot 2>/dev/null)" ""
+		is "waiting after $release" "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
 		conf $admin/50-dpdk.conf '[interface eth1]'
 		vmbus_bind --all
 		is "driver after vmbus-bind --all" "$(driver_of $nic1)" uio_hv_generic
@@ -502,7 +499,7 @@ test_release_that_fails_leaves_no_note() {
 		$release
 		is "status of $release" $status 1
 		is driver "$(driver_of $nic1)" uio_hv_generic
-		is "waiting after $release" "$(ls $root/run/hyperv-uio/next-boot)" ""
+		is "waiting after $release" "$(ls $root/run/hyperv-uio/held)" ""
 	done
 }
 
@@ -518,7 +515,7 @@ test_bind_that_fails_ends_no_release() {
 		echo 22 >"$root/kernel/probe/uio_hv_generic"
 		does 1 $bind
 		rm "$root/kernel/probe/uio_hv_generic"
-		is "waiting after $bind" "$(ls $root/run/hyperv-uio/next-boot)" $nic1.released
+		is "waiting after $bind" "$(ls $root/run/hyperv-uio/held)" $nic1
 		vmbus_bind --all
 		is "driver after $bind" "$(driver_of $nic1)" hv_netvsc
 	done
@@ -530,7 +527,7 @@ test_bind_that_fails_ends_no_wait_for_the_next_boot() {
 	does 0 bind --boot eth1
 	conf $admin/99-nic.conf "[$nic1]" driver=uio_hv_generic
 	does 1 bind --boot eth1 third
-	is waiting "$(ls $root/run/hyperv-uio/next-boot)" $nic1
+	is waiting "$(ls $root/run/hyperv-uio/held)" $nic1
 }
 
 test_bind_at_boot_whose_file_cannot_be_written_waits_for_nothing() {
@@ -538,27 +535,25 @@ test_bind_at_boot_whose_file_cannot_be_written_waits_for_nothing() {
 	rmdir "$root/$admin"
 	ln -s /proc "$root/$admin"
 	does 1 bind --boot eth1
-	is waiting "$(ls $root/run/hyperv-uio/next-boot 2>/dev/null)" ""
+	is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
 }
 
-# vmbus-bind --all has read the files in next-boot and waits for the device
-# while vmbusctl releases it.
+# vmbus-bind --all has decided and waits for the device while vmbusctl releases
+# it.
 test_release_during_vmbus_bind_all() {
-	for note in $nic1.released $nic1; do
-		guest
-		conf $admin/50-dpdk.conf '[interface eth1]'
-		mkdir -p "$root/run/hyperv-uio/lock" "$root/run/hyperv-uio/next-boot"
-		exec 9>"$root/run/hyperv-uio/lock/device-$nic1"
-		flock 9
-		"$dir/vmbus-bind-model" --all >"$base/output" 2>&1 9<&- &
-		sleep 0.5
-		: >"$root/run/hyperv-uio/next-boot/$note"
-		exec 9<&-
-		wait $!
-		out=$(cat "$base/output")
-		says "$nic1 (nic): left alone: "
-		is "driver with $note" "$(driver_of $nic1)" hv_netvsc
-	done
+	guest
+	conf $admin/50-dpdk.conf '[interface eth1]'
+	mkdir -p "$root/run/hyperv-uio/lock" "$root/run/hyperv-uio/held"
+	exec 9>"$root/run/hyperv-uio/lock/device-$nic1"
+	flock 9
+	"$dir/vmbus-bind-model" --all >"$base/output" 2>&1 9<&- &
+	sleep 0.5
+	: >"$root/run/hyperv-uio/held/$nic1"
+	exec 9<&-
+	wait $!
+	out=$(cat "$base/output")
+	says "$nic1 (nic): left alone: "
+	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
 # The NIC had a rule, and has none: a later rule is a new request.
@@ -566,7 +561,7 @@ test_rule_after_unbind_counts() {
 	guest
 	does 0 bind eth1
 	does 0 unbind eth1
-	is waiting "$(ls $root/run/hyperv-uio/next-boot 2>/dev/null)" ""
+	is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
 	conf $admin/50-dpdk.conf '[interface eth1]'
 	vmbus_bind --all
 	is driver "$(driver_of $nic1)" uio_hv_generic
@@ -577,10 +572,10 @@ test_rules_and_list_of_a_released_nic() {
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	does 0 rules eth1
-	says "    outcome    waits: an administrator released it; it is left alone until a command names it"
+	says "    outcome    waits: an administrator released it, or lets it wait for the next boot"
 	does 0 rules -j eth1
 	says '"outcome":"waits"'
-	says '"reason":"an administrator released it; it is left alone'
+	says '"reason":"an administrator released it, or lets'
 	does 0 list eth1
 	says "60-INSTANCE.conf (waits)"
 	does 0 bind eth1
@@ -592,10 +587,10 @@ test_bind_ends_a_release() {
 	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
-	is waiting "$(ls $root/run/hyperv-uio/next-boot)" $nic1.released
+	is waiting "$(ls $root/run/hyperv-uio/held)" $nic1
 	vmbus_bind $nic1
 	is driver "$(driver_of $nic1)" uio_hv_generic
-	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
+	is waiting "$(ls $root/run/hyperv-uio/held)" ""
 }
 
 test_unbind_now() {
@@ -851,36 +846,6 @@ test_ring_size_for_the_next_boot() {
 	is "size after vmbus-bind --all" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
 }
 
-# The packages run "udevadm trigger" for VMBus and for uio.
-test_ring_size_for_the_next_boot_waits_through_a_trigger() {
-	guest
-	does 0 ring-size --boot uio0 64K
-	export SYNTH_UUID=0
-	vmbus_bind --udev $copy
-	vmbus_bind --udev --settings $copy
-	unset SYNTH_UUID
-	is "size after the trigger" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
-	vmbus_bind --udev --settings $copy
-	is "size after the event" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
-}
-
-test_ring_size_ends_the_wait_for_the_next_boot() {
-	guest
-	does 0 ring-size --boot uio0 64K
-	does 0 ring-size uio0 128K
-	is waiting "$(ls $root/run/hyperv-uio/next-boot)" ""
-}
-
-# The host rescinds the device and offers it again.
-test_ring_size_for_the_next_boot_keeps_no_re_offer_from_being_bound() {
-	guest
-	does 0 ring-size --boot uio0 64K
-	rm -r "${bus:?}/devices/$copy"
-	device $copy "$fcopy"
-	vmbus_bind --udev $copy
-	is "driver after the re-offer" "$(driver_of $copy)" uio_hv_generic
-}
-
 test_ring_size_default() {
 	guest
 	does 0 ring-size uio0 64K
@@ -982,22 +947,6 @@ test_ring_size_that_another_file_sets() {
 	does 1 ring-size --boot uio0 64K
 	complains "another file sets the ring size of $copy"
 	no_file $admin/60-$copy.conf
-	no_file "run/hyperv-uio/next-boot/$copy.size"
-}
-
-test_ring_size_that_is_the_default_already_waits_for_nothing() {
-	guest
-	does 0 ring-size --boot uio0 default
-	no_file $admin/60-$copy.conf
-	no_file "run/hyperv-uio/next-boot/$copy.size"
-}
-
-test_ring_size_that_fails_leaves_an_earlier_wait() {
-	guest
-	does 0 ring-size --boot uio0 64K
-	conf $admin/99-copy.conf "[$copy]" ring_size=128K
-	does 1 ring-size --boot uio0 256K
-	is waiting "$(ls $root/run/hyperv-uio/next-boot)" "$copy.size"
 }
 
 test_ring_size_wrong_arguments() {

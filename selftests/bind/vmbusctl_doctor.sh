@@ -936,7 +936,7 @@ test_device_that_waits_for_the_next_boot() {
 	guest
 	vmbusctl bind --boot kvp
 	vmbusctl doctor
-	finding note devices "$kvp0 (kvp) is left alone: it waits for the next boot, as requested with --boot"
+	finding note devices "$kvp0 (kvp) is left alone: an administrator released it, or lets it wait for the next boot"
 	lacks "problem  devices"
 }
 

@@ -86,16 +86,15 @@ check "and has the device, without a mask" by_clock 60 eval 'fcopyd_runs && boun
 removal_fails() { script hyperv-uio-fcopyd prerm remove && masked && script hyperv-uio-fcopyd postinst abort-remove; }
 check "after a removal that fails later, too" removal_fails
 check "and has the device, without a mask, again" by_clock 60 eval 'fcopyd_runs && bound && not_masked'
-next_boot=/run/hyperv-uio/next-boot
-mkdir -p $next_boot
-touch $next_boot/before.released
+held=/run/hyperv-uio/held
+mkdir -p $held
+touch $held/before
 released() { script hyperv-uio prerm remove && fcopy=$(vmbus_device "$fcopy_class") && within 20 given_back "$fcopy" "$stock_driver"; }
 check "the removal of hyperv-uio releases the device" released
-# restored: the NIC that was released before the removal stays so
+# restored: the device that an administrator holds stays held
 restored() {
-	touch $next_boot/by-prerm.released
 	script hyperv-uio postinst abort-remove && within 20 bound && within 60 fcopyd_runs &&
-		[ "$(ls $next_boot)" = before.released ] && rm $next_boot/before.released
+		[ "$(ls $held)" = before ] && rm $held/before
 }
 check "and after a removal that failed, it is bound, and hv-fcopyd runs" restored
 check_purge
