@@ -14,6 +14,9 @@ const struct command *const commands[] = {
 
 const struct command *command_find(const char *name)
 {
+	/* driverctl's name for it */
+	if (!strcmp(name, "list-devices"))
+		name = list_command.name;
 	for (const struct command *const *command = commands; *command; command++)
 		if (!strcmp((*command)->name, name))
 			return *command;

@@ -136,6 +136,17 @@ test_unknown_option() {
 	done
 }
 
+test_list_devices_is_list() {
+	guest
+	vmbusctl list nic
+	list=$out
+	vmbusctl -b vmbus list-devices nic
+	is "status with a bus" $status 2
+	vmbusctl list-devices nic
+	is status $status 0
+	is output "$out" "$list"
+}
+
 test_options_before_the_command() {
 	guest
 	vmbusctl -j list
