@@ -212,10 +212,17 @@ static void open_section(struct reader *reader, char *header)
 	*end = '\0';
 	text = conf_trim(header + 1);
 	if (config_parse_name(text, &name)) {
-		fault(reader,
-		      "a section must be a class, the GUID of a class or an instance, mac "
-		      "AA:BB:CC:DD:EE:FF or interface NAME, not '%s'",
-		      text);
+		const char *kind = parse_mac(text, name.text) ? "mac" :
+				   parse_interface(text, name.text) ? "interface" : NULL;
+
+		if (kind)
+			fault(reader, "'%s' is no class and no GUID; did you mean [%s %s]?", text,
+			      kind, text);
+		else
+			fault(reader,
+			      "a section must be a class, the GUID of a class or an instance, mac "
+			      "AA:BB:CC:DD:EE:FF or interface NAME, not '%s'",
+			      text);
 		return;
 	}
 	sections = reallocarray(config->sections, config->count + 1, sizeof(*sections));

@@ -189,12 +189,18 @@ test_unknown_key() {
 }
 
 test_unknown_class() {
-	faulty 1 "a section must be a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF or interface NAME, not 'copy'" \
-		'[copy]' driver=one
+	faulty 1 "a section must be a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF or interface NAME, not 'a/b'" \
+		'[a/b]' driver=one
+}
+
+test_section_without_its_word() {
+	faulty 1 "'eth0' is no class and no GUID; did you mean [interface eth0]?" '[eth0]'
+	rm -rf "$bus/devices" "$bus/drivers/uio_hv_generic" && mkdir "$bus/devices"
+	faulty 1 "'00:15:5d:00:00:02' is no class and no GUID; did you mean [mac 00:15:5d:00:00:02]?" '[00:15:5d:00:00:02]'
 }
 
 test_faulty_section_without_keys() {
-	faulty 2 "a section must be" '# a' '[copy]'
+	faulty 2 "'copy' is no class" '# a' '[copy]'
 }
 
 test_section_names_that_are_none() {
@@ -204,7 +210,7 @@ test_section_names_that_are_none() {
 		"interfaceeth1" "$dev2-" "{$dev2" "nic eth1" "eth1"; do
 		rm -rf "$bus/devices" && mkdir "$bus/devices"
 		rm -rf "$bus/drivers/uio_hv_generic"
-		faulty 1 "a section must be" "[$name]"
+		faulty 1 "" "[$name]"
 		n=$((n + 1))
 	done
 	is names $n 16
