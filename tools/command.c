@@ -23,12 +23,6 @@ const struct command *command_find(const char *name)
 	return !strcmp(complete_command.name, name) ? &complete_command : NULL;
 }
 
-static void print_usage(const struct command *command, FILE *stream)
-{
-	fprintf(stream, "usage: vmbusctl %s%s%s\n", command->name, command->arguments[0] ? " " : "",
-		command->arguments);
-}
-
 int command_misused(const struct command *command, const char *format, ...)
 {
 	char why[512];
@@ -40,7 +34,6 @@ int command_misused(const struct command *command, const char *format, ...)
 		va_end(args);
 		complain("%s: %s", command->name, why);
 	}
-	print_usage(command, stderr);
 	fprintf(stderr, "Try 'vmbusctl %s --help' for more information.\n", command->name);
 	return EXIT_USAGE;
 }
@@ -53,7 +46,7 @@ int command_operands(const struct command *command, int count, char **operands, 
 							"an argument is missing",
 				       count ? operands[count - 1] : "");
 	if (count > most)
-		return command_misused(command, "there is no place for the argument '%s'",
+		return command_misused(command, "unexpected argument '%s'",
 				       operands[most]);
 	return 0;
 }
@@ -65,7 +58,8 @@ int command_option(const struct command *command, int argc, char **argv, const c
 
 	switch (option) {
 	case 'h':
-		print_usage(command, stdout);
+		printf("usage: vmbusctl %s%s%s\n", command->name,
+		       command->arguments[0] ? " " : "", command->arguments);
 		fputs(command->help, stdout);
 		*status = command_end(EXIT_OK);
 		return 0;

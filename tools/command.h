@@ -54,8 +54,7 @@ int command_option(const struct command *command, int argc, char **argv, const c
 
 /*
  * Print why the arguments are wrong, if getopt has not done so (@format is not
- * NULL), and the usage line of the command to standard error. Return
- * EXIT_USAGE.
+ * NULL), and where the help is, to standard error. Return EXIT_USAGE.
  */
 int command_misused(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -17,13 +17,13 @@ static const char epilogue[] =
 	"because the device may be in use; 7 doctor found a problem or a warning. See\n"
 	"vmbusctl(8).\n";
 
-static void print_commands(FILE *stream)
+static void print_commands(void)
 {
-	fputs("usage: vmbusctl COMMAND [OPTION]... [ARGUMENT]...\n"
-	      "       vmbusctl --help | --version\n\n", stream);
+	puts("usage: vmbusctl COMMAND [OPTION]... [ARGUMENT]...\n"
+	     "       vmbusctl --help | --version\n");
 	for (const struct command *const *command = commands; *command; command++)
-		fprintf(stream, "  %-15s %s\n", (*command)->name, (*command)->summary);
-	fputs(epilogue, stream);
+		printf("  %-15s %s\n", (*command)->name, (*command)->summary);
+	fputs(epilogue, stdout);
 }
 
 /*
@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 	if (at >= argc) {
 		for (int i = 1; i < argc; i++) {
 			if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-				print_commands(stdout);
+				print_commands();
 				return command_end(EXIT_OK);
 			}
 			if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-V")) {
@@ -60,11 +60,11 @@ int main(int argc, char **argv)
 				return command_end(EXIT_OK);
 			}
 		}
-		print_commands(stderr);
+		complain("a command is missing; 'vmbusctl --help' lists them");
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[at], "help")) {
-		print_commands(stdout);
+		print_commands();
 		return command_end(EXIT_OK);
 	}
 	command = command_find(argv[at]);

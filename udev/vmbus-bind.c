@@ -339,6 +339,12 @@ static const char *contradiction(const struct run *run, int modes)
 	return NULL;
 }
 
+static int misused(void)
+{
+	fputs("Try 'vmbus-bind --help' for more information.\n", stderr);
+	return EXIT_USAGE;
+}
+
 /* Report what is wrong with the arguments. Return whether they are right. */
 static bool arguments_are_right(const struct run *run, int modes, int count, char **ids)
 {
@@ -350,7 +356,7 @@ static bool arguments_are_right(const struct run *run, int modes, int count, cha
 	if (why)
 		msg(LOG_ERR, "%s", why);
 	else if (count > most)
-		msg(LOG_ERR, "there is no place for the argument '%s'", ids[most]);
+		msg(LOG_ERR, "unexpected argument '%s'", ids[most]);
 	else if (count < needs_id)
 		msg(LOG_ERR, "the INSTANCE of a device is missing");
 	else
@@ -483,8 +489,7 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 			fputs(usage, stdout);
 			return EXIT_OK;
 		default:
-			fputs(usage, stderr);
-			return EXIT_USAGE;
+			return misused();
 		}
 	}
 	return -1;
@@ -499,10 +504,8 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (!arguments_are_right(&run, modes, argc - optind, argv + optind)) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (!arguments_are_right(&run, modes, argc - optind, argv + optind))
+		return misused();
 	if (optind < argc && !parse_id(&run, argv[optind], guid)) {
 		msg(LOG_ERR, "%s: not a GUID%s (vmbusctl bind and unbind also accept interfaces)",
 		    argv[optind], run.mode == RELEASE ? " or class" :

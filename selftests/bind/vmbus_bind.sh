@@ -538,7 +538,7 @@ test_wrong_arguments() {
 		says "vmbus-bind: $message"
 	done <<-END
 		--all $dev
-		there is no place for the argument '$dev'
+		unexpected argument '$dev'
 		--check --all
 		only one of --all, --release, --settings, --properties and --check can be given
 		--release --force

@@ -66,16 +66,16 @@ test_wrong_arguments() {
 		read -r message
 		does 2 $arguments
 		complains "vmbusctl: $message"
-		complains "usage: vmbusctl ${arguments%% *} "
+		complains "Try 'vmbusctl ${arguments%% *} --help' for more information."
 	done <<-END
 		bind --now --boot eth1
 		bind: --now and --boot exclude each other
 		bind
 		bind: an argument is missing
 		unbind eth0 eth1
-		unbind: there is no place for the argument 'eth1'
+		unbind: unexpected argument 'eth1'
 		show eth0 eth1
-		show: there is no place for the argument 'eth1'
+		show: unexpected argument 'eth1'
 		ring-size --boot eth1
 		ring-size: an argument is missing after 'eth1'
 		set-override eth1
