@@ -18,9 +18,18 @@
 #include "attributes.h"
 #include "log.h"
 
-/* The oldest supported headers lack this constant. */
+/* The oldest supported headers lack these constants. */
 #ifndef EXFAT_SUPER_MAGIC
 #define EXFAT_SUPER_MAGIC 0x2011BAB0
+#endif
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42
+#endif
+#ifndef SMB2_SUPER_MAGIC
+#define SMB2_SUPER_MAGIC 0xfe534d42
+#endif
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
 #endif
 
 #define ACL	"system.posix_acl_access"
@@ -76,12 +85,27 @@ enum refusal attributes_label(const struct attributes *attributes, int file, con
 	return REFUSAL_NONE;
 }
 
-static bool has_no_owners(int fd)
+/*
+ * Whether @err of chown(2) means that the file system has one owner for all
+ * files: FAT and exFAT, and some mounts of FUSE (exfat-fuse, sshfs) and of SMB.
+ */
+static bool has_no_owners(int fd, int err)
 {
 	struct statfs fs;
 
-	return fstatfs(fd, &fs) == 0 && ((uint32_t)fs.f_type == MSDOS_SUPER_MAGIC ||
-					 (uint32_t)fs.f_type == EXFAT_SUPER_MAGIC);
+	if ((err != -EPERM && err != -EINVAL && err != -EACCES && err != -ENOSYS &&
+	     err != -EOPNOTSUPP) || fstatfs(fd, &fs) < 0)
+		return false;
+	switch ((uint32_t)fs.f_type) {
+	case MSDOS_SUPER_MAGIC:
+	case EXFAT_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /*
@@ -129,7 +153,7 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 		gid = replaced->st_gid;
 
 	err = change_owner(file, &st, uid, gid);
-	if ((err == -EPERM || err == -EINVAL) && has_no_owners(file)) {
+	if (has_no_owners(file, err)) {
 		log_limited(&warnings, LOG_WARNING, "%s: this file system has no owners: the file "
 			    "keeps user %u and group %u", path, st.st_uid, st.st_gid);
 		err = 0;
@@ -440,5 +464,5 @@ int attributes_directory_owner(const struct policy *policy, int dir, int parent)
 	err = change_owner(dir, &st,
 			   choose_id(policy->owner, policy->uid, above.st_uid, st.st_uid),
 			   choose_id(policy->group, policy->gid, above.st_gid, st.st_gid));
-	return (err == -EPERM || err == -EINVAL) && has_no_owners(dir) ? 0 : err;
+	return has_no_owners(dir, err) ? 0 : err;
 }

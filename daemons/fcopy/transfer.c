@@ -355,6 +355,13 @@ static bool may_be_in_memory(int file)
 	}
 }
 
+static bool is_on_fuse(int file)
+{
+	struct statfs fs;
+
+	return fstatfs(file, &fs) == 0 && (uint32_t)fs.f_type == FUSE_SUPER_MAGIC;
+}
+
 /* Whether sync_file_range(2) leaves most of the work to fsync(2) */
 static bool needs_whole_sync(int file)
 {
@@ -414,7 +421,8 @@ static void empty_unplaced(struct transfer *transfer)
 {
 	struct stat file, named;
 
-	if (fstat(transfer->file, &file) < 0 || !file.st_nlink)
+	/* place() may have closed the file. */
+	if (fstat(transfer->file, &file) < 0 || !file.st_nlink || !S_ISREG(file.st_mode))
 		return;
 	if (fstatat(transfer->to.dir, transfer->to.name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    path_same_file(&file, &named))
@@ -777,16 +785,49 @@ static int link_file(int file, int dir, const char *name)
 static int rename_to_new(const struct transfer *transfer)
 {
 	int dir = transfer->to.dir;
+	struct stat st;
 
 	/* 1 is RENAME_NOREPLACE; stdio.h defines it only since glibc 2.28. */
 	if (syscall(SYS_renameat2, dir, transfer->temporary, dir, transfer->to.name, 1u) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -errno;
-	if (linkat(dir, transfer->temporary, dir, transfer->to.name, 0) < 0)
-		return errno == EPERM ? -EOPNOTSUPP : -errno;
 	/* end() removes the temporary name. */
-	return 0;
+	if (linkat(dir, transfer->temporary, dir, transfer->to.name, 0) == 0)
+		return 0;
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)
+		return -errno;
+	/*
+	 * This file system has neither, as exFAT and object stores on FUSE, so
+	 * another file could appear between the check and rename().
+	 */
+	if (fstatat(dir, transfer->to.name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	if (errno != ENOENT)
+		return -errno;
+	return renameat(dir, transfer->temporary, dir, transfer->to.name) < 0 ? -errno : 0;
+}
+
+static int rename_to(const struct transfer *transfer)
+{
+	int dir = transfer->to.dir;
+
+	if (!transfer->force)
+		return rename_to_new(transfer);
+	return renameat(dir, transfer->temporary, dir, transfer->to.name) < 0 ? -errno : 0;
+}
+
+/*
+ * Close the file, and keep its place in the transfer with the descriptor of the
+ * directory. Returns 0 or -errno.
+ */
+static int close_file(struct transfer *transfer)
+{
+	int err = close(transfer->file) < 0 ? -errno : 0;
+
+	/* The close has made room for this one. */
+	transfer->file = fcntl(transfer->to.dir, F_DUPFD_CLOEXEC, 0);
+	return err;
 }
 
 /*
@@ -827,9 +868,12 @@ static int place(struct transfer *transfer)
 	err = check_temporary(transfer);
 	if (err)
 		return err;
-	if (!transfer->force)
-		return rename_to_new(transfer);
-	return renameat(dir, transfer->temporary, dir, transfer->to.name) < 0 ? -errno : 0;
+	err = rename_to(transfer);
+	if (!err || err == -EEXIST || !is_on_fuse(transfer->file))
+		return err;
+	/* Some object stores on FUSE cannot rename a file that is open. */
+	err = close_file(transfer);
+	return err ? err : rename_to(transfer);
 }
 
 /* Complete the file, and give it its name. */

@@ -445,16 +445,16 @@ static void who_can_be_the_owner(void)
 
 static void file_system_without_owners(void)
 {
-	static const long without[] = { 0x4d44, 0x2011BAB0 };
-	static const int errors[] = { EPERM, EINVAL };
+	static const long without[] = { 0x4d44, 0x2011BAB0, 0x65735546, 0xff534d42, 0xfe534d42 };
+	static const int errors[] = { EPERM, EINVAL, EACCES, ENOSYS, EOPNOTSUPP };
 
 	begin();
 	policy.owner = POLICY_ID_FIXED;
 	policy.uid = geteuid() + 1;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 25; i++) {
 		logged[0] = '\0';
-		magic = without[i / 2];
-		chown_error = errors[i % 2];
+		magic = without[i / 5];
+		chown_error = errors[i % 5];
 		expect_int(set_owner(&nothing), REFUSAL_NONE);
 		expect_logged("/to/a: this file system has no owners: ");
 		expect_owner(geteuid(), getegid());

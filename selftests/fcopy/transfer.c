@@ -66,14 +66,34 @@ int unlinkat(int dir, const char *name, int flags)
 
 /* renameat() succeeds and then reports this error. */
 static int rename_error;
+/* The file system cannot rename a file that is open, as some on FUSE. */
+static bool open_files_keep_their_name;
 
 int renameat(int from, const char *old, int to, const char *new)
 {
-	int r = syscall(SYS_renameat, from, old, to, new);
+	struct stat st;
+	int r;
+
+	if (open_files_keep_their_name && fstat(transfer.file, &st) == 0 && S_ISREG(st.st_mode)) {
+		errno = EBUSY;
+		return -1;
+	}
+	r = syscall(SYS_renameat, from, old, to, new);
 
 	if (r < 0 || !rename_error)
 		return r;
 	errno = rename_error;
+	return -1;
+}
+
+/* The error of a file system without hard links */
+static int link_error;
+
+int linkat(int from, const char *old, int to, const char *new, int flags)
+{
+	if (!link_error)
+		return syscall(SYS_linkat, from, old, to, new, flags);
+	errno = link_error;
 	return -1;
 }
 
@@ -1887,6 +1907,44 @@ static void placed_file_is_not_emptied(void)
 	end_test(1);
 }
 
+/* exfat-fuse and object stores have neither RENAME_NOREPLACE nor hard links. */
+static void without_links(void)
+{
+	static const int errors[] = { EPERM, EOPNOTSUPP, ENOSYS };
+
+	begin_test();
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		link_error = errors[i];
+		expect_int(copy("a", 0, "text"), REFUSAL_NONE);
+		expect(holds("to/a", "text"));
+		/* A file that appears during the copy stays. */
+		expect_int(unlink("to/a"), 0);
+		expect_int(start("a", 0, 3), REFUSAL_NONE);
+		expect_int(put(0, "new", 3), REFUSAL_NONE);
+		make_file("to/a", "theirs");
+		expect_int(complete(), REFUSAL_EXISTS);
+		expect(holds("to/a", "theirs"));
+		expect_int(unlink("to/a"), 0);
+	}
+	link_error = 0;
+	end_test(0);
+}
+
+/* gcsfuse and blobfuse can rename a file only when it is closed. */
+static void closed_before_it_is_renamed(void)
+{
+	begin_test();
+	claimed_type = 0x65735546;	/* FUSE */
+	link_error = ENOSYS;
+	open_files_keep_their_name = true;
+	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
+	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
+	expect(holds("to/a", "new"));
+	open_files_keep_their_name = false;
+	claimed_type = link_error = 0;
+	end_test(1);
+}
+
 static void all(const char *how, int lacks)
 {
 	test_variant(whole_or_not_there, how, lacks);
@@ -1958,5 +2016,7 @@ int main(void)
 	test_variant(what_cannot_be_removed_stays_noted, "", NO_TMPFILE);
 	test_variant(directories_of_a_file_that_cannot_be_removed, "", NO_TMPFILE);
 	all("named file and hard link", NO_TMPFILE | NO_RENAMEAT2);
+	test_variant(without_links, "named file", NO_TMPFILE | NO_RENAMEAT2);
+	test_variant(closed_before_it_is_renamed, "named file", NO_TMPFILE | NO_RENAMEAT2);
 	run_tests();
 }
