@@ -38,9 +38,6 @@
 
 #define GROUP_BITS 070
 
-/* The host can provoke each of these warnings with every copy. */
-static struct log_limit warnings;
-
 void attributes_init(struct attributes *attributes, const struct policy *policy)
 {
 	*attributes = (struct attributes){
@@ -80,8 +77,8 @@ enum refusal attributes_label(const struct attributes *attributes, int file, con
 	 */
 	if (errno != EPERM && errno != EOPNOTSUPP)
 		return fail_errno(failure, errno, "selinux-label=%s", label);
-	log_limited(&warnings, LOG_WARNING,
-		    "%s: files cannot be labelled here: the copy ignores selinux-label", path);
+	log_line(LOG_WARNING,
+		 "%s: files cannot be labelled here: the copy ignores selinux-label", path);
 	return REFUSAL_NONE;
 }
 
@@ -154,8 +151,8 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 
 	err = change_owner(file, &st, uid, gid);
 	if (has_no_owners(file, err)) {
-		log_limited(&warnings, LOG_WARNING, "%s: this file system has no owners: the file "
-			    "keeps user %u and group %u", path, st.st_uid, st.st_gid);
+		log_line(LOG_WARNING, "%s: this file system has no owners: the file "
+			 "keeps user %u and group %u", path, st.st_uid, st.st_gid);
 		err = 0;
 	}
 	if (err)
@@ -257,23 +254,23 @@ static mode_t inherit_acl(int file, int replaced, mode_t mode, const char *path)
 		 * nothing either, so there is nothing to warn about.
 		 */
 		if (mode & GROUP_BITS)
-			log_limited(&warnings, LOG_WARNING, "%s: cannot read the ACL of the replaced "
-				    "file (%s): the group has no permission", path, strerror(-err));
+			log_line(LOG_WARNING, "%s: cannot read the ACL of the replaced "
+				 "file (%s): the group has no permission", path, strerror(-err));
 		mode &= ~GROUP_BITS;
 	} else if (acl.size) {
 		if (fsetxattr(file, ACL, acl.data, acl.size, 0) == 0)
 			return mode;
-		log_limited(&warnings, LOG_WARNING, "%s: cannot set the ACL of the replaced file (%s): "
-			    "only its owner, its group and others have the permissions that it gave them",
-			    path, strerror(errno));
+		log_line(LOG_WARNING, "%s: cannot set the ACL of the replaced file (%s): "
+			 "only its owner, its group and others have the permissions that it gave them",
+			 path, strerror(errno));
 		mode = (mode & ~GROUP_BITS) | acl.group;
 	}
 
 	err = remove_acl(file);
 	if (err) {
 		/* The group's bits are now the mask of that ACL. */
-		log_limited(&warnings, LOG_WARNING, "%s: cannot remove the ACL that its directory gave "
-			    "it (%s): the group has no permission", path, strerror(-err));
+		log_line(LOG_WARNING, "%s: cannot remove the ACL that its directory gave "
+			 "it (%s): the group has no permission", path, strerror(-err));
 		mode &= ~GROUP_BITS;
 	}
 	return mode;
@@ -298,8 +295,8 @@ static void inherit_label(int file, int replaced, const char *path)
 		if (fsetxattr(file, LABEL, old, n, 0) == 0 || errno == EPERM)
 			return;
 	}
-	log_limited(&warnings, LOG_WARNING, "%s: cannot copy the label of the replaced file (%s): "
-		    "the file keeps the label of a new file", path, strerror(errno));
+	log_line(LOG_WARNING, "%s: cannot copy the label of the replaced file (%s): "
+		 "the file keeps the label of a new file", path, strerror(errno));
 }
 
 /*

@@ -13,7 +13,6 @@ void exchange_init(struct exchange *exchange, struct vmbus_chan *channel, int jo
 	exchange->channel = channel;
 	exchange->waiting = false;
 	exchange->first = 0;
-	memset(&exchange->limits, 0, sizeof(exchange->limits));
 	session_init(&exchange->session, journal, policy);
 	silence_init(&exchange->silence);
 }
@@ -45,9 +44,9 @@ static int queue_answer(struct exchange *exchange)
 	if (!err && log_verbose())
 		wire_show_answer(&exchange->packet, exchange->payload);
 	if (err == -EMSGSIZE) {
-		log_limited(&exchange->limits.unsent, LOG_WARNING,
-			    "sent no answer: its %u bytes do not fit into the ring to the host",
-			    exchange->packet.length);
+		log_line(LOG_WARNING,
+			 "sent no answer: its %u bytes do not fit into the ring to the host",
+			 exchange->packet.length);
 		return 0;
 	}
 	return err;
@@ -68,19 +67,17 @@ static int receive(struct exchange *exchange)
 			wire_show_request(&exchange->packet, exchange->payload);
 		break;
 	case -ENOBUFS:
-		log_limited(&exchange->limits.too_long, LOG_WARNING,
-			    "skipped a packet of %u bytes", exchange->packet.length);
+		log_line(LOG_WARNING, "skipped a packet of %u bytes", exchange->packet.length);
 		return vmbus_skip(exchange->channel);
 	case -EPROTO:
-		log_limited(&exchange->limits.damaged, LOG_WARNING,
-			    "skipped the content of the ring: a packet has impossible lengths");
+		log_line(LOG_WARNING,
+			 "skipped the content of the ring: a packet has impossible lengths");
 		return vmbus_skip(exchange->channel);
 	default:
 		return err;
 	}
 	if (exchange->packet.type != VMBUS_PACKET_INBAND) {
-		log_limited(&exchange->limits.type, LOG_WARNING,
-			    "skipped a packet of type %u", exchange->packet.type);
+		log_line(LOG_WARNING, "skipped a packet of type %u", exchange->packet.type);
 		return 0;
 	}
 	return 1;

@@ -31,12 +31,6 @@ struct exchange {
 	bool waiting;			/* its answer waits for room in the ring */
 	unsigned int first;		/* the oldest of @held; session.held counts them */
 	struct exchange_held held[EXCHANGE_HELD];
-	struct {			/* a limit for each kind of line in the log */
-		struct log_limit unsent;	/* answers that the ring cannot hold */
-		struct log_limit too_long;	/* packets above EXCHANGE_PAYLOAD */
-		struct log_limit damaged;	/* lengths that are impossible */
-		struct log_limit type;		/* packets of another type */
-	} limits;
 	unsigned char payload[EXCHANGE_PAYLOAD] __attribute__((aligned(8)));
 };
 

@@ -225,7 +225,6 @@ static bool is_temporary(const char *name)
 
 void journal_keep(int journal, const char *name)
 {
-	static struct log_limit full;
 	struct dirent *entry;
 	unsigned int notes = 0;
 	DIR *entries;
@@ -246,8 +245,8 @@ void journal_keep(int journal, const char *name)
 	if (notes <= JOURNAL_KEPT)
 		return;
 	journal_forget(journal, name);
-	log_limited(&full, LOG_WARNING, "dropped the note %s: there are %d of what cannot be removed",
-		    name, JOURNAL_KEPT);
+	log_line(LOG_WARNING, "dropped the note %s: there are %d of what cannot be removed",
+		 name, JOURNAL_KEPT);
 }
 
 /* Whether @dir holds anything besides temporary files of copies */

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +23,18 @@ static bool to_journal;
 static int threshold = LOG_INFO;
 
 /*
- * This lock protects every log_limit. The functions of the C library and of
- * libsystemd that write a line have locks of their own.
+ * The bytes that the log may still have, and the lines that it has dropped. The
+ * lock protects them. The functions of the C library and of libsystemd that
+ * write a line have locks of their own.
  */
 static pthread_mutex_t limiting = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	bool begun;
+	int64_t bytes;
+	time_t since;		/* when the bytes were counted last */
+	bool dropping;
+	unsigned int dropped;
+} budget;
 
 /*
  * Processes inherit JOURNAL_STREAM, so it counts only if standard error is
@@ -206,26 +212,6 @@ static void write_line(int level, const char *text, const struct log_copy *copy)
 		fprintf(stderr, "<%d>%s\n", level, line);
 }
 
-static void __attribute__((format(printf, 2, 0)))
-write_formatted(int level, const char *format, va_list args)
-{
-	char text[LINE];
-
-	vsnprintf(text, sizeof(text), format, args);
-	write_line(level, text, NULL);
-}
-
-void log_line(int level, const char *format, ...)
-{
-	va_list args;
-
-	if (level > threshold)
-		return;
-	va_start(args, format);
-	write_formatted(level, format, args);
-	va_end(args);
-}
-
 static time_t seconds(void)
 {
 	struct timespec now;
@@ -234,102 +220,113 @@ static time_t seconds(void)
 	return now.tv_sec;
 }
 
-static bool is_over(const struct log_limit *limit)
+static void refill(void)
 {
-	return seconds() - limit->since >= LOG_INTERVAL;
+	time_t now = seconds();
+
+	if (!budget.begun)
+		budget.bytes = LOG_BUDGET;
+	else
+		budget.bytes += (now - budget.since) * LOG_REFILL;
+	if (budget.bytes > LOG_BUDGET)
+		budget.bytes = LOG_BUDGET;
+	budget.begun = true;
+	budget.since = now;
+	/* Wait for some bytes, so that the log has few lines about others. */
+	if (budget.dropping && budget.bytes >= LOG_RESUME)
+		budget.dropping = false;
 }
 
 /*
- * Count a line. Returns whether the limit allows it. *dropped receives the
- * number of earlier dropped lines that the log does not mention yet.
+ * Take the bytes of a line from the budget. Returns whether they are there.
+ * *dropped receives the number of earlier dropped lines that the log does not
+ * mention yet.
  */
-static bool count_line(struct log_limit *limit, unsigned int burst, unsigned int *dropped)
+static bool spend(size_t bytes, unsigned int *dropped)
 {
 	bool allowed;
 
 	*dropped = 0;
 	pthread_mutex_lock(&limiting);
-	if (!limit->lines || is_over(limit)) {
-		*dropped = limit->dropped;
-		*limit = (struct log_limit){ .since = seconds() };
+	refill();
+	if (budget.bytes <= 0)
+		budget.dropping = true;
+	allowed = !budget.dropping;
+	if (allowed) {
+		budget.bytes -= bytes;
+		*dropped = budget.dropped;
+		budget.dropped = 0;
+	} else {
+		budget.dropped++;
 	}
-	allowed = limit->lines < burst;
-	if (allowed)
-		limit->lines++;
-	else
-		limit->dropped++;
 	pthread_mutex_unlock(&limiting);
 	return allowed;
 }
 
-void log_limited(struct log_limit *limit, int level, const char *format, ...)
+static void log_dropped(unsigned int dropped)
 {
-	unsigned int dropped;
-	va_list args;
+	char text[64];
 
-	assert(limit);
-	if (level > threshold || !count_line(limit, LOG_BURST, &dropped))
+	if (!dropped)
 		return;
-	if (dropped)
-		log_line(level, "%u more lines like the next one were suppressed", dropped);
-	va_start(args, format);
-	write_formatted(level, format, args);
-	va_end(args);
+	snprintf(text, sizeof(text), "%u more lines were suppressed", dropped);
+	write_line(LOG_WARNING, text, NULL);
 }
 
-static struct {
-	const char *about;
-	atomic_int level;	/* the level of the latest dropped line */
-	struct log_limit limit;
-} kinds[] = {
-	[LOG_STARTED] = { .about = "copies that began" },
-	[LOG_RECEIVED] = { .about = "copies that arrived" },
-	[LOG_REFUSED] = { .about = "refused copies" },
-	[LOG_LOST] = { .about = "lost copies" },
-};
-
-static void log_dropped(enum log_event event, unsigned int dropped)
+/*
+ * Write a line if the budget has room for it. The daemon writes LOG_ERR before
+ * it ends, and an administrator has asked for LOG_DEBUG.
+ */
+static void write_limited(int level, const char *text, const struct log_copy *copy)
 {
-	log_line(kinds[event].level, "%u more lines about %s were suppressed", dropped,
-		 kinds[event].about);
+	size_t bytes = LOG_OVERHEAD + strlen(text) + (copy && copy->file ? strlen(copy->file) : 0);
+	unsigned int dropped = 0;
+
+	if (level > LOG_ERR && level < LOG_DEBUG && !spend(bytes, &dropped))
+		return;
+	log_dropped(dropped);
+	write_line(level, text, copy);
+}
+
+void log_line(int level, const char *format, ...)
+{
+	char text[LINE];
+	va_list args;
+
+	if (level > threshold)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	write_limited(level, text, NULL);
 }
 
 void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 {
-	unsigned int dropped;
 	char text[LINE];
 	va_list args;
 	int n = 0;
 
 	if (level > threshold)
 		return;
-	if (!count_line(&kinds[copy->event].limit, LOG_COPY_BURST, &dropped)) {
-		kinds[copy->event].level = level;
-		return;
-	}
-	if (dropped)
-		log_dropped(copy->event, dropped);
 	if (copy->file)
 		n = snprintf(text, sizeof(text), "%.*s: ", FILE_SIZE, copy->file);
 	va_start(args, format);
 	vsnprintf(text + n, sizeof(text) - n, format, args);
 	va_end(args);
-	write_line(level, text, copy);
+	write_limited(level, text, copy);
 }
 
 void log_tick(void)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct log_limit *limit = &kinds[i].limit;
-		unsigned int dropped = 0;
+	unsigned int dropped = 0;
 
-		pthread_mutex_lock(&limiting);
-		if (limit->dropped && is_over(limit)) {
-			dropped = limit->dropped;
-			*limit = (struct log_limit){ .lines = 0 };
-		}
-		pthread_mutex_unlock(&limiting);
-		if (dropped)
-			log_dropped(i, dropped);
+	pthread_mutex_lock(&limiting);
+	refill();
+	if (!budget.dropping) {
+		dropped = budget.dropped;
+		budget.dropped = 0;
 	}
+	pthread_mutex_unlock(&limiting);
+	log_dropped(dropped);
 }

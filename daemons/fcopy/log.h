@@ -33,6 +33,18 @@ void log_open(bool verbose);
 /** log_verbose() - whether the log contains LOG_DEBUG lines */
 bool log_verbose(void);
 
+/*
+ * All lines share a budget, because the host can provoke most of them without
+ * end: LOG_BUDGET bytes at once, and LOG_REFILL bytes a second. A line costs
+ * its text, its file and LOG_OVERHEAD. While the budget is empty, lines are
+ * dropped until it has LOG_RESUME bytes, and the next line tells how many.
+ * LOG_ERR and LOG_DEBUG are not limited.
+ */
+#define LOG_BUDGET	(512 << 10)
+#define LOG_REFILL	256
+#define LOG_RESUME	4096
+#define LOG_OVERHEAD	256
+
 /** log_line() - write one line, without its newline */
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -53,43 +65,14 @@ struct log_copy {
 
 /**
  * log_copy() - log one line about a copy, "FILE: TEXT"
- *
- * The function logs at most LOG_COPY_BURST lines of each event in LOG_INTERVAL
- * seconds and drops further ones. The number of dropped lines is logged before
- * the next line of the event, or by log_tick().
  */
 void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
- * A limit of LOG_BURST lines in LOG_INTERVAL seconds for one kind of line that
- * the host can provoke without end
- */
-struct log_limit {
-	time_t since;
-	unsigned int lines;
-	unsigned int dropped;
-};
-
-#define LOG_BURST	10
-#define LOG_COPY_BURST	50
-#define LOG_INTERVAL	10
-
-/**
- * log_limited() - write one line, unless its limit is reached
- * @limit: the limit of this kind of line, never NULL
+ * log_tick() - log how many lines were dropped, if the budget permits that
  *
- * The number of dropped lines is logged before the next line of the kind.
- */
-void log_limited(struct log_limit *limit, int level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/**
- * log_tick() - log how many lines log_copy() dropped
- *
- * The caller must call this from time to time. The function writes a line only
- * if LOG_INTERVAL seconds have passed and log_copy() has not logged the number
- * itself.
+ * The caller must call this from time to time.
  */
 void log_tick(void);
 

@@ -22,7 +22,7 @@
  * The number of ticks for which the timer still runs after the last message, so
  * that log_tick() can log the dropped lines
  */
-#define LINGER_TICKS	(4 * (LOG_INTERVAL + 1))
+#define LINGER_TICKS	(4 * (LOG_RESUME / LOG_REFILL + 1))
 
 /* The maximum number of consecutive rounds that ignore signals and the timer */
 #define ROUNDS_BLIND	64

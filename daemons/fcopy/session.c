@@ -14,20 +14,11 @@
 
 #define PIPE_HEADER 8
 
-/* Each kind of line about invalid messages has a limit of its own. */
-enum invalid {
-	INVALID_BODY, INVALID_OPERATION, INVALID_NEGOTIATION, INVALID_PACKET, INVALID_ANSWER,
-	INVALID_LENGTH, INVALID_TYPE, INVALID_COUNT
-};
-_Static_assert(INVALID_COUNT == SESSION_INVALID_KINDS, "a limit for each kind of line");
-
 void session_init(struct session *session, int journal, const struct policy *policy)
 {
 	session->running = false;
 	session_restart(session);
 	session->stopping = false;
-	memset(session->invalid, 0, sizeof(session->invalid));
-	memset(&session->slow, 0, sizeof(session->slow));
 	work_init(&session->work);
 	transfer_init(&session->transfer, journal, policy);
 }
@@ -285,10 +276,10 @@ static void end_slow_task(struct session *session)
 	gate = session->transfer.gate;
 	placed = gate == TRANSFER_PLACED;
 	if (gate != TRANSFER_FAILED)
-		log_limited(&session->slow, LOG_WARNING, "%s: the disk takes more than %g s; %s",
-			    session->view.path, SESSION_LIMIT_MSEC / 1e3, placed ?
-			    "the file is in place, but a power loss may undo that" :
-			    "the host gets a failure, and the file may still appear");
+		log_line(LOG_WARNING, "%s: the disk takes more than %g s; %s",
+			 session->view.path, SESSION_LIMIT_MSEC / 1e3, placed ?
+			 "the file is in place, but a power loss may undo that" :
+			 "the host gets a failure, and the file may still appear");
 	session->over = true;
 	session->outcome = placed ? REFUSAL_NONE : REFUSAL_SLOW;
 	session->failure = failure;
@@ -557,8 +548,8 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	uint32_t operation;
 
 	if (length < sizeof(*header)) {
-		log_limited(&session->invalid[INVALID_BODY], LOG_WARNING,
-			    "the host sent a file copy message of only %zu bytes", length);
+		log_line(LOG_WARNING,
+			 "the host sent a file copy message of only %zu bytes", length);
 		*refusal = REFUSAL_MESSAGE;
 		return SESSION_ANSWER;
 	}
@@ -568,9 +559,9 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	}
 	operation = le32toh(header->operation);
 	if (operation > FCOPY_CANCEL) {
-		log_limited(&session->invalid[INVALID_OPERATION], LOG_WARNING,
-			    "the host sent an operation that this version does not know: %" PRIu32,
-			    operation);
+		log_line(LOG_WARNING,
+			 "the host sent an operation that this version does not know: %" PRIu32,
+			 operation);
 		session->completed = false;
 		session->refused = REFUSAL_NONE;
 		*refusal = REFUSAL_UNKNOWN;
@@ -646,9 +637,9 @@ static bool negotiate(struct session *session, void *message, size_t length)
 		forget_requests(session);
 		return true;
 	}
-	log_limited(&session->invalid[INVALID_NEGOTIATION], LOG_WARNING, "%s", err == -EPROTO ?
-		    "the host sent a negotiation with impossible lengths" :
-		    "the host offers no version that this daemon speaks (service 1.1)");
+	log_line(LOG_WARNING, "%s", err == -EPROTO ?
+		 "the host sent a negotiation with impossible lengths" :
+		 "the host offers no version that this daemon speaks (service 1.1)");
 	fail(&failure, REFUSAL_VERSION, "%s", "");
 	session_abort(session, &failure);
 	forget_requests(session);
@@ -665,24 +656,23 @@ static enum session_reply answer(struct session *session, void *message, size_t 
 
 	session->expired = false;
 	if (vmbus_ic_parse(message, length, &header) < 0) {
-		log_limited(&session->invalid[INVALID_PACKET], LOG_WARNING,
-			    "ignored a packet of %zu bytes, too short for a message", length);
+		log_line(LOG_WARNING,
+			 "ignored a packet of %zu bytes, too short for a message", length);
 		return SESSION_SILENCE;
 	}
 	/* Two sides that answer answers could do so forever. */
 	if ((header.flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 	    VMBUS_IC_FLAG_RESPONSE) {
-		log_limited(&session->invalid[INVALID_ANSWER], LOG_WARNING,
-			    "ignored an unsolicited answer");
+		log_line(LOG_WARNING, "ignored an unsolicited answer");
 		return SESSION_SILENCE;
 	}
 
 	/* The packet may be longer because of padding. */
 	end = PIPE_HEADER + (size_t)le32toh(header.pipe_size);
 	if (end < sizeof(header) || end > length) {
-		log_limited(&session->invalid[INVALID_LENGTH], LOG_WARNING,
-			    "the host sent a message that claims %zu bytes in a packet of %zu", end,
-			    length);
+		log_line(LOG_WARNING,
+			 "the host sent a message that claims %zu bytes in a packet of %zu", end,
+			 length);
 		refusal = REFUSAL_MESSAGE;
 		goto out;
 	}
@@ -701,9 +691,9 @@ static enum session_reply answer(struct session *session, void *message, size_t 
 			return reply;
 		break;
 	default:
-		log_limited(&session->invalid[INVALID_TYPE], LOG_WARNING,
-			    "the host sent a message of a type that this version does not know: %u",
-			    le16toh(header.type));
+		log_line(LOG_WARNING,
+			 "the host sent a message of a type that this version does not know: %u",
+			 le16toh(header.type));
 		refusal = REFUSAL_UNKNOWN;
 	}
 out:

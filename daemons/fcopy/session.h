@@ -55,8 +55,6 @@
 #endif
 _Static_assert(SESSION_LIMIT_MSEC < 30000, "an answer would take longer than the kernel's drivers do");
 
-#define SESSION_INVALID_KINDS 7
-
 enum session_task {
 	TASK_START, TASK_WRITE, TASK_FLUSH, TASK_COMPLETE, TASK_DISCARD
 };
@@ -107,9 +105,6 @@ struct session {
 		uint32_t size;
 		unsigned char data[FCOPY_FRAGMENT];
 	} task;
-	/* the limits of lines about invalid messages */
-	struct log_limit invalid[SESSION_INVALID_KINDS];
-	struct log_limit slow;
 };
 
 /**

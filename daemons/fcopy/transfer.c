@@ -54,9 +54,6 @@
  */
 #define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
 
-/* The host can provoke each of these warnings with every copy. */
-static struct log_limit no_note, not_removed, moved, given_up;
-
 void transfer_init(struct transfer *transfer, int journal, const struct policy *policy)
 {
 	memset(transfer, 0, sizeof(*transfer));
@@ -155,9 +152,8 @@ static void log_lost(const struct log_copy *copy, const char *why, const char *l
 static void log_given_up(const struct transfer *transfer, bool clean)
 {
 	if (clean)
-		log_limited(&given_up, LOG_NOTICE,
-			    "%s: the disk has answered; nothing is left of the copy",
-			    transfer->path);
+		log_line(LOG_NOTICE, "%s: the disk has answered; nothing is left of the copy",
+			 transfer->path);
 }
 
 enum transfer_gate transfer_give_up(struct transfer *transfer, const struct transfer_view *view,
@@ -207,9 +203,9 @@ static int choose_temporary(struct transfer *transfer)
 	err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory, 0,
 			   transfer->temporary);
 	if (err)
-		log_limited(&no_note, LOG_WARNING,
-			    "%s: cannot write its note to the state directory (%s), so a crash would "
-			    "leave %s behind", transfer->path, strerror(-err), transfer->temporary);
+		log_line(LOG_WARNING,
+			 "%s: cannot write its note to the state directory (%s), so a crash would "
+			 "leave %s behind", transfer->path, strerror(-err), transfer->temporary);
 	return 0;
 }
 
@@ -230,9 +226,9 @@ static void note_created(struct transfer *transfer)
 		err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory,
 				   transfer->to.created, transfer->made);
 	if (err)
-		log_limited(&no_note, LOG_WARNING,
-			    "%s: cannot write its note to the state directory (%s), so a crash would "
-			    "leave this directory behind", transfer->to.directory, strerror(-err));
+		log_line(LOG_WARNING,
+			 "%s: cannot write its note to the state directory (%s), so a crash would "
+			 "leave this directory behind", transfer->to.directory, strerror(-err));
 }
 
 static void forget_created(struct transfer *transfer)
@@ -428,8 +424,8 @@ static void empty_unplaced(struct transfer *transfer)
 	    path_same_file(&file, &named))
 		return;
 	if (ftruncate(transfer->file, 0) == 0)
-		log_limited(&moved, LOG_WARNING, "%s: the unfinished file still has a name, "
-			    "and is empty now", transfer->path);
+		log_line(LOG_WARNING, "%s: the unfinished file still has a name, "
+			 "and is empty now", transfer->path);
 }
 
 /*
@@ -452,9 +448,9 @@ static bool end(struct transfer *transfer, bool placed)
 		} else if (errno == ENOENT) {
 			forget_temporary(transfer);
 		} else {
-			log_limited(&not_removed, LOG_WARNING,
-				    "%s/%s cannot be removed: %s; the daemon tries again later",
-				    transfer->to.directory, transfer->temporary, strerror(errno));
+			log_line(LOG_WARNING,
+				 "%s/%s cannot be removed: %s; the daemon tries again later",
+				 transfer->to.directory, transfer->temporary, strerror(errno));
 			journal_keep(transfer->journal, transfer->temporary);
 			transfer->temporary[0] = '\0';
 			clean = false;

@@ -327,27 +327,6 @@ static void packets_that_are_not_valid_are_skipped(void)
 	end_test(0);
 }
 
-/* A flood of one kind must not hide another. */
-static void each_kind_of_line_has_its_limit(void)
-{
-	static unsigned char big[17000];
-	const struct log_limit *limit;
-
-	logged[0] = '\0';
-	mkdir("to", 0755);
-	expect_int(vmbus_chan_pair(32 * sysconf(_SC_PAGESIZE), &guest, &host), 0);
-	exchange_init(&exchange, guest, -1, &policy);
-	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 1, big, 40), 0);
-	expect_int(exchange_run(&exchange), 0);
-	expect(strstr(logged, "skipped a packet of type"));
-	limit = last_limit;
-	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 2, big, 16392), 0);
-	expect_int(exchange_run(&exchange), 0);
-	expect(strstr(logged, "skipped a packet of 16392 bytes"));
-	expect(last_limit != limit);
-	end_test(0);
-}
-
 int main(void)
 {
 	test(sizes_around_the_fragment);
@@ -357,6 +336,5 @@ int main(void)
 	test(full_ring_to_the_host);
 	test(share_of_one_call);
 	test(packets_that_are_not_valid_are_skipped);
-	test(each_kind_of_line_has_its_limit);
 	run_tests();
 }

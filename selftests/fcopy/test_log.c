@@ -14,7 +14,6 @@
 char logged[65536];
 struct log_copy last_copy;
 struct failure last_failure;
-const struct log_limit *last_limit;
 
 static void show(const char *format, va_list args)
 {
@@ -61,14 +60,4 @@ bool log_verbose(void)
 
 void log_tick(void)
 {
-}
-
-void log_limited(struct log_limit *limit, int level, const char *format, ...)
-{
-	va_list args;
-
-	last_limit = limit;
-	va_start(args, format);
-	show(format, args);
-	va_end(args);
 }

@@ -16,7 +16,4 @@ extern struct log_copy last_copy;
  */
 extern struct failure last_failure;
 
-/* The last limit of log_limited() */
-extern const struct log_limit *last_limit;
-
 #endif
