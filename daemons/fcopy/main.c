@@ -45,7 +45,10 @@ static int load_policy(struct policy *result)
 	return config_load(options.config, options.config_must_exist, result);
 }
 
-/* Read the configuration again. An active copy keeps its old settings. */
+/*
+ * Read the configuration again. An active copy keeps its old settings, except
+ * that enable=no ends it.
+ */
 static void reload_policy(void)
 {
 	struct policy changed;
@@ -59,10 +62,25 @@ static void reload_policy(void)
 	}
 }
 
+/*
+ * Apply enable=no to an active copy. A COMPLETE that the daemon is working on
+ * keeps its time.
+ */
+static void end_disabled_copy(void)
+{
+	struct failure failure;
+
+	if (policy.enable || session_completes(&exchange.session))
+		return;
+	fail(&failure, REFUSAL_DISABLED, "%s", "");
+	session_abort(&exchange.session, &failure);
+}
+
 static void reload(void)
 {
 	notify_reloading();
 	reload_policy();
+	end_disabled_copy();
 	notify_ready();
 }
 

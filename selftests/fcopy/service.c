@@ -482,15 +482,28 @@ static void read_again(const char *text)
 
 static void configuration_read_again_in_a_copy(void)
 {
+	struct stat st;
+
 	begin_test();
 	begin_copy();
-	read_again("enable=no\n");
-	/* This copy continues, and the next one is refused. */
+	read_again("mode=0640\n");
+	/* This copy keeps its settings. */
 	write_message(&request, 5, "56789", 5);
 	expect_int(ask(), S_OK);
 	end_message(&request, COMPLETE);
 	expect_int(ask(), S_OK);
 	expect(holds("to/made/a", "0123456789"));
+	expect(stat("to/made/a", &st) == 0 && (st.st_mode & 0777) == 0644);
+	unlink("to/made/a");
+	rmdir("to/made");
+	/* An administrator stops a copy in this way. */
+	begin_copy();
+	read_again("enable=no\n");
+	WAIT_UNTIL(entries("to") == 0);
+	write_message(&request, 5, "56789", 5);
+	expect_int(ask(), E_POLICY);
+	end_message(&request, COMPLETE);
+	expect_int(ask(), E_POLICY);
 	start_message(&request, in("to"), "b", 0, 0);
 	expect_int(ask(), E_POLICY);
 	/* A file with a fault changes nothing. */
@@ -502,7 +515,7 @@ static void configuration_read_again_in_a_copy(void)
 	expect_int(ask(), S_OK);
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
-	end_test(2);
+	end_test(1);
 }
 
 static void device_taken_back_in_a_copy(void)
