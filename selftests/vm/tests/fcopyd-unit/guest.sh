@@ -54,6 +54,14 @@ check "and the journal has file, line and reason" \
 rm /etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
 say stopped
 hear tried
+# A read-only /var, in which the daemon has no directory
+systemctl reset-failed hv-fcopyd
+mount -t tmpfs -o ro tmpfs /var/lib
+systemctl start hv-fcopyd
+check "with a read-only /var, it runs" within 10 running
+check "and warns" within 10 sh -c "journalctl -u hv-fcopyd --no-pager | grep -q '/var/lib/hv-fcopyd: Read-only file system; unfinished copies'"
+systemctl stop hv-fcopyd
+umount /var/lib
 systemctl start hv-fcopyd
 check "without it, it runs" within 10 running
 sleep 2
