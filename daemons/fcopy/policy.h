@@ -48,7 +48,7 @@ struct policy {
 	 */
 	bool min_free_default;
 	uint64_t min_free;	/* bytes */
-	unsigned int min_free_percent;
+	unsigned int min_free_percent;	/* of the bytes, and of the inodes */
 
 	/*
 	 * The rule for the deepest place at or above the target decides. If two

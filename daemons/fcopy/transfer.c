@@ -48,6 +48,9 @@
  */
 #define GROWTH_STEP (8u << 20)
 
+/* min-free=default keeps at most this many inodes free. */
+#define INODES_KEPT 1000
+
 /*
  * Every WRITE reads this clock. A read of CLOCK_MONOTONIC would leave the VM if
  * the clock source is not the TSC.
@@ -331,6 +334,36 @@ static enum refusal check_room(int file, uint64_t size, const struct policy *pol
 	return REFUSAL_NONE;
 }
 
+/* Return the inodes of a file system that min-free keeps free. */
+static uint64_t inodes_kept(const struct policy *policy, const struct statvfs *fs)
+{
+	uint64_t share = fs->f_files / 100 * POLICY_MIN_FREE_PERCENT;
+
+	if (!policy->min_free_default && policy->min_free_percent)
+		return fs->f_files / 100 * policy->min_free_percent;
+	if (!policy->min_free_default && !policy->min_free)
+		return 0;
+	return share < INODES_KEPT ? share : INODES_KEPT;
+}
+
+/*
+ * Check that empty files and new directories leave inodes. The copy has already
+ * created its own. Some file systems have no limit and report no number.
+ */
+static enum refusal check_inodes(int file, const struct policy *policy, struct failure *failure)
+{
+	struct statvfs fs;
+	uint64_t kept;
+
+	if (fstatvfs(file, &fs) < 0 || !fs.f_files)
+		return REFUSAL_NONE;
+	kept = inodes_kept(policy, &fs);
+	if (fs.f_favail < kept)
+		return fail(failure, REFUSAL_MIN_FREE, "%" PRIu64 " inodes free, %" PRIu64
+			    " of them kept free", (uint64_t)fs.f_favail, kept);
+	return REFUSAL_NONE;
+}
+
 /*
  * Whether a reservation may occupy memory. The upper layer of an overlay may be
  * in memory, too.
@@ -389,7 +422,9 @@ static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 	enum refusal refusal;
 	int r;
 
-	refusal = check_room(transfer->file, size, &transfer->limits, failure);
+	refusal = check_inodes(transfer->file, &transfer->limits, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = check_room(transfer->file, size, &transfer->limits, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	transfer->reserved = size;

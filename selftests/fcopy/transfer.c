@@ -1262,6 +1262,35 @@ static void small_file_system_with_min_free(void)
 	leave_small(0);
 }
 
+/* Empty files and directories need inodes. */
+static void use_up_inodes(void)
+{
+	char path[PATH_MAX];
+	struct statvfs fs;
+	int n = 0;
+
+	mount_small("size=64m,nr_inodes=1000");
+	policy.min_free_percent = 50;
+	do
+		snprintf(path, sizeof(path), "%s/%d/d/d/d/d/d/d/d/d/d/", in("to"), n++);
+	while (n < 200 && copy_at(path, "a", CREATE, "") == REFUSAL_NONE);
+	expect_int(failure.refusal, REFUSAL_MIN_FREE);
+	expect(strstr(failure.detail, " inodes free, 500 of them kept free"));
+	expect(statvfs("to", &fs) == 0 && fs.f_favail >= 500 && fs.f_favail < 520);
+	policy.min_free_percent = 0;
+	expect_int(start("a", 0, 0), REFUSAL_NONE);
+	discard();
+	policy = (struct policy)POLICY_DEFAULTS;
+	expect_int(start("a", 0, 0), REFUSAL_NONE);
+	discard();
+	leave_small(n - 1);
+}
+
+static void inodes_that_must_stay_free(void)
+{
+	in_own_mounts(use_up_inodes);
+}
+
 static void room_that_must_stay_free(void)
 {
 	in_own_mounts(small_file_system_with_min_free);
@@ -1992,6 +2021,7 @@ int main(void)
 	all("unnamed file", 0);
 	test(largest_size_of_the_policy);
 	test(room_that_must_stay_free);
+	test(inodes_that_must_stay_free);
 	test(min_free_by_default);
 	test(growing_file_leaves_min_free);
 	test(tmpfs_is_not_filled);
