@@ -706,8 +706,6 @@ static bool kernel_has(const char *type)
 /* Above such a mount ".." leads nowhere, and not to the root. */
 static void in_detached_mount(void)
 {
-	struct path result;
-
 	mkdir("m", 0755);
 	if (mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
 		leave_child(CANNOT_MOUNT);
