@@ -24,8 +24,12 @@ lib: $(lib_so) $(lib_a) $(lib_pc) $(lib_dir)/man3/made
 # The objects contain machine code even if CFLAGS request LTO, because objcopy
 # cannot make a symbol local that only the intermediate code of the compiler
 # has.
-$(lib_dir)/%.o: lib/%.c lib/build.mk
+$(lib_dir)/%.o: lib/%.c lib/build.mk | lib-needs
 	$(call compile,-fPIC -fno-lto)
+
+.PHONY: lib-needs
+lib-needs:
+	@$(PKG_CONFIG) --exists uuid || { echo 'libuuid (uuid-dev, libuuid-devel) is not installed' >&2; exit 1; }
 
 # nodelete: the handler of vmbus_guard() must stay after a dlclose(3).
 # symbolic-functions: the library calls its own functions even if the program
