@@ -95,10 +95,14 @@ void vmbus_chan_close(struct vmbus_chan *chan)
 
 int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size)
 {
-	struct range *range = guard_add(chan, addr, size);
+	void *spare = guard_spare(size);
+	struct range *range = guard_add(chan, addr, size, spare);
 
-	if (!range)
+	if (!range) {
+		if (spare)
+			munmap(spare, size);
 		return -ENOMEM;
+	}
 	chan->maps[which] = (struct mapping){ .addr = addr, .size = size, .range = range };
 	return 0;
 }
