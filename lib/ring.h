@@ -134,17 +134,24 @@ int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header
 		      uint32_t read);
 
 /*
- * A host ends a channel on which it finds a packet of a type other than 6, 7,
- * 9, 10 and 11, or with a flag above 1. For a good packet these bits are 0
- * after 6 is subtracted from the first word of the descriptor; packets of type
- * 9 have their own code. A type below 6 borrows from the lengths, and the
- * result is wrong in any case.
+ * A host ends a channel on which it finds a packet of a type other than 6, 7, 9
+ * and 11, or with a flag above 1, or of type 7 without ranges. Packets of types
+ * 7 and 9 have their own code. For the others, 6 is subtracted from the first
+ * word of the descriptor, which leaves 0 or 5 of the type: its bits 0 and 2 are
+ * equal, and the other bits of PACKET_WRONG are 0. A type below 6 borrows from
+ * the lengths, and the result is wrong in any case.
  */
-#define PACKET_WRONG 0xfffe00000000fffaull
+#define PACKET_WRONG 0xfffe00000000fffbull
+
+static inline uint64_t packet_wrong(uint64_t word, uint64_t wrong)
+{
+	word -= 6;
+	return (word ^ (word >> 2 & 1)) & wrong;
+}
 
 static inline uint64_t tx_ring_wrong(const struct tx_ring *tx, uint64_t word)
 {
-	return (word - 6) & tx->wrong;
+	return packet_wrong(word, tx->wrong);
 }
 
 /* Return the first word of a descriptor. */

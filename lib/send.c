@@ -6,10 +6,8 @@
 
 #include "internal.h"
 
-_Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_XFER_PAGES == 7 &&
-	       VMBUS_PACKET_GPA_DIRECT == 9 && VMBUS_PACKET_CANCEL == 10 &&
-	       VMBUS_PACKET_COMPLETION == 11 && VMBUS_PACKET_COMPLETION_REQUESTED == 1,
-	       "PACKET_WRONG has other values");
+_Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_COMPLETION == 11 &&
+	       VMBUS_PACKET_COMPLETION_REQUESTED == 1, "PACKET_WRONG has other values");
 
 /* Whether the channel refuses packets of this type or with these flags. */
 static inline bool wrong_kind(const struct vmbus_chan *chan, uint16_t type, uint16_t flags)
@@ -376,7 +374,7 @@ static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_pa
 		if (unlikely(need >= left))
 			break;
 		word = tx_ring_word(m->type, m->flags, RING_DESCRIPTOR, need - RING_TRAILER);
-		if (unlikely((word - VMBUS_PACKET_INBAND) & wrong))
+		if (unlikely(packet_wrong(word, wrong)))
 			break;
 		tx_ring_lay(p, write, word, m->transaction_id, m->payload, len, need);
 		p += need;

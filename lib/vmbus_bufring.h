@@ -734,7 +734,12 @@ size_t vmbus_chan_tx_size(const struct vmbus_chan *chan);
  * Bytes of data in the ring from the host. No packet can be larger. Since 0.1.
  */
 size_t vmbus_chan_rx_size(const struct vmbus_chan *chan);
-/** The largest payload that vmbus_send() accepts on this channel. Since 0.1. */
+/**
+ * The largest payload that vmbus_send() accepts on this channel. The host's own
+ * packets may be limited to 8 bytes less.
+ *
+ * Since 0.1.
+ */
 size_t vmbus_chan_max_payload(const struct vmbus_chan *chan);
 /**
  * 1 if the library signals the host through the monitor page, 0 if it writes to
@@ -768,7 +773,8 @@ int vmbus_chan_latency(const struct vmbus_chan *chan);
  * monitor page
  * @microseconds: 0 to 6553
  *
- * Any thread may call the function at any time; the last call counts.
+ * Hyper-V obeys the number. OpenHCL ignores it, and signals at once. Any thread
+ * may call the function at any time; the last call counts.
  *
  * Returns 0, or -EOPNOTSUPP (the channel is not monitored), -ENODEV, -ERANGE.
  *
@@ -906,7 +912,7 @@ int vmbus_rx_used(struct vmbus_chan *chan);
 
 /* Sending */
 
-/** Packet types that a guest sends or receives on an open channel */
+/** Packet types on an open channel; a host accepts no VMBUS_PACKET_CANCEL */
 enum vmbus_packet_type {
 	VMBUS_PACKET_INBAND		= 6,	/* payload in the packet */
 	VMBUS_PACKET_XFER_PAGES		= 7,	/* payload in ranges of a page set */
@@ -920,9 +926,7 @@ enum vmbus_packet_type {
 
 /**
  * vmbus_send() - send one packet, and signal the host if necessary
- * @type: VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION or VMBUS_PACKET_CANCEL.
- *	The library also accepts VMBUS_PACKET_XFER_PAGES, because a host accepts
- *	that type, but only vmbus_queue_xfer() writes the ranges.
+ * @type: VMBUS_PACKET_INBAND or VMBUS_PACKET_COMPLETION
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
  * @transaction_id: any number; the host's completion repeats it
  * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros

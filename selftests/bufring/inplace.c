@@ -669,6 +669,7 @@ static void transfer_pages(void)
 {
 	static const uint32_t good[] = { 100, 0, 24, 1000 };
 	static const uint32_t beyond[] = { 100, 0, 25, 1000 }, wraps[] = { 0xffffffff, 8 };
+	const uint16_t type = VMBUS_PACKET_XFER_PAGES;
 	struct vmbus_range ranges[4];
 	struct vmbus_view view;
 	struct vmbus_xfer_set set = { 0 };
@@ -715,9 +716,9 @@ static void transfer_pages(void)
 	CHECK_IS(set.sender_owns_set, 0);
 	model_close(&m);
 
-#define REFUSED(type, count, list, there) do {					\
+#define REFUSED(type_, count, list, there) do {					\
 	model_open(&m, DATA);							\
-	put_xfer(&m, 0, type, count, list, there);				\
+	put_xfer(&m, 0, type_, count, list, there);				\
 	CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);				\
 	CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), -EPROTO);	\
 	model_close(&m);							\
@@ -730,8 +731,9 @@ static void transfer_pages(void)
 	REFUSED(6, 2, good, 2);
 	/* Use a header that ends with the descriptor. */
 	model_open(&m, DATA);
-	CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_INBAND, 0, 0, good, 16), 0);
-	CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_XFER_PAGES, 0, 0, good, 16), 0);
+	for (int i = 0; i < 2; i++)
+		CHECK_IS(vmbus_send(m.host, VMBUS_PACKET_INBAND, 0, 0, good, 16), 0);
+	ring_poke(&m.to_guest, VMBUS_PACKET_SPACE(16), &type, sizeof(type));
 	for (int i = 0; i < 2; i++) {
 		CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
 		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), -EPROTO);

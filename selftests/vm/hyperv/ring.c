@@ -261,11 +261,11 @@ static bool payload_sane(struct channel *c, uint16_t type, const uint8_t *bytes,
 {
 	uint32_t at = c->tx.at, word[2] = { 0 };
 
-	if (type == DATA_GPA_DIRECT) {
+	if (type == DATA_GPA_DIRECT || type == DATA_TRANSFER_PAGES) {
 		if (desc >= sizeof(word))
 			memcpy(word, bytes, sizeof(word));
 		if (!word[1])
-			channel_fault(c, "packet at %u: no range of guest memory", at);
+			channel_fault(c, "packet at %u of type %u: no range", at, type);
 	} else if (c->device->pipe && type == DATA_INBAND) {
 		len -= desc;
 		if (len >= sizeof(word))

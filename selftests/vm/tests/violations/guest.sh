@@ -12,7 +12,7 @@ check "the rings of one are larger than the longest message" sh -c "echo 65536 >
 
 # The host's program makes the violations, as it can write to both rings. A
 # guest that echoes packets gives it packets to spoil.
-for violation in type range length offset flags index mask; do
+for violation in type range transfer length offset flags index mask; do
 	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 	pid=$!
 	hear $violation

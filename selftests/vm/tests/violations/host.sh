@@ -24,6 +24,7 @@ vmbus_host device wait-open
 violates type "a packet of type 5" "raw-write tx 4096 0500"
 # Type 9, a descriptor of 8 bytes, which says that no range follows
 violates range "a packet that names guest memory, without a range" "raw-write tx 4096 09000300" "raw-write tx 4112 0000000000000000"
+violates transfer "a packet with transfer pages, without a range" "raw-write tx 4096 0700"
 violates length "a packet that is longer than what is in the ring" "raw-write tx 4100 ff00"
 violates offset "a packet whose payload begins in its header" "raw-write tx 4098 0100"
 violates flags "a packet with unknown flags" "raw-write tx 4102 0200"
