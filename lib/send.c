@@ -530,43 +530,22 @@ int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *mess
 	return settle(chan, result);
 }
 
-/* Queue and publish. Set @signal if the host must be signalled. */
-static inline int publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-			    unsigned int count, bool *signal)
+int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
+		    unsigned int count)
 {
-	int result = channel_ended(chan);
+	int result = channel_ended(chan), err;
+	bool signal = false;
 
-	*signal = false;
 	if (unlikely(result))
 		return result;
 	if (too_many(count))
 		return -EINVAL;
 	send_lock(chan);
-	result = queue_many(chan, messages, count, signal);
-	*signal |= tx_ring_publish(&chan->tx);
+	result = queue_many(chan, messages, count, &signal);
+	signal |= tx_ring_publish(&chan->tx);
 	send_unlock(chan);
-	return settle(chan, result);
-}
-
-int vmbus_publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-		    unsigned int count, int *signal)
-{
-	bool needed;
-	int result = publish_many(chan, messages, count, &needed);
-
-	if (needed)
-		*signal = 1;
-	return result;
-}
-
-int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-		    unsigned int count)
-{
-	bool needed;
-	int result = publish_many(chan, messages, count, &needed), err;
-
-	if (!needed)
-		return result;
+	if (!signal)
+		return settle(chan, result);
 	err = vmbus_signal(chan);
 	return err ? err : result;
 }

@@ -1054,22 +1054,6 @@ int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		     uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
 
 /**
- * vmbus_publish_many() - queue packets as vmbus_queue_many(), and publish them
- * @signal: set to 1 if the caller must call vmbus_signal() soon, which is
- *	possible even if the call returns an error; otherwise untouched
- *
- * A program that sends several batches in a row can thus signal once, after the
- * last one.
- *
- * Returns as vmbus_queue_many(). The packets before the first refused one are
- * published.
- *
- * Since 0.1.
- */
-int vmbus_publish_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-		    unsigned int count, int *signal);
-
-/**
  * vmbus_publish() - show the queued packets to the host, and return whether to
  * signal it
  *

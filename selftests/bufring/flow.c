@@ -271,14 +271,6 @@ static int send_many(struct vmbus_chan *chan, int *signal)
 	return vmbus_send_many(chan, packets, BATCH);
 }
 
-static int publish_many(struct vmbus_chan *chan, int *signal)
-{
-	struct vmbus_tx_packet packets[BATCH];
-
-	batch(packets);
-	return vmbus_publish_many(chan, packets, BATCH, signal);
-}
-
 static int send_payloads(struct vmbus_chan *chan, int *signal)
 {
 	struct iovec payloads[BATCH];
@@ -293,28 +285,7 @@ static int send_payloads(struct vmbus_chan *chan, int *signal)
 static void a_batch_that_fills_the_ring_signals_once(void)
 {
 	check_one_signal(send_many);
-	check_one_signal(publish_many);
 	check_one_signal(send_payloads);
-}
-
-/*
- * The caller of vmbus_publish_many() signals after its last batch. The library
- * does not signal before.
- */
-static void vmbus_publish_many_leaves_every_signal_to_its_caller(void)
-{
-	const struct vmbus_tx_packet large = TX_PACKET(buf, 4064, VMBUS_PACKET_INBAND, 0, 0);
-	struct model m;
-	int signal = 0;
-
-	model_open(&m, 4096);
-	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
-	CHECK_IS(vmbus_publish_many(m.guest, &large, 1, &signal), -EAGAIN);
-	CHECK_IS(m.guest_signals, 0);
-	CHECK_IS(signal, 1);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(m.host_signals, 1);
-	model_close(&m);
 }
 
 /*
@@ -519,7 +490,6 @@ static void check_gone(struct vmbus_chan *chan)
 	struct iovec iov = { .iov_base = buf, .iov_len = 8 };
 	struct vmbus_view view = { .end = 32 };
 	struct vmbus_packet pkt;
-	int signal = 0;
 	void *payload;
 
 	CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), -ENODEV);
@@ -540,8 +510,6 @@ static void check_gone(struct vmbus_chan *chan)
 	CHECK_IS(vmbus_send_many(chan, &message, 1), -ENODEV);
 	CHECK_IS(vmbus_queue_payloads(chan, 6, 0, 0, &iov, 1), -ENODEV);
 	CHECK_IS(vmbus_send_payloads(chan, 6, 0, 0, &iov, 1), -ENODEV);
-	CHECK_IS(vmbus_publish_many(chan, &message, 1, &signal), -ENODEV);
-	CHECK_IS(signal, 0);
 	CHECK_IS(vmbus_tx_free(chan), -ENODEV);
 	CHECK_IS(vmbus_tx_used(chan), -ENODEV);
 	CHECK_IS(vmbus_rx_used(chan), -ENODEV);
@@ -1609,7 +1577,6 @@ static const struct test tests[] = {
 	TEST(no_signal_for_room_without_the_feature_bit),
 	TEST(a_full_ring_shows_what_is_queued_and_looks_again),
 	TEST(a_batch_that_fills_the_ring_signals_once),
-	TEST(vmbus_publish_many_leaves_every_signal_to_its_caller),
 	TEST(a_refusal_ends_with_the_room_for_it),
 	TEST(nothing_to_wait_with),
 	TEST(a_wait_times_out_and_does_not_spin),

@@ -532,15 +532,12 @@ static void pages_in_batches(void)
 	};
 	struct vmbus_tx_packet bad = messages[1];
 	struct vmbus_packet pkt;
-	int signal = 0, signals = 0;
 	struct model m;
 
 	model_open(&m, DATA);
 	for (int round = 0; round < 100; round++) {
-		signal = 0;
-		CHECK_IS(vmbus_publish_many(m.guest, messages, 3, &signal), 3);
-		signals += signal;
-		CHECK_IS(m.guest_signals, 0);	/* that is the caller's */
+		CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
+		CHECK_IS(m.guest_signals, round + 1);
 		CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
 		CHECK(pkt.transaction_id == 1 && !strcmp((char *)in, "first"));
 		CHECK_IS(vmbus_recv_raw(m.host, &pkt, in, sizeof(in)), 0);
@@ -552,19 +549,10 @@ static void pages_in_batches(void)
 		CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
 		CHECK(pkt.transaction_id == 3 && !strcmp((char *)in, "third"));
 	}
-	CHECK_IS(signals, 100);
-	/*
-	 * The second batch needs no signal, and does not clear that of the
-	 * first one.
-	 */
-	signal = 0;
-	CHECK_IS(vmbus_publish_many(m.guest, messages, 1, &signal), 1);
-	CHECK_IS(signal, 1);
-	CHECK_IS(vmbus_publish_many(m.guest, messages, 1, &signal), 1);
-	CHECK_IS(signal, 1);
-	signal = 0;
-	CHECK_IS(vmbus_publish_many(m.guest, messages, 3, &signal), 3);
-	CHECK_IS(signal, 0);
+	/* Only the first of these batches needs a signal. */
+	CHECK_IS(vmbus_send_many(m.guest, messages, 1), 1);
+	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
+	CHECK_IS(m.guest_signals, 101);
 	bad.type = VMBUS_PACKET_INBAND;
 	CHECK_IS(vmbus_send_many(m.guest, &bad, 1), -EINVAL);
 	bad = messages[1];
@@ -600,13 +588,9 @@ static void a_batch_ends_before_wrong_pages(void)
 	model_open(&m, DATA);
 	for (int round = 0; round < 100; round++) {
 		bool too_large = round % 2;
-		int signal = 0;
 
 		batch[2].ranges = too_large ? &large : &beyond;
-		if (round % 4 < 2)
-			CHECK_IS(vmbus_send_many(m.guest, batch, 4), 2);
-		else
-			CHECK_IS(vmbus_publish_many(m.guest, batch, 4, &signal), 2);
+		CHECK_IS(vmbus_send_many(m.guest, batch, 4), 2);
 		CHECK_IS(vmbus_send_many(m.guest, batch + 2, 2), too_large ? -EMSGSIZE : -EINVAL);
 		CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
 		CHECK(pkt.transaction_id == 1 && !strcmp((char *)in, "first"));
