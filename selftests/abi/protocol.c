@@ -11,7 +11,7 @@
 
 #include "../../daemons/fcopy/hresult.h"
 #include "../../daemons/fcopy/name.h"
-#include "../../daemons/fcopy/session.h"
+#include "../../daemons/fcopy/wire.h"
 #include "../kselftest/ktap.h"
 
 struct number {
@@ -29,7 +29,7 @@ static const struct number operations[] = {
 };
 
 static const struct number sizes[] = {
-	NUMBER(sizeof(struct hv_start_fcopy), FCOPY_START_SIZE),
+	NUMBER(sizeof(struct hv_start_fcopy), sizeof(struct fcopy_start)),
 	NUMBER(W_MAX_PATH, NAME_UNITS),
 	NUMBER(DATA_FRAGMENT, FCOPY_FRAGMENT),
 };
