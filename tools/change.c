@@ -70,23 +70,33 @@ static void files_restore(const struct files *files)
 }
 
 /*
- * Print which file holds the rule now. @other is the place of a rule that the
- * file disables for this device, or NULL.
+ * Return a new string: which file holds the rule now. @other is the place of a
+ * rule that the file disables for this device, or NULL.
  */
-static void print_files(const struct files *files, const struct place *other)
+static char *files_text(const struct files *files, const struct place *other)
 {
+	const char *path = files->rule_file.path;
+	const bool has_rule = rule_file_has_section(&files->rule_file);
+	char *text, *more;
+
 	if (other)
-		printf("disabled: %s has enable=no, because %s:%u names the device\n",
-		       files->rule_file.path, other->file ? other->file : "?", other->line);
-	else if (rule_file_has_section(&files->rule_file))
-		printf("rule: %s\n", files->rule_file.path);
-	else if (files->rule_file.before)
-		printf("removed: %s\n", files->rule_file.path);
-	if (files->entry_text)
-		printf("%s: %s\n",
-		       !other && rule_file_has_section(&files->rule_file) ?
-			       "moved from driverctl" : "removed",
-		       files->entry);
+		text = need_printf("; disabled in %s, because %s:%u names the device", path,
+				   other->file ? other->file : "?", other->line);
+	else
+		text = need_printf("%s%s", has_rule ? "; rule: " :
+					   files->rule_file.before ? "; removed: " : "",
+				   has_rule || files->rule_file.before ? path : "");
+	if (!files->entry_text)
+		return text;
+	more = need_printf("%s; %s: %s", text,
+			   !other && has_rule ? "moved from driverctl" : "removed", files->entry);
+	free(text);
+	return more;
+}
+
+static const char *name_of(const struct vdevice *device)
+{
+	return device_text(device->instance, device->class_name, device->class_id);
 }
 
 /*
@@ -119,7 +129,7 @@ static bool make_plan(struct rules *rules, const struct vdevice *device, bool fo
 	int at = facts_device(&rules->facts, device->instance);
 
 	if (at < 0) {
-		complain("%s: the host has rescinded it", device->instance);
+		complain("%s: the host has rescinded it", name_of(device));
 		return false;
 	}
 	plan_make(&rules->config, &rules->facts.devices[at],
@@ -162,24 +172,23 @@ static int judge(const struct rules *rules, const struct plan *plan, const struc
 		/* The next boot finds the interface down. */
 		if (when == CHANGE_BOOT && is_only_up(rules, device))
 			return 0;
-		complain("%s (%s): not bound to %s: %s; --force overrides this", device->instance,
-			 device_class(device), plan->rule.driver, plan->reason);
+		complain("%s: not bound to %s: %s; --force overrides this", name_of(device),
+			 plan->rule.driver, plan->reason);
 		if (when != CHANGE_NOW)
 			complain("--force writes force=yes, which applies at each boot; "
 				 "'vmbusctl bind --now --force' binds it once");
 		return EXIT_REFUSED;
 	case PLAN_FAULTY:
-		complain("%s (%s) is left alone: %s", device->instance, device_class(device),
-			 plan->reason);
+		complain("%s: left alone: %s", name_of(device), plan->reason);
 		print_faults(&rules->config, plan->at.file);
 		return EXIT_USAGE;
 	case PLAN_WAITS:
-		complain("%s (%s): not bound to %s: %s", device->instance, device_class(device),
-			 plan->rule.driver, plan->reason);
+		complain("%s: not bound to %s: %s", name_of(device), plan->rule.driver,
+			 plan->reason);
 		return EXIT_REFUSED;
 	default:
-		complain("%s:%u takes precedence over this: %s", plan->at.file ? plan->at.file : "?",
-			 plan->at.line, plan->reason);
+		complain("%s: not bound: %s:%u takes precedence: %s", name_of(device),
+			 plan->at.file ? plan->at.file : "?", plan->at.line, plan->reason);
 		return EXIT_FAILED;
 	}
 }
@@ -222,16 +231,22 @@ static int noted(const struct vdevice *device, int err)
 }
 
 /*
- * Bind the device, and return an exit status. device_bind() reports its result.
+ * Bind the device unless it is for the next boot, and return an exit status.
+ * device_bind() reports an error; *result says what was done.
  */
 static int carry_out(const struct section *extra, const struct vdevice *device, bool force,
-		     enum change_when when)
+		     enum change_when when, char result[RESULT_SIZE])
 {
-	const struct bind_options options = { .plan = { .is_named = true, .force = force } };
-	int err = when == CHANGE_BOOT ? 0 : device_bind(extra, device->handle, &options);
+	const struct bind_options options = {
+		.plan = { .is_named = true, .force = force }, .result = result,
+	};
+	int err;
+
+	strcpy(result, when == CHANGE_BOOT ? "bound at the next boot" : "");
+	err = when == CHANGE_BOOT ? 0 : device_bind(extra, device->handle, &options);
 
 	if (err == -ENODEV)
-		complain("%s: the host has rescinded it", device->instance);
+		complain("%s: the host has rescinded it", name_of(device));
 	return err ? EXIT_FAILED : 0;
 }
 
@@ -245,6 +260,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 	 */
 	const bool new_hold = when == CHANGE_BOOT && !note_is_held(device->instance);
 	struct rules *rules = NULL;
+	char result[RESULT_SIZE], *text;
 	struct files files;
 	bool is_bound = false;
 	struct plan plan;
@@ -273,7 +289,7 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		status = EXIT_FAILED;
 	}
 	if (!status) {
-		status = carry_out(NULL, device, force, when);
+		status = carry_out(NULL, device, force, when, result);
 		/*
 		 * The device is bound, and only a setting failed. The rule
 		 * stays, as the device does.
@@ -286,7 +302,9 @@ static int bind_persistently(const struct vdevice *device, const char *driver, b
 		files_restore(&files);
 		goto err_hold;
 	}
-	print_files(&files, NULL);
+	text = files_text(&files, NULL);
+	printf("%s: %s%s\n", name_of(device), result, text);
+	free(text);
 	if (is_bound && noted(device, note_end_hold(device->instance)))
 		status = EXIT_FAILED;
 	goto out;
@@ -307,7 +325,7 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 	struct machine machine;
 	struct rules *rules;
 	struct plan plan;
-	char *driver = NULL;
+	char result[RESULT_SIZE], *driver = NULL;
 	int status;
 
 	if (asked) {
@@ -320,6 +338,8 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 		return status;
 	rules = rules_read();
 	status = identify(&machine, id, &device);
+	if (!status)
+		device_set_text(device->instance, id);
 	if (!status && !make_plan(rules, device, force, &plan))
 		status = EXIT_NO_DEVICE;
 	if (status)
@@ -332,7 +352,9 @@ int change_bind(const char *id, const char *asked, bool force, enum change_when 
 		goto out;
 	if (when == CHANGE_NOW) {
 		status = carry_out(&rules->config.sections[rules->config.count - 1], device, force,
-				   when);
+				   when, result);
+		if (!status)
+			printf("%s: %s\n", name_of(device), result);
 		if (!status)
 			status = noted(device, note_end_hold(device->instance));
 	} else {
@@ -376,9 +398,9 @@ bool change_has_other_rule(const struct vdevice *device, const char *path)
 
 /*
  * Remove the configuration of this device alone, and disable the device if
- * another file names it.
+ * another file names it. *text is a new string that says so.
  */
-static int unbind_persistently(struct rules *rules, const struct vdevice *device)
+static int unbind_persistently(struct rules *rules, const struct vdevice *device, char **text)
 {
 	struct files files;
 	struct plan plan;
@@ -398,7 +420,7 @@ static int unbind_persistently(struct rules *rules, const struct vdevice *device
 		rule_file_set(&files.rule_file, "enable", "no");
 	status = files_write(&files);
 	if (!status)
-		print_files(&files, binds(&plan) ? &plan.at : NULL);
+		*text = files_text(&files, binds(&plan) ? &plan.at : NULL);
 out:
 	files_close(&files);
 	return status;
@@ -409,17 +431,17 @@ out:
  * named its driver.
  */
 static int release(struct rules *rules, const struct vdevice *device, bool is_wanted,
-		   bool is_ruled)
+		   bool is_ruled, char result[RESULT_SIZE])
 {
 	const struct release_options options = {
-		.is_named = true, .hold = is_wanted,
+		.is_named = true, .hold = is_wanted, .result = result,
 	};
 	char override[DRIVER_NAME_MAX + 1] = "";
 	struct section *section;
 	int err;
 
 	if (!device->driver) {
-		printf("%s (%s) has no driver\n", device->instance, device_class(device));
+		strcpy(result, "has no driver");
 		return 0;
 	}
 	err = vmbus_device_attribute(device->handle, "driver_override", override, sizeof(override));
@@ -435,7 +457,7 @@ static int release(struct rules *rules, const struct vdevice *device, bool is_wa
 		err = kernel_write(override, "%s/driver_override",
 				   vmbus_device_sysfs(device->handle));
 		if (err) {
-			complain("%s: driver_override cannot be set: %s", device->instance,
+			complain("%s: driver_override cannot be set: %s", name_of(device),
 				 strerror(-err));
 			return EXIT_FAILED;
 		}
@@ -449,13 +471,13 @@ static int release(struct rules *rules, const struct vdevice *device, bool is_wa
 	 */
 	if (!override[0] && (!err || (err == -ENOENT && !is_ruled &&
 				      strcmp(device->driver, UIO_DRIVER)))) {
-		printf("%s (%s) is bound to %s, which the kernel chose\n", device->instance,
-		       device_class(device), device->driver);
+		snprintf(result, RESULT_SIZE, "bound to %s, which the kernel chose",
+			 device->driver);
 		return 0;
 	}
 	err = device_release(&rules->config, device->handle, &options);
 	if (err == -ENODEV)
-		complain("%s: the host has rescinded it", device->instance);
+		complain("%s: the host has rescinded it", name_of(device));
 	return err ? EXIT_FAILED : 0;
 }
 
@@ -465,6 +487,7 @@ int change_unbind(const char *id, enum change_when when)
 	struct vdevice *device;
 	struct machine machine;
 	struct rules *rules;
+	char result[RESULT_SIZE] = "released at the next boot", *text = NULL;
 	bool is_wanted, is_ruled;
 	int status;
 
@@ -475,24 +498,30 @@ int change_unbind(const char *id, enum change_when when)
 	status = identify(&machine, id, &device);
 	if (status)
 		goto out;
+	device_set_text(device->instance, id);
 	plan = rules_plan(rules, device);
 	is_wanted = when == CHANGE_NOW && plan_has_rule(plan) &&
 		    plan->outcome != PLAN_DISABLED;
 	is_ruled = plan_has_rule(plan) && device->driver &&
 		   !strcmp(plan->rule.driver, device->driver);
 	if (is_wanted && plan->at.file)
-		printf("rule: %s binds the device again at the next boot\n", plan->at.file);
+		text = need_printf("; %s binds it again at the next boot", plan->at.file);
 	/*
 	 * The device no longer waits for the next boot, because its rule is
 	 * removed. --now changes neither.
 	 */
 	if (when != CHANGE_NOW) {
-		status = unbind_persistently(rules, device);
+		status = unbind_persistently(rules, device, &text);
 		if (!status)
 			status = noted(device, note_end_hold(device->instance));
 	}
 	if (!status && when != CHANGE_BOOT)
-		status = release(rules, device, is_wanted, is_ruled);
+		status = release(rules, device, is_wanted, is_ruled, result);
+	if (!status)
+		printf("%s: %s%s\n", name_of(device), result, text ? text : "");
+	else if (text && when != CHANGE_NOW)
+		complain("%s: its rule has been changed nevertheless%s", name_of(device), text);
+	free(text);
 out:
 	rules_free(rules);
 	machine_free(&machine);

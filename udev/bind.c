@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,10 +60,22 @@ struct undo {
 	size_t lowered_count;
 };
 
+static char named_instance[VMBUS_GUID_SIZE], named_text[128];
+
+void device_set_text(const char *instance, const char *typed)
+{
+	if (!strcmp(instance, typed))
+		return;
+	strcpy(named_instance, instance);
+	snprintf(named_text, sizeof(named_text), "%.96s (%.8s…)", typed, instance);
+}
+
 const char *device_text(const char *instance, const char *class_name, const char *class_id)
 {
 	static char text[2 * VMBUS_GUID_SIZE + 4];
 
+	if (!strcmp(instance, named_instance))
+		return named_text;
 	snprintf(text, sizeof(text), "%s (%s)", instance, class_name ? class_name : class_id);
 	return text;
 }
@@ -94,6 +107,20 @@ static const char *reason(int err)
 	if (err == -524)
 		return "not supported (see the kernel log)";
 	return err == PROBE_FAILED ? "probe failed (see the kernel log)" : strerror(-err);
+}
+
+/* Report what was done, to @result if that is not NULL. */
+static void __attribute__((format(printf, 3, 4)))
+report(const struct vmbus_device *dev, char *result, const char *format, ...)
+{
+	char text[RESULT_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(result ? result : text, RESULT_SIZE, format, args);
+	va_end(args);
+	if (!result)
+		msg(LOG_NOTICE, "%s: %s", described(dev), text);
 }
 
 /*
@@ -449,7 +476,8 @@ static int not_bound(struct vmbus_device *dev, const struct rule *rule, const ch
 	return err == -ENODEV ? -ENXIO : err;
 }
 
-static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct device *device)
+static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct device *device,
+		    char *result)
 {
 	const bool sizes = device_is_nic(dev) && settings_has_buffers(rule);
 	const char *now = vmbus_device_driver(dev);
@@ -510,8 +538,8 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 		goto err_attach;
 	settings_end(&buffers);
 
-	msg(LOG_NOTICE, "%s: bound to %s%s%s", described(dev), rule->driver,
-	    undo.driver ? ", taken over from " : "", undo.driver ? undo.driver : "");
+	report(dev, result, "bound to %s%s%s", rule->driver,
+	       undo.driver ? ", taken over from " : "", undo.driver ? undo.driver : "");
 	free(undo.driver);
 	free(undo.lowered);
 	return 0;
@@ -529,10 +557,10 @@ err_override:
 }
 
 static int carry_out(struct vmbus_device *dev, const struct device *device,
-		     const struct plan *plan, bool event)
+		     const struct plan *plan, const struct bind_options *options)
 {
 	/* hv_netvsc may be about to make the interface, whose event decides. */
-	const bool is_early = event && plan_is_nic(device) && !device->has_interface &&
+	const bool is_early = options->event && plan_is_nic(device) && !device->has_interface &&
 			      plan->outcome != PLAN_BOUND;
 	int ret = 0;
 
@@ -556,10 +584,12 @@ static int carry_out(struct vmbus_device *dev, const struct device *device,
 		    plan->reason, plan->at.file, plan->at.line);
 		return -EBUSY;
 	case PLAN_BOUND:
-		msg(LOG_DEBUG, "%s: already bound to %s", described(dev), plan->rule.driver);
+		if (options->result)
+			snprintf(options->result, RESULT_SIZE, "already bound to %s",
+				 plan->rule.driver);
 		break;
 	case PLAN_BIND:
-		ret = bind_now(dev, &plan->rule, device);
+		ret = bind_now(dev, &plan->rule, device, options->result);
 		break;
 	}
 	return ret ? ret : settings_apply(dev, &plan->rule, 0);
@@ -613,7 +643,7 @@ static int bind_locked(const struct section *extra, struct vmbus_device *dev,
 	 */
 	if (!options->new_interface || !note_exists(device.instance)) {
 		plan_make(&config, &device, options->plan, &plan);
-		ret = carry_out(dev, &device, &plan, options->event);
+		ret = carry_out(dev, &device, &plan, options);
 		if (!ret && plan.outcome >= PLAN_BOUND)
 			note_end_hold(device.instance);
 	}
@@ -651,7 +681,7 @@ out:
 	return ret;
 }
 
-static int release_now(struct vmbus_device *dev, const char *driver, bool override)
+static int release_now(struct vmbus_device *dev, const char *driver, bool override, char *result)
 {
 	bool bound = device_has_driver(dev, driver);
 	const char *step, *now;
@@ -672,8 +702,8 @@ static int release_now(struct vmbus_device *dev, const char *driver, bool overri
 	}
 	probe_any(dev);
 	now = vmbus_device_driver(dev);
-	msg(LOG_NOTICE, "%s: released by %s, %s%s", described(dev), driver,
-	    now ? "now bound to " : "now without a driver", now ? now : "");
+	report(dev, result, "released by %s, %s%s", driver,
+	       now ? "now bound to " : "now without a driver", now ? now : "");
 	return 0;
 
 err_gone:
@@ -731,7 +761,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	if (options->hold && note_hold(device.instance))
 		msg(LOG_WARNING, "%s: it cannot be held in /run, so a change of the rules may bind it",
 		    described(dev));
-	ret = release_now(dev, rule.driver, override);
+	ret = release_now(dev, rule.driver, override, options->result);
 	if (ret && options->hold && !device.is_held)
 		note_end_hold(device.instance);
 out:

@@ -8,9 +8,16 @@
 
 #include "plan.h"
 
+#define RESULT_SIZE 256
+
 struct bind_options {
 	struct plan_options plan;
 	bool event;		/* udev runs this */
+	/*
+	 * What was done, such as "bound to uio_hv_generic", with RESULT_SIZE
+	 * bytes; "" if nothing was. NULL: log it.
+	 */
+	char *result;
 	bool new_interface;	/* an interface has appeared: act if the NIC has no note */
 };
 
@@ -19,6 +26,7 @@ struct release_options {
 	bool is_named;
 	bool dry;
 	bool hold;		/* a rule still wants the device: hold it */
+	char *result;		/* as in bind_options */
 };
 
 /* Return whether a device is a NIC, judging by its class. */
@@ -56,9 +64,12 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 		   const struct release_options *options);
 
 /*
- * Return the name of the device for messages: "INSTANCE (nic)". The text is
- * valid until the next call.
+ * Return the name of the device for messages: "INSTANCE (nic)", or what
+ * device_set_text() has set for it. The text is valid until the next call.
  */
 const char *device_text(const char *instance, const char *class_name, const char *class_id);
+
+/* Let messages call a device "TYPED (b6650ff7…)", as the user has named it. */
+void device_set_text(const char *instance, const char *typed);
 
 #endif

@@ -36,8 +36,10 @@ test_bind() {
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
-	complains "vmbusctl: $nic1 (nic): bound to uio_hv_generic, taken over from hv_netvsc"
-	is output "$out" "rule: $root/$file1"
+	is output "$out" "eth1 (b6650ff7…): bound to uio_hv_generic, taken over from hv_netvsc; rule: $root/$file1"
+	is errors "$err" ""
+	does 0 bind $nic1
+	is output "$out" "$nic1 (nic): already bound to uio_hv_generic; rule: $root/$file1"
 }
 
 test_bind_names_the_fault_that_keeps_the_device() {
@@ -45,7 +47,7 @@ test_bind_names_the_fault_that_keeps_the_device() {
 	conf $admin/50-bad.conf '[interface eth1]' foo=1
 	for command in bind 'bind --now' 'bind --boot' 'bind --force'; do
 		does 2 $command eth1
-		complains "vmbusctl: $nic1 (nic) is left alone: a faulty file names it, or may name it"
+		complains "vmbusctl: eth1 (b6650ff7…): left alone: a faulty file names it, or may name it"
 		complains "vmbusctl: $root/$admin/50-bad.conf:2: unknown key 'foo'"
 	done
 	no_file $file1
@@ -56,7 +58,7 @@ test_unbind_says_what_it_disables() {
 	conf $admin/50-mine.conf '# mine' '[interface eth1]'
 	does 0 bind eth1
 	does 0 unbind eth1
-	is output "$out" "disabled: $root/$file1 has enable=no, because $root/$admin/50-mine.conf:2 names the device"
+	is output "$out" "eth1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc; disabled in $root/$file1, because $root/$admin/50-mine.conf:2 names the device"
 	file_is $file1 "[$nic1]" enable=no
 }
 
@@ -127,7 +129,7 @@ test_bind_now() {
 	does 0 bind --now eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	no_file $file1
-	is output "$out" ""
+	is output "$out" "eth1 (b6650ff7…): bound to uio_hv_generic, taken over from hv_netvsc"
 }
 
 test_bind_now_with_a_driver() {
@@ -143,6 +145,7 @@ test_bind_for_the_next_boot() {
 	does 0 bind --boot eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	is output "$out" "eth1 (b6650ff7…): bound at the next boot; rule: $root/$file1"
 	log_is_empty
 }
 
@@ -212,7 +215,7 @@ test_bind_of_a_nic_that_is_up() {
 	guest
 	for when in --now --persistent; do
 		does 6 bind $when eth0
-		complains "$nic0 (nic): not bound to uio_hv_generic: interface eth0 is up; 'ip link set eth0 down' allows it; --force overrides this"
+		complains "eth0 (000d3a31…): not bound to uio_hv_generic: interface eth0 is up; 'ip link set eth0 down' allows it; --force overrides this"
 		case $when,$err in
 		--now,*force=yes*) fail "with --now nothing is written: $err" ;;
 		--now,*) ;;
@@ -231,7 +234,7 @@ test_bind_in_a_kdump_kernel() {
 	guest
 	put proc/vmcore ''
 	does 6 bind --force eth1
-	complains "$nic1 (nic): not bound to uio_hv_generic: a kdump kernel binds nothing"
+	complains "eth1 (b6650ff7…): not bound to uio_hv_generic: a kdump kernel binds nothing"
 	no_file $file1
 	log_is_empty
 }
@@ -240,7 +243,7 @@ test_bind_of_a_disk_controller() {
 	guest
 	for when in --now --boot --persistent; do
 		does 6 bind $when scsi
-		complains "$disk (scsi): not bound to uio_hv_generic: a disk controller or a PCI Express bridge needs force=yes"
+		complains "scsi (f8b3781a…): not bound to uio_hv_generic: a disk controller or a PCI Express bridge needs force=yes"
 		no_file $admin/60-$disk.conf
 	done
 	is driver "$(driver_of $disk)" hv_storvsc
@@ -348,7 +351,7 @@ test_faulty_file_that_names_the_device() {
 	guest
 	conf $admin/50-bad.conf "[$nic1]" nonsense
 	does 2 bind eth1
-	complains "$nic1 (nic) is left alone: "
+	complains "eth1 (b6650ff7…): left alone: "
 	no_file $file1
 	log_is_empty
 }
@@ -404,8 +407,7 @@ test_unbind() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 	no_file $file1
 	is override "$(cat $bus/devices/$nic1/driver_override)" "(null)"
-	says "removed: $root/$file1"
-	complains "now bound to hv_netvsc"
+	is output "$out" "eth1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc; removed: $root/$file1"
 	does 0 rules $nic1
 	says "outcome    no-rule"
 }
@@ -599,7 +601,7 @@ test_unbind_now() {
 	does 0 unbind --now uio1
 	is driver "$(driver_of $nic1)" hv_netvsc
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
-	says "rule: $root/$file1 binds the device again at the next boot"
+	is output "$out" "uio1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc; $root/$file1 binds it again at the next boot"
 }
 
 test_unbind_what_was_bound_now() {
@@ -665,7 +667,7 @@ test_unbind_of_what_nobody_bound() {
 	guest
 	does 0 unbind eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
-	says "$nic1 (nic) is bound to hv_netvsc, which the kernel chose"
+	is output "$out" "eth1 (b6650ff7…): bound to hv_netvsc, which the kernel chose"
 	no_file $file1
 	log_is_empty
 }
@@ -674,7 +676,7 @@ test_unbind_without_a_driver() {
 	guest
 	rm $bus/devices/$nic1/driver
 	does 0 unbind eth1
-	says "$nic1 (nic) has no driver"
+	is output "$out" "eth1 (b6650ff7…): has no driver"
 }
 
 # Bind by hand, as in DPDK's guide: new_id, unbind, bind.
@@ -696,7 +698,7 @@ test_kernel_without_driver_override() {
 	done
 	does 0 unbind eth0
 	is "driver of a NIC that nobody bound" "$(driver_of $nic0)" hv_netvsc
-	says "is bound to hv_netvsc, which the kernel chose"
+	says "bound to hv_netvsc, which the kernel chose"
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	is "the other NIC" "$(driver_of $nic0)" hv_netvsc
