@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2016,SC2088 # a user types what no shell expands
 # Every kind of destination that an administrator can type. A script that
 # sources this file has its own function row():
 # row WORDS STATUS FILE SOURCE DESTINATION OPTIONS...
