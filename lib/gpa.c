@@ -25,9 +25,6 @@
 #define PAGEMAP_ONCE	(1ull << 56)
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
 
-/* No page of any system is larger. */
-#define HUGE_PAGE_MAX	((uintptr_t)1 << 30)
-
 /* The number of entries for one read(2) */
 #define PAGEMAP_BATCH	64u
 
@@ -131,34 +128,12 @@ static int read_entries(int fd, uint64_t first, uint64_t *entries, unsigned int 
 	return check_entries(entries, first, count);
 }
 
-/*
- * Keep the pages that lie wholly in the memory from children of fork(). A child
- * would otherwise have the frames, and the program new ones after its next
- * write. The kernel rejects a piece of a huge page with -EINVAL: then round to
- * the pages of the next larger size, and outwards, because no other data of the
- * child is in a huge page. An error leaves the pages as they were.
- */
-static void keep_from_children(uintptr_t start, size_t len)
-{
-	uintptr_t size = page_size(), first = (start + size - 1) & -size;
-	uintptr_t end = (start + len) & -size;
-
-	if (first >= end)
-		return;
-	while (madvise((void *)first, end - first, MADV_DONTFORK) && errno == EINVAL &&
-	       size < HUGE_PAGE_MAX) {
-		size *= 2;
-		first = start & -size;
-		end = (start + len + size - 1) & -size;
-	}
-}
-
 int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_t len,
 		    uint64_t *pages, unsigned int count)
 {
 	const size_t page = page_size(), parts = page / HV_PAGE_SIZE;
 	uintptr_t start = (uintptr_t)addr, at = start / HV_PAGE_SIZE;
-	uint64_t entries[PAGEMAP_BATCH], need, first, last, bits = 0;
+	uint64_t entries[PAGEMAP_BATCH], need, first, last;
 	unsigned int n = 0, batch;
 	int err;
 
@@ -173,8 +148,6 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 		err = read_entries(pagemap->fd, first, entries, batch);
 		if (err)
 			return err;
-		for (unsigned int i = 0; i < batch; i++)
-			bits |= entries[i];
 		/*
 		 * A page of the system may contain several pages of the
 		 * hypervisor.
@@ -183,8 +156,5 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 			pages[n] = (entries[at / parts - first] & PAGEMAP_FRAME) * parts +
 				   at % parts;
 	}
-	/* Children share frames of shared memory, and change none. */
-	if (!(bits & PAGEMAP_FILE))
-		keep_from_children(start, len);
 	return n;
 }

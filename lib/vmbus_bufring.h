@@ -41,8 +41,7 @@
  * or free it, and do nothing else with it. The kernel closes the device with
  * the host when both have closed it. If the program had several threads, the
  * child may call no function of the library before it calls exec(3). An exec
- * closes all descriptors of the library. A child does not have the memory whose
- * pages vmbus_gpa_pages() has returned.
+ * closes all descriptors of the library.
  *
  * The library does not trust the host. It reads what the host can write once,
  * checks it, and uses only the copy. A false value causes an error (-EIO or
@@ -1258,12 +1257,6 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
  * The result stays valid only for memory that the kernel does not move, such as
  * huge pages. The kernel may move pages that are merely locked. Any thread may
  * call the function.
- *
- * The function keeps private pages that lie wholly in the memory from children
- * of fork() (MADV_DONTFORK), and huge pages even if only a part does. Otherwise
- * a child would have the frames, and the next write of the program would go to
- * others. A child that accesses these pages gets a SIGSEGV. To use the memory
- * for other data afterwards, call madvise(2) with MADV_DOFORK.
  *
  * Returns the number of pages; or -EINVAL (@len is not valid), -ENOBUFS (there
  * are more than @count), -EPERM (the kernel hides the numbers), -EFAULT (a page

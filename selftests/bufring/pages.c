@@ -63,11 +63,10 @@ static void frame_numbers_that_nobody_can_look_up(void)
 /* Memory of @count pages of the system, without transparent huge pages */
 static unsigned char *small_pages(size_t count, int flags, int fd)
 {
-	const size_t size = count * getpagesize();
-	unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+	unsigned char *memory = mmap(NULL, count * getpagesize(), PROT_READ | PROT_WRITE, flags, fd, 0);
 
 	MUST(memory != MAP_FAILED);
-	madvise(memory, size, MADV_NOHUGEPAGE);
+	madvise(memory, count * getpagesize(), MADV_NOHUGEPAGE);
 	return memory;
 }
 
@@ -169,94 +168,11 @@ static void frames_of_shared_memory_are_found(void)
 	munmap(memory, 2 * page);
 }
 
-/* Whether the page at @address is mapped */
-static bool is_mapped(void *address)
-{
-	unsigned char there;
-
-	return !mincore(address, 1, &there);
-}
-
-/*
- * A child of fork() must not get the frames, and take them from the program:
- * the program's next write would then go to a new frame.
- */
-static void check_after_fork(unsigned char *memory, size_t page)
-{
-	uint64_t before[2], after[2];
-	int n, status, go[2];
-	pid_t pid;
-
-	memset(memory, 1, 2 * page);
-	n = look_up(memory, before);
-	if (n == -EPERM)
-		return;
-	CHECK(n > 0);
-	MUST(!pipe(go));
-	pid = fork();
-	MUST(pid >= 0);
-	if (!pid) {
-		close(go[1]);
-		(void)!read(go[0], &n, 1);
-		_exit(is_mapped(memory) || is_mapped(memory + page));
-	}
-	memset(memory, 2, 2 * page);
-	CHECK(look_up(memory, after) > 0 && !memcmp(before, after, sizeof(after)));
-	close(go[0]);
-	close(go[1]);
-	MUST(waitpid(pid, &status, 0) == pid);
-	CHECK_IS(status, 0);
-}
-
-static void children_do_not_get_the_frames(void)
-{
-	const size_t page = getpagesize();
-	unsigned char *memory = small_pages(4, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	struct vmbus_pagemap *map;
-	uint64_t numbers[64];
-	int status;
-	pid_t pid;
-
-	check_after_fork(memory, page);
-	/* The child may need what lies beside the memory in its first page. */
-	memset(memory + 2 * page, 1, 2 * page);
-	MUST(!vmbus_pagemap_open(&map));
-	CHECK(cannot_run ||
-	      vmbus_gpa_pages(map, memory + 2 * page + 8, 2 * page - 8, numbers, 64) > 0);
-	vmbus_pagemap_close(map);
-	pid = fork();
-	MUST(pid >= 0);
-	if (!pid)
-		_exit(!is_mapped(memory + 2 * page) ||
-		      (!cannot_run && is_mapped(memory + 3 * page)));
-	MUST(waitpid(pid, &status, 0) == pid);
-	CHECK_IS(status, 0);
-	munmap(memory, 4 * page);
-}
-
-/* The kernel splits a mapping of huge pages only between two of them. */
-static void children_do_not_get_huge_pages(void)
-{
-	const size_t huge = 2 << 20;
-	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 21 << MAP_HUGE_SHIFT;
-	unsigned char *memory = mmap(NULL, 2 * huge, PROT_READ | PROT_WRITE, flags, -1, 0);
-
-	if (memory == MAP_FAILED) {
-		cannot_run = "write 2 to /proc/sys/vm/nr_hugepages";
-		return;
-	}
-	memset(memory, 1, 2 * huge);
-	check_after_fork(memory + huge, getpagesize());
-	munmap(memory, 2 * huge);
-}
-
 static const struct test tests[] = {
 	TEST(frame_numbers_of_own_memory),
 	TEST(frame_numbers_that_nobody_can_look_up),
 	TEST(frames_of_others_are_refused),
 	TEST(frames_of_shared_memory_are_found),
-	TEST(children_do_not_get_the_frames),
-	TEST(children_do_not_get_huge_pages),
 };
 
 int main(void)
