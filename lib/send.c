@@ -550,21 +550,6 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 	return err ? err : result;
 }
 
-int vmbus_queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
-{
-	int result = channel_ended(chan);
-
-	if (unlikely(result))
-		return result;
-	if (too_many(count) || wrong_kind(chan, type, flags))
-		return -EINVAL;
-	send_lock(chan);
-	result = queue_payloads(chan, type, flags, transaction_id, payloads, count, NULL);
-	send_unlock(chan);
-	return settle(chan, result);
-}
-
 int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 		     uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
 {

@@ -1024,33 +1024,22 @@ int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messa
 		    unsigned int count);
 
 /**
- * vmbus_queue_payloads() - queue packets of one kind, as vmbus_queue_many()
+ * vmbus_send_payloads() - send packets of one kind, as vmbus_send_many()
  * @type: of all packets, as for vmbus_send()
  * @flags: of all packets
  * @transaction_id: of the first packet; each further packet gets the next
  *	number
  * @payloads: the payload of each packet, in one piece
  *
- * For each packet, the caller fills in less than for vmbus_queue_many(), and
- * the library reads less.
+ * For each packet, the caller fills in less than for vmbus_send_many(), and the
+ * library reads less.
  *
- * Returns as vmbus_queue_many().
- *
- * Since 0.1.
- */
-int vmbus_queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-		      uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
-
-/**
- * vmbus_send_payloads() - queue packets as vmbus_queue_payloads(), and flush
- * them as vmbus_send_many()
- *
- * Returns as vmbus_queue_many(), or an error of vmbus_signal().
+ * Returns as vmbus_send_many().
  *
  * Since 0.1.
  */
 int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-		     uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
+			uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
 
 /**
  * vmbus_publish() - show the queued packets to the host, and return whether to

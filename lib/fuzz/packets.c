@@ -135,7 +135,7 @@ static void transmit(struct rings *r, struct input *in, enum step step)
 		break;
 	case SEND_MANY:
 		err = size % 2 ? vmbus_queue_many(r->guest, messages, 3) :
-			vmbus_queue_payloads(r->guest, 6, 0, 0, iov, 2);
+			vmbus_send_payloads(r->guest, 6, 0, 0, iov, 2);
 		break;
 	case SENDV:
 		err = vmbus_queuev(r->guest, 6, 0, 0, iov, 2);

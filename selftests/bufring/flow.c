@@ -508,7 +508,6 @@ static void check_gone(struct vmbus_chan *chan)
 	CHECK_IS(vmbus_signal(chan), -ENODEV);
 	CHECK_IS(vmbus_queue_many(chan, &message, 1), -ENODEV);
 	CHECK_IS(vmbus_send_many(chan, &message, 1), -ENODEV);
-	CHECK_IS(vmbus_queue_payloads(chan, 6, 0, 0, &iov, 1), -ENODEV);
 	CHECK_IS(vmbus_send_payloads(chan, 6, 0, 0, &iov, 1), -ENODEV);
 	CHECK_IS(vmbus_tx_free(chan), -ENODEV);
 	CHECK_IS(vmbus_tx_used(chan), -ENODEV);

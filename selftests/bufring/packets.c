@@ -434,7 +434,6 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 	CHECK_IS(vmbus_send_many(m->guest, &message, 1), expected ? expected : 1);
 	CHECK_IS(vmbus_queue_many(m->guest, &message, 1), expected ? expected : 1);
 	CHECK_IS(vmbus_send_payloads(m->guest, type, flags, 7, &iov, 1), expected ? expected : 1);
-	CHECK_IS(vmbus_queue_payloads(m->guest, type, flags, 7, &iov, 1), expected ? expected : 1);
 	MUST(!vmbus_reserve(m->guest, 8, &payload));
 	CHECK_IS(vmbus_commit(m->guest, type, flags, 7, 8), expected);
 	vmbus_cancel(m->guest);
