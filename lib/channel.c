@@ -95,14 +95,10 @@ void vmbus_chan_close(struct vmbus_chan *chan)
 
 int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size)
 {
-	void *spare = guard_spare(size);
-	struct range *range = guard_add(chan, addr, size, spare);
+	struct range *range = guard_add(chan, addr, size);
 
-	if (!range) {
-		if (spare)
-			munmap(spare, size);
+	if (!range)
 		return -ENOMEM;
-	}
 	chan->maps[which] = (struct mapping){ .addr = addr, .size = size, .range = range };
 	return 0;
 }

@@ -25,14 +25,7 @@ struct range {
 	_Atomic uintptr_t start;
 	_Atomic size_t size;
 	_Atomic(struct vmbus_chan *) chan;
-	/*
-	 * Reserved addresses, as many as in the mapping, or NULL; SPARE_TAKEN
-	 * once a handler has moved them onto the mapping
-	 */
-	_Atomic(void *) spare;
 };
-
-#define SPARE_TAKEN ((void *)1)
 
 static _Atomic(struct range *) ranges;
 
@@ -55,19 +48,7 @@ static void range_set(struct range *range, uintptr_t start, size_t size, struct 
 	smp_store_release(&range->version, version + 2);
 }
 
-void *guard_spare(size_t size)
-{
-	void *spare = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			   0);
-
-	if (spare == MAP_FAILED)
-		return NULL;
-	/* After mlockall() it would count against the limit. */
-	munlock(spare, size);
-	return spare;
-}
-
-struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size, void *spare)
+struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size)
 {
 	struct range *range = smp_load_acquire(&ranges);
 
@@ -82,46 +63,20 @@ struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size, void *
 		while (!atomic_compare_exchange_weak(&ranges, &range->next, range))
 			;
 	}
-	WRITE_ONCE(range->spare, spare);
 	range_set(range, (uintptr_t)addr, size, chan);
 	return range;
 }
 
 void guard_remove(struct range *range)
 {
-	void *spare = READ_ONCE(range->spare);
-
-	if (spare && spare != SPARE_TAKEN)
-		munmap(spare, READ_ONCE(range->size));
 	range_set(range, 0, 0, NULL);
 	smp_store_release(&range->used, false);
 }
 
 /*
- * Map zeros over a mapping. After mlockall(MCL_FUTURE) a new mapping could
- * exceed RLIMIT_MEMLOCK, but that does not limit a move of reserved addresses.
- */
-static bool map_zeros(struct range *range, void *start, size_t size)
-{
-	void *spare = READ_ONCE(range->spare);
-
-	if (spare)
-		spare = xchg_relaxed(&range->spare, SPARE_TAKEN);
-	/* Another thread is about to move them. Access the ring again. */
-	if (spare == SPARE_TAKEN)
-		return true;
-	if (spare && !mprotect(spare, size, PROT_READ | PROT_WRITE) &&
-	    mremap(spare, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, start) != MAP_FAILED)
-		return true;
-	WRITE_ONCE(range->spare, spare);
-	return mmap(start, size, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
-}
-
-/*
- * Map zeros over the mapping that contains @addr. It is safe to do
- * so in this signal handler: it takes only system calls, and the thread was
- * accessing a ring and was not inside the allocator. The range is a whole
+ * Map zeros over the mapping that contains @addr. It is safe to call mmap()
+ * with MAP_FIXED in this signal handler: it is one system call, and the thread
+ * was accessing a ring and was not inside the allocator. The range is a whole
  * mapping of an open channel. No thread may close a channel that another thread
  * uses, so nothing else can be mapped there. The kernel replaces the mapping in
  * one step: another thread in the same ring sees the old pages, a fault of its
@@ -147,7 +102,9 @@ static bool cover(uintptr_t addr)
 		if (addr - start >= size)
 			continue;
 		channel_dead(chan, -ENODEV);
-		return map_zeros(range, (void *)start, size);
+		return mmap((void *)start, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) !=
+			MAP_FAILED;
 	}
 	return false;
 }

@@ -403,16 +403,8 @@ int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size)
  */
 int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid);
 
-/*
- * Reserve addresses that the handler can move onto a mapping of @size bytes. If
- * there are none, return NULL: the handler then makes a new mapping.
- */
-void *guard_spare(size_t size);
-/*
- * Watch a mapping of the channel. @spare is from guard_spare(), or NULL. Return
- * NULL if there is no memory.
- */
-struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size, void *spare);
+/* Watch a mapping of the channel. Return NULL if there is no memory. */
+struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size);
 /* Stop watching a mapping, before it is unmapped. */
 void guard_remove(struct range *range);
 

@@ -606,34 +606,6 @@ static void a_closed_channel_leaves_nothing(void)
 	CHECK_KILLED(address_used_again);
 }
 
-/* From now on no mapping fits into the limit any more. */
-static void with_locked_memory(void)
-{
-	const struct rlimit limit = { page, page };
-	struct fake f;
-	int fd;
-
-	MUST(!vmbus_guard());
-	fake_open(&f);
-	fd = open(f.path, O_RDWR);
-	MUST(fd >= 0);
-	MUST(!setrlimit(RLIMIT_MEMLOCK, &limit) && !setresuid(65534, 65534, 65534));
-	MUST(!mlockall(MCL_FUTURE));
-	if (mmap(NULL, RING * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
-		return;
-	MUST(!ftruncate(fd, 0));
-	CHECK_IS(vmbus_recv(f.guest, &pkt, buf, sizeof(buf)), -ENODEV);
-	CHECK_IS(vmbus_send(f.guest, 6, 0, 1, buf, 64), -ENODEV);
-}
-
-static void the_limit_of_locked_memory_does_not_count(void)
-{
-	if (getuid())
-		cannot_run = "run this as root";
-	else
-		CHECK_FINE(with_locked_memory);
-}
-
 /* Threads */
 
 static _Atomic bool stop;
@@ -856,7 +828,6 @@ static const struct test tests[] = {
 	TEST(a_handler_for_once_is_called_once),
 	TEST(the_default_action_stays),
 	TEST(a_closed_channel_leaves_nothing),
-	TEST(the_limit_of_locked_memory_does_not_count),
 	TEST(rescinds_at_any_moment),
 	TEST(a_skip_that_was_too_late),
 	TEST(a_system_call_on_a_payload_is_not_covered),

@@ -378,7 +378,7 @@ static void guard_setup(void)
 {
 	setup(64, 64);
 	host_write(&s->to_guest, SMALL);
-	if (vmbus_guard() || !guard_add(s->chan, rings, rings_size, NULL))
+	if (vmbus_guard() || !guard_add(s->chan, rings, rings_size))
 		machine_violation("no guard");
 	machine_may_vanish(rings, rings_size);
 }
@@ -453,8 +453,8 @@ static void ranges_setup(void)
 	 * The newest range is the first in the list, so the fault looks at
 	 * both.
 	 */
-	guard_add(s->chan, MINE, PIECE, NULL);
-	others = guard_add(other, OTHERS, 2 * PIECE, NULL);
+	guard_add(s->chan, MINE, PIECE);
+	others = guard_add(other, OTHERS, 2 * PIECE);
 }
 
 static void guest_faults(void)
@@ -473,7 +473,7 @@ static void other_closes_and_opens(void)
 	 * With this start and its previous size, it would contain the range
 	 * that faults.
 	 */
-	if (!guard_add(other, NULL, 0x800, NULL))
+	if (!guard_add(other, NULL, 0x800))
 		machine_violation("out of memory");
 }
 
@@ -484,13 +484,13 @@ static void other_closes(void)
 
 static void third_opens(void)
 {
-	if (!guard_add(other, THIRD, PIECE, NULL))
+	if (!guard_add(other, THIRD, PIECE))
 		machine_violation("out of memory");
 }
 
 static void fourth_opens_and_faults(void)
 {
-	struct range *range = guard_add(s->chan, MINE, PIECE, NULL);
+	struct range *range = guard_add(s->chan, MINE, PIECE);
 
 	if (!range)
 		machine_violation("out of memory");
