@@ -28,8 +28,19 @@
 /* The number of entries for one read(2) */
 #define PAGEMAP_BATCH	64u
 
+/*
+ * Both files are opened at once, because the program may drop its capability or
+ * its /proc later.
+ */
 struct vmbus_pagemap {
 	int fd;
+	FILE *maps;
+};
+
+/* The mapping in which the last page was */
+struct vma {
+	uintptr_t start, end;
+	bool shared;
 };
 
 int vmbus_pagemap_open(struct vmbus_pagemap **result)
@@ -43,46 +54,65 @@ int vmbus_pagemap_open(struct vmbus_pagemap **result)
 	pagemap->fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (pagemap->fd < 0) {
 		err = fail(-errno, "/proc/self/pagemap: %s", strerror(errno));
-		free(pagemap);
-		return err;
+		goto err_free;
+	}
+	pagemap->maps = fopen("/proc/self/maps", "re");
+	if (!pagemap->maps) {
+		err = fail(-errno, "/proc/self/maps: %s", strerror(errno));
+		goto err_close;
 	}
 	*result = pagemap;
 	return 0;
+
+err_close:
+	close(pagemap->fd);
+err_free:
+	free(pagemap);
+	return err;
 }
 
 void vmbus_pagemap_close(struct vmbus_pagemap *pagemap)
 {
 	if (!pagemap)
 		return;
+	fclose(pagemap->maps);
 	close(pagemap->fd);
 	free(pagemap);
 }
 
 /*
- * Whether the memory at @address is mapped MAP_SHARED. /proc/self/maps has a
- * line for each mapping: "start-end rw-s ...".
+ * Find the mapping of the memory at @address. /proc/self/maps has a line for
+ * each mapping: "start-end rw-s ...".
  */
-static bool is_shared(uintptr_t address)
+static void find_vma(FILE *maps, uintptr_t address, struct vma *vma)
 {
-	FILE *maps = fopen("/proc/self/maps", "re");
-	uintptr_t start, end;
-	bool shared = false;
 	char *line = NULL;
 	size_t room = 0;
 	char mode[5];
 
-	if (!maps)
-		return false;
+	flockfile(maps);
+	rewind(maps);
 	while (getline(&line, &room, maps) > 0) {
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, mode) != 3 ||
-		    address < start || address >= end)
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &vma->start, &vma->end,
+			   mode) != 3)
 			continue;
-		shared = mode[3] == 's';
-		break;
+		vma->shared = mode[3] == 's';
+		if (address >= vma->start && address < vma->end)
+			break;
 	}
+	funlockfile(maps);
 	free(line);
-	fclose(maps);
-	return shared;
+}
+
+/*
+ * Whether the memory at @address is mapped MAP_SHARED. All pages of shared
+ * memory ask that, so *@vma keeps the answer for the next page.
+ */
+static bool is_shared(FILE *maps, uintptr_t address, struct vma *vma)
+{
+	if (address < vma->start || address >= vma->end)
+		find_vma(maps, address, vma);
+	return address >= vma->start && address < vma->end && vma->shared;
 }
 
 /*
@@ -91,7 +121,8 @@ static bool is_shared(uintptr_t address)
  * Before the first write, such a page has the kernel's page of zeros, the page
  * of a file, or after fork() the frame of another process.
  */
-static int check_entries(const uint64_t *entries, uint64_t first, unsigned int count)
+static int check_entries(FILE *maps, struct vma *vma, const uint64_t *entries,
+			 uint64_t first, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		const uintptr_t at = (first + i) * page_size();
@@ -105,7 +136,8 @@ static int check_entries(const uint64_t *entries, uint64_t first, unsigned int c
 		 */
 		if (!(entries[i] & PAGEMAP_FRAME))
 			return fail(-EPERM, "the kernel hides page numbers: /proc/self/pagemap was opened without CAP_SYS_ADMIN");
-		if ((entries[i] & (PAGEMAP_ONCE | PAGEMAP_FILE)) != PAGEMAP_ONCE && !is_shared(at))
+		if ((entries[i] & (PAGEMAP_ONCE | PAGEMAP_FILE)) != PAGEMAP_ONCE &&
+		    !is_shared(maps, at, vma))
 			return fail(-EFAULT, "the frame at 0x%" PRIxPTR " is not the program's alone: write to the memory first",
 				    at);
 	}
@@ -114,18 +146,19 @@ static int check_entries(const uint64_t *entries, uint64_t first, unsigned int c
 
 /*
  * Read the entries of @count pages of the system, starting at page number
- * @first.
+ * @first, and check them.
  */
-static int read_entries(int fd, uint64_t first, uint64_t *entries, unsigned int count)
+static int read_entries(const struct vmbus_pagemap *pagemap, struct vma *vma,
+			uint64_t first, uint64_t *entries, unsigned int count)
 {
 	ssize_t size = count * sizeof(*entries);
-	ssize_t got = pread(fd, entries, size, (off_t)(first * sizeof(*entries)));
+	ssize_t got = pread(pagemap->fd, entries, size, (off_t)(first * sizeof(*entries)));
 
 	if (got < 0)
 		return fail(-errno, "/proc/self/pagemap: %s", strerror(errno));
 	if (got != size)
 		return fail(-EFAULT, "0x%" PRIx64 " is no address of a program", first * page_size());
-	return check_entries(entries, first, count);
+	return check_entries(pagemap->maps, vma, entries, first, count);
 }
 
 int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_t len,
@@ -134,6 +167,7 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 	const size_t page = page_size(), parts = page / HV_PAGE_SIZE;
 	uintptr_t start = (uintptr_t)addr, at = start / HV_PAGE_SIZE;
 	uint64_t entries[PAGEMAP_BATCH], need, first, last;
+	struct vma vma = { 0 };
 	unsigned int n = 0, batch;
 	int err;
 
@@ -145,7 +179,7 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 	last = (start + len - 1) / page;
 	for (first = start / page; first <= last; first += batch) {
 		batch = last - first < PAGEMAP_BATCH ? last - first + 1 : PAGEMAP_BATCH;
-		err = read_entries(pagemap->fd, first, entries, batch);
+		err = read_entries(pagemap, &vma, first, entries, batch);
 		if (err)
 			return err;
 		/*

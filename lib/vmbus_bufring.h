@@ -1247,6 +1247,12 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
  * huge pages. The kernel may move pages that are merely locked. Any thread may
  * call the function.
  *
+ * A fork() ends that, too: the program's next write to private memory goes to a
+ * new frame, and the host still writes to the old one. A program that forks
+ * takes its buffers from a mapping of its own, and calls madvise(2) for it with
+ * MADV_DONTFORK before it looks up the frames. The library does not, because
+ * the memory of malloc(3) must stay in the child.
+ *
  * Returns the number of pages; or -EINVAL (@len is not valid), -ENOBUFS (there
  * are more than @count), -EPERM (the kernel hides the numbers), -EFAULT (a page
  * has not been written to), or an error from reading.
