@@ -701,6 +701,10 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  * copy the payload first, and write the copy after vmbus_release() has returned
  * 0.
  *
+ * After mlockall(2) with MCL_FUTURE the zeros count against RLIMIT_MEMLOCK. If
+ * they do not fit, the SIGBUS is passed on, so leave room for the largest ring
+ * or buffer of a device.
+ *
  * Call it once, before the program starts threads. It covers channels that were
  * opened before or later, in all threads and in children of fork(). A further
  * call does nothing, and the handler cannot be removed. The shared library
