@@ -564,7 +564,12 @@ static int carry_out(struct vmbus_device *dev, const struct device *device,
 			      plan->outcome != PLAN_BOUND;
 	int ret = 0;
 
-	if (is_early)
+	/*
+	 * After a new offer the note is stale, even if hv_netvsc has made an
+	 * interface already. bind_now() writes it again.
+	 */
+	if (options->event && !options->new_interface && plan_is_nic(device) &&
+	    plan->outcome != PLAN_BOUND)
 		note_remove(device->instance);
 	if (plan->outcome == PLAN_WAITS || (is_early && plan->outcome == PLAN_REFUSED)) {
 		msg(LOG_INFO, "%s: left alone: %s", described(dev), plan->reason);

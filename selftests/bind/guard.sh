@@ -394,6 +394,19 @@ test_interface_is_compared_anew_after_a_re_offer() {
 	taken --udev --new-interface $dev2
 }
 
+# hv_netvsc makes the interface before udev runs vmbus-bind.
+test_interface_may_precede_the_event_of_a_re_offer() {
+	want "interface eth1"
+	taken $dev2
+	rm -r "$bus/devices/$dev2" "$root/run/udev/data/n2"
+	device $dev2 $nic
+	"$root/kernel/model" driver hv_netvsc $dev2
+	vmbus_bind --udev $dev2
+	says "waiting for its interface"
+	: >"$root/run/udev/data/n2"
+	taken --udev --new-interface $dev2
+}
+
 test_kernel_name_of_an_interface_is_no_name() {
 	want "interface eth1"
 	rm -rf "$root"/run/udev/data/*
