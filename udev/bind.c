@@ -766,6 +766,14 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	if (options->hold && note_hold(device.instance))
 		msg(LOG_WARNING, "%s: it cannot be held in /run, so a change of the rules may bind it",
 		    described(dev));
+	/*
+	 * With a note, the event of the new interface does not bind the NIC
+	 * again. driverctl, or a former version, has written none.
+	 */
+	if (device_is_nic(dev) && !note_exists(device.instance) &&
+	    note_write(device.instance, device.interface, device.mac))
+		msg(LOG_WARNING, "%s: it cannot be noted in /run, so its interface may bind it again",
+		    described(dev));
 	ret = release_now(dev, rule.driver, override, options->result);
 	if (ret && options->hold && !device.is_held)
 		note_end_hold(device.instance);

@@ -479,6 +479,18 @@ test_released_nic_is_not_bound_again_by_its_interface() {
 	done
 }
 
+# driverctl, and vmbus-bind before it wrote notes, leave none.
+test_nic_without_a_note_is_not_bound_again_after_its_release() {
+	want $dev2
+	taken $dev2
+	rm -r "$root/run/hyperv-uio/interface"
+	vmbus_bind --release
+	is "driver after the release" "$(driver_of $dev2)" hv_netvsc
+	: >"$root/run/udev/data/n2"
+	vmbus_bind --udev --new-interface $dev2
+	is "driver after the event of the interface" "$(driver_of $dev2)" hv_netvsc
+}
+
 # The maintainer scripts of hyperv-uio release all devices, and run vmbus-bind
 # again if the removal fails.
 test_removal_that_fails_binds_the_nic_again() {
