@@ -34,6 +34,15 @@ struct identity plan_identify(const struct device *device)
 }
 
 /*
+ * Return whether the interface of a NIC exists or may still appear. A NIC of
+ * another driver gets none.
+ */
+static bool may_have_interface(const struct device *device)
+{
+	return device->has_interface || !device->driver[0] || !strcmp(device->driver, NIC_DRIVER);
+}
+
+/*
  * Return whether nothing forbids to bind a device that is not forced, or
  * explain what does.
  */
@@ -79,7 +88,8 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, or may name it");
-	} else if (plan_is_nic(device) && config_is_unsure(config, &identity)) {
+	} else if (plan_is_nic(device) && may_have_interface(device) &&
+		   config_is_unsure(config, &identity)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };
 		explain(plan, "waiting for its interface: rules match by name or MAC");

@@ -394,6 +394,17 @@ test_interface_is_compared_anew_after_a_re_offer() {
 	taken --udev --new-interface $dev2
 }
 
+# It was bound before hv_netvsc made an interface, so the note has no name.
+test_nic_without_a_known_interface_stays_bound() {
+	want $dev2
+	conf $admin/other.conf '[interface eth7]' '[mac 00:15:5d:00:00:07]'
+	taken $dev2
+	rm -r "$root/run/hyperv-uio/interface"
+	vmbus_bind -n $dev2
+	says "$dev2 (nic): stays bound to uio_hv_generic"
+	taken --udev $dev2
+}
+
 # hv_netvsc makes the interface before udev runs vmbus-bind.
 test_interface_may_precede_the_event_of_a_re_offer() {
 	want "interface eth1"
