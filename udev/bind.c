@@ -476,6 +476,13 @@ static int not_bound(struct vmbus_device *dev, const struct rule *rule, const ch
 	return err == -ENODEV ? -ENXIO : err;
 }
 
+/* Note a NIC. udev may still change a name that the kernel has given. */
+static int note_device(const struct device *device)
+{
+	return note_write(device->instance, device->is_named ? device->interface : "",
+			  device->mac);
+}
+
 static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct device *device,
 		    char *result)
 {
@@ -498,7 +505,7 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	 * the event of an interface binds no NIC that has a note.
 	 */
 	step = "its interface cannot be noted";
-	err = device_is_nic(dev) ? note_write(device->instance, device->interface, device->mac) : 0;
+	err = device_is_nic(dev) ? note_device(device) : 0;
 	if (err)
 		goto err_override;
 	/*
@@ -771,7 +778,7 @@ int device_release(const struct config *config, struct vmbus_device *dev,
 	 * again. driverctl, or a former version, has written none.
 	 */
 	if (device_is_nic(dev) && !note_exists(device.instance) &&
-	    note_write(device.instance, device.interface, device.mac))
+	    note_device(&device))
 		msg(LOG_WARNING, "%s: it cannot be noted in /run, so its interface may bind it again",
 		    described(dev));
 	ret = release_now(dev, rule.driver, override, options->result);

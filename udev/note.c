@@ -10,6 +10,9 @@
 
 #define FOLDER "/run/hyperv-uio"
 
+/* A note has this instead of a name that is not known. */
+#define NO_NAME "-"
+
 static int path_of(const char *kind, const char *instance, char path[PATH_MAX])
 {
 	int len = snprintf(path, PATH_MAX, "%s" FOLDER "/%s/%s", vmbus_sysroot(), kind, instance);
@@ -83,7 +86,7 @@ void note_read(const char *instance, char interface[INTERFACE_SIZE], char mac[MA
 	file = fopen(path, "re");
 	if (!file)
 		return;
-	if (fscanf(file, "%15s %17s", interface, mac) < 1)
+	if (fscanf(file, "%15s %17s", interface, mac) < 1 || !strcmp(interface, NO_NAME))
 		interface[0] = '\0';
 	fclose(file);
 }
@@ -95,7 +98,7 @@ bool note_exists(const char *instance)
 
 int note_write(const char *instance, const char *interface, const char *mac)
 {
-	return write_line("interface", instance, interface, mac);
+	return write_line("interface", instance, interface[0] ? interface : NO_NAME, mac);
 }
 
 int note_remove(const char *instance)

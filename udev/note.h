@@ -5,7 +5,8 @@
  * interface/INSTANCE: vmbus-bind has taken this NIC, or tried to. The file has
  * the interface of the NIC, if it had one: "eth1 00:15:5d:01:02:03". The
  * interface disappears when user space has the NIC, but rules that name it
- * still set the owner, the group, the mode and the link of the UIO device.
+ * still set the owner, the group, the mode and the link of the UIO device. The
+ * name is "-" if udev had not given it yet.
  *
  * held/INSTANCE: an administrator has released the device although a rule wants
  * it (vmbusctl unbind --now), or wants the rule to wait for the next boot
@@ -17,7 +18,10 @@
 
 #include "config.h"
 
-/* Read the interface that vmbus-bind took. Both texts are "" if it had none. */
+/*
+ * Read the interface that vmbus-bind took. Both texts are "" if it had none,
+ * and the name is "" if udev had not given it.
+ */
 void note_read(const char *instance, char interface[INTERFACE_SIZE], char mac[MAC_SIZE]);
 
 bool note_exists(const char *instance);

@@ -382,6 +382,18 @@ test_interface_is_noted_until_the_next_boot() {
 	is "driver before the interface is there" "$(driver_of $dev2)" none
 }
 
+test_kernel_name_is_not_noted() {
+	want "mac 00:15:5d:00:00:02"
+	rm -rf "$root"/run/udev/data/*
+	taken --udev $dev2
+	is note "$(cat "$root/run/hyperv-uio/interface/$dev2")" "- 00:15:5d:00:00:02"
+	conf $admin/other.conf '[interface eth1]' link=other
+	vmbus_bind --properties $dev2
+	is "link of the other NIC" "$(echo "$out" | grep -c LINK=other)" 0
+	vmbus_bind -n $dev2
+	says "stays bound to uio_hv_generic"
+}
+
 test_interface_is_compared_anew_after_a_re_offer() {
 	want "interface eth1"
 	taken $dev2
