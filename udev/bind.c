@@ -412,6 +412,32 @@ static int lower_interfaces(const struct stack *stack, bool force, struct undo *
 	return 0;
 }
 
+/*
+ * Other NICs use the bonds, bridges and VRFs above the NIC, so set up again
+ * those that lower_interfaces() has set down. Their order is from the NIC
+ * upwards.
+ */
+static void raise_above(const struct vmbus_device *dev, const struct stack *stack,
+			const struct undo *undo)
+{
+	for (size_t i = 0; i < undo->lowered_count; i++) {
+		const char *name = undo->lowered[i];
+		bool is_above = false;
+		int ret;
+
+		for (size_t s = stack->above; s < stack->count; s++)
+			is_above |= !strcmp(stack->names[s], name);
+		ret = is_above ? kernel_set_interface(name, true) : 0;
+		/*
+		 * A VLAN has gone with the NIC. One of a virtual function
+		 * cannot come up while the function is down.
+		 */
+		if (ret < 0 && ret != -ENODEV && ret != -ENETDOWN)
+			msg(LOG_WARNING, "%s: interface %s stays down: %s", described(dev), name,
+			    reason(ret));
+	}
+}
+
 static void restore(struct vmbus_device *dev, const struct undo *undo)
 {
 	int ret = 0;
@@ -544,6 +570,7 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	if (err)
 		goto err_attach;
 	settings_end(&buffers);
+	raise_above(dev, &device->stack, &undo);
 
 	report(dev, result, "bound to %s%s%s", rule->driver,
 	       undo.driver ? ", taken over from " : "", undo.driver ? undo.driver : "");

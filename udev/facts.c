@@ -214,6 +214,7 @@ void facts_read_stack(struct device *device)
 		ret = add_virtual_functions(stack, device);
 	if (!ret)
 		ret = add_all(stack, false);
+	stack->above = stack->count;
 	if (!ret)
 		ret = add_all(stack, true);
 	for (size_t i = 0; !ret && i < stack->count; i++) {

@@ -13,6 +13,7 @@
 struct stack {
 	char (*names)[INTERFACE_SIZE];
 	size_t count;
+	size_t above;			/* from this index on, they are above the NIC */
 	char up[INTERFACE_SIZE];	/* the first that is administratively up; "": none is */
 	bool is_read;
 	int error;			/* -errno: the stack could not be read completely */

@@ -167,12 +167,14 @@ test_other_member_of_a_bond_does_not_matter() {
 	is "what is up" "$(tr '\n' ' ' <"$root/kernel/up")" "eth0 ens5 "
 }
 
-# With --force, the stack that was judged goes down, and nothing else.
+# With --force, the stack that was judged goes down, and nothing else. What is
+# above the NIC comes up again afterwards, because other NICs use it.
 test_stack_goes_down_by_force() {
 	want $dev2
 	virtual_function ens1 2
 	interface bond0 eth1 eth0
 	interface bond0.7 bond0
+	interface br0 bond0
 	up ens1 bond0 bond0.7 eth1
 	vmbus_bind -n --force $dev2
 	says "would be bound to uio_hv_generic, taken over from hv_netvsc: --force"
@@ -180,7 +182,17 @@ test_stack_goes_down_by_force() {
 	for name in eth1 ens1 bond0 bond0.7; do
 		grep -qx "interface $name down" "$root/kernel/log" || fail "$name is not down"
 	done
+	is "what is up" "$(tr '\n' ' ' <"$root/kernel/up")" "eth0 bond0 bond0.7 "
+}
+
+test_interface_that_goes_with_the_nic_stays_down() {
+	want $dev2
+	interface eth1.7 eth1
+	up eth1 eth1.7
+	sed -i '/^unlink_driver()/a\	rm -rf "$kernel/../sys/class/net/eth1.7"' "$root/kernel/model"
+	taken --force $dev2
 	is "what is up" "$(cat "$root/kernel/up")" eth0
+	is lines "$(echo "$out" | wc -l)" 1
 }
 
 test_stack_goes_down_with_force_in_the_file() {
