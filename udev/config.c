@@ -400,6 +400,8 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		parse_mode(reader, value);
 	} else if (!strcmp(key, "link")) {
 		parse_link(reader, value);
+	} else if (!strcmp(key, "exclude")) {
+		fault(reader, "there is no key exclude: to leave a device alone, give it its own section, with enable=no");
 	} else {
 		fault(reader, "unknown key '%s'", key);
 	}

@@ -188,6 +188,11 @@ test_unknown_key() {
 	faulty_for_the_device 2 "unknown key 'drvier'" '[get]' drvier=one
 }
 
+test_exclude_is_no_key() {
+	faulty_for_the_device 2 "there is no key exclude: to leave a device alone, give it its own section, with enable=no" \
+		'[get]' exclude=one
+}
+
 test_unknown_class() {
 	faulty 1 "a section must be a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF or interface NAME, not 'a/b'" \
 		'[a/b]' driver=one
