@@ -481,6 +481,17 @@ static int release(struct rules *rules, const struct vdevice *device, bool is_wa
 	return err ? EXIT_FAILED : 0;
 }
 
+/*
+ * Return whether the next boot carries out the rule of a plan. It finds the
+ * interfaces of NICs down.
+ */
+static bool binds_at_boot(const struct plan *plan, const struct vdevice *device)
+{
+	return plan->outcome != PLAN_FAULTY &&
+	       (plan->rule.force || device_is_nic(device->handle) ||
+		!config_is_guarded(device->class_name));
+}
+
 int change_unbind(const char *id, enum change_when when)
 {
 	const struct plan *plan;
@@ -504,7 +515,7 @@ int change_unbind(const char *id, enum change_when when)
 		    plan->outcome != PLAN_DISABLED;
 	is_ruled = plan_has_rule(plan) && device->driver &&
 		   !strcmp(plan->rule.driver, device->driver);
-	if (is_wanted && plan->at.file)
+	if (is_wanted && plan->at.file && binds_at_boot(plan, device))
 		text = need_printf("; %s binds it again at the next boot", plan->at.file);
 	/*
 	 * The device no longer waits for the next boot, because its rule is

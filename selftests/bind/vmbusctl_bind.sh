@@ -604,6 +604,28 @@ test_unbind_now() {
 	is output "$out" "uio1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc; $root/$file1 binds it again at the next boot"
 }
 
+test_unbind_now_promises_no_boot_that_a_fault_prevents() {
+	guest
+	does 0 bind eth1
+	conf $admin/50-bad.conf "[$nic1]" foo=1
+	does 0 unbind --now uio1
+	is output "$out" "uio1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc"
+}
+
+test_unbind_now_promises_no_boot_that_lacks_force() {
+	guest
+	driver hv_storvsc $scsi
+	device $third $scsi hv_storvsc
+	conf $admin/50-disk.conf "[$third]"
+	does 0 bind --now --force $third
+	does 0 unbind --now $third
+	lacks "at the next boot"
+	conf $admin/50-disk.conf "[$third]" force=yes
+	does 0 bind --now $third
+	does 0 unbind --now $third
+	says "$root/$admin/50-disk.conf binds it again at the next boot"
+}
+
 test_unbind_what_was_bound_now() {
 	guest
 	does 0 bind --now eth1
