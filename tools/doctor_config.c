@@ -137,6 +137,15 @@ void doctor_configuration(struct diagnosis *diagnosis)
 		doctor_report(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
 }
 
+/* Return whether an interface of the stack of a NIC is up. */
+static bool is_up(const struct diagnosis *diagnosis, const struct vdevice *device)
+{
+	const struct facts *facts = &diagnosis->rules->facts;
+	int at = facts_device(facts, device->instance);
+
+	return at >= 0 && facts->devices[at].stack.up[0];
+}
+
 static bool check_device(struct diagnosis *diagnosis, const struct vdevice *device)
 {
 	const struct plan *plan = rules_plan(diagnosis->rules, device);
@@ -173,11 +182,19 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 				device->driver ? device->driver : "", plan->at.file,
 				plan->at.line, plan->rule.driver);
 		trouble = true;
-	} else if (plan->outcome == PLAN_REFUSED) {
+	} else if (plan->outcome == PLAN_REFUSED && is_up(diagnosis, device)) {
 		/*
-		 * --force is not a fix, because it may take the network away
-		 * from an ssh session.
+		 * The rule is right, and the next boot carries it out. No
+		 * command that does so now is a fix, because it may take the
+		 * network away from an ssh session.
 		 */
+		doctor_complain(diagnosis, SEVERITY_WARNING, "devices",
+				need_printf("vmbusctl rules %s", device->instance),
+				"%s (%s) is refused: %s, and so does a reboot", device->instance,
+				device_class(device), plan->reason);
+		trouble = true;
+	} else if (plan->outcome == PLAN_REFUSED) {
+		/* --force is not a fix, because the device may be in use. */
 		doctor_complain(diagnosis, SEVERITY_WARNING, "devices",
 				need_printf("vmbusctl unbind --boot %s", device->instance),
 				"%s (%s) is refused: %s", device->instance, device_class(device),

@@ -741,7 +741,19 @@ test_device_that_is_refused() {
 	guest
 	conf $admin/50-nic.conf "[$nic0]"
 	sick
-	finding warning devices "$nic0 (nic) is refused: interface eth0 is up; 'ip link set eth0 down' allows it" "vmbusctl unbind --boot $nic0"
+	finding warning devices "$nic0 (nic) is refused: interface eth0 is up; 'ip link set eth0 down' allows it, and so does a reboot" "vmbusctl rules $nic0"
+	eval "$fix"
+	says "eth0 is up"
+	[ -e "$root/$admin/50-nic.conf" ] || fail "the rule is gone"
+}
+
+test_disk_controller_that_is_refused() {
+	guest
+	driver hv_storvsc $scsi
+	device $third $scsi hv_storvsc
+	conf $admin/50-disk.conf "[$third]"
+	sick
+	finding warning devices "$third (scsi) is refused: a disk controller or a PCI Express bridge needs force=yes" "vmbusctl unbind --boot $third"
 	repaired
 	lacks "is refused"
 }
