@@ -621,7 +621,7 @@ test_unbind_now_promises_no_boot_that_lacks_force() {
 	does 0 unbind --now $third
 	lacks "at the next boot"
 	conf $admin/50-disk.conf "[$third]" force=yes
-	does 0 bind --now $third
+	does 0 bind --now --force $third
 	does 0 unbind --now $third
 	says "$root/$admin/50-disk.conf binds it again at the next boot"
 }
