@@ -63,7 +63,8 @@ static void frame_numbers_that_nobody_can_look_up(void)
 /* Memory of @count pages of the system, without transparent huge pages */
 static unsigned char *small_pages(size_t count, int flags, int fd)
 {
-	unsigned char *memory = mmap(NULL, count * getpagesize(), PROT_READ | PROT_WRITE, flags, fd, 0);
+	const size_t size = count * getpagesize();
+	unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 
 	MUST(memory != MAP_FAILED);
 	madvise(memory, count * getpagesize(), MADV_NOHUGEPAGE);
