@@ -312,7 +312,7 @@ test_without_override_two_at_once() {
 
 test_many_at_once_bind_each_device_once() {
 	kernel 6.1:ours
-	for i in 1 2 3 4 5 6; do
+	for _ in 1 2 3 4 5 6; do
 		"$dir/vmbus-bind-model" --all 2>/dev/null &
 	done
 	wait
