@@ -26,7 +26,8 @@ const struct command ring_size_command = {
 		"bound to the module from hyperv-uio-dkms, and no program may have the device open or\n"
 		"one of its rings mapped.\n"
 		"  --now           now only; no file is written\n"
-		"  --boot          only in the rule, which takes effect when the device is next bound\n",
+		"  --boot          only in the rule, which takes effect when vmbus-bind next runs for the\n"
+		"                  device\n",
 	.options = "--now --boot",
 	.takes = "is",
 	.run = run,

@@ -859,7 +859,7 @@ test_ring_size_now() {
 	no_file $admin/60-$copy.conf
 }
 
-test_ring_size_for_the_next_boot() {
+test_ring_size_in_the_rule() {
 	guest
 	does 0 ring-size --boot uio0 64K
 	is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
@@ -867,7 +867,7 @@ test_ring_size_for_the_next_boot() {
 	does 0 rules uio0
 	says "ring size 64 KiB"
 	vmbus_bind --all
-	is "size after vmbus-bind --all" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
+	is "size after vmbus-bind --all" "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
 }
 
 test_ring_size_default() {
