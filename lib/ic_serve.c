@@ -595,7 +595,7 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop)
 		{ .fd = ic->epoll, .events = POLLIN },
 		{ .fd = stop, .events = POLLIN },
 	};
-	int err;
+	int cancel, err;
 
 	for (;;) {
 		if (poll(fds, 2, -1) < 0)
@@ -604,7 +604,10 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop)
 			return fail(-EBADF, "descriptor %d: %s", stop, strerror(EBADF));
 		if (fds[1].revents)
 			return 0;
+		/* A cancellation while it opens would leave the device open. */
+		cancel = cancel_defer();
 		err = vmbus_ic_dispatch(ic);
+		cancel_restore(cancel);
 		if (err)
 			return err;
 	}
