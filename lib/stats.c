@@ -181,7 +181,7 @@ static int dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 {
 	char *text = NULL;
-	size_t size;
+	size_t size = 0;
 	FILE *memory = open_memstream(&text, &size);
 	int dead;
 
@@ -192,7 +192,7 @@ int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 	 * and other threads wait for the lock.
 	 */
 	dead = dump(chan, memory, packets);
-	if (fclose(memory)) {
+	if (fclose(memory) || !text) {
 		free(text);
 		return -ENOMEM;
 	}
