@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/*
- * This file finds the guest frame numbers of memory of this process, and keeps
- * them from the children of fork().
- */
+/* This file finds the guest frame numbers of memory of this process. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
