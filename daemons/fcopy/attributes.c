@@ -4,33 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
-#include <linux/magic.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "attributes.h"
+#include "filesystem.h"
 #include "log.h"
-
-/* The oldest supported headers lack these constants. */
-#ifndef EXFAT_SUPER_MAGIC
-#define EXFAT_SUPER_MAGIC 0x2011BAB0
-#endif
-#ifndef CIFS_SUPER_MAGIC
-#define CIFS_SUPER_MAGIC 0xff534d42
-#endif
-#ifndef SMB2_SUPER_MAGIC
-#define SMB2_SUPER_MAGIC 0xfe534d42
-#endif
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
 
 #define ACL	"system.posix_acl_access"
 #define DEFAULT_ACL "system.posix_acl_default"
@@ -88,12 +73,10 @@ enum refusal attributes_label(const struct attributes *attributes, int file, con
  */
 static bool has_no_owners(int fd, int err)
 {
-	struct statfs fs;
-
-	if ((err != -EPERM && err != -EINVAL && err != -EACCES && err != -ENOSYS &&
-	     err != -EOPNOTSUPP) || fstatfs(fd, &fs) < 0)
+	if (err != -EPERM && err != -EINVAL && err != -EACCES && err != -ENOSYS &&
+	    err != -EOPNOTSUPP)
 		return false;
-	switch ((uint32_t)fs.f_type) {
+	switch (filesystem_type(fd)) {
 	case MSDOS_SUPER_MAGIC:
 	case EXFAT_SUPER_MAGIC:
 	case FUSE_SUPER_MAGIC:

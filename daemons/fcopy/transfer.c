@@ -3,30 +3,18 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/falloc.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "filesystem.h"
 #include "log.h"
 #include "path.h"
 #include "transfer.h"
-
-/* <linux/magic.h> of Debian 11 lacks these types of file systems. */
-#ifndef CIFS_SUPER_MAGIC
-#define CIFS_SUPER_MAGIC 0xff534d42
-#endif
-#ifndef SMB2_SUPER_MAGIC
-#define SMB2_SUPER_MAGIC 0xfe534d42
-#endif
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
 
 /*
  * The daemon writes data to the disk in steps while the data arrives. Each step
@@ -247,11 +235,7 @@ static void forget_created(struct transfer *transfer)
  */
 static bool may_be_unnamed(int dir)
 {
-	struct statfs fs;
-
-	if (fstatfs(dir, &fs) == 0 && (uint32_t)fs.f_type == BTRFS_SUPER_MAGIC)
-		return false;
-	return access("/proc/self/fd", X_OK) == 0;
+	return filesystem_type(dir) != BTRFS_SUPER_MAGIC && access("/proc/self/fd", X_OK) == 0;
 }
 
 static enum refusal open_aside(struct transfer *transfer, struct failure *failure)
@@ -370,11 +354,7 @@ static enum refusal check_inodes(int file, const struct policy *policy, struct f
  */
 static bool may_be_in_memory(int file)
 {
-	struct statfs fs;
-
-	if (fstatfs(file, &fs) < 0)
-		return false;
-	switch ((uint32_t)fs.f_type) {
+	switch (filesystem_type(file)) {
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
 	case OVERLAYFS_SUPER_MAGIC:
@@ -386,19 +366,13 @@ static bool may_be_in_memory(int file)
 
 static bool is_on_fuse(int file)
 {
-	struct statfs fs;
-
-	return fstatfs(file, &fs) == 0 && (uint32_t)fs.f_type == FUSE_SUPER_MAGIC;
+	return filesystem_type(file) == FUSE_SUPER_MAGIC;
 }
 
 /* Whether sync_file_range(2) leaves most of the work to fsync(2) */
 static bool needs_whole_sync(int file)
 {
-	struct statfs fs;
-
-	if (fstatfs(file, &fs) < 0)
-		return false;
-	switch ((uint32_t)fs.f_type) {
+	switch (filesystem_type(file)) {
 	case OVERLAYFS_SUPER_MAGIC:
 	case NFS_SUPER_MAGIC:
 	case CIFS_SUPER_MAGIC:
