@@ -223,22 +223,31 @@ static bool is_temporary(const char *name)
 	       strspn(name + prefix, "0123456789abcdef") == 16;
 }
 
+/* Open the entries of a directory from the first one. NULL: errno says why. */
+static DIR *open_entries(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!entries && fd >= 0) {
+		err = errno;
+		close(fd);
+		errno = err;
+	}
+	return entries;
+}
+
 void journal_keep(int journal, const char *name)
 {
 	struct dirent *entry;
 	unsigned int notes = 0;
 	DIR *entries;
-	int fd;
 
 	if (journal < 0)
 		return;
-	fd = openat(journal, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	entries = fd < 0 ? NULL : fdopendir(fd);
-	if (!entries) {
-		if (fd >= 0)
-			close(fd);
+	entries = open_entries(journal);
+	if (!entries)
 		return;
-	}
 	while ((entry = readdir(entries)))
 		notes += is_temporary(entry->d_name);
 	closedir(entries);
@@ -254,16 +263,10 @@ static bool in_use(int dir)
 {
 	struct dirent *entry;
 	bool found = false;
-	DIR *entries;
-	int fd;
+	DIR *entries = open_entries(dir);
 
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	entries = fd < 0 ? NULL : fdopendir(fd);
-	if (!entries) {
-		if (fd >= 0)
-			close(fd);
+	if (!entries)
 		return false;
-	}
 	while (!found && (entry = readdir(entries)))
 		found = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
 			!is_temporary(entry->d_name);
@@ -477,21 +480,18 @@ int journal_clean(int journal)
 {
 	static bool unreadable;
 	bool directories = false, files;
-	int fd, err, second = 0;
+	int err, second = 0;
 	DIR *notes;
 
 	if (journal < 0)
 		return 0;
-	fd = openat(journal, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	notes = fd < 0 ? NULL : fdopendir(fd);
+	notes = open_entries(journal);
 	if (!notes) {
 		err = -errno;
 		if (!unreadable)
 			log_line(LOG_WARNING, "cannot read the state directory: %s",
 				 strerror(-err));
 		unreadable = true;
-		if (fd >= 0)
-			close(fd);
 		return err;
 	}
 	unreadable = false;
