@@ -13,6 +13,7 @@
 
 #include "command.h"
 #include "file.h"
+#include "folder.h"
 
 static const char header[] = "# Written by vmbusctl, which changes only the keys that it knows.";
 
@@ -182,22 +183,6 @@ static bool has_any_section(const struct rule_file *file)
 	return false;
 }
 
-/* Create the directories of a path. */
-static int make_folders(const char *path)
-{
-	char *copy = need_strdup(path);
-	int err = 0;
-
-	for (char *slash = strchr(copy + 1, '/'); slash && !err; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0755) && errno != EEXIST)
-			err = -errno;
-		*slash = '/';
-	}
-	free(copy);
-	return err;
-}
-
 static int sync_folder(const char *path)
 {
 	char *copy = need_strdup(path);
@@ -220,7 +205,7 @@ static int replace(const char *path, const char *text)
 	size_t len = strlen(text);
 	int fd, err;
 
-	err = make_folders(path);
+	err = folder_make(path, 0755);
 	if (err)
 		goto out;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);

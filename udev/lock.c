@@ -8,38 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <vmbus_bufring.h>
 
+#include "folder.h"
 #include "log.h"
 
-/*
- * Create the directories of @path below vmbus_sysroot(). Only root can read the
- * last one.
- */
-static int make_folders(char *path)
-{
-	for (char *slash = strchr(path + strlen(vmbus_sysroot()) + 1, '/'); slash;
-	     slash = strchr(slash + 1, '/')) {
-		bool is_last = !strchr(slash + 1, '/');
-
-		*slash = '\0';
-		if (mkdir(path, is_last ? 0700 : 0755) && errno != EEXIST) {
-			*slash = '/';
-			return -errno;
-		}
-		*slash = '/';
-	}
-	return 0;
-}
-
-static int open_lock(char *path)
+static int open_lock(const char *path)
 {
 	int err, fd;
 
-	err = make_folders(path);
+	/* Only root can read the last directory. */
+	err = folder_make(path, 0700);
 	if (err)
 		return err;
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -5,8 +5,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "folder.h"
 
 #define FOLDER "/run/hyperv-uio"
 
@@ -27,23 +28,6 @@ static bool exists(const char *kind, const char *instance)
 	return !path_of(kind, instance, path) && !access(path, F_OK);
 }
 
-/* Create the last two directories of a path. */
-static int make_folders(const char *path)
-{
-	char folder[PATH_MAX];
-	int ret = 0;
-
-	strcpy(folder, path);
-	*strrchr(folder, '/') = '\0';
-	*strrchr(folder, '/') = '\0';
-	for (int i = 0; i < 2 && !ret; i++) {
-		if (mkdir(folder, 0755) && errno != EEXIST)
-			ret = -errno;
-		folder[strlen(folder)] = '/';
-	}
-	return ret;
-}
-
 /* Write one line to a file, and create its directories. */
 static int write_line(const char *kind, const char *instance, const char *a, const char *b)
 {
@@ -52,7 +36,7 @@ static int write_line(const char *kind, const char *instance, const char *a, con
 	int ret = path_of(kind, instance, path);
 
 	if (!ret)
-		ret = make_folders(path);
+		ret = folder_make(path, 0755);
 	if (ret)
 		return ret;
 	file = fopen(path, "we");
