@@ -56,8 +56,7 @@ struct undo {
 	char *driver; /* or NULL */
 	char override[DRIVER_NAME_MAX + 1];
 	bool has_override;
-	char (*lowered)[INTERFACE_SIZE]; /* the interfaces that were up */
-	size_t lowered_count;
+	bool *lowered; /* for each interface of the stack: it was up; or NULL */
 };
 
 static char named_instance[VMBUS_GUID_SIZE], named_text[128];
@@ -407,7 +406,7 @@ static int lower_interfaces(const struct stack *stack, bool force, struct undo *
 		if (ret < 0 && ret != -ENODEV)
 			return ret;
 		if (!ret)
-			strcpy(undo->lowered[undo->lowered_count++], stack->names[i]);
+			undo->lowered[i] = true;
 	}
 	return 0;
 }
@@ -420,25 +419,20 @@ static int lower_interfaces(const struct stack *stack, bool force, struct undo *
 static void raise_above(const struct vmbus_device *dev, const struct stack *stack,
 			const struct undo *undo)
 {
-	for (size_t i = 0; i < undo->lowered_count; i++) {
-		const char *name = undo->lowered[i];
-		bool is_above = false;
-		int ret;
+	for (size_t i = stack->above; undo->lowered && i < stack->count; i++) {
+		int ret = undo->lowered[i] ? kernel_set_interface(stack->names[i], true) : 0;
 
-		for (size_t s = stack->above; s < stack->count; s++)
-			is_above |= !strcmp(stack->names[s], name);
-		ret = is_above ? kernel_set_interface(name, true) : 0;
 		/*
 		 * A VLAN has gone with the NIC. One of a virtual function
 		 * cannot come up while the function is down.
 		 */
 		if (ret < 0 && ret != -ENODEV && ret != -ENETDOWN)
-			msg(LOG_WARNING, "%s: interface %s stays down: %s", described(dev), name,
-			    reason(ret));
+			msg(LOG_WARNING, "%s: interface %s stays down: %s", described(dev),
+			    stack->names[i], reason(ret));
 	}
 }
 
-static void restore(struct vmbus_device *dev, const struct undo *undo)
+static void restore(struct vmbus_device *dev, const struct stack *stack, const struct undo *undo)
 {
 	int ret = 0;
 
@@ -462,8 +456,9 @@ static void restore(struct vmbus_device *dev, const struct undo *undo)
 	 * The new interface has the same name. The network manager may change
 	 * it later.
 	 */
-	for (size_t i = 0; i < undo->lowered_count; i++)
-		kernel_set_interface(undo->lowered[i], true);
+	for (size_t i = 0; undo->lowered && i < stack->count; i++)
+		if (undo->lowered[i])
+			kernel_set_interface(stack->names[i], true);
 }
 
 /*
@@ -583,7 +578,7 @@ err_sizes:
 	settings_end(&buffers);
 err_lower:
 err_load:
-	restore(dev, &undo);
+	restore(dev, &device->stack, &undo);
 err_override:
 	free(undo.driver);
 	free(undo.lowered);
