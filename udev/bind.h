@@ -14,8 +14,9 @@ struct bind_options {
 	struct plan_options plan;
 	bool event;		/* udev runs this */
 	/*
-	 * What was done, such as "bound to uio_hv_generic", with RESULT_SIZE
-	 * bytes; "" if nothing was. NULL: log it.
+	 * device_bind() writes here what it has done, such as "bound to
+	 * uio_hv_generic", or "" if it has done nothing. The caller gives
+	 * RESULT_SIZE bytes. If this is NULL, device_bind() logs the text.
 	 */
 	char *result;
 	bool new_interface;	/* an interface has appeared: act if the NIC has no note */

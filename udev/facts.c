@@ -206,8 +206,8 @@ void facts_read_stack(struct device *device)
 		return;
 	stack->is_read = true;
 	/*
-	 * A bond is above its members. What is below the bond must not be added
-	 * with it, so first look below.
+	 * A bond is above its members. add_all() must not add what is below the
+	 * bond together with the bond, so it looks below first.
 	 */
 	ret = add(stack, device->interface);
 	if (!ret)

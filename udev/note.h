@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is kept about a device until the next boot, in /run/hyperv-uio.
+ * vmbus-bind and vmbusctl keep these files about a device in /run/hyperv-uio
+ * until the next boot:
  *
  * interface/INSTANCE: vmbus-bind has taken this NIC, or tried to. The file has
  * the interface of the NIC, if it had one: "eth1 00:15:5d:01:02:03". The
