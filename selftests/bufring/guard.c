@@ -6,9 +6,11 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -93,6 +95,44 @@ static int mappings(void)
 		lines += c == '\n';
 	fclose(maps);
 	return lines;
+}
+
+/* The pages at which the device is mapped */
+struct pages {
+	size_t count;
+	char *at[16 * RING];
+};
+
+static struct pages pages_of(const struct fake *f)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	struct pages pages = { .count = 0 };
+	uintptr_t start, end;
+	char line[1024];
+
+	MUST(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (!strstr(line, f->path))
+			continue;
+		MUST(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2);
+		for (; start < end; start += page) {
+			MUST(pages.count < sizeof(pages.at) / sizeof(pages.at[0]));
+			pages.at[pages.count++] = (char *)start;
+		}
+	}
+	fclose(maps);
+	return pages;
+}
+
+/* Return how many of @pages something is still mapped at. */
+static size_t still_mapped(const struct pages *pages)
+{
+	unsigned char resident;
+	size_t mapped = 0;
+
+	for (size_t i = 0; i < pages->count; i++)
+		mapped += !mincore(pages->at[i], page, &resident);
+	return mapped;
 }
 
 /*
@@ -290,8 +330,8 @@ static void one_operation(void)
 {
 	const struct operation *o = operation;
 	uint32_t published;
+	struct pages pages;
 	struct fake f;
-	int maps;
 
 	MUST(!vmbus_guard());
 	fake_open(&f);
@@ -303,7 +343,9 @@ static void one_operation(void)
 		while (!vmbus_send(f.guest, 6, 0, 0, buf, LARGE))
 			;
 	published = *word(&f.to_host, WRITE_INDEX);
-	maps = mappings();
+	pages = pages_of(&f);
+	CHECK_IS(pages.count, still_mapped(&pages));
+	CHECK(pages.count);
 	cut(&f, o->left);
 
 	CHECK_IS(o->run(f.guest), -ENODEV);
@@ -312,7 +354,7 @@ static void one_operation(void)
 	if (o->left)
 		CHECK_IS(*word(&f.to_host, WRITE_INDEX), published);
 	fake_close(&f);
-	CHECK(mappings() < maps);
+	CHECK_IS(still_mapped(&pages), 0);
 }
 
 static void every_operation(void)
