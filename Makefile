@@ -155,7 +155,6 @@ clean:
 
 distclean: clean
 
-# check-selftests compares this text with the targets that exist.
 define help_text
 hyperv-uio $(VERSION)
 
@@ -184,7 +183,7 @@ Packages
 
 Demonstration and tests, as root; they install packages as make deps-check does
   make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
-  make pictures            draw doc/demo.svg, vmbusctl.svg and flows.svg again; this runs make demo
+  make pictures            draw doc/demo.svg and vmbusctl.svg again; this runs make demo
   make check               the tests (half an hour, more the first time); CI runs this
   make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
   make check-all           these, the tests that take long, every kernel of check-modules, and
@@ -202,10 +201,8 @@ Parts of make check, each by itself
   make check-bench         the program of make bench-ring, without its peers and without timing
   make check-sanitize      the library and its tests under ASan, UBSan, TSan and valgrind, and for arm64
   make check-fuzz          the fuzz targets for a minute each, with the same inputs each time
-  make check-selftests     the selftests as a product, README's pictures, the commands of doc/dpdk.md
+  make check-selftests     the selftests as a product
   make check-vm-host       the emulated hosts of a NIC and of a file copy, with guests that break a rule
-  make check-paths         a changed path makes make rebuild the files that contain it
-  make check-targets       make install, dist and repo: manual pages, warnings, missing tools
   make check-version       every file that repeats the version has that of VERSION
   make check-rpm           build the RPMs, and check what they contain
   make check-dpdk-header   DPDK's header and ours in one program

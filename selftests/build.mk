@@ -57,7 +57,6 @@ check-selftests:
 pictures: export O := $(abspath $(O))
 pictures:
 	$(Q)mkdir -p $(O)
-	$(Q)selftests/flows >doc/flows.svg
 	$(Q)sed -n '/^<!-- session -->$$/,/^<!-- end of session -->$$/s/^    //p' README.md | \
 		selftests/picture vmbusctl >doc/vmbusctl.svg
 	$(Q)selftests/demo >$(O)/demo.txt
