@@ -20,14 +20,6 @@ need_rpm = $(call need,rpmbuild,rpm or rpm-build,deps-check)
 check-version:
 	$(Q)packaging/check-version
 
-.PHONY: check-paths
-check-paths:
-	$(Q)packaging/check-paths $(abspath $(O))/check-paths
-
-.PHONY: check-targets
-check-targets:
-	$(Q)packaging/check-targets $(abspath $(O))/check-targets
-
 # $(call export,DIR,OPTION) copies the source tree to DIR, without built files.
 define export
 	$(Q)rm -rf $(1)
