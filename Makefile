@@ -202,7 +202,6 @@ Parts of make check, each by itself
   make check-sanitize      the library and its tests under ASan, UBSan, TSan and valgrind, and for arm64
   make check-fuzz          the fuzz targets for a minute each, with the same inputs each time
   make check-selftests     the selftests as a product
-  make check-vm-host       the emulated hosts of a NIC and of a file copy, with guests that break a rule
   make check-version       every file that repeats the version has that of VERSION
   make check-rpm           build the RPMs, and check what they contain
   make check-dpdk-header   DPDK's header and ours in one program

@@ -21,20 +21,6 @@ vm_nic_objs := $(addprefix $(vm_host_dir)/obj/nic/,main.o control.o nvsp.o rndis
 $(vm_host_dir)/vmbus-nic: $(vm_nic_objs) $(vm_host_dir)/obj/client.o
 	$(call link,$^)
 
-# check-nic plays a guest that breaks each rule to the host of a NIC. It needs
-# no virtual machine.
-$(vm_host_dir)/check-nic: $(vm_host_dir)/obj/nic/check.o $(vm_host_dir)/obj/client.o
-	$(call link,$^)
-
-# check-copy-vmfile does the same to the host of a file copy.
-$(vm_host_dir)/check-copy-vmfile: $(vm_host_dir)/obj/check-copy-vmfile.o
-	$(call link,$^)
-
-.PHONY: check-vm-host
-check-vm-host: $(addprefix $(vm_host_dir)/,check-nic vmbus-nic check-copy-vmfile copy-vmfile)
-	$(Q)$(vm_host_dir)/check-nic $(vm_host_dir)/vmbus-nic; status=$$?; \
-	$(vm_host_dir)/check-copy-vmfile $(vm_host_dir)/copy-vmfile && exit $$status
-
 -include $(wildcard $(vm_host_dir)/obj/*.d $(vm_host_dir)/obj/nic/*.d)
 
 include selftests/vm/hyperv/build.mk
