@@ -389,8 +389,8 @@ static bool do_generate(struct client *client)
 	struct generator *generator;
 
 	if (!number(client, 1, UINT64_MAX, UINT32_MAX, &count) ||
-	    !number(client, 2, UINT64_MAX, SUB_ALLOCATION - 512, &min) ||
-	    !number(client, 3, min, SUB_ALLOCATION - 512, &max) ||
+	    !number(client, 2, UINT64_MAX, MAX_MTU, &min) ||
+	    !number(client, 3, min, MAX_MTU, &max) ||
 	    !number(client, 4, 0, client->nic->host.channels - 1, &channel) ||
 	    !number(client, 5, channel, MAX_STREAMS - 1, &stream))
 		return true;

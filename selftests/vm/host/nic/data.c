@@ -172,6 +172,8 @@ static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet
 	}
 	if (get32(packet + 16) || get32(packet + 20) || get32(packet + 24))
 		complaint(nic, "out-of-band data");
+	if (get32(packet + 36))
+		complaint(nic, "the handle of a connection");
 	if (infos_len) {
 		if (infos < RNDIS_PACKET_HEADER - RNDIS_BASE || infos > offset ||
 		    infos_len > offset - infos ||
@@ -282,7 +284,7 @@ static void write_allocation(struct nic *nic, uint32_t index, const void *bytes,
 	struct frame frame = {
 		.op = FRAME_GPADL_WRITE,
 		.xid = nic->session.receive_handle,
-		.arg = index * SUB_ALLOCATION,
+		.arg = index * nic->session.allocation_size,
 		.len = len,
 	};
 
@@ -313,7 +315,7 @@ static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t
 	put32(bytes + 4, count);
 	for (uint32_t i = 0; i < count; i++, index = nic->allocation[index].next) {
 		put32(bytes + 8 + 8 * i, lens[i]);
-		put32(bytes + 12 + 8 * i, index * SUB_ALLOCATION);
+		put32(bytes + 12 + 8 * i, index * nic->session.allocation_size);
 	}
 	put32(nvsp, NVSP_RNDIS);
 	put32(nvsp + 4, control);
@@ -323,40 +325,46 @@ static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t
 	nic_send(nic, &frame, bytes);
 }
 
-/*
- * Make the RNDIS packet for a frame. For every second frame, the data is at the
- * offset that Hyper-V uses; for the others, it directly follows the header. A
- * VLAN tag becomes packet information.
- */
-static uint32_t make_packet(struct nic *nic, const struct outgoing *out, uint8_t *packet)
+/* Append packet information of one word. Returns its end. */
+static uint8_t *put_info(uint8_t *info, uint32_t type, uint32_t value)
 {
-	uint32_t header = nic->count.to_guest % 2 ? 256 : RNDIS_PACKET_HEADER;
+	put32(info, PPI_HEADER + 4);
+	put32(info + 4, type);
+	put32(info + 8, PPI_HEADER);
+	put32(info + 12, value);
+	return info + PPI_HEADER + 4;
+}
+
+/*
+ * Make the RNDIS packet for a frame, as the host's switch does: the packet has
+ * the whole sub-allocation, with the data always at the same place, and each
+ * frame says what is known of its checksums, here nothing. A VLAN tag becomes
+ * packet information.
+ */
+static void make_packet(struct nic *nic, const struct outgoing *out, uint8_t *packet)
+{
 	bool tagged = out->len >= ETHERNET_HEADER + VLAN_TAG && get16_be(out->bytes + 12) == 0x8100;
 	uint32_t len = out->len - (tagged ? VLAN_TAG : 0);
+	uint8_t *info = packet + RNDIS_PACKET_HEADER;
 
-	if (tagged && header == RNDIS_PACKET_HEADER)
-		header += PPI_HEADER + 4;
-	memset(packet, 0, header);
-	put32(packet, RNDIS_PACKET);
-	put32(packet + 4, header + len);
-	put32(packet + 8, header - RNDIS_BASE);
-	put32(packet + 12, len);
+	memset(packet, 0, nic->session.allocation_size);
+	info = put_info(info, PPI_CHECKSUM, 0);
 	if (tagged) {
 		uint16_t tag = get16_be(out->bytes + 14);
-		uint8_t *info = packet + RNDIS_PACKET_HEADER;
 
-		put32(packet + 28, RNDIS_PACKET_HEADER - RNDIS_BASE);
-		put32(packet + 32, PPI_HEADER + 4);
-		put32(info, PPI_HEADER + 4);
-		put32(info + 4, PPI_VLAN);
-		put32(info + 8, PPI_HEADER);
-		put32(info + 12, (uint32_t)(tag >> 13 | (tag >> 12 & 1) << 3 | (tag & 0xfff) << 4));
-		memcpy(packet + header, out->bytes, 12);
-		memcpy(packet + header + 12, out->bytes + 16, len - 12);
+		info = put_info(info, PPI_VLAN, (uint32_t)(tag >> 13 | (tag >> 12 & 1) << 3 |
+							   (tag & 0xfff) << 4));
+		memcpy(packet + DATA_OFFSET, out->bytes, 12);
+		memcpy(packet + DATA_OFFSET + 12, out->bytes + 16, len - 12);
 	} else {
-		memcpy(packet + header, out->bytes, len);
+		memcpy(packet + DATA_OFFSET, out->bytes, len);
 	}
-	return header + len;
+	put32(packet, RNDIS_PACKET);
+	put32(packet + 4, nic->session.allocation_size);
+	put32(packet + 8, DATA_OFFSET - RNDIS_BASE);
+	put32(packet + 12, len);
+	put32(packet + 28, RNDIS_PACKET_HEADER - RNDIS_BASE);
+	put32(packet + 32, (uint32_t)(info - packet) - RNDIS_PACKET_HEADER);
 }
 
 /*
@@ -365,7 +373,7 @@ static uint32_t make_packet(struct nic *nic, const struct outgoing *out, uint8_t
  */
 static void flush_some(struct nic *nic)
 {
-	static uint8_t packet[SUB_ALLOCATION];
+	static uint8_t packet[DATA_OFFSET + MAX_MTU + TRAILER];
 	uint32_t lens[MAX_RANGES], first = UINT32_MAX, last = 0, count = 0;
 	uint16_t channel = nic->frames.first->channel;
 
@@ -381,8 +389,9 @@ static void flush_some(struct nic *nic)
 		}
 		index = list_pop(nic, &nic->free);
 		nic->allocation[index].next = UINT32_MAX;
-		lens[count++] = make_packet(nic, out, packet);
-		write_allocation(nic, index, packet, lens[count - 1]);
+		make_packet(nic, out, packet);
+		lens[count++] = nic->session.allocation_size;
+		write_allocation(nic, index, packet, nic->session.allocation_size);
 		if (first == UINT32_MAX)
 			first = index;
 		else

@@ -162,6 +162,8 @@ static void take_event(struct nic *nic, const struct frame *event)
 
 	say(nic, "channel %u: %s", event->channel, names[event->op - FRAME_OFFERED]);
 	nic->openings[event->channel] += event->op == FRAME_OPENED;
+	if (event->op == FRAME_OPENED && event->channel)
+		nvsp_sub_opened(nic);
 	if (event->op == FRAME_MALFORMED)
 		complaint(nic, "the VMBus rules are broken on channel %u", event->channel);
 	if ((event->op == FRAME_CLOSED && !event->channel) || event->op == FRAME_RESET) {

@@ -24,10 +24,17 @@
 #define MAX_STREAMS 64
 #define MAX_FRAME 65536
 /*
- * The size is the same for all MTUs, because DPDK sizes arrays by the first
- * answer.
+ * The host takes a larger MTU for this one, and says nothing. Both include the
+ * Ethernet header.
  */
-#define SUB_ALLOCATION 16384
+#define MAX_MTU 9216
+#define DEFAULT_MTU 1514
+/*
+ * A sub-allocation of the receive buffer has the data of a frame at
+ * DATA_OFFSET, and TRAILER bytes behind it.
+ */
+#define DATA_OFFSET 256
+#define TRAILER 36
 #define SECTION 6144
 /*
  * The maximum number of packets in one message. The length of each packet but
@@ -40,6 +47,7 @@
 /* The maximum number of ranges in one packet to the guest */
 #define MAX_RANGES 64
 #define RSS_TABLE 128
+#define SEND_TABLE 16
 #define RSS_KEY 40
 
 #define COUNTERS(x) \
@@ -125,16 +133,18 @@ struct generator {
 /* A session lasts from the primary channel's opening to its close. */
 struct session {
 	uint32_t version; /* 0 before the INIT that the host accepts */
-	uint32_t mtu;     /* without the Ethernet header */
+	uint32_t mtu;     /* without the Ethernet header; 0 before NDIS_CONFIG */
 	bool has_receive, has_send;
 	bool revoked_receive, revoked_send;
 	uint32_t receive_handle, send_handle;
+	uint32_t allocation_size;
 	uint32_t allocations;
 	uint32_t sections;
 	bool initialized; /* after RNDIS' INITIALIZE */
 	uint32_t filter;
-	bool asked_subs;
 	uint32_t channels; /* 1 and the granted sub-channels */
+	uint32_t open_subs;
+	uint32_t offered_subs;
 	uint32_t unoffered_subs; /* granted sub-channels that are not offered yet */
 	uint32_t rss[RSS_TABLE];
 };
@@ -203,6 +213,8 @@ void nvsp_prefetch(struct nic *nic);
 void nvsp_reset(struct nic *nic);
 /* Offer the granted sub-channels, unless the command hold-subs is on. */
 void nvsp_offer_subs(struct nic *nic);
+/* The guest has opened a sub-channel. */
+void nvsp_sub_opened(struct nic *nic);
 
 /*
  * rndis.c: rndis_control() returns the NVSP status of the message, and writes
@@ -211,10 +223,13 @@ void nvsp_offer_subs(struct nic *nic);
 struct rndis_answer {
 	uint32_t len;
 	uint8_t bytes[1024];
+	bool offloads_changed; /* an indication follows the answer */
 };
 uint32_t rndis_control(struct nic *nic, const uint8_t *message, uint32_t len,
 		       struct rndis_answer *answer);
 void rndis_indicate_link(struct nic *nic);
+/* Report the offloads in use after a change, which are none. */
+void rndis_indicate_offloads(struct nic *nic);
 
 /* data.c */
 bool data_set_up(struct nic *nic);

@@ -44,7 +44,9 @@ static void take_init(struct nic *nic, struct request *request)
 	if (status) {
 		nvsp_reset(nic);
 		nic->session.version = version;
-		nic->session.mtu = 1500;
+		/* A client of the oldest version sends no NDIS_CONFIG. */
+		if (version == NVSP_VERSION_2)
+			nic->session.mtu = DEFAULT_MTU - ETHERNET_HEADER;
 		nic->count.sessions++;
 	} else {
 		nic->count.refused_versions++;
@@ -60,11 +62,12 @@ static void take_ndis_config(struct nic *nic, struct request *request)
 	uint32_t mtu = get32(request->bytes + 4);
 
 	say(nic, "NDIS_CONFIG MTU %u capabilities %#x", mtu, get32(request->bytes + 12));
-	if (mtu < ETHERNET_HEADER + 68 || mtu > SUB_ALLOCATION - 512) {
-		complaint(nic, "NDIS_CONFIG with an MTU of %u", mtu);
+	if (!nic->session.version || nic->session.mtu || mtu < ETHERNET_HEADER + 68) {
+		complaint(nic, "NDIS_CONFIG with an MTU of %u %s", mtu,
+			  nic->session.mtu ? "after another one" : "before INIT, or too small");
 		return;
 	}
-	nic->session.mtu = mtu - ETHERNET_HEADER;
+	nic->session.mtu = (mtu > MAX_MTU ? DEFAULT_MTU : mtu) - ETHERNET_HEADER;
 }
 
 static void take_ndis_version(struct nic *nic, struct request *request)
@@ -101,12 +104,13 @@ static void take_receive_buffer(struct nic *nic, struct request *request)
 	answer(request, NVSP_RECEIVE_BUFFER_COMPLETE, 4, NVSP_STATUS_FAILURE);
 	if (id != NVSP_RECEIVE_ID)
 		complaint(nic, "a receive buffer of id %#x", id);
-	if (!session->version || session->has_receive) {
-		complaint(nic, "a receive buffer %s", session->version ? "twice" : "before INIT");
+	if (!session->mtu || session->has_receive) {
+		complaint(nic, "a receive buffer %s", session->mtu ? "twice" : "before NDIS_CONFIG");
 		return;
 	}
 	size = gpadl_size(nic, handle);
-	session->allocations = size / SUB_ALLOCATION;
+	session->allocation_size = DATA_OFFSET + session->mtu + ETHERNET_HEADER + TRAILER;
+	session->allocations = size / session->allocation_size;
 	session->receive_handle = handle;
 	say(nic, "receive buffer: GPADL %u, %u bytes, %u sub-allocations", handle, size,
 	    session->allocations);
@@ -121,9 +125,9 @@ static void take_receive_buffer(struct nic *nic, struct request *request)
 	answer(request, NVSP_RECEIVE_BUFFER_COMPLETE, 4, NVSP_STATUS_SUCCESS);
 	put32(request->answer + 8, 1);
 	put32(request->answer + 12, 0);
-	put32(request->answer + 16, SUB_ALLOCATION);
+	put32(request->answer + 16, session->allocation_size);
 	put32(request->answer + 20, session->allocations);
-	put32(request->answer + 24, session->allocations * SUB_ALLOCATION);
+	put32(request->answer + 24, session->allocations * session->allocation_size);
 }
 
 static void take_send_buffer(struct nic *nic, struct request *request)
@@ -195,8 +199,32 @@ void nvsp_offer_subs(struct nic *nic)
 
 	if (nic->hold_subs || !nic->session.unoffered_subs)
 		return;
+	nic->session.offered_subs += nic->session.unoffered_subs;
 	nic->session.unoffered_subs = 0;
 	nic_send(nic, &frame, NULL);
+}
+
+/*
+ * Send the table of the channels on which the guest should send, once it has
+ * opened all sub-channels.
+ */
+void nvsp_sub_opened(struct nic *nic)
+{
+	uint8_t message[NVSP_BYTES + 4 * SEND_TABLE] = {};
+	struct frame frame = {
+		.op = FRAME_PACKET,
+		.type = PACKET_INBAND,
+		.len = sizeof(message),
+	};
+
+	if (++nic->session.open_subs != nic->session.channels - 1)
+		return;
+	put32(message, NVSP_SEND_TABLE);
+	put32(message + 4, SEND_TABLE);
+	put32(message + 8, NVSP_BYTES);
+	for (uint32_t i = 0; i < SEND_TABLE; i++)
+		put32(message + NVSP_BYTES + 4 * i, i % nic->session.channels);
+	nic_send(nic, &frame, message);
 }
 
 static void take_subchannels(struct nic *nic, struct request *request)
@@ -213,15 +241,15 @@ static void take_subchannels(struct nic *nic, struct request *request)
 			  operation, number, session->version);
 		return;
 	}
-	/* Refuse a second request in one session, as Microsoft's host does. */
-	if (nic->refuse_subs || session->asked_subs)
+	if (nic->refuse_subs)
 		return;
-	session->asked_subs = true;
 	session->channels = 1 + number;
 	nic->count.subs_granted += number;
 	answer(request, NVSP_SUBCHANNELS, 4, NVSP_STATUS_SUCCESS);
 	put32(request->answer + 8, number);
-	session->unoffered_subs = number;
+	/* Grant a second request, too, and offer only what is not there yet. */
+	if (number > session->offered_subs)
+		session->unoffered_subs = number - session->offered_subs;
 	nvsp_offer_subs(nic);
 }
 
@@ -448,4 +476,6 @@ void nvsp_packet(struct nic *nic, struct host_packet *packet)
 	}
 	if (request.rndis.len)
 		data_control(nic, request.rndis.bytes, request.rndis.len);
+	if (request.rndis.offloads_changed)
+		rndis_indicate_offloads(nic);
 }

@@ -211,11 +211,11 @@ static uint32_t set_rss(struct nic *nic, const uint8_t *data, uint32_t len)
 	say(nic, "RSS flags %#x hash %#x table %u bytes key %u bytes", get16(data + 4),
 	    get32(data + 8), table, key);
 	/*
-	 * Flag 0x10 switches RSS off. The table and the key are valid then,
-	 * too, or empty.
+	 * Flag 0x10 switches RSS off. The key is there then, too, and the table
+	 * is valid or empty.
 	 */
 	if ((table && (table % 4 || table / 4 > RSS_TABLE || !in_object(table_at, table, len))) ||
-	    (key && (key != RSS_KEY || !in_object(key_at, key, len)))) {
+	    key != RSS_KEY || !in_object(key_at, key, len)) {
 		complaint(nic, "RSS parameters of %u bytes: a table of %u at %u, a key of %u at %u",
 			  len, table, table_at, key, key_at);
 		return RNDIS_STATUS_INVALID_DATA;
@@ -297,6 +297,7 @@ static uint32_t set(struct nic *nic, const uint8_t *message, uint32_t len,
 	say(nic, "set %#x (%u bytes, %#x): status %#x", oid, size, size >= 4 ? get32(data) : 0,
 	    status);
 	begin_answer(answer, RNDIS_SET, 16, get32(message + 8), status);
+	answer->offloads_changed = oid == OID_OFFLOAD_PARAMETERS && !status;
 	return NVSP_STATUS_SUCCESS;
 }
 
@@ -359,5 +360,18 @@ void rndis_indicate_link(struct nic *nic)
 	put32(message + 8, nic->link ? RNDIS_STATUS_CONNECT : RNDIS_STATUS_DISCONNECT);
 	put32(message + 16, 12);
 	nic->count.indications++;
+	data_control(nic, message, sizeof(message));
+}
+
+void rndis_indicate_offloads(struct nic *nic)
+{
+	uint8_t message[20 + 156] = {};
+
+	put32(message, RNDIS_INDICATE);
+	put32(message + 4, sizeof(message));
+	put32(message + 8, RNDIS_STATUS_OFFLOADS);
+	put32(message + 12, 156);
+	put32(message + 16, 20 - RNDIS_BASE);
+	put_object(message + 20, 0xa7, 3, 156);
 	data_control(nic, message, sizeof(message));
 }
