@@ -33,12 +33,13 @@ kernel_suite() {
 }
 
 # kernel_vmbus KERNEL: print the newest version of VMBus that the host of this
-# kernel offers. Windows Server 2016 has 4.0, Windows 10 1709 has 4.1, and
-# Windows Server 2022 has 5.3.
+# kernel offers. Windows Server 2016 has 4.0, Windows 10 1709 has 4.1, Windows
+# Server 2022 has 5.3, and OpenVMM has 6.0.
 kernel_vmbus() {
 	case $1 in
 	5.10 | debug-5.10) echo 4.0 ;;
 	6.1 | 6.1-4k) echo 4.1 ;;
+	7*) echo 6.0 ;;
 	*) echo 5.3 ;;
 	esac
 }

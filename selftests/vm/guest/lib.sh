@@ -170,9 +170,15 @@ last_words() {
 # offers. agreed_vmbus: print the one that the kernel has agreed on.
 offered_vmbus() { sed -n 's/.*bench\.vmbus=\([0-9.]*\).*/\1/p' /proc/cmdline; }
 agreed_vmbus() { dmesg | sed -n 's/.*Vmbus version:\([0-9.]*\).*/\1/p' | tail -n 1; }
-# newest_vmbus: print the newest version that a host and this kernel both know,
-# if the host offers 5.3. Linux knows 5.2 since 5.5, and 5.3 since 5.13.
-newest_vmbus() { uname -r | awk -F '[.-]' '{ v = $1 * 1000 + $2; print v < 5005 ? "5.0" : v < 5013 ? "5.2" : "5.3" }'; }
+# newest_vmbus: print the newest version that the host and this kernel both
+# know. Linux knows 5.2 since 5.5, 5.3 since 5.13 and 6.0 since 6.19.
+newest_vmbus() {
+	uname -r | awk -F '[.-]' -v offered="$(offered_vmbus)" '{
+		v = $1 * 1000 + $2
+		known = v < 5005 ? "5.0" : v < 5013 ? "5.2" : v < 6019 ? "5.3" : "6.0"
+		print offered + 0 < known + 0 ? offered : known
+	}'
+}
 # check_vmbus: print a failed result if the kernel and the host have agreed on
 # an older version of VMBus than the newest that both know. The kernel of a
 # distribution may know a newer one than its number says. In a whole Debian,
@@ -180,8 +186,7 @@ newest_vmbus() { uname -r | awk -F '[.-]' '{ v = $1 * 1000 + $2; print v < 5005 
 check_vmbus() {
 	local least offered agreed
 	within 60 sh -c "dmesg | grep -q 'Vmbus version:'"
-	offered=$(offered_vmbus) agreed=$(agreed_vmbus) least=$offered
-	[ "$offered" != 5.3 ] || least=$(newest_vmbus)
+	offered=$(offered_vmbus) agreed=$(agreed_vmbus) least=$(newest_vmbus)
 	awk -v least="$least" -v agreed="${agreed:-0}" -v offered="$offered" 'BEGIN { exit !(least <= agreed && agreed <= offered) }' ||
 		not_ok "the kernel and the host agree on VMBus $least, they have agreed on ${agreed:-none}"
 }

@@ -5,18 +5,17 @@
  * first. While an answer takes time, the host continues with the next message.
  */
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hyperv.h"
 
 /*
- * The ids to which the guest sends its messages: up to version 4.1 all of them
- * to the first. From 5.0 on, the contact goes to the second, and the later ones
- * to the id that the host names.
+ * The ids to which the guest sends its messages. From version 5.0 on, the
+ * contact goes to the second, and the host names the first for later messages.
  */
-#define OLD_CONNECTION     1
+#define CONNECTION         1
 #define CONTACT_CONNECTION 4
-#define LATER_CONNECTION   5
 
 #define HV_MESSAGE_VMBUS 1
 #define QUEUE 32 /* messages of the guest that wait */
@@ -33,7 +32,7 @@ struct message {
 
 struct contact {
 	uint32_t version, vp;
-	uint64_t interrupt_page;
+	uint32_t interrupt_page, features; /* until 5.3 one address of 64 bits */
 	uint64_t monitor_page[2]; /* from the host to the guest, and back */
 };
 
@@ -60,18 +59,37 @@ unsigned int bus_waiting(void)
 	return queue_length;
 }
 
-/* Shuffle the devices, each with its sub-channels, into the order of offers. */
-static void shuffle_devices(void)
+/* Compare two GUIDs as the numbers of which they consist. */
+static int compare_guids(const uint8_t a[16], const uint8_t b[16])
+{
+	/* The bytes of the first three numbers, the most significant first */
+	static const uint8_t order[] = { 3, 2, 1, 0, 5, 4, 7, 6 };
+
+	for (unsigned int i = 0; i < sizeof(order); i++)
+		if (a[order[i]] != b[order[i]])
+			return a[order[i]] - b[order[i]];
+	return memcmp(a + sizeof(order), b + sizeof(order), 16 - sizeof(order));
+}
+
+static int compare_devices(const void *first, const void *second)
+{
+	const struct device *a = *(struct device *const *)first;
+	const struct device *b = *(struct device *const *)second;
+	int order = compare_guids(a->class, b->class);
+
+	return order ? order : compare_guids(a->instance, b->instance);
+}
+
+/*
+ * Put the channels into the order in which the host offers them: by the class
+ * and the instance of the device, each with its sub-channels.
+ */
+void order_channels(void)
 {
 	struct device *order[MAX_DEVICES];
 
-	for (unsigned int i = 0; i < nr_devices; i++) {
-		unsigned int to = chance(i + 1);
-
-		if (to != i)
-			order[i] = order[to];
-		order[to] = devices[i];
-	}
+	memcpy(order, devices, sizeof(order));
+	qsort(order, nr_devices, sizeof(order[0]), compare_devices);
 	nr_channels = 0;
 	for (unsigned int i = 0; i < nr_devices; i++)
 		for (uint32_t index = 0; index < order[i]->channels; index++)
@@ -95,7 +113,7 @@ static void forget_channel(struct channel *c)
 	c->rescind = false;
 	c->hold_gpadls = false;
 	c->fail_gpadls = false;
-	c->modified = false;
+	c->modifying = false;
 	c->offer_from = 0;
 	free_relid(c);
 	if (!c->index && bus.requested)
@@ -139,10 +157,10 @@ static void take_contact(const struct message *message)
 	forget_guest();
 	bus.contacted = true;
 	bus.version = contact.version;
+	bus.asked = contact.version >= VERSION_6_0 ? contact.features : 0;
 	bus.vp = contact.vp;
 	bus.monitor_page = contact.monitor_page[1];
 	bus.connections++;
-	shuffle_devices();
 }
 
 static bool host_speaks(uint32_t version)
@@ -156,12 +174,18 @@ static void answer_contact(void)
 		uint8_t supported, status;
 		uint16_t padding;
 		uint32_t connection_id;
+		uint32_t features; /* since 6.0 */
 	} body = { .supported = host_speaks(bus.version) };
+	size_t len = offsetof(__typeof__(body), features);
 
 	bus.contacted = false;
 	if (bus.version >= VERSION_5_0)
-		body.connection_id = LATER_CONNECTION;
-	bus_post(VERSION_RESPONSE, &body, sizeof(body), NULL, NULL);
+		body.connection_id = CONNECTION;
+	if (bus.version >= VERSION_6_0) {
+		body.features = bus.features & bus.asked;
+		len = sizeof(body);
+	}
+	bus_post(VERSION_RESPONSE, &body, len, NULL, NULL);
 }
 
 /*
@@ -313,26 +337,15 @@ static bool read_message(void)
 /* Return whether a message of this type may come on this connection. */
 static bool connection_is_right(uint32_t id, uint32_t type)
 {
-	bool contact = type == INITIATE_CONTACT;
-
-	switch (id) {
-	case OLD_CONNECTION:
-		if (bus.version < VERSION_5_0 || contact)
-			return true;
-		message_fault("a message of type %u on the connection of old versions", type);
+	if (id == CONNECTION)
+		return true;
+	/* Linux tries 5.x also with a host that is older. */
+	if (bus.newest < VERSION_5_0)
 		return false;
-	case CONTACT_CONNECTION:
-		/* Linux tries 5.x also with a host that is older. */
-		if (bus.newest < VERSION_5_0)
-			return false;
-		if (!contact)
-			message_fault("not a contact on connection %u", id);
-		return contact;
-	default:
-		if (bus.version < VERSION_5_0)
-			message_fault("a message on connection %u before there is one", id);
-		return bus.version >= VERSION_5_0;
-	}
+	if (type == INITIATE_CONTACT)
+		return true;
+	message_fault("not a contact on connection %u", id);
+	return false;
 }
 
 /* Queue a message of the guest. Returns the result of its hypercall. */
@@ -344,7 +357,7 @@ uint32_t bus_receive(const struct vp *vp)
 		uint32_t type, padding;
 	} header;
 
-	if (id != OLD_CONNECTION && id != CONTACT_CONNECTION && id != LATER_CONNECTION)
+	if (id != CONNECTION && id != CONTACT_CONNECTION)
 		return HV_STATUS_INVALID_CONNECTION_ID;
 	if (size < HEADER || size > MESSAGE_MAX || vp->type != HV_MESSAGE_VMBUS)
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;

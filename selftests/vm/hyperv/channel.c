@@ -2,8 +2,8 @@
 /* A channel opens, changes its processor, and closes. */
 #include "hyperv.h"
 
-/* The host interrupts once more at this time after it has answered an open. */
-#define EXTRA_INTERRUPT_MS 100
+/* The host looks at this time after an open whether it owes an interrupt. */
+#define RECHECK_MS 100
 /* Interrupts go to the old processor for this time after MODIFYCHANNEL. */
 #define MODIFY_MS 10
 
@@ -72,7 +72,7 @@ static void opened(void *arg)
 	c->opening = false;
 	if (!c->rings)
 		return;
-	c->extra_at = due_in(EXTRA_INTERRUPT_MS);
+	c->recheck_at = due_in(RECHECK_MS);
 	kick(c);
 }
 
@@ -85,17 +85,19 @@ static void answer_open(struct channel *c)
 }
 
 /*
- * The guest closes a channel. The device continues for a while. If this is the
- * primary channel, the host rescinds all sub-channels before the device has
- * closed.
+ * The guest closes a channel. The host ignores that before it has answered the
+ * open. The device continues for a while. If this is the primary channel, the
+ * host rescinds all sub-channels before the device has closed. A MODIFYCHANNEL
+ * that waits for its answer gets none.
  */
 void take_close(uint32_t relid)
 {
 	struct channel *c = find_channel(relid);
 
-	if (!c || !c->rings || c->closing)
+	if (!c || !c->rings || c->opening || c->closing)
 		return;
 	c->closing = true;
+	c->modifying = false;
 	c->closed_at = due_in(c->device->delay[FRAME_DELAY_CLOSE]);
 	if (!c->index && !c->device->keep)
 		rescind_subs(c->device);
@@ -112,14 +114,16 @@ void close_channel(struct channel *c)
 	c->rings = NULL;
 	c->note = 0;
 	c->closing = false;
-	c->extra_at = 0;
+	c->recheck_at = 0;
+	c->modifying = false;
 	c->modified_at = 0;
 	put_event(c, FRAME_CLOSED, 0, 0);
 }
 
 /*
  * MODIFYCHANNEL: the guest chooses another processor for the channel's
- * interrupts.
+ * interrupts. The host ignores a second request while it handles one. For a
+ * channel that is not open, it answers with an error.
  */
 void take_modify(uint32_t relid, uint32_t vp)
 {
@@ -129,7 +133,10 @@ void take_modify(uint32_t relid, uint32_t vp)
 		message_fault("MODIFYCHANNEL of relid %u at version %#x", relid, bus.version);
 		return;
 	}
-	c->modified = bus.version >= VERSION_5_3;
+	if (c->modifying || c->closing)
+		return;
+	c->modifying = bus.version >= VERSION_5_3;
+	c->modify_status = c->rings ? 0 : E_UNEXPECTED;
 	if (!c->rings)
 		return;
 	c->stats.modifies++;
@@ -146,31 +153,25 @@ static void modify_now(struct channel *c)
 		c->vp = c->modified_vp;
 }
 
-static void modify_answered(void *arg)
-{
-	struct channel *c = arg;
-
-	c->modified = false;
-}
-
 /*
  * Answer MODIFYCHANNEL once the interrupts go to the new processor. The guest
  * may then take the old one offline.
  */
 static void answer_modify(struct channel *c)
 {
-	uint32_t body[] = { c->relid, 0 };
+	uint32_t body[] = { c->relid, c->modify_status };
 
-	bus_post(MODIFYCHANNEL_RESPONSE, body, sizeof(body), modify_answered, c);
+	c->modifying = false;
+	bus_post(MODIFYCHANNEL_RESPONSE, body, sizeof(body), NULL, NULL);
 }
 
 void channel_wake(struct channel *c)
 {
 	if (c->modified_at && is_due(c->modified_at))
 		modify_now(c);
-	if (c->extra_at && is_due(c->extra_at)) {
-		c->extra_at = 0;
-		if (!c->closing)
+	if (c->recheck_at && is_due(c->recheck_at)) {
+		c->recheck_at = 0;
+		if (!c->closing && !c->dead && rings_await_guest(c))
 			interrupt(c);
 	}
 }
@@ -184,7 +185,7 @@ static bool step_of(struct channel *c)
 	} else if (c->asked && !c->mute && !c->closing) {
 		c->asked = false;
 		take_open(&c->wish);
-	} else if (c->modified && !c->modified_at) {
+	} else if (c->modifying && !c->modified_at) {
 		answer_modify(c);
 	} else {
 		return false;

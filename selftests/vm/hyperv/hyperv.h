@@ -116,14 +116,15 @@ struct channel {
 	bool opening; /* the guest has no answer to its open yet */
 	uint32_t open_id;
 	int64_t result_at;
-	int64_t extra_at;
+	int64_t recheck_at;
 	struct gpadl *rings; /* while the device is open */
 	struct ring tx, rx;
 	uint32_t vp; /* the processor for its interrupts */
 	uint32_t note;
 	bool closing;
 	int64_t closed_at;
-	bool modified; /* the host has to answer MODIFYCHANNEL */
+	bool modifying; /* the guest waits for the answer to MODIFYCHANNEL */
+	uint32_t modify_status;
 	int64_t modified_at;
 	uint32_t modified_vp;
 
@@ -232,10 +233,13 @@ enum message_type {
 #define VERSION_4_1 HOST_VERSION(4, 1)
 #define VERSION_5_0 HOST_VERSION(5, 0)
 #define VERSION_5_3 HOST_VERSION(5, 3)
+#define VERSION_6_0 HOST_VERSION(6, 0)
 
 struct bus {
 	uint32_t newest;      /* the newest version that the host speaks */
+	uint32_t features;    /* flags of the features that it has since 6.0 */
 	uint32_t version;     /* that of the connection, or of the last contact */
+	uint32_t asked;       /* the features that the guest asks for, since 6.0 */
 	uint32_t vp;          /* the processor that gets the messages */
 	bool contacted;       /* the host has to answer the guest's contact */
 	bool requested;       /* the guest wants offers */
@@ -247,7 +251,7 @@ struct bus {
 };
 extern struct bus bus;
 
-/* All channels, in the order in which the host offers them */
+/* All channels; from order_channels() on, as the host offers them */
 extern struct channel *channels[MAX_ALL];
 extern unsigned int nr_channels;
 #define EACH_CHANNEL(c) \
@@ -260,6 +264,7 @@ void bus_post(enum message_type type, const void *body, size_t len, void (*taken
 uint32_t bus_receive(const struct vp *vp);
 void bus_work(void);
 void bus_reset(void);
+void order_channels(void);
 unsigned int bus_waiting(void); /* the guest's messages that the host has not read */
 
 /* offer.c: each step of this kind returns whether there was something to do */
@@ -303,6 +308,7 @@ uint32_t ring_bytes(const struct channel *c, enum frame_ring ring); /* with the 
 bool rings_open(struct channel *c, uint32_t offset);
 bool rings_drain(struct channel *c, bool signalled);
 void rings_flush(struct channel *c);
+bool rings_await_guest(struct channel *c);
 void tx_mask(struct channel *c, bool mask);
 void queue_packet(struct channel *c, struct packet *packet);
 void drop_packets(struct channel *c, const char *why);

@@ -14,7 +14,7 @@
 #include "hyperv.h"
 
 static const char usage[] =
-	"usage: hyperv [-v] -a amd64|arm64 -m MIB -n PROCESSORS -V VERSION -s SEED -r RAMFILE -b BELL DEVICE...\n"
+	"usage: hyperv [-v] -a amd64|arm64 -m MIB -n PROCESSORS -V VERSION[:FEATURES] -s SEED -r RAMFILE -b BELL DEVICE...\n"
 	"Plays the Hyper-V host of a guest whose RAM is RAMFILE and whose doorbell connects to the socket BELL.\n"
 	"DEVICE is NAME:class=GUID,instance=GUID[,channels=N][,monitored=on][,offered=off][,relid=N][,throttle=N]\n"
 	"[,pipe=on][,settle=MS]; its program connects to NAME.sock. -v logs all messages.\n"
@@ -290,7 +290,7 @@ static void take_options(int argc, char **argv)
 			processors = (unsigned int)strtoul(optarg, NULL, 10);
 			break;
 		case 'V':
-			if (sscanf(optarg, "%u.%u", &major, &minor) != 2)
+			if (sscanf(optarg, "%u.%u:%x", &major, &minor, &bus.features) < 2)
 				major = 0;
 			break;
 		case 's':
@@ -313,8 +313,8 @@ static void take_options(int argc, char **argv)
 		exit(2);
 	}
 	bus.newest = HOST_VERSION(major, minor);
-	if (!bus.newest || bus.newest > VERSION_5_3)
-		die("the host speaks versions up to 5.3");
+	if (!bus.newest || bus.newest > VERSION_6_0)
+		die("the host speaks versions up to 6.0");
 	memcpy(chance_state, &seed, sizeof(chance_state));
 }
 
@@ -370,6 +370,7 @@ int main(int argc, char **argv)
 	listener = listen_at(options.bell);
 	for (int i = optind; i < argc; i++)
 		add_device(argv[i]);
+	order_channels();
 	puts("ready");
 	bell_connect(options.machine, listener);
 	serve(signals);

@@ -60,7 +60,7 @@ goes_and_comes() {
 # offline. Linux does so since 6.15 if the host confirms the move, which needs
 # VMBus 5.3. Otherwise Linux does not take the processor offline.
 moves_channels() {
-	uname -r | awk -F '[.-]' '{ exit !($1 * 1000 + $2 >= 6015) }' && [ "$(offered_vmbus)" = 5.3 ]
+	uname -r | awk -F '[.-]' '{ exit !($1 * 1000 + $2 >= 6015) }' && [ "$(offered_vmbus | tr -d .)" -ge 53 ]
 }
 # refused: try to take processor 1 offline, while its channels are in use
 refused() {

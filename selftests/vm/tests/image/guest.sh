@@ -51,8 +51,6 @@ check "each channel has a folder of its number" folders_fit
 in_background /tmp/hold.log "$programs/hold_map" "$nic_class" uio
 holder=$!
 check "a program has mapped the rings of the NIC, which keeps it open" within 20 grep -q ready /tmp/hold.log
-# The host interrupts once more after it has opened the device, so the first
-# read(2) may return.
 dd if="$nic_node" bs=4 of=/dev/null 2>/tmp/read.log &
 reader=$!
 echoes

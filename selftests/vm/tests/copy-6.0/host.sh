@@ -1,0 +1,1 @@
+../copy/host.sh
