@@ -115,8 +115,8 @@ CONF
 }
 
 # list_job: print each test of $selected, the longest first: its group, number
-# and selection. The tests of a group share what takes long to make: the DEBs of
-# an architecture, or the disks with systemd.
+# and selection. The tests of a group share what takes long to make: the
+# programs of an architecture, or the disks with systemd.
 list_job() {
 	local selection number=100
 	for selection in "${selected[@]}"; do
