@@ -176,7 +176,7 @@ Install
   make install-lib-lto     after install-lib, that archive and its libvmbus_bufring-lto.pc
 
 Packages
-  make deb, make rpm       packages, into O/deb and O/rpm
+  make deb, make rpm       packages, into O/deb and O/rpm; DEBs of the tests only with SELFTESTS=1
   make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf
   make repo-apt            the DEBs, as a repository for apt, O/repo/apt; this needs no tool for RPMs
   make repo REPO_KEY=KEY   the same, signed with this key of gpg; also with repo-apt

@@ -43,13 +43,19 @@ dist:
 	$(Q)rm -rf $(O)/$(release)
 	@echo $(O)/$(release).tar.gz
 
+# The DEBs have the tests with SELFTESTS=1.
+comma := ,
+deb_profiles = $(subst $() ,$(comma),$(strip $(if $(DEB_HOST_ARCH),cross) $(if $(SELFTESTS),,pkg.hyperv-uio.noselftests)))
+deb_quiet    = DH_QUIET=1 DEB_BUILD_OPTIONS="terse $(DEB_BUILD_OPTIONS)"
+
 deb:
 	$(Q)packaging/check-version | { ! grep '^not ok' >&2; }
 	@$(need_deb)
 	$(Q)rm -rf $(deb_dir)
 	$(call export,$(deb_dir)/$(release))
 	$(Q)cp -R packaging/debian $(deb_dir)/$(release)/debian
-	$(Q)cd $(deb_dir)/$(release) && $(clean_env) dpkg-buildpackage -b -us -uc $(if $(DEB_HOST_ARCH),-a$(DEB_HOST_ARCH) -Pcross)
+	$(Q)cd $(deb_dir)/$(release) && $(clean_env) $(if $(filter 0,$(V)),$(deb_quiet)) \
+		dpkg-buildpackage -b -us -uc $(if $(deb_profiles),-P$(deb_profiles)) $(if $(DEB_HOST_ARCH),-a$(DEB_HOST_ARCH))
 	$(Q)rm -rf $(deb_dir)/$(release)
 	@ls $(deb_dir)/*.deb
 
