@@ -141,7 +141,7 @@ check:
 check-quick:
 	$(Q)selftests/check quick
 check-all:
-	$(Q)selftests/check $(if $(CONTINUE),$(if $(filter 1,$(CONTINUE)),continue,$(error CONTINUE=$(CONTINUE): it can only be 1)),all)
+	$(Q)selftests/check all
 check-debug:
 	$(Q)selftests/vm/run -k debug -k debug-5.10
 # With KDIR=DIR, build the module for the kernel in DIR.
@@ -187,7 +187,7 @@ Demonstration and tests, as root; they install packages as make deps-check does
   make check               the tests (half an hour, more the first time); CI runs this
   make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
   make check-all           these, the tests that take long, every kernel of check-modules, and
-                           check-debug: hours. With CONTINUE=1, go on with a run that was stopped
+                           the guests on the debug kernels: hours
   make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first
   make check-modules       the module for each flavour of Debian's amd64 and arm64 kernels: half an hour
   make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages,

@@ -70,8 +70,7 @@ systemd_guest() {
 }
 
 # add_test: add $selection, whose settings are set, to the job, and set $dir to
-# its directory; or print a result with the reason why it is skipped. A test
-# that has ended before the run was continued does not run again.
+# its directory; or print a result with the reason why it is skipped.
 add_test() {
 	local missing='' settle='' script guest_disk='' prepared=''
 	if is_own "$kernel" && [ "$guest" = systemd ]; then
@@ -91,7 +90,6 @@ add_test() {
 		skip "$selection" "needs $missing"
 		return
 	fi
-	[ ! -e "$results/$number-$selection/seconds" ] || return 0
 	dir=$results/$number-$selection
 	mkdir -p "$dir"
 	cp "$vm/tests/$test"/* "$top/VERSION" "$dir/"

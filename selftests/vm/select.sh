@@ -20,7 +20,7 @@ list_tests() {
 		some=''
 		for kernel in "${kernels[@]}"; do [[ " $on ${own[*]} " != *" $kernel "* ]] || some=1; done
 		[ ${#kernels[@]} = 0 ] || [ -n "$some" ] || continue
-		printf '%-16s %s (%s; make check: %s)\n' "$test" "$description" "$on" "${check:-none}"
+		printf '%-16s %s (%s; make check: %s)\n' "$test" "$description" "$on" "${check:-none, check-all: $later}"
 	done
 }
 
@@ -30,7 +30,7 @@ runs_unnamed() {
 	if [ ${#kernels[@]} -gt 0 ]; then
 		[[ " ${kernels[*]} " == *" $1 "* ]]
 	elif [ -n "$everything" ]; then
-		[[ " $debug_kernels " != *" $1 "* ]]
+		[[ " $rare_kernels $later " = *" $1 "* ]]
 	else
 		[[ " $check " = *" $1 "* ]]
 	fi

@@ -60,19 +60,28 @@ described() {
 	echo "${name%%=*}:$kind$properties"
 }
 
-# default_check TEST: print the kernel on which make check runs the test. A
-# checksum of its name chooses one of its kernels, so that the tests are spread
-# over all of them. A whole guest takes minutes, so make check has only those
-# whose settings say so.
-default_check() {
+# one_kernel TEST: print one of the kernels of the test. A checksum of its name
+# chooses it, so that the tests are spread over all kernels.
+one_kernel() {
 	local kernel choices=() sum
-	[ "$guest" = busybox ] || return 0
 	for kernel in $on; do
 		[[ " $rare_kernels " = *" $kernel "* ]] || choices+=("$kernel")
 	done
 	[ ${#choices[@]} -gt 0 ] || return 0
 	sum=$(cksum <<<"$1")
 	echo "${choices[${sum%% *} % ${#choices[@]}]}"
+}
+
+# choose_kernels TEST: set check to the kernels on which make check runs the
+# test, and later to the one on which make check-all does if check is empty. A
+# whole guest takes minutes, so make check has only those whose settings say so.
+choose_kernels() {
+	later=''
+	if [ "$check" = default ]; then
+		check=''
+		[ "$guest" != busybox ] || check=$(one_kernel "$1")
+	fi
+	[ -n "$check" ] || later=$(one_kernel "$1")
 }
 
 # read_settings TEST: set the variables in setting_names. A separate shell reads
@@ -90,7 +99,7 @@ read_settings() {
 		all+=${all:+ }$(described "$word") || die "tests/$1/settings: device $word: nobody knows '${word%%,*}'"
 	done
 	devices=$all
-	if [ "$check" = default ]; then check=$(default_check "$1"); fi
+	choose_kernels "$1"
 	[ "$processors" = 1 ] || needs+=" SMP"
 	[ -n "$description" ] || die "tests/$1/settings must set description"
 }
