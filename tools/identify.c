@@ -22,28 +22,6 @@ struct reading {
 	char prefix[VMBUS_GUID_SIZE];	/* the first digits of a GUID */
 };
 
-/*
- * Convert a MAC address, with ':' or '-' as the separator, to the kernel's
- * spelling.
- */
-static void parse_mac(const char *text, char mac[MAC_SIZE])
-{
-	mac[0] = '\0';
-	if (strlen(text) != MAC_SIZE - 1)
-		return;
-	for (size_t i = 0; i < MAC_SIZE - 1; i++) {
-		bool separator = i % 3 == 2;
-
-		if (separator ? text[i] != text[2] || !strchr(":-", text[i]) :
-				!isxdigit((unsigned char)text[i])) {
-			mac[0] = '\0';
-			return;
-		}
-		mac[i] = separator ? ':' : tolower((unsigned char)text[i]);
-	}
-	mac[MAC_SIZE - 1] = '\0';
-}
-
 static void parse_prefix(const char *text, char prefix[VMBUS_GUID_SIZE])
 {
 	size_t len;
@@ -72,7 +50,8 @@ static void parse(const char *id, struct reading *reading)
 	 */
 	if (!reading->class && !strcasecmp(id, "net"))
 		reading->class = vmbus_class_find("nic");
-	parse_mac(id, reading->mac);
+	if (!text_parse_mac(id, reading->mac))
+		reading->mac[0] = '\0';
 	reading->uio = link_resolve(id);
 	parse_prefix(id, reading->prefix);
 }

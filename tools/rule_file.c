@@ -13,7 +13,6 @@
 
 #include "command.h"
 #include "file.h"
-#include "folder.h"
 
 static const char header[] = "# Written by vmbusctl, which changes only the keys that it knows.";
 
@@ -205,7 +204,7 @@ static int replace(const char *path, const char *text)
 	size_t len = strlen(text);
 	int fd, err;
 
-	err = folder_make(path, 0755);
+	err = make_folders(path, 0755);
 	if (err)
 		goto out;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);

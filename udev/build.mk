@@ -10,13 +10,17 @@ vmbus-bind    := $(O)/udev/vmbus-bind
 # libbind.a decides about devices and binds them. vmbus-bind and vmbusctl are
 # its command-line programs.
 bind_a        := $(O)/udev/libbind.a
-bind_objs     := $(patsubst %,$(O)/udev/%.o,config driverctl facts folder note plan settings settle bind lint lock log kernel)
-bind_cflags   := $(lib_cflags) -DVENDOR_CONFIG='"$(bindconfdir)"' \
+bind_objs     := $(patsubst %,$(O)/udev/%.o,config driverctl facts note plan settings settle bind lint lock log kernel) \
+		 $(patsubst %,$(O)/util/%.o,file memory text)
+bind_cflags   := $(lib_cflags) -Iutil -DVENDOR_CONFIG='"$(bindconfdir)"' \
 		 -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"'
 paths_bind     = $(bindconfdir) $(sysconfdir)
 
 $(O)/udev/%.o: udev/%.c $(O)/paths/bind
 	$(call compile,$(bind_cflags))
+
+$(O)/util/%.o: util/%.c
+	$(call compile,$(lib_cflags))
 
 $(bind_a): $(bind_objs)
 	$(call quiet,AR)
@@ -53,4 +57,4 @@ install-udev: udev
 		$(DESTDIR)$(dracutdir)/modules.d/90hyperv-uio/module-setup.sh
 	$(Q)$(INSTALL) -m 0755 udev/initramfs/settle.sh $(DESTDIR)$(dracutdir)/modules.d/90hyperv-uio/
 
--include $(wildcard $(O)/udev/*.d)
+-include $(wildcard $(O)/udev/*.d $(O)/util/*.d)

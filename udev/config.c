@@ -13,8 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../lib/conf_line.h"
+#include "conf.h"
 #include "driverctl.h"
+#include "text.h"
 
 struct reader {
 	struct config *config;
@@ -69,31 +70,9 @@ int config_add_finding(struct config *config, struct place at, bool is_fault, co
 			(reader)->err = -ENOMEM; \
 	} while (0)
 
-static bool has_only(const char *text, const char *more)
-{
-	for (; *text; text++)
-		if (!isalnum((unsigned char)*text) && !strchr(more, *text))
-			return false;
-	return true;
-}
-
-static bool parse_mac(const char *text, char mac[MAC_SIZE])
-{
-	if (strlen(text) != MAC_SIZE - 1)
-		return false;
-	for (int i = 0; i < MAC_SIZE - 1; i++) {
-		if (i % 3 == 2 ? text[i] != ':' && text[i] != '-'
-			       : !isxdigit((unsigned char)text[i]))
-			return false;
-		mac[i] = i % 3 == 2 ? ':' : tolower((unsigned char)text[i]);
-	}
-	mac[MAC_SIZE - 1] = '\0';
-	return true;
-}
-
 static bool parse_interface(const char *text, char name[INTERFACE_SIZE])
 {
-	if (!*text || strlen(text) >= INTERFACE_SIZE || text[0] == '.' || !has_only(text, "._-:+@"))
+	if (!*text || strlen(text) >= INTERFACE_SIZE || text[0] == '.' || !text_has_only(text, "._-:+@"))
 		return false;
 	strcpy(name, text);
 	return true;
@@ -117,7 +96,7 @@ int config_parse_name(const char *text, struct device_name *name)
 	*name = (struct device_name){ .kind = NAME_MAC };
 	rest = after_word(text, "mac");
 	if (rest)
-		return parse_mac(rest, name->text) ? 0 : -EINVAL;
+		return text_parse_mac(rest, name->text) ? 0 : -EINVAL;
 	rest = after_word(text, "interface");
 	if (rest) {
 		name->kind = NAME_INTERFACE;
@@ -130,21 +109,6 @@ int config_parse_name(const char *text, struct device_name *name)
 		return 0;
 	}
 	return vmbus_guid_parse(text, name->text);
-}
-
-bool config_parse_number(const char *text, uint32_t *number)
-{
-	unsigned long long n;
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (*end || errno || n >= UINT32_MAX)
-		return false;
-	*number = n;
-	return true;
 }
 
 bool config_parse_size(const char *text, uint64_t *size)
@@ -212,7 +176,7 @@ static void open_section(struct reader *reader, char *header)
 	*end = '\0';
 	text = conf_trim(header + 1);
 	if (config_parse_name(text, &name)) {
-		const char *kind = parse_mac(text, name.text) ? "mac" :
+		const char *kind = text_parse_mac(text, name.text) ? "mac" :
 				   parse_interface(text, name.text) ? "interface" : NULL;
 
 		if (kind)
@@ -260,7 +224,7 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 bool config_is_driver(const char *name)
 {
 	/* The name becomes part of a path and an argument of modprobe. */
-	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' && has_only(name, "_-");
+	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' && text_has_only(name, "_-");
 }
 
 static void parse_driver(struct reader *reader, const char *value)
@@ -297,9 +261,9 @@ static void parse_account(struct reader *reader, const char *key, const char *va
 {
 	uint32_t number;
 
-	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' || !has_only(value, "._-$"))
+	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' || !text_has_only(value, "._-$"))
 		fault(reader, "%s must be a name or a number, not '%s'", key, value);
-	else if (!value[strspn(value, "0123456789")] && !config_parse_number(value, &number))
+	else if (!value[strspn(value, "0123456789")] && !text_parse_number(value, &number))
 		fault(reader, "%s must be a number below %u, not '%s'", key, UINT32_MAX, value);
 	else
 		strcpy(out, value);
@@ -325,7 +289,7 @@ static void set_link(struct settings *settings, const char *link, struct place a
 
 static void parse_link(struct reader *reader, const char *value)
 {
-	bool ok = *value != '/' && strlen(value) < LINK_SIZE && has_only(value, "._-+:@/");
+	bool ok = *value != '/' && strlen(value) < LINK_SIZE && text_has_only(value, "._-+:@/");
 
 	/*
 	 * Each part of the path begins with a letter or digit, so no part is
@@ -452,10 +416,9 @@ static int check_writers(struct config *config, const char *path, const struct s
 	return 0;
 }
 
-/* Open a file for reading. O_NONBLOCK keeps a pipe from blocking. */
 static FILE *open_file(const char *path, struct stat *st)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = conf_open(path);
 	FILE *file;
 
 	if (fd < 0)
@@ -512,18 +475,6 @@ static int load_file(struct config *config, const char *path)
 	return -EINVAL;
 }
 
-static bool is_conf(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 5 && !strcmp(name + len - 5, ".conf");
-}
-
-static int is_visible(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
 /*
  * Build a path that is valid as long as @config. Return NULL if there is no
  * memory.
@@ -557,7 +508,7 @@ static int load_folders(struct config *config, const char *const folders[2])
 
 	for (int f = 0; f < 2; f++) {
 		path = add_path(config, folders[f], "");
-		n[f] = path ? scandir(path, &entries[f], is_visible, alphasort) : -1;
+		n[f] = path ? scandir(path, &entries[f], conf_is_visible, alphasort) : -1;
 		if (n[f] >= 0 && !stat(path, &st) && check_writers(config, path, &st))
 			one = -ENOMEM;
 		if (n[f] >= 0)
@@ -581,7 +532,7 @@ static int load_folders(struct config *config, const char *const folders[2])
 		path = add_path(config, folders[from], name);
 		if (!path)
 			one = -ENOMEM;
-		else if (is_conf(name))
+		else if (conf_is_named(name))
 			one = load_file(config, path);
 		else
 			one = config_add_finding(config, (struct place){ path, 0 }, false,

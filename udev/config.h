@@ -9,12 +9,13 @@
 
 #include <vmbus_bufring.h>
 
+#include "text.h"
+
 /* This driver gives a device to user space; it is the default of a rule. */
 #define UIO_DRIVER "uio_hv_generic"
 
 #define DRIVER_NAME_MAX 63
 #define INTERFACE_SIZE  16	/* IF_NAMESIZE */
-#define MAC_SIZE        18	/* "00:15:5d:01:02:03" */
 #define ACCOUNT_SIZE    33	/* the name of a user or group */
 #define LINK_SIZE       64
 
@@ -184,12 +185,6 @@ bool config_uses_interfaces(const struct config *config);
  * Returns 0 or -EINVAL.
  */
 int config_parse_name(const char *text, struct device_name *name);
-
-/*
- * Parse a decimal number below UINT32_MAX, which chown(2) reserves for
- * "unchanged".
- */
-bool config_parse_number(const char *text, uint32_t *number);
 
 /*
  * Parse the size of a ring or a buffer: a multiple of the page size below

@@ -12,7 +12,7 @@
 
 #include <vmbus_bufring.h>
 
-#include "folder.h"
+#include "file.h"
 #include "log.h"
 
 static int open_lock(const char *path)
@@ -20,7 +20,7 @@ static int open_lock(const char *path)
 	int err, fd;
 
 	/* Only root can read the last directory. */
-	err = folder_make(path, 0700);
+	err = make_folders(path, 0700);
 	if (err)
 		return err;
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "folder.h"
+#include "file.h"
 
 #define FOLDER "/run/hyperv-uio"
 
@@ -36,7 +36,7 @@ static int write_line(const char *kind, const char *instance, const char *a, con
 	int ret = path_of(kind, instance, path);
 
 	if (!ret)
-		ret = folder_make(path, 0755);
+		ret = make_folders(path, 0755);
 	if (ret)
 		return ret;
 	file = fopen(path, "we");

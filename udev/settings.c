@@ -53,7 +53,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 	int ret = 0;
 
 	*access = (struct access){ (uid_t)-1, (gid_t)-1, settings->mode };
-	if (settings->owner[0] && !config_parse_number(settings->owner, &access->owner)) {
+	if (settings->owner[0] && !text_parse_number(settings->owner, &access->owner)) {
 		user = getpwnam(settings->owner);
 		if (user)
 			access->owner = user->pw_uid;
@@ -63,7 +63,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 			msg(LOG_ERR, "%s: owner: there is no user '%s'", vmbus_device_instance(dev),
 			    settings->owner);
 	}
-	if (settings->group[0] && !config_parse_number(settings->group, &access->group)) {
+	if (settings->group[0] && !text_parse_number(settings->group, &access->group)) {
 		group = getgrnam(settings->group);
 		if (group)
 			access->group = group->gr_gid;
@@ -154,7 +154,7 @@ static int set_rings(const struct vmbus_device *dev, const struct access *access
 		return ret;
 	}
 	while ((entry = readdir(dir)))
-		if (config_parse_number(entry->d_name, &number))
+		if (text_parse_number(entry->d_name, &number))
 			ret = first(ret, set_ring(dev, channels, entry->d_name, access,
 						  number == primary));
 	closedir(dir);

@@ -308,7 +308,7 @@ static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 
 	if (slash) {
 		*slash = '\0';
-		if (!config_parse_number(slash + 1, &run->relid) || !run->relid) {
+		if (!text_parse_number(slash + 1, &run->relid) || !run->relid) {
 			*slash = '/';
 			return false;
 		}

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../lib/conf_line.h"
+#include "../../util/conf.h"
 #include "config.h"
 #include "log.h"
 #include "name.h"
@@ -370,11 +370,7 @@ static int read_file(const char *path, bool must_exist, struct policy *policy)
 	FILE *file;
 	int fd;
 
-	/*
-	 * With O_NONBLOCK, a pipe in place of the file does not block the
-	 * daemon.
-	 */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = conf_open(path);
 	if (fd < 0 && errno == ENOENT && !must_exist)
 		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0) {
@@ -410,18 +406,6 @@ out_close:
 	return reader.err;
 }
 
-static bool is_conf(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length > 5 && !strcmp(name + length - 5, ".conf");
-}
-
-static int is_visible(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
 static int read_folder(const char *folder, struct policy *policy)
 {
 	struct dirent **entries;
@@ -434,7 +418,7 @@ static int read_folder(const char *folder, struct policy *policy)
 		if (err)
 			return err;
 	}
-	n = scandir(folder, &entries, is_visible, alphasort);
+	n = scandir(folder, &entries, conf_is_visible, alphasort);
 	if (n < 0) {
 		if (errno == ENOENT)
 			return 0;
@@ -447,7 +431,7 @@ static int read_folder(const char *folder, struct policy *policy)
 		if (snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name) >=
 		    (int)sizeof(path))
 			one = -ENAMETOOLONG;
-		else if (is_conf(entries[i]->d_name))
+		else if (conf_is_named(entries[i]->d_name))
 			one = read_file(path, true, policy);
 		else
 			log_line(LOG_WARNING,

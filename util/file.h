@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Read files of the machine, below vmbus_sysroot(). */
+/* Read and create files of the machine, below vmbus_sysroot(). */
 #ifndef HVUIO_FILE_H
 #define HVUIO_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "memory.h"
 
@@ -37,5 +38,11 @@ struct strings file_names(const char *format, ...) __attribute__((format(printf,
  * if it does not exist.
  */
 int64_t file_changed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Create the directories of @path, a path below vmbus_sysroot(). The last one
+ * gets @mode, and the others 0755. Return 0 or -errno.
+ */
+int make_folders(const char *path, mode_t mode);
 
 #endif

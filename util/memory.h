@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Allocate memory. vmbusctl exits if there is none left. */
+/* Allocate memory. The program exits if there is none left. */
 #ifndef HVUIO_MEMORY_H
 #define HVUIO_MEMORY_H
 

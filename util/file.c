@@ -160,3 +160,20 @@ int64_t file_changed(const char *format, ...)
 	free(path);
 	return err ? 0 : st.st_mtime;
 }
+
+int make_folders(const char *path, mode_t mode)
+{
+	char *folder = need_strdup(path), *slash, *next;
+	int ret = 0;
+
+	slash = strchr(folder + strlen(vmbus_sysroot()) + 1, '/');
+	for (; !ret && slash; slash = next) {
+		next = strchr(slash + 1, '/');
+		*slash = '\0';
+		if (mkdir(folder, next ? 0755 : mode) && errno != EEXIST)
+			ret = -errno;
+		*slash = '/';
+	}
+	free(folder);
+	return ret;
+}

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "memory.h"
 
-#include <errno.h>
+#include <err.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-
 void *need(void *memory)
 {
-	if (!memory) {
-		complain("%s", strerror(ENOMEM));
-		exit(EXIT_FAILED);
-	}
+	if (!memory)
+		err(EXIT_FAILURE, NULL);
 	return memory;
 }
 

@@ -1,8 +1,9 @@
-/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * This header parses one line of a configuration file of this project: bind.d
- * of vmbus-bind and fcopyd.conf of hv-fcopyd. Each program has its own files,
- * sections, keys and messages. They agree here on what a line is:
+ * Read the lines and the directories of the configuration files of this
+ * project: bind.d of vmbus-bind, and fcopyd.conf of hv-fcopyd. Each program has
+ * its own files, sections, keys and messages. They agree here on what a line
+ * is:
  *
  *	# a comment, or ; a comment: a line of its own
  *	[section]
@@ -14,9 +15,11 @@
  * A '#' or ';' after a blank in a value looks like a comment, and is a fault,
  * because either interpretation would surprise some users.
  */
-#ifndef HVUIO_CONF_LINE_H
-#define HVUIO_CONF_LINE_H
+#ifndef HVUIO_CONF_H
+#define HVUIO_CONF_H
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -100,6 +103,30 @@ static inline const char *conf_fault(enum conf_kind kind)
 	default:
 		return "neither key=value nor a comment";
 	}
+}
+
+/* Skip hidden files, such as those of editors: a filter for scandir(3). */
+static inline int conf_is_visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* Return whether a file in a directory of configuration counts, by its name. */
+static inline bool conf_is_named(const char *name)
+{
+	const size_t length = strlen(name);
+
+	return length > 5 && !strcmp(name + length - 5, ".conf");
+}
+
+/*
+ * Open a file of the configuration for reading. With O_NONBLOCK, a pipe in
+ * place of the file does not block the program. Return a file descriptor, or -1
+ * with errno set.
+ */
+static inline int conf_open(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
 #endif
