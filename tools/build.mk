@@ -2,9 +2,9 @@
 # This file builds vmbusctl and its completion.
 
 vmbusctl        := $(O)/tools/vmbusctl
-vmbusctl-names  := change colour command complete describe distribution doctor doctor_boot doctor_config doctor_driverctl \
-		   doctor_fcopy doctor_initramfs doctor_module identify json link list machine main \
-		   overrides ring_size rule rule_file rules show table watch bind
+vmbusctl-names  := change colour command complete describe details distribution doctor doctor_boot doctor_config doctor_driverctl \
+		   doctor_fcopy doctor_initramfs doctor_module identify json list main \
+		   overrides ring_size rule show table view watch bind
 vmbusctl-objs   := $(vmbusctl-names:%=$(O)/tools/%.o)
 vmbusctl-pkgs   := json-c uuid
 

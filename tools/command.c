@@ -6,7 +6,7 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-	&list_command, &show_command, &watch_command, &rules_command, &doctor_command,
+	&list_command, &show_command, &watch_command, &doctor_command,
 	&bind_command, &unbind_command, &ring_size_command,
 	&set_override_command, &unset_override_command, &list_overrides_command,
 	NULL

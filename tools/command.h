@@ -77,7 +77,7 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int command_end(int status);
 
 extern const struct command bind_command, complete_command, doctor_command, list_command,
-	list_overrides_command, ring_size_command, rules_command, set_override_command,
+	list_overrides_command, ring_size_command, set_override_command,
 	show_command, unbind_command, unset_override_command, watch_command;
 
 #endif

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "command.h"
+#include "details.h"
 #include "file.h"
-#include "machine.h"
 
 static int run(int argc, char **argv);
 
@@ -55,33 +55,47 @@ static void offer_all(const char *typed, const struct strings *names, const char
 		offer(typed, names->items[i], description);
 }
 
+/* Offer each name of a device. */
+static void offer_device(const char *typed, const struct device *device)
+{
+	const char *uio = vmbus_device_uio(device->handle);
+	struct strings interfaces = { 0 }, disks = { 0 }, links = { 0 };
+	char *joined, *description;
+
+	read_below(device, &interfaces, &disks);
+	if (uio)
+		links = links_of(uio);
+	joined = strings_join(&interfaces, " ");
+	description = need_printf("%s %s%s%s", device_class(device),
+				  *device_driver(device) ? device_driver(device) : "without a driver",
+				  joined[0] ? " " : "", joined);
+	offer(typed, device->instance, description);
+	offer_all(typed, &interfaces, description);
+	offer_all(typed, &links, description);
+	if (!interfaces.count && device->interface[0])
+		offer(typed, device->interface, description);
+	if (device->mac[0])
+		offer(typed, device->mac, description);
+	if (uio)
+		offer(typed, uio, description);
+	free(description);
+	free(joined);
+	strings_free(&interfaces);
+	strings_free(&disks);
+	strings_free(&links);
+}
+
 /* Offer each name of each device, but each class only once. */
 static void offer_identifiers(const char *typed)
 {
 	struct strings classes = { 0 };
 	struct machine machine;
 
-	machine_read_quietly(&machine);
+	machine_read(&machine);
 	for (size_t i = 0; i < machine.count; i++) {
-		const struct vdevice *device = &machine.devices[i];
-		char *interfaces = strings_join(&device->interfaces, " "), *description;
-
-		description = need_printf("%s %s%s%s", device_class(device),
-					  device->driver ? device->driver : "without a driver",
-					  interfaces[0] ? " " : "", interfaces);
-		offer(typed, device->instance, description);
-		offer_all(typed, &device->interfaces, description);
-		offer_all(typed, &device->links, description);
-		if (!device->interfaces.count && device->known_interface[0])
-			offer(typed, device->known_interface, description);
-		if (device->mac[0])
-			offer(typed, device->mac, description);
-		if (device->uio)
-			offer(typed, device->uio, description);
-		if (device->class_name)
-			strings_take(&classes, need_strdup(device->class_name));
-		free(description);
-		free(interfaces);
+		offer_device(typed, &machine.devices[i]);
+		if (machine.devices[i].class_name)
+			strings_take(&classes, need_strdup(machine.devices[i].class_name));
 	}
 	strings_sort(&classes);
 	for (size_t i = 0; i < classes.count; i++)

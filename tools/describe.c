@@ -23,15 +23,15 @@ const char *describe_size(uint64_t bytes, char text[SIZE_TEXT])
  * Return the links without /dev/vmbus/. If there is only the link in by-id,
  * which has the name of the instance, return "by-id".
  */
-static char *short_links(const struct vdevice *device)
+static char *short_links(const struct strings *links)
 {
 	static const char common[] = "/dev/vmbus/", by_id[] = "by-id/";
 	struct strings names = { 0 };
 	char *text;
 
 	for (int id = 0; id < 2; id++) {
-		for (size_t i = 0; i < device->links.count; i++) {
-			const char *name = device->links.items[i];
+		for (size_t i = 0; i < links->count; i++) {
+			const char *name = links->items[i];
 
 			if (!strncmp(name, common, strlen(common)))
 				name += strlen(common);
@@ -48,58 +48,80 @@ static char *short_links(const struct vdevice *device)
  * Return the interfaces of a device, or the one that it had before, in
  * brackets.
  */
-static char *interfaces_text(const struct vdevice *device)
+static char *interfaces_text(const struct device *device, const struct details *details)
 {
-	if (!device->interfaces.count && device->known_interface[0])
-		return need_printf("(%s)", device->known_interface);
-	return strings_join(&device->interfaces, ",");
+	if (!details->interfaces.count && device->interface[0])
+		return need_printf("(%s)", device->interface);
+	return strings_join(&details->interfaces, ",");
 }
 
-static enum colour state_colour(const struct vdevice *device)
+static enum colour state_colour(const struct details *details)
 {
-	if (!strcmp(device->module_state, "lost") || !strcmp(device->module_state, "failed"))
+	const char *state = details->module_state;
+
+	if (state && (!strcmp(state, "lost") || !strcmp(state, "failed")))
 		return COLOUR_BAD;
-	return !strcmp(device->state, "open") ? COLOUR_GOOD : COLOUR_NONE;
+	return !strcmp(details->state, "open") ? COLOUR_GOOD : COLOUR_NONE;
 }
 
-void describe_devices(const struct machine *machine, const struct rules *rules, const bool *chosen)
+/* Add the instance: all of it, or the digits that tell the devices apart. */
+static void instance_cell(struct table *table, const struct view *view,
+			  const struct device *device, bool is_complete)
+{
+	table_cell(table, COLOUR_NONE, "%.*s", is_complete ? VMBUS_GUID_SIZE : view_digits(view),
+		   device->instance);
+}
+
+static const char *uio_of(const struct device *device)
+{
+	const char *uio = vmbus_device_uio(device->handle);
+
+	return uio ? uio : "";
+}
+
+static void device_row(struct table *table, const struct view *view, size_t index,
+		       bool is_complete)
+{
+	struct device *device = &view->engine.machine.devices[index];
+	const struct details *details = &view->details[index];
+	char *interfaces = interfaces_text(device, details), *links = short_links(&details->links);
+	char *rule, size[SIZE_TEXT];
+	struct plan plan;
+
+	engine_plan(&view->engine, device, &plan);
+	rule = rule_text(&plan, device);
+	instance_cell(table, view, device, is_complete);
+	table_cell(table, COLOUR_NONE, "%s", device_class(device));
+	table_cell(table, *uio_of(device) ? COLOUR_GOOD : COLOUR_NONE, "%s", device_driver(device));
+	table_cell(table, COLOUR_NONE, "%s", uio_of(device));
+	table_cell(table, COLOUR_NONE, "%s", interfaces);
+	table_cell(table, COLOUR_NONE, "%s", device->mac);
+	table_cell(table, COLOUR_NONE, "%zu", details->channels.count);
+	table_cell(table, COLOUR_NONE, "%s", describe_size(details->ring_bytes, size));
+	table_cell(table, COLOUR_NONE, "%s", details->monitored ? "yes" : "no");
+	table_cell(table, state_colour(details), "%s", details->state);
+	table_cell(table, COLOUR_NONE, "%s", rule);
+	table_cell(table, COLOUR_NONE, "%s", links);
+	free(interfaces);
+	free(links);
+	free(rule);
+}
+
+void describe_devices(const struct view *view, bool is_complete)
 {
 	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS }, { "CLASS", LEFT, ALWAYS }, { "DRIVER", LEFT, ALWAYS },
-		{ "UIO", LEFT, ALWAYS }, { "INTERFACE", LEFT, IF_USED }, { "MAC", LEFT, IF_USED },
-		{ "CHANNELS", RIGHT, ALWAYS }, { "RING", RIGHT, ALWAYS },
-		{ "MONITORED", LEFT, ALWAYS }, { "STATE", LEFT, ALWAYS }, { "RULE", LEFT, IF_USED },
-		{ "LINK", LEFT, IF_USED }, { 0 }
+		{ "INSTANCE", LEFT, ALWAYS, 0 }, { "CLASS", LEFT, ALWAYS, 0 },
+		{ "DRIVER", LEFT, ALWAYS, 0 }, { "UIO", LEFT, ALWAYS, 0 },
+		{ "INTERFACE", LEFT, IF_USED, 0 }, { "MAC", LEFT, IF_USED, 2 },
+		{ "CHANNELS", RIGHT, ALWAYS, 5 }, { "RING", RIGHT, ALWAYS, 4 },
+		{ "MONITORED", LEFT, ALWAYS, 6 }, { "STATE", LEFT, ALWAYS, 3 },
+		{ "RULE", LEFT, IF_USED, 1 }, { "LINK", LEFT, IF_USED, 7 }, { 0 }
 	};
-	struct table *table = table_new(columns);
-	char size[SIZE_TEXT];
+	struct table *table = table_new(columns, is_complete);
 
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct vdevice *d = &machine->devices[i];
-		char *interfaces, *links, *rule;
-
-		if (!chosen[i])
-			continue;
-		interfaces = interfaces_text(d);
-		links = short_links(d);
-		rule = rule_text(rules, d);
-		table_cell(table, COLOUR_NONE, "%s", d->instance);
-		table_cell(table, COLOUR_NONE, "%s", device_class(d));
-		table_cell(table, d->uio ? COLOUR_GOOD : COLOUR_NONE, "%s",
-			   d->driver ? d->driver : "");
-		table_cell(table, COLOUR_NONE, "%s", d->uio ? d->uio : "");
-		table_cell(table, COLOUR_NONE, "%s", interfaces);
-		table_cell(table, COLOUR_NONE, "%s", d->mac);
-		table_cell(table, COLOUR_NONE, "%zu", d->channel_count);
-		table_cell(table, COLOUR_NONE, "%s", describe_size(d->ring_bytes, size));
-		table_cell(table, COLOUR_NONE, "%s", d->monitored ? "yes" : "no");
-		table_cell(table, state_colour(d), "%s", d->state);
-		table_cell(table, COLOUR_NONE, "%s", rule);
-		table_cell(table, COLOUR_NONE, "%s", links);
-		free(interfaces);
-		free(links);
-		free(rule);
-	}
+	for (size_t i = 0; i < view->engine.machine.count; i++)
+		if (view->chosen[i])
+			device_row(table, view, i, is_complete);
 	table_print(table, stdout);
 	table_free(table);
 }
@@ -126,31 +148,31 @@ static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
 			   "%" PRId64 " of %" PRIu64, bytes, room);
 }
 
-void describe_channels(const struct machine *machine, const bool *chosen)
+void describe_channels(const struct view *view, bool is_complete)
 {
 	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS },	 { "CHANNEL", RIGHT, ALWAYS },
-		{ "INDEX", RIGHT, ALWAYS },	 { "CPU", RIGHT, ALWAYS },
-		{ "FROM HOST", RIGHT, ALWAYS },	 { "TO HOST", RIGHT, ALWAYS },
-		{ "INTERRUPTS", RIGHT, ALWAYS }, { "SIGNALS", RIGHT, ALWAYS },
-		{ "MONITOR", RIGHT, IF_USED },	 { 0 }
+		{ "INSTANCE", LEFT, ALWAYS, 0 },    { "CHANNEL", RIGHT, ALWAYS, 0 },
+		{ "INDEX", RIGHT, ALWAYS, 2 },	    { "CPU", RIGHT, ALWAYS, 1 },
+		{ "FROM HOST", RIGHT, ALWAYS, 0 },  { "TO HOST", RIGHT, ALWAYS, 0 },
+		{ "INTERRUPTS", RIGHT, ALWAYS, 0 }, { "SIGNALS", RIGHT, ALWAYS, 0 },
+		{ "MONITOR", RIGHT, IF_USED, 3 },   { 0 }
 	};
-	struct table *table = table_new(columns);
+	struct table *table = table_new(columns, is_complete);
 	bool any = false;
 
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct vdevice *d = &machine->devices[i];
+	for (size_t i = 0; i < view->engine.machine.count; i++) {
+		const struct channels *channels = &view->details[i].channels;
 
-		for (size_t c = 0; chosen[i] && c < d->channel_count; c++) {
-			const struct channel *channel = &d->channels[c];
+		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
+			const struct channel *channel = &channels->items[c];
 
 			any = true;
-			table_cell(table, COLOUR_NONE, "%s", d->instance);
+			instance_cell(table, view, &view->engine.machine.devices[i], is_complete);
 			table_cell(table, COLOUR_NONE, "%" PRIu32, channel->relid);
 			number_cell(table, channel->index);
 			number_cell(table, channel->cpu);
-			fill_cell(table, channel->from_host, d->data_bytes);
-			fill_cell(table, channel->to_host, d->data_bytes);
+			fill_cell(table, channel->from_host, channels->data_bytes);
+			fill_cell(table, channel->to_host, channels->data_bytes);
 			number_cell(table, channel->interrupts);
 			number_cell(table, channel->signals);
 			number_cell(table, channel->monitor_id);
@@ -163,36 +185,45 @@ void describe_channels(const struct machine *machine, const bool *chosen)
 	table_free(table);
 }
 
-void describe_maps(const struct machine *machine, const bool *chosen)
+static void add_maps(struct table *table, const char *uio, const struct details *details)
+{
+	char size[SIZE_TEXT];
+
+	for (size_t m = 0; m < details->map_count; m++) {
+		table_cell(table, COLOUR_NONE, "%s", uio);
+		table_cell(table, COLOUR_NONE, "%zu", m);
+		table_cell(table, COLOUR_NONE, "%s", details->maps[m].name);
+		table_cell(table, COLOUR_NONE, "%s", describe_size(details->maps[m].size, size));
+	}
+}
+
+void describe_maps(const struct view *view, bool is_complete)
 {
 	static const struct column devices[] = {
-		{ "INSTANCE", LEFT, ALWAYS }, { "UIO", LEFT, ALWAYS }, { "STATE", LEFT, ALWAYS },
-		{ "EVENTS", RIGHT, ALWAYS }, { 0 }
+		{ "INSTANCE", LEFT, ALWAYS, 0 }, { "UIO", LEFT, ALWAYS, 0 },
+		{ "STATE", LEFT, ALWAYS, 0 }, { "EVENTS", RIGHT, ALWAYS, 0 }, { 0 }
 	};
 	static const struct column maps[] = {
-		{ "UIO", LEFT, ALWAYS }, { "MAP", RIGHT, ALWAYS }, { "NAME", LEFT, ALWAYS },
-		{ "SIZE", RIGHT, ALWAYS }, { 0 }
+		{ "UIO", LEFT, ALWAYS, 0 }, { "MAP", RIGHT, ALWAYS, 0 },
+		{ "NAME", LEFT, ALWAYS, 0 }, { "SIZE", RIGHT, ALWAYS, 0 }, { 0 }
 	};
-	struct table *by_device = table_new(devices), *by_map = table_new(maps);
-	char size[SIZE_TEXT];
+	struct table *by_device = table_new(devices, is_complete);
+	struct table *by_map = table_new(maps, is_complete);
 	bool any = false;
 
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct vdevice *d = &machine->devices[i];
+	for (size_t i = 0; i < view->engine.machine.count; i++) {
+		const struct device *device = &view->engine.machine.devices[i];
+		const struct details *details = &view->details[i];
 
-		if (!chosen[i] || !d->uio)
+		if (!view->chosen[i] || !*uio_of(device))
 			continue;
 		any = true;
-		table_cell(by_device, COLOUR_NONE, "%s", d->instance);
-		table_cell(by_device, COLOUR_NONE, "%s", d->uio);
-		table_cell(by_device, state_colour(d), "%s", d->module_state);
-		number_cell(by_device, d->events);
-		for (size_t m = 0; m < d->map_count; m++) {
-			table_cell(by_map, COLOUR_NONE, "%s", d->uio);
-			table_cell(by_map, COLOUR_NONE, "%zu", m);
-			table_cell(by_map, COLOUR_NONE, "%s", d->maps[m].name);
-			table_cell(by_map, COLOUR_NONE, "%s", describe_size(d->maps[m].size, size));
-		}
+		instance_cell(by_device, view, device, is_complete);
+		table_cell(by_device, COLOUR_NONE, "%s", uio_of(device));
+		table_cell(by_device, state_colour(details), "%s",
+			   details->module_state ? details->module_state : "");
+		number_cell(by_device, details->events);
+		add_maps(by_map, uio_of(device), details);
 	}
 	if (any) {
 		fputc('\n', stdout);
@@ -204,12 +235,12 @@ void describe_maps(const struct machine *machine, const bool *chosen)
 	table_free(by_map);
 }
 
-static struct json_object *channels_json(const struct vdevice *device)
+static struct json_object *channels_json(const struct channels *channels)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (size_t i = 0; i < device->channel_count; i++) {
-		const struct channel *channel = &device->channels[i];
+	for (size_t i = 0; i < channels->count; i++) {
+		const struct channel *channel = &channels->items[i];
 		struct json_object *o = json_object_new_object();
 
 		json_number(o, "relid", channel->relid);
@@ -225,42 +256,52 @@ static struct json_object *channels_json(const struct vdevice *device)
 	return list;
 }
 
-static struct json_object *maps_json(const struct vdevice *device)
+static struct json_object *maps_json(const struct details *details)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (size_t i = 0; i < device->map_count; i++) {
+	for (size_t i = 0; i < details->map_count; i++) {
 		struct json_object *o = json_object_new_object();
 
-		json_string(o, "name", device->maps[i].name);
-		json_number(o, "size", device->maps[i].size);
+		json_string(o, "name", details->maps[i].name);
+		json_number(o, "size", details->maps[i].size);
 		json_object_array_add(list, o);
 	}
 	return list;
 }
 
-struct json_object *describe_json(const struct vdevice *device, const struct rules *rules)
+/* Add a number of bytes; 0 stands for one that is not known. */
+static void json_bytes(struct json_object *object, const char *key, uint64_t bytes)
 {
-	struct json_object *o = json_object_new_object();
+	json_number(object, key, bytes ? (int64_t)bytes : -1);
+}
 
+struct json_object *describe_json(const struct view *view, size_t index)
+{
+	struct device *device = &view->engine.machine.devices[index];
+	const struct details *details = &view->details[index];
+	struct json_object *o = json_object_new_object();
+	struct plan plan;
+
+	engine_plan(&view->engine, device, &plan);
 	json_string(o, "instance", device->instance);
 	json_string(o, "class_id", device->class_id);
 	json_string(o, "class", device->class_name);
-	json_string(o, "driver", device->driver);
-	json_string(o, "uio", device->uio);
-	json_number(o, "ring_bytes", device->ring_bytes ? (int64_t)device->ring_bytes : -1);
-	json_number(o, "ring_data_bytes", device->data_bytes ? (int64_t)device->data_bytes : -1);
-	json_object_object_add(o, "monitored", json_object_new_boolean(device->monitored));
-	json_string(o, "state", device->state);
-	json_string(o, "module_state", device->module_state);
-	json_list(o, "interfaces", &device->interfaces);
-	json_string(o, "known_interface", device->known_interface);
+	json_string(o, "driver", device_driver(device));
+	json_string(o, "uio", uio_of(device));
+	json_bytes(o, "ring_bytes", details->ring_bytes);
+	json_bytes(o, "ring_data_bytes", details->channels.data_bytes);
+	json_object_object_add(o, "monitored", json_object_new_boolean(details->monitored));
+	json_string(o, "state", details->state);
+	json_string(o, "module_state", details->module_state);
+	json_list(o, "interfaces", &details->interfaces);
+	json_string(o, "known_interface", details->interfaces.count ? NULL : device->interface);
 	json_string(o, "mac", device->mac);
-	json_list(o, "disks", &device->disks);
-	json_list(o, "links", &device->links);
-	json_object_object_add(o, "rule", rule_json(rules, device));
-	json_number(o, "events", device->events);
-	json_object_object_add(o, "channels", channels_json(device));
-	json_object_object_add(o, "maps", maps_json(device));
+	json_list(o, "disks", &details->disks);
+	json_list(o, "links", &details->links);
+	json_object_object_add(o, "rule", rule_json(&plan));
+	json_number(o, "events", details->events);
+	json_object_object_add(o, "channels", channels_json(&details->channels));
+	json_object_object_add(o, "maps", maps_json(details));
 	return o;
 }

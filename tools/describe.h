@@ -5,18 +5,20 @@
 
 #include <json-c/json.h>
 
-#include "machine.h"
 #include "rule.h"
+#include "view.h"
 
 /*
  * Each function skips the devices that are not chosen, and prints nothing if no
- * line remains.
+ * line remains. If @is_complete, instances have all digits, and a narrow
+ * terminal hides no column.
  */
-void describe_devices(const struct machine *machine, const struct rules *rules, const bool *chosen);
-void describe_channels(const struct machine *machine, const bool *chosen);
-void describe_maps(const struct machine *machine, const bool *chosen);
+void describe_devices(const struct view *view, bool is_complete);
+void describe_channels(const struct view *view, bool is_complete);
+void describe_maps(const struct view *view, bool is_complete);
 
-struct json_object *describe_json(const struct vdevice *device, const struct rules *rules);
+/* Return an object with everything about device @index. */
+struct json_object *describe_json(const struct view *view, size_t index);
 
 /*
  * Format a number of bytes as "20 KiB", or as "100 B" if it is not a multiple

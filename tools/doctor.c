@@ -10,6 +10,7 @@
 #include "command.h"
 #include "file.h"
 #include "json.h"
+#include "lint.h"
 
 static int run(int argc, char **argv);
 
@@ -147,6 +148,33 @@ static void look(struct diagnosis *diagnosis)
 	doctor_driverctl(diagnosis);
 }
 
+/* Read everything that the checks compare, without messages. */
+static void read_all(struct diagnosis *diagnosis)
+{
+	struct engine *engine = &diagnosis->view.engine;
+	struct machine *machine = &engine->machine;
+
+	engine_read(engine);
+	lint(&engine->config, machine->handles ? machine : NULL);
+	diagnosis->plans = need(calloc(machine->count + 1, sizeof(*diagnosis->plans)));
+	diagnosis->view.details = need(calloc(machine->count + 1,
+					      sizeof(*diagnosis->view.details)));
+	for (size_t i = 0; i < machine->count; i++) {
+		char *fault = details_read(&machine->devices[i], &diagnosis->view.details[i]);
+
+		if (fault && !machine->fault)
+			machine->fault = fault;
+		else
+			free(fault);
+		engine_plan(engine, &machine->devices[i], &diagnosis->plans[i]);
+	}
+}
+
+const struct plan *doctor_plan(const struct diagnosis *diagnosis, const struct device *device)
+{
+	return &diagnosis->plans[device - diagnosis->view.engine.machine.devices];
+}
+
 static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -156,8 +184,7 @@ static int run(int argc, char **argv)
 	};
 	struct diagnosis diagnosis = { 0 };
 	bool quiet = false, json = false;
-	struct machine machine;
-	struct rules *rules;
+	struct machine *machine = &diagnosis.view.engine.machine;
 	int option, status;
 
 	while ((option = command_option(&doctor_command, argc, argv, "qjhV", options,
@@ -173,10 +200,7 @@ static int run(int argc, char **argv)
 	if (status)
 		return status;
 
-	machine_read_quietly(&machine);
-	rules = rules_read();
-	diagnosis.machine = &machine;
-	diagnosis.rules = rules;
+	read_all(&diagnosis);
 	diagnosis.release = file_line("/proc/sys/kernel/osrelease");
 	if (!diagnosis.release)
 		diagnosis.release = need_strdup("");
@@ -193,7 +217,10 @@ static int run(int argc, char **argv)
 	}
 	free(diagnosis.findings);
 	free(diagnosis.release);
-	rules_free(rules);
-	machine_free(&machine);
+	free(diagnosis.plans);
+	for (size_t i = 0; i < machine->count; i++)
+		details_free(&diagnosis.view.details[i]);
+	free(diagnosis.view.details);
+	engine_free(&diagnosis.view.engine);
 	return command_end(status);
 }

@@ -3,8 +3,8 @@
 #ifndef HVUIO_DOCTOR_H
 #define HVUIO_DOCTOR_H
 
-#include "machine.h"
 #include "rule.h"
+#include "view.h"
 
 enum severity {
 	SEVERITY_OK,
@@ -21,8 +21,8 @@ struct doctor_finding {
 };
 
 struct diagnosis {
-	const struct machine *machine;
-	const struct rules *rules;
+	struct view view;
+	struct plan *plans;	/* one for each device */
 	char *release;		/* of the running kernel */
 	struct doctor_finding *findings;
 	size_t count;
@@ -38,6 +38,9 @@ void doctor_report(struct diagnosis *diagnosis, enum severity severity, const ch
  */
 void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
 		     char *fix, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Return the plan for a device. */
+const struct plan *doctor_plan(const struct diagnosis *diagnosis, const struct device *device);
 
 /*
  * Return a new string: a word for the command line of a shell. It has quotes if

@@ -43,9 +43,9 @@ static char *move(const char *from, char *to)
 static char *fix_entry(const struct diagnosis *diagnosis, const char *path, const char *name)
 {
 	char *target = NULL, *word, *fix;
-	struct vdevice **found;
+	struct device **found;
 
-	if (identify_all(diagnosis->machine, name, &found) == 1)
+	if (identify_all((struct machine *)&diagnosis->view.engine.machine, name, &found) == 1)
 		target = need(driverctl_path(found[0]->instance));
 	free(found);
 	if (target && !file_exists("%s", target + strlen(vmbus_sysroot())))
@@ -98,7 +98,7 @@ static char *fix_file(const struct diagnosis *diagnosis, const char *path,
 	const char *end = strlen(path) > 5 ? path + strlen(path) - 5 : path;
 	char guid[VMBUS_GUID_SIZE], *word, *fix;
 
-	if (finding->remedy == REMEDY_OWNER) {
+	if (strstr(finding->text, "chown root:root")) {
 		word = doctor_word(path);
 		fix = need_printf("chown root:root %s; chmod go-w %s", word, word);
 		free(word);
@@ -118,7 +118,7 @@ static char *fix_file(const struct diagnosis *diagnosis, const char *path,
 
 void doctor_configuration(struct diagnosis *diagnosis)
 {
-	const struct config *config = &diagnosis->rules->config;
+	const struct config *config = &diagnosis->view.engine.config;
 
 	for (size_t i = 0; i < config->finding_count; i++) {
 		const struct finding *finding = &config->findings[i];
@@ -128,38 +128,31 @@ void doctor_configuration(struct diagnosis *diagnosis)
 				"configuration", fix_file(diagnosis, file, finding),
 				"%s:%u: %s", file, finding->at.line, finding->text);
 	}
-	if (!config->finding_count && diagnosis->rules->config_error)
+	if (!config->finding_count && diagnosis->view.engine.config_error)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "configuration",
 				need_strdup(VMBUS_BIND " --check"),
 				"the configuration cannot be read: %s",
-				strerror(-diagnosis->rules->config_error));
+				strerror(-diagnosis->view.engine.config_error));
 	else if (!config->finding_count)
 		doctor_report(diagnosis, SEVERITY_OK, "configuration", "no file has a fault");
 }
 
-/* Return whether an interface of the stack of a NIC is up. */
-static bool is_up(const struct diagnosis *diagnosis, const struct vdevice *device)
+static bool check_device(struct diagnosis *diagnosis, const struct device *device)
 {
-	const struct facts *facts = &diagnosis->rules->facts;
-	int at = facts_device(facts, device->instance);
-
-	return at >= 0 && facts->devices[at].stack.up[0];
-}
-
-static bool check_device(struct diagnosis *diagnosis, const struct vdevice *device)
-{
-	const struct plan *plan = rules_plan(diagnosis->rules, device);
+	const struct plan *plan = doctor_plan(diagnosis, device);
+	const size_t index = device - diagnosis->view.engine.machine.devices;
+	const char *state = diagnosis->view.details[index].module_state;
 	bool trouble = false;
 
-	if (!strcmp(device->module_state, "lost")) {
+	if (state && !strcmp(state, "lost")) {
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "devices",
-			need_printf("fuser -v -k /dev/%s", device->uio),
+			need_printf("fuser -v -k /dev/%s", vmbus_device_uio(device->handle)),
 			"%s (%s) is lost: a program had it open when the VM was suspended, and "
 			"has not closed it",
 			device->instance, device_class(device));
 		trouble = true;
-	} else if (!strcmp(device->module_state, "failed")) {
+	} else if (state && !strcmp(state, "failed")) {
 		doctor_complain(
 			diagnosis, SEVERITY_PROBLEM, "devices",
 			need_printf("vmbusctl unbind --now %s; vmbusctl bind --now %s",
@@ -168,8 +161,6 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 			device->instance, device_class(device));
 		trouble = true;
 	}
-	if (!plan)
-		return trouble;
 	if (plan->outcome == PLAN_WAITS) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "devices", "%s (%s) is left alone: %s",
 			      device->instance, device_class(device), plan->reason);
@@ -178,18 +169,18 @@ static bool check_device(struct diagnosis *diagnosis, const struct vdevice *devi
 				need_printf(VMBUS_BIND " %s", device->instance),
 				"%s (%s) %s%s, but %s:%u binds it to %s", device->instance,
 				device_class(device),
-				device->driver ? "is bound to " : "has no driver",
-				device->driver ? device->driver : "", plan->at.file,
+				*device_driver(device) ? "is bound to " : "has no driver",
+				device_driver(device), plan->at.file,
 				plan->at.line, plan->rule.driver);
 		trouble = true;
-	} else if (plan->outcome == PLAN_REFUSED && is_up(diagnosis, device)) {
+	} else if (plan->outcome == PLAN_REFUSED && device->stack.up[0]) {
 		/*
 		 * The rule is right, and the next boot carries it out. No
 		 * command that does so now is a fix, because it may take the
 		 * network away from an ssh session.
 		 */
 		doctor_complain(diagnosis, SEVERITY_WARNING, "devices",
-				need_printf("vmbusctl rules %s", device->instance),
+				need_printf("vmbusctl show %s", device->instance),
 				"%s (%s) is refused: %s, and so does a reboot", device->instance,
 				device_class(device), plan->reason);
 		trouble = true;
@@ -208,10 +199,10 @@ void doctor_devices(struct diagnosis *diagnosis)
 {
 	bool trouble = false;
 
-	for (size_t i = 0; i < diagnosis->machine->count; i++)
-		if (check_device(diagnosis, &diagnosis->machine->devices[i]))
+	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++)
+		if (check_device(diagnosis, &diagnosis->view.engine.machine.devices[i]))
 			trouble = true;
-	if (!trouble && diagnosis->machine->handles)
+	if (!trouble && diagnosis->view.engine.machine.handles)
 		doctor_report(diagnosis, SEVERITY_OK, "devices",
 			      "all devices are bound as configured");
 }

@@ -7,20 +7,12 @@
 #include "driverctl.h"
 #include "file.h"
 
-static const struct vdevice *find_device(const struct machine *machine, const char *instance)
-{
-	for (size_t i = 0; i < machine->count; i++)
-		if (!strcmp(machine->devices[i].instance, instance))
-			return &machine->devices[i];
-	return NULL;
-}
-
 /* Compare an entry of driverctl with the rule for its device. */
 static void check_entry(struct diagnosis *diagnosis, const char *instance,
 			const struct section *entry)
 {
-	const struct vdevice *device = find_device(diagnosis->machine, instance);
-	const struct plan *now = device ? rules_plan(diagnosis->rules, device) : NULL;
+	const struct device *device = machine_find(&diagnosis->view.engine.machine, instance);
+	const struct plan *now = device ? doctor_plan(diagnosis, device) : NULL;
 
 	if (!device) {
 		doctor_report(diagnosis, SEVERITY_NOTE, "driverctl",
@@ -49,7 +41,7 @@ static void check_entry(struct diagnosis *diagnosis, const char *instance,
 
 void doctor_driverctl(struct diagnosis *diagnosis)
 {
-	const struct config *config = &diagnosis->rules->config;
+	const struct config *config = &diagnosis->view.engine.config;
 
 	for (size_t i = 0; i < config->count; i++) {
 		const struct section *section = &config->sections[i];

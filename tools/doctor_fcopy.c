@@ -16,7 +16,7 @@
 
 #define DAEMON "hv-fcopyd"
 
-static const struct vdevice *fcopy_device(const struct machine *machine)
+static const struct device *fcopy_device(const struct machine *machine)
 {
 	for (size_t i = 0; i < machine->count; i++)
 		if (machine->devices[i].class_name &&
@@ -104,7 +104,7 @@ static char *end_process(const char *pid)
 	return fix;
 }
 
-static void check_other_daemons(struct diagnosis *diagnosis, const struct vdevice *device)
+static void check_other_daemons(struct diagnosis *diagnosis, const struct device *device)
 {
 	/* The last one uses the UIO device, and the others hv_utils. */
 	static const char *const others[] = { "hv_fcopy_daemon", "hypervfcopyd", "hv_fcopy_uio_daemon" };
@@ -114,7 +114,7 @@ static void check_other_daemons(struct diagnosis *diagnosis, const struct vdevic
 		char *pid = doctor_process(others[i]);
 
 		/* hv-fcopyd-other-daemons lets it start in this case. */
-		if (pid && i < count - 1 && device && !device->uio)
+		if (pid && i < count - 1 && device && !vmbus_device_uio(device->handle))
 			doctor_report(diagnosis, SEVERITY_NOTE, "daemon",
 				      "the kernel tree's daemon %s is running (process %s), because "
 				      "uio_hv_generic does not have the file copy device; "
@@ -155,7 +155,7 @@ static int check_config(void)
 	       WEXITSTATUS(status);
 }
 
-static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *device)
+static void check_daemon(struct diagnosis *diagnosis, const struct device *device)
 {
 	char *pid = doctor_process(DAEMON);
 
@@ -175,12 +175,12 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 	else if (pid)
 		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON " is running (process %s)",
 			      pid);
-	else if (device && device->uio)
+	else if (device && vmbus_device_uio(device->handle))
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "daemon",
 				need_strdup("systemctl restart " DAEMON
 					    "; systemctl status " DAEMON),
 				"the file copy device is bound (%s), but " DAEMON " is not running",
-				device->uio);
+				vmbus_device_uio(device->handle));
 	else
 		doctor_report(diagnosis, SEVERITY_OK, "daemon", DAEMON
 			      " is not running; it starts when the file copy device is bound");
@@ -189,9 +189,9 @@ static void check_daemon(struct diagnosis *diagnosis, const struct vdevice *devi
 
 void doctor_guest_service(struct diagnosis *diagnosis)
 {
-	const struct vdevice *device = fcopy_device(diagnosis->machine);
+	const struct device *device = fcopy_device(&diagnosis->view.engine.machine);
 
-	if (!diagnosis->machine->handles)
+	if (!diagnosis->view.engine.machine.handles)
 		return;
 	if (device)
 		doctor_report(diagnosis, SEVERITY_OK, "guest-service",

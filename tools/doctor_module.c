@@ -99,7 +99,7 @@ static bool is_hyperv(void)
 
 void doctor_vmbus(struct diagnosis *diagnosis)
 {
-	const struct machine *machine = diagnosis->machine;
+	const struct machine *machine = &diagnosis->view.engine.machine;
 
 	if (machine->fault)
 		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus",
@@ -159,13 +159,13 @@ static bool is_built_in(const char *release)
  * Return a low-speed device that a rule binds to the module, or NULL. The
  * kernel's own module refuses such a device before Linux 6.10.
  */
-static const struct vdevice *low_speed_device(const struct diagnosis *diagnosis)
+static const struct device *low_speed_device(const struct diagnosis *diagnosis)
 {
-	for (size_t i = 0; i < diagnosis->machine->count; i++) {
-		const struct vdevice *device = &diagnosis->machine->devices[i];
-		const struct plan *plan = rules_plan(diagnosis->rules, device);
+	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++) {
+		const struct device *device = &diagnosis->view.engine.machine.devices[i];
+		const struct plan *plan = doctor_plan(diagnosis, device);
 
-		if (!device->monitored && plan_has_rule(plan) &&
+		if (!diagnosis->view.details[i].monitored && plan_has_rule(plan) &&
 		    plan->rule.enable && !strcmp(plan->rule.driver, MODULE))
 			return device;
 	}
@@ -174,9 +174,8 @@ static const struct vdevice *low_speed_device(const struct diagnosis *diagnosis)
 
 static bool any_rule(const struct diagnosis *diagnosis)
 {
-	for (size_t i = 0; i < diagnosis->machine->count; i++) {
-		const struct plan *plan = rules_plan(diagnosis->rules,
-							    &diagnosis->machine->devices[i]);
+	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++) {
+		const struct plan *plan = &diagnosis->plans[i];
 
 		if (plan_has_rule(plan) && plan->rule.enable)
 			return true;
@@ -213,7 +212,7 @@ static char *reload(void)
  */
 static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, const char *ours)
 {
-	const struct vdevice *device = low_speed_device(diagnosis);
+	const struct device *device = low_speed_device(diagnosis);
 	char *version;
 
 	if (ours && *loaded) {
@@ -383,7 +382,7 @@ void doctor_module(struct diagnosis *diagnosis)
 {
 	char *ours = doctor_our_module(diagnosis->release);
 
-	if (!diagnosis->machine->handles)
+	if (!diagnosis->view.engine.machine.handles)
 		;	/* doctor_vmbus() has reported it */
 	else if (is_built_in(diagnosis->release))
 		doctor_report(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE

@@ -2,11 +2,13 @@
 #include "identify.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "command.h"
-#include "link.h"
+#include "describe.h"
+#include "file.h"
 #include "table.h"
 
 /*
@@ -19,8 +21,46 @@ struct reading {
 	const struct vmbus_class *class;
 	char mac[MAC_SIZE];
 	char *uio;
+	char *net;	/* where the interface of this name is in sysfs */
 	char prefix[VMBUS_GUID_SIZE];	/* the first digits of a GUID */
 };
+
+static bool is_uio(const char *name)
+{
+	if (strncmp(name, "uio", 3) || !name[3])
+		return false;
+	return strspn(name + 3, "0123456789") == strlen(name + 3);
+}
+
+/*
+ * Return the UIO device, such as "uio0", to which a path, or a name below /dev
+ * or /dev/vmbus, leads. Return NULL if there is none.
+ */
+static char *resolve_link(const char *name)
+{
+	static const char *const folders[] = { "/dev", "/dev/vmbus" };
+	const char *last = strrchr(name, '/');
+	char *target;
+
+	if (name[0] == '/') {
+		target = file_link("%s", name);
+		if (!target && !strncmp(name, "/dev/", 5) && is_uio(last + 1))
+			target = need_strdup(last + 1);
+		if (target && is_uio(target))
+			return target;
+		free(target);
+		return NULL;
+	}
+	if (is_uio(name))
+		return need_strdup(name);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		target = file_link("%s/%s", folders[i], name);
+		if (target && is_uio(target))
+			return target;
+		free(target);
+	}
+	return NULL;
+}
 
 static void parse_prefix(const char *text, char prefix[VMBUS_GUID_SIZE])
 {
@@ -34,6 +74,15 @@ static void parse_prefix(const char *text, char prefix[VMBUS_GUID_SIZE])
 		return;
 	for (size_t i = 0; i <= len; i++)
 		prefix[i] = tolower((unsigned char)text[i]);
+}
+
+/* Return the path of an interface in sysfs as a new string, or NULL. */
+static char *find_net(const char *name)
+{
+	char *link = file_path("/sys/class/net/%s", name), *path = realpath(link, NULL);
+
+	free(link);
+	return path;
 }
 
 static void parse(const char *id, struct reading *reading)
@@ -52,56 +101,61 @@ static void parse(const char *id, struct reading *reading)
 		reading->class = vmbus_class_find("nic");
 	if (!text_parse_mac(id, reading->mac))
 		reading->mac[0] = '\0';
-	reading->uio = link_resolve(id);
+	reading->uio = resolve_link(id);
+	reading->net = strchr(id, '/') ? NULL : find_net(id);
 	parse_prefix(id, reading->prefix);
 }
 
 /*
- * Return whether the device has the interface, or had it before user space took
- * the device.
+ * Return whether the device has the interface, also behind a PCI bridge, or had
+ * it before user space took the device.
  */
-static bool has_interface(const struct vdevice *device, const char *name)
+static bool has_interface(const struct device *device, const struct reading *reading)
 {
-	if (device->known_interface[0] && !strcmp(device->known_interface, name))
+	char *part;
+	bool found;
+
+	if (!strcmp(device->interface, reading->text) && *reading->text)
 		return true;
-	for (size_t i = 0; i < device->interfaces.count; i++)
-		if (!strcmp(device->interfaces.items[i], name))
-			return true;
-	return false;
+	part = need_printf("/%s/", device->instance);
+	found = reading->net && strstr(reading->net, part);
+	free(part);
+	return found;
 }
 
-static bool is_instance(const struct vdevice *device, const struct reading *reading)
+static bool is_instance(const struct device *device, const struct reading *reading)
 {
 	return !strcmp(device->instance, reading->guid);
 }
 
-static bool is_named(const struct vdevice *device, const struct reading *reading)
+static bool is_named(const struct device *device, const struct reading *reading)
 {
 	if (!strcmp(device->class_id, reading->class ? reading->class->guid : reading->guid))
 		return true;
-	if (has_interface(device, reading->text))
+	if (has_interface(device, reading))
 		return true;
 	if (reading->mac[0] && !strcasecmp(device->mac, reading->mac))
 		return true;
-	return reading->uio && device->uio && !strcmp(device->uio, reading->uio);
+	return reading->uio && vmbus_device_uio(device->handle) &&
+	       !strcmp(vmbus_device_uio(device->handle), reading->uio);
 }
 
-static bool has_prefix(const struct vdevice *device, const struct reading *reading)
+static bool has_prefix(const struct device *device, const struct reading *reading)
 {
 	return reading->prefix[0] &&
 	       !strncmp(device->instance, reading->prefix, strlen(reading->prefix));
 }
 
-size_t identify_all(const struct machine *machine, const char *id, struct vdevice ***found)
+size_t identify_all(struct machine *machine, const char *id, struct device ***found)
 {
 	/*
 	 * An instance GUID takes precedence over a name, and a name over a
 	 * prefix.
 	 */
-	static bool (*const matches[])(const struct vdevice *, const struct reading *) = {
+	static bool (*const matches[])(const struct device *, const struct reading *) = {
 		is_instance, is_named, has_prefix
 	};
-	struct vdevice **list = need(calloc(machine->count + 1, sizeof(struct vdevice *)));
+	struct device **list = need(calloc(machine->count + 1, sizeof(struct device *)));
 	struct reading reading;
 	size_t count = 0;
 
@@ -111,29 +165,29 @@ size_t identify_all(const struct machine *machine, const char *id, struct vdevic
 			if (matches[m](&machine->devices[i], &reading))
 				list[count++] = &machine->devices[i];
 	free(reading.uio);
+	free(reading.net);
 	*found = list;
 	return count;
 }
 
-static void print_candidates(struct vdevice **found)
+static void print_candidates(const struct view *view, struct device **found)
 {
 	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS }, { "CLASS", LEFT, ALWAYS },
-		{ "DRIVER", LEFT, ALWAYS }, { "UIO", LEFT, IF_USED },
-		{ "INTERFACE", LEFT, IF_USED }, { "MAC", LEFT, IF_USED }, { 0 }
+		{ "INSTANCE", LEFT, ALWAYS, 0 }, { "CLASS", LEFT, ALWAYS, 0 },
+		{ "DRIVER", LEFT, ALWAYS, 2 }, { "UIO", LEFT, IF_USED, 0 },
+		{ "INTERFACE", LEFT, IF_USED, 0 }, { "MAC", LEFT, IF_USED, 1 }, { 0 }
 	};
-	struct table *table = table_new(columns);
+	struct table *table = table_new(columns, false);
 
 	for (; *found; found++) {
-		char *interfaces = strings_join(&(*found)->interfaces, ",");
+		const char *uio = vmbus_device_uio((*found)->handle);
 
-		table_cell(table, COLOUR_NONE, "%s", (*found)->instance);
+		table_cell(table, COLOUR_NONE, "%.*s", view_digits(view), (*found)->instance);
 		table_cell(table, COLOUR_NONE, "%s", device_class(*found));
-		table_cell(table, COLOUR_NONE, "%s", (*found)->driver ? (*found)->driver : "");
-		table_cell(table, COLOUR_NONE, "%s", (*found)->uio ? (*found)->uio : "");
-		table_cell(table, COLOUR_NONE, "%s", interfaces);
+		table_cell(table, COLOUR_NONE, "%s", device_driver(*found));
+		table_cell(table, COLOUR_NONE, "%s", uio ? uio : "");
+		table_cell(table, COLOUR_NONE, "%s", (*found)->interface);
 		table_cell(table, COLOUR_NONE, "%s", (*found)->mac);
-		free(interfaces);
 	}
 	table_print(table, stderr);
 	table_free(table);
@@ -141,24 +195,24 @@ static void print_candidates(struct vdevice **found)
 
 static int no_device(const char *id)
 {
-	complain(
-		"no VMBus device is called '%s'. A device has an instance GUID or the beginning of "
-		"one, a class, a network interface, a MAC address, uioN or a link; 'vmbusctl list' "
-		"shows them",
-		id);
+	complain("%s: no VMBus device has this name; 'vmbusctl list' shows the names", id);
 	return EXIT_NO_DEVICE;
 }
 
-int identify(const struct machine *machine, const char *id, struct vdevice **device)
+int identify(struct view *view, const char *id, struct device **device)
 {
-	struct vdevice **found;
+	struct machine *machine = &view->engine.machine;
+	struct device **found;
 	size_t count;
 
 	count = identify_all(machine, id, &found);
 	*device = found[0];
 	if (count > 1) {
 		complain("'%s' names %zu devices. Name one of them:", id, count);
-		print_candidates(found);
+		print_candidates(view, found);
+	} else if (count) {
+		view->chosen[found[0] - machine->devices] = true;
+		found[0]->typed = id;
 	}
 	free(found);
 	if (!count)
@@ -166,18 +220,18 @@ int identify(const struct machine *machine, const char *id, struct vdevice **dev
 	return count > 1 ? EXIT_AMBIGUOUS : 0;
 }
 
-int identify_several(const struct machine *machine, char **ids, int count, bool strict,
-		     bool *chosen)
+int identify_several(struct view *view, char **ids, int count, bool strict)
 {
-	struct vdevice **found;
+	struct machine *machine = &view->engine.machine;
+	struct device **found;
 
 	if (!count)
-		memset(chosen, true, machine->count * sizeof(*chosen));
+		memset(view->chosen, true, machine->count * sizeof(*view->chosen));
 	for (int i = 0; i < count; i++) {
 		size_t n = identify_all(machine, ids[i], &found);
 
 		for (size_t f = 0; f < n; f++)
-			chosen[found[f] - machine->devices] = true;
+			view->chosen[found[f] - machine->devices] = true;
 		free(found);
 		if (!n && strict)
 			return no_device(ids[i]);

@@ -6,26 +6,25 @@
 #ifndef HVUIO_IDENTIFY_H
 #define HVUIO_IDENTIFY_H
 
-#include "machine.h"
+#include "view.h"
 
 /*
  * Find the devices that an identifier names. *found is a new NULL-terminated
  * list, which the caller frees. Return the number of devices.
  */
-size_t identify_all(const struct machine *machine, const char *id, struct vdevice ***found);
+size_t identify_all(struct machine *machine, const char *id, struct device ***found);
 
 /*
- * Find the device that an identifier names. Return 0, or EXIT_NO_DEVICE or
- * EXIT_AMBIGUOUS after a message, which lists the candidates.
+ * Find the device that an identifier names, and choose it. Return 0, or
+ * EXIT_NO_DEVICE or EXIT_AMBIGUOUS after a message, which lists the candidates.
  */
-int identify(const struct machine *machine, const char *id, struct vdevice **device);
+int identify(struct view *view, const char *id, struct device **device);
 
 /*
- * Mark the devices that the identifiers name, or all devices if there is no
+ * Choose the devices that the identifiers name, or all devices if there is no
  * identifier. Return 0. If an identifier names no device, print a message and
  * return EXIT_NO_DEVICE if @strict is set; otherwise ignore the identifier.
  */
-int identify_several(const struct machine *machine, char **ids, int count, bool strict,
-		     bool *chosen);
+int identify_several(struct view *view, char **ids, int count, bool strict);
 
 #endif

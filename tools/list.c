@@ -13,20 +13,22 @@ const struct command list_command = {
 	.name = "list",
 	.arguments = "[-v] [-j] [ID]...",
 	.summary = "list the VMBus devices, their drivers, and the rules that name them",
-	.help =	"  -v, --verbose   also show channels, maps, events, interrupts, signals and waiting bytes\n"
+	.help =	"Some columns are hidden if the terminal is narrow.\n"
+		"  -v, --verbose   all columns and all digits of the instances; also channels, maps,\n"
+		"                  events, interrupts, signals and waiting bytes\n"
 		"  -j, --json      as JSON, always with everything\n",
 	.options = "--verbose --json",
 	.takes = "I",
 	.run = run,
 };
 
-static void print_json(const struct machine *machine, const struct rules *rules, const bool *chosen)
+static void print_json(const struct view *view)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (size_t i = 0; i < machine->count; i++)
-		if (chosen[i])
-			json_object_array_add(list, describe_json(&machine->devices[i], rules));
+	for (size_t i = 0; i < view->engine.machine.count; i++)
+		if (view->chosen[i])
+			json_object_array_add(list, describe_json(view, i));
 	json_print(list);
 }
 
@@ -37,10 +39,9 @@ static int run(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		COMMON_OPTIONS
 	};
-	bool verbose = false, json = false, *chosen;
-	struct machine machine;
-	struct rules *rules;
-	int option, status;
+	bool verbose = false, json = false;
+	int option, status, unread;
+	struct view view;
 
 	while ((option = command_option(&list_command, argc, argv, "vjhV", options, &status)) > 0) {
 		if (option == 'v')
@@ -50,28 +51,24 @@ static int run(int argc, char **argv)
 	}
 	if (!option)
 		return status;
-	status = machine_read(&machine);
-	if (status) {
-		if (json)
-			json_print(json_object_new_array());
-		return command_end(status);
+	status = view_read(&view, true);
+	if (!status)
+		status = identify_several(&view, argv + optind, argc - optind, true);
+	else if (json)
+		json_print(json_object_new_array());
+	if (status)
+		goto out;
+	unread = view_read_details(&view);
+	if (json)
+		print_json(&view);
+	else
+		describe_devices(&view, verbose);
+	if (!json && verbose) {
+		describe_channels(&view, true);
+		describe_maps(&view, true);
 	}
-	rules = rules_read();
-	chosen = need(calloc(machine.count + 1, sizeof(*chosen)));
-	status = identify_several(&machine, argv + optind, argc - optind, true, chosen);
-	if (!status && json) {
-		print_json(&machine, rules, chosen);
-	} else if (!status) {
-		describe_devices(&machine, rules, chosen);
-		if (verbose) {
-			describe_channels(&machine, chosen);
-			describe_maps(&machine, chosen);
-		}
-	}
-	if (!status && machine.fault)
-		status = EXIT_FAILED;
-	free(chosen);
-	rules_free(rules);
-	machine_free(&machine);
+	status = unread ? unread : view_status(&view);
+out:
+	view_free(&view);
 	return command_end(status);
 }

@@ -142,24 +142,20 @@ static int run_unset(int argc, char **argv)
 }
 
 /* Print a device if it has a rule of its own or an override. */
-static void print_override(const struct vdevice *device, const struct rules *rules, bool verbose)
+static void print_override(const struct engine *engine, struct device *device, bool verbose)
 {
-	const struct plan *plan = rules_plan(rules, device);
-	char override[DRIVER_NAME_MAX + 1] = "";
-	const char *driver = NULL, *file = "not persistent";
+	char override[DRIVER_NAME_MAX + 1];
+	const char *driver, *file = "not persistent";
+	struct plan plan;
 
-	if (!vmbus_device_attribute(device->handle, "driver_override", override,
-				    sizeof(override)) &&
-	    override[0] && strcmp(override, "(null)"))
-		driver = override;
-	if (plan && plan->rule.scope == SCOPE_INSTANCE && plan->rule.enable) {
-		driver = plan->rule.driver;
-		file = plan->rule.at.file;
-	} else if (plan && plan_has_rule(plan) && plan->rule.enable && driver &&
-		   !strcmp(driver, plan->rule.driver)) {
-		file = plan->rule.at.file;
-	}
-	if (driver)
+	engine_plan(engine, device, &plan);
+	device_override(device, override);
+	driver = override;
+	if (plan.rule.enable && plan.rule.scope == SCOPE_INSTANCE)
+		driver = plan.rule.driver;
+	if (plan.rule.enable && plan.rule.scope != SCOPE_NONE && !strcmp(driver, plan.rule.driver))
+		file = plan.rule.at.file;
+	if (*driver)
 		printf("%s %s%s%s\n", device->instance, driver, verbose ? " " : "",
 		       verbose ? file : "");
 }
@@ -167,8 +163,7 @@ static void print_override(const struct vdevice *device, const struct rules *rul
 static int run_list(int argc, char **argv)
 {
 	struct arguments arguments;
-	struct machine machine;
-	struct rules *rules;
+	struct view view;
 	int status;
 
 	if (!parse(&list_overrides_command, argc, argv, "b:vhV", &arguments, &status))
@@ -179,15 +174,11 @@ static int run_list(int argc, char **argv)
 	status = command_operands(&list_overrides_command, argc - optind, argv + optind, 0, 0);
 	if (status)
 		return status;
-	status = machine_read(&machine);
-	if (status)
-		return status;
-	rules = rules_read();
-	for (size_t i = 0; i < machine.count; i++)
-		print_override(&machine.devices[i], rules, arguments.verbose);
-	if (machine.fault)
-		status = EXIT_FAILED;
-	rules_free(rules);
-	machine_free(&machine);
+	status = view_read(&view, true);
+	for (size_t i = 0; !status && i < view.engine.machine.count; i++)
+		print_override(&view.engine, &view.engine.machine.devices[i], arguments.verbose);
+	if (!status)
+		status = view_status(&view);
+	view_free(&view);
 	return command_end(status);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vmbusctl ring-size: show or set the ring size of a device. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +7,9 @@
 
 #include "change.h"
 #include "command.h"
-#include "config.h"
 #include "describe.h"
-#include "rule_file.h"
 #include "file.h"
 #include "identify.h"
-#include "settings.h"
 
 static int run(int argc, char **argv);
 
@@ -34,7 +30,7 @@ const struct command ring_size_command = {
 };
 
 /* Return the size that the driver gives devices of this class, or 0. */
-static uint64_t class_size(const struct vdevice *device)
+static uint64_t class_size(const struct device *device)
 {
 	char *text = file_read(NULL, "/sys/bus/vmbus/drivers/uio_hv_generic/ring_size"),
 	     *rest = text, *line;
@@ -61,110 +57,32 @@ static void print_size(const char *name, uint64_t bytes)
 		printf("%-8s%s\n", name, describe_size(bytes, text));
 }
 
-static void show(const struct vdevice *device, const struct plan *plan)
+static void show(const struct view *view, struct device *device)
 {
-	print_size("now", device->ring_bytes);
-	if (plan_has_rule(plan))
-		print_size("rule", plan->rule.settings.ring_size);
+	const struct details *details = &view->details[device - view->engine.machine.devices];
+	const char *driver = device_driver(device);
+	struct plan plan;
+
+	engine_plan(&view->engine, device, &plan);
+	print_size("now", details->ring_bytes);
+	if (plan_has_rule(&plan))
+		print_size("rule", plan.rule.settings.ring_size);
 	print_size("class", class_size(device));
-	if (!device->ring_bytes)
-		printf("%s %s%s; only a device that is bound to uio_hv_generic shows its ring size\n",
-		       device->instance, device->driver ? "is bound to " : "has no driver",
-		       device->driver ? device->driver : "");
+	if (!details->ring_bytes)
+		printf("%s: %s%s; only a device that is bound to uio_hv_generic shows its ring size\n",
+		       device_text(device), *driver ? "bound to " : "no driver", driver);
 }
 
-static int set_now(const struct vdevice *device, const struct plan *plan, const char *size)
+static int set(struct view *view, struct device *device, const char *text, enum change_when when)
 {
-	int err = settings_write_ring_size(device->handle, size);
-
-	/*
-	 * The module has created the ring file again with the kernel's owner
-	 * and mode, so apply those of the rule.
-	 */
-	if (!err && plan_has_rule(plan) && plan->rule.enable) {
-		struct rule rule = plan->rule;
-
-		rule.settings.ring_size = 0;
-		err = settings_apply(device->handle, &rule, 0);
-	}
-	/* settings.c has reported any other error. */
-	if (err == -ENODEV)
-		complain("%s: the host has rescinded it", device->instance);
-	return err ? EXIT_FAILED : 0;
-}
-
-static int set_in_rule(const struct vdevice *device, const struct plan *plan, uint64_t size)
-{
-	const struct plan *after;
-	struct rule_file file;
-	struct rules *rules;
-	char text[24];
-	int status;
-
-	if (!plan_has_rule(plan) || !plan->rule.enable) {
-		complain(
-			"no rule binds %s, and a rule that has only a size would bind it; run 'vmbusctl "
-			"bind %s' first, or set the size with --now",
-			device->instance, device->instance);
-		return EXIT_FAILED;
-	}
-	status = rule_file_open(&file, device->instance);
-	if (status)
-		goto out;
-	snprintf(text, sizeof(text), "%" PRIu64, size);
-	rule_file_set(&file, "ring_size", size ? text : NULL);
-	if (!size && !file.before)
-		goto out;
-	/*
-	 * A section without a key would still bind the device if the other rule
-	 * goes.
-	 */
-	if (!size && rule_file_is_bare(&file) && change_has_other_rule(device, file.path))
-		rule_file_clear(&file);
-	status = rule_file_write(&file);
-	if (status)
-		goto out;
-	rules = rules_read();
-	after = rules_plan(rules, device);
-	if (!after || after->rule.settings.ring_size != size) {
-		complain(
-			"another file sets the ring size of %s, and takes precedence over %s (see "
-			"'vmbusctl rules %s')",
-			device->instance, file.path, device->instance);
-		rule_file_restore(&file);
-		status = EXIT_FAILED;
-	} else {
-		printf("%s: %s\n", rule_file_has_section(&file) ? "rule" : "removed", file.path);
-	}
-	rules_free(rules);
-out:
-	rule_file_free(&file);
-	return status;
-}
-
-static int set(const struct vdevice *device, const struct plan *plan, const char *size_text,
-	       bool now, bool boot)
-{
-	char text[24] = "default";
 	uint64_t size = 0;
-	int status = 0;
 
-	if (strcmp(size_text, "default") && !config_parse_size(size_text, &size)) {
-		complain(
-			"a ring size must be a multiple of %d bytes, more than 0 and less than "
-			"4096M, such as 64K or 1M, or 'default', not '%s'",
-			getpagesize(), size_text);
+	if (strcmp(text, "default") && !config_parse_size(text, &size)) {
+		complain("'%s' is no ring size: a ring size is a multiple of %d bytes, more than 0 and less than 4096M, such as 64K or 1M, or 'default'",
+			 text, getpagesize());
 		return EXIT_USAGE;
 	}
-	if (size)
-		snprintf(text, sizeof(text), "%" PRIu64, size);
-	if (now)
-		status = set_now(device, plan, text);
-	if (!status && boot)
-		status = set_in_rule(device, plan, size);
-	else if (boot)
-		complain("%s: its rule has not been changed", device->instance);
-	return status;
+	return change_status(engine_set_ring_size(&view->engine, device, size, when));
 }
 
 static int run(int argc, char **argv)
@@ -175,37 +93,36 @@ static int run(int argc, char **argv)
 		{ "boot", no_argument, NULL, OPT_BOOT },
 		COMMON_OPTIONS
 	};
-	bool now = false, boot = false;
-	struct vdevice *device;
-	struct machine machine;
-	struct rules *rules;
-	int option, status;
+	enum change_when when = CHANGE_BOTH;
+	struct device *device;
+	int option, status, chosen = 0;
+	struct view view;
 
 	while ((option = command_option(&ring_size_command, argc, argv, "hV", options,
 					&status)) > 0) {
-		if (option == OPT_NOW)
-			now = true;
-		else
-			boot = true;
+		when = option == OPT_NOW ? CHANGE_NOW : CHANGE_BOOT;
+		chosen++;
 	}
 	if (!option)
 		return status;
-	if (now && boot)
+	if (chosen > 1)
 		return command_misused(&ring_size_command, "--now and --boot exclude each other");
 	status = command_operands(&ring_size_command, argc - optind, argv + optind,
-				  now || boot ? 2 : 1, 2);
+				  chosen ? 2 : 1, 2);
 	if (status)
 		return status;
-	status = machine_read(&machine);
+	status = view_read(&view, true);
+	if (!status)
+		status = identify(&view, argv[optind], &device);
 	if (status)
-		return status;
-	rules = rules_read();
-	status = identify(&machine, argv[optind], &device);
-	if (!status && argc - optind == 1)
-		show(device, rules_plan(rules, device));
-	else if (!status)
-		status = set(device, rules_plan(rules, device), argv[optind + 1], !boot, !now);
-	rules_free(rules);
-	machine_free(&machine);
+		goto out;
+	if (argc - optind == 2) {
+		status = set(&view, device, argv[optind + 1], when);
+	} else {
+		status = view_read_details(&view);
+		show(&view, device);
+	}
+out:
+	view_free(&view);
 	return command_end(status);
 }

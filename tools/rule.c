@@ -4,72 +4,11 @@
 #include <string.h>
 
 #include "colour.h"
-#include "command.h"
 #include "describe.h"
 #include "json.h"
-#include "lint.h"
 
-struct rules *rules_read(void)
+char *rule_text(const struct plan *plan, const struct device *device)
 {
-	struct rules *rules = need(calloc(1, sizeof(*rules)));
-
-	bool machine;
-
-	rules->config_error = config_load(&rules->config);
-	machine = !facts_read(&rules->facts);
-	if (lint(&rules->config, machine ? &rules->facts : NULL))
-		need(NULL);
-	if (machine && plan_all(&rules->config, &rules->facts, &rules->plans))
-		need(NULL);
-	return rules;
-}
-
-void rules_free(struct rules *rules)
-{
-	free(rules->plans);
-	facts_free(&rules->facts);
-	config_free(&rules->config);
-	free(rules);
-}
-
-void rules_complain_of(const struct finding *finding)
-{
-	const char *kind = finding->is_fault ? "" : "warning: ";
-
-	if (finding->at.line)
-		complain("%s:%u: %s%s", finding->at.file, finding->at.line, kind, finding->text);
-	else
-		complain("%s%s%s%s", finding->at.file ? finding->at.file : "",
-			 finding->at.file ? ": " : "", kind, finding->text);
-}
-
-size_t rules_complain(const struct rules *rules)
-{
-	const struct config *config = &rules->config;
-	size_t faults = 0;
-
-	for (size_t i = 0; i < config->finding_count; i++) {
-		faults += config->findings[i].is_fault;
-		rules_complain_of(&config->findings[i]);
-	}
-	return faults;
-}
-
-const struct plan *rules_plan(const struct rules *rules, const struct vdevice *device)
-{
-	int at = facts_device(&rules->facts, device->instance);
-
-	return at < 0 || !rules->plans ? NULL : &rules->plans[at];
-}
-
-bool plan_has_rule(const struct plan *plan)
-{
-	return plan && plan->outcome != PLAN_NO_RULE;
-}
-
-char *rule_text(const struct rules *rules, const struct vdevice *device)
-{
-	const struct plan *plan = rules_plan(rules, device);
 	const char *file, *slash;
 	char *own;
 	bool is_own;
@@ -95,16 +34,14 @@ static void json_size(struct json_object *object, const char *key, uint64_t size
 	json_number(object, key, size ? (int64_t)size : -1);
 }
 
-struct json_object *rule_json(const struct rules *rules, const struct vdevice *device)
+struct json_object *rule_json(const struct plan *plan)
 {
-	const struct plan *plan = rules_plan(rules, device);
-	const struct rule *rule;
+	const struct rule *rule = &plan->rule;
 	struct json_object *o;
 	char mode[16];
 
 	if (!plan_has_rule(plan))
 		return NULL;
-	rule = &plan->rule;
 	o = json_object_new_object();
 	json_string(o, "file", plan->at.file);
 	json_number(o, "line", plan->at.line);
@@ -164,11 +101,11 @@ void rule_print(const struct plan *plan)
 	enum colour colour = outcome_colour(plan->outcome);
 
 	if (plan_has_rule(plan) && plan->at.file) {
-		printf("    rule       %s:%u: driver %s", plan->at.file, plan->at.line,
-		       plan->rule.driver);
+		printf("%-12s%s:%u\n", "rule", plan->at.file, plan->at.line);
+		printf("%-12sdriver %s", "", plan->rule.driver);
 		print_settings(&plan->rule.settings);
 		printf("%s\n", plan->rule.force ? ", force" : "");
 	}
-	printf("    %-10s %s%s%s: %s\n", "outcome", colour_on(stdout, colour),
+	printf("%-12s%s%s%s: %s\n", "outcome", colour_on(stdout, colour),
 	       plan_outcome_name(plan->outcome), colour_off(stdout, colour), plan->reason);
 }

@@ -13,8 +13,9 @@ static int run(int argc, char **argv);
 const struct command show_command = {
 	.name = "show",
 	.arguments = "[-j] ID",
-	.summary = "show everything about one device",
-	.help =	"  -j, --json      as JSON: the object that list --json prints for the device\n",
+	.summary = "show everything about one device, with its rule and what the rule does",
+	.help =	"The decision comes from the code that binds devices.\n"
+		"  -j, --json      as JSON: the object that list --json prints for the device\n",
 	.options = "--json",
 	.takes = "i",
 	.run = run,
@@ -32,50 +33,58 @@ static void print_lines(const char *name, const struct strings *strings)
 		line(i ? "" : name, strings->items[i]);
 }
 
-/* Return the description of a class that has a short name, or "". */
-static const char *class_description(const struct vdevice *device)
+static void print_device(const struct device *device, const struct details *details)
 {
 	const struct vmbus_class *class = vmbus_class_find(device->class_id);
-
-	return class ? class->description : "";
-}
-
-static void print_device(const struct vdevice *device, const struct rules *rules)
-{
-	const struct plan *plan = rules_plan(rules, device);
+	const char *uio = vmbus_device_uio(device->handle), *state = details->module_state;
 	char *text, size[SIZE_TEXT];
 
 	line("instance", device->instance);
 	line("class", device_class(device));
-	if (device->class_name) {
-		text = need_printf("%s, %s", class_description(device), device->class_id);
+	if (class) {
+		text = need_printf("%s, %s", class->description, device->class_id);
 		line("", text);
 		free(text);
 	}
-	line("driver", device->driver ? device->driver : "none");
-	if (device->uio) {
-		text = need_printf("/dev/%s%s%s", device->uio, device->module_state[0] ? ", " : "",
-				   device->module_state);
+	line("driver", *device_driver(device) ? device_driver(device) : "none");
+	if (uio) {
+		text = need_printf("/dev/%s%s%s", uio, state ? ", " : "", state ? state : "");
 		line("uio", text);
 		free(text);
 	}
-	print_lines("link", &device->links);
-	print_lines("interface", &device->interfaces);
-	if (!device->interfaces.count && device->known_interface[0]) {
-		text = need_printf("%s, before user space took the device",
-				   device->known_interface);
+	print_lines("link", &details->links);
+	print_lines("interface", &details->interfaces);
+	if (!details->interfaces.count && device->interface[0]) {
+		text = need_printf("%s, before user space took the device", device->interface);
 		line("interface", text);
 		free(text);
 	}
 	line("mac", device->mac);
-	print_lines("disk", &device->disks);
-	line("channel", device->state);
-	line("signals by", device->monitored ? "monitor page" : "hypercall");
-	line("ring", describe_size(device->ring_bytes, size));
-	if (plan) {
-		puts("rule");
-		rule_print(plan);
-	}
+	print_lines("disk", &details->disks);
+	line("channel", details->state);
+	line("signals by", details->monitored ? "monitor page" : "hypercall");
+	line("ring", describe_size(details->ring_bytes, size));
+}
+
+/* Print the faults of the file that decides about a device. */
+static void print_faults(const struct config *config, const struct plan *plan)
+{
+	for (size_t i = 0; plan->outcome == PLAN_FAULTY && i < config->finding_count; i++)
+		if (config->findings[i].is_fault &&
+		    !strcmp(config->findings[i].at.file, plan->at.file))
+			engine_print_finding(&config->findings[i]);
+}
+
+static void print_text(const struct view *view, struct device *device)
+{
+	struct plan plan;
+
+	engine_plan(&view->engine, device, &plan);
+	print_device(device, &view->details[device - view->engine.machine.devices]);
+	rule_print(&plan);
+	describe_channels(view, false);
+	describe_maps(view, false);
+	print_faults(&view->engine.config, &plan);
 }
 
 static int run(int argc, char **argv)
@@ -84,11 +93,10 @@ static int run(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		COMMON_OPTIONS
 	};
-	struct vdevice *device;
-	struct machine machine;
-	struct rules *rules;
+	struct device *device;
 	int option, status;
-	bool json = false, *chosen;
+	bool json = false;
+	struct view view;
 
 	while ((option = command_option(&show_command, argc, argv, "jhV", options, &status)) > 0)
 		json = true;
@@ -97,24 +105,19 @@ static int run(int argc, char **argv)
 	status = command_operands(&show_command, argc - optind, argv + optind, 1, 1);
 	if (status)
 		return status;
-	status = machine_read(&machine);
+	status = view_read(&view, true);
+	if (!status)
+		status = identify(&view, argv[optind], &device);
 	if (status)
-		return status;
-	rules = rules_read();
-	status = identify(&machine, argv[optind], &device);
-	if (!status && json) {
-		json_print(describe_json(device, rules));
-	} else if (!status) {
-		chosen = need(calloc(machine.count, sizeof(*chosen)));
-		chosen[device - machine.devices] = true;
-		print_device(device, rules);
-		describe_channels(&machine, chosen);
-		describe_maps(&machine, chosen);
-		free(chosen);
-	}
-	if (!status && machine.fault)
-		status = EXIT_FAILED;
-	rules_free(rules);
-	machine_free(&machine);
+		goto out;
+	status = view_read_details(&view);
+	if (json)
+		json_print(describe_json(&view, device - view.engine.machine.devices));
+	else
+		print_text(&view, device);
+	if (!status)
+		status = view_status(&view);
+out:
+	view_free(&view);
 	return command_end(status);
 }

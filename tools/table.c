@@ -2,9 +2,10 @@
 #include "table.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "memory.h"
 
@@ -17,18 +18,22 @@ struct cell {
 
 struct table {
 	const struct column *columns;
-	size_t width;	/* columns of a row */
+	size_t width;		/* columns of a row */
+	size_t *widths;		/* characters of each column; 0: not shown */
+	bool is_complete;
 	struct cell *cells;
 	size_t count;
 };
 
-struct table *table_new(const struct column *columns)
+struct table *table_new(const struct column *columns, bool is_complete)
 {
 	struct table *table = need(calloc(1, sizeof(*table)));
 
 	table->columns = columns;
+	table->is_complete = is_complete;
 	while (columns[table->width].header)
 		table->width++;
+	table->widths = need(calloc(table->width, sizeof(*table->widths)));
 	return table;
 }
 
@@ -37,6 +42,7 @@ void table_free(struct table *table)
 	for (size_t i = 0; i < table->count; i++)
 		free(table->cells[i].text);
 	free(table->cells);
+	free(table->widths);
 	free(table);
 }
 
@@ -95,31 +101,59 @@ static void print_cell(FILE *stream, const char *text, enum colour colour, bool 
 		fputs(GAP, stream);
 }
 
-void table_print(const struct table *table, FILE *stream)
+static size_t room(FILE *stream)
 {
-	size_t *widths = need(calloc(table->width, sizeof(*widths)));
-	size_t last = 0;
+	struct winsize size;
+
+	return isatty(fileno(stream)) && !ioctl(fileno(stream), TIOCGWINSZ, &size) && size.ws_col ?
+		       size.ws_col : 80;
+}
+
+/* Choose the columns that fit. Return the last one. */
+static size_t choose_columns(struct table *table, FILE *stream)
+{
+	size_t total = 0, last = 0, first;
 
 	for (size_t c = 0; c < table->width; c++) {
-		if (!is_shown(table, c))
-			continue;
-		widths[c] = width_of(table, c);
-		last = c;
+		table->widths[c] = is_shown(table, c) ? width_of(table, c) : 0;
+		total += table->widths[c] ? table->widths[c] + strlen(GAP) : 0;
+	}
+	while (!table->is_complete && total > room(stream) + strlen(GAP)) {
+		first = table->width;
+		for (size_t c = 0; c < table->width; c++)
+			if (table->widths[c] && table->columns[c].drop &&
+			    (first == table->width ||
+			     table->columns[c].drop > table->columns[first].drop))
+				first = c;
+		if (first == table->width)
+			break;
+		total -= table->widths[first] + strlen(GAP);
+		table->widths[first] = 0;
 	}
 	for (size_t c = 0; c < table->width; c++)
-		if (widths[c])
+		if (table->widths[c])
+			last = c;
+	return last;
+}
+
+void table_print(struct table *table, FILE *stream)
+{
+	const size_t last = choose_columns(table, stream);
+
+	for (size_t c = 0; c < table->width; c++)
+		if (table->widths[c])
 			print_cell(stream, table->columns[c].header, COLOUR_HEADER,
-				   table->columns[c].align == RIGHT, widths[c], c == last);
+				   table->columns[c].align == RIGHT, table->widths[c], c == last);
 	fputc('\n', stream);
 	for (size_t i = 0; i + table->width <= table->count; i += table->width) {
 		for (size_t c = 0; c < table->width; c++) {
 			const struct cell *cell = &table->cells[i + c];
 
-			if (widths[c])
+			if (table->widths[c])
 				print_cell(stream, cell->text[0] ? cell->text : "-", cell->colour,
-					   table->columns[c].align == RIGHT, widths[c], c == last);
+					   table->columns[c].align == RIGHT, table->widths[c],
+					   c == last);
 		}
 		fputc('\n', stream);
 	}
-	free(widths);
 }

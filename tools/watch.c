@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "describe.h"
 #include "identify.h"
 #include "json.h"
 #include "table.h"
@@ -53,28 +54,28 @@ static double seconds_between(const struct timespec *from, const struct timespec
 	return to->tv_sec - from->tv_sec + (to->tv_nsec - from->tv_nsec) / 1e9;
 }
 
-static void remember(struct look *look, const struct machine *machine, const bool *chosen)
+static void remember(struct look *look, const struct view *view)
 {
 	*look = (struct look){ 0 };
 	clock_gettime(CLOCK_MONOTONIC, &look->at);
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct vdevice *d = &machine->devices[i];
+	for (size_t i = 0; i < view->engine.machine.count; i++) {
+		const struct channels *channels = &view->details[i].channels;
 
-		for (size_t c = 0; chosen[i] && c < d->channel_count; c++) {
+		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
 			struct counters *counters;
 
 			look->counters = need(reallocarray(look->counters, look->count + 1,
 							   sizeof(*counters)));
 			counters = &look->counters[look->count++];
-			memcpy(counters->instance, d->instance, VMBUS_GUID_SIZE);
-			counters->relid = d->channels[c].relid;
-			counters->interrupts = d->channels[c].interrupts;
-			counters->signals = d->channels[c].signals;
+			strcpy(counters->instance, view->engine.machine.devices[i].instance);
+			counters->relid = channels->items[c].relid;
+			counters->interrupts = channels->items[c].interrupts;
+			counters->signals = channels->items[c].signals;
 		}
 	}
 }
 
-static const struct counters *find(const struct look *look, const struct vdevice *device,
+static const struct counters *find(const struct look *look, const struct device *device,
 				   uint32_t relid)
 {
 	for (size_t i = 0; i < look->count; i++)
@@ -101,7 +102,7 @@ struct rates {
 };
 
 static struct rates rates_of(const struct look *last, const struct look *now,
-			     const struct vdevice *device, const struct channel *channel)
+			     const struct device *device, const struct channel *channel)
 {
 	const struct counters *before = find(last, device, channel->relid);
 	double seconds = seconds_between(&last->at, &now->at);
@@ -131,32 +132,32 @@ static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
 			   "%" PRIu64 "%%", (uint64_t)bytes * 100 / room);
 }
 
-static void print_text(const struct machine *machine, const bool *chosen, const struct look *last,
-		       const struct look *now)
+static void print_text(const struct view *view, const struct look *last, const struct look *now)
 {
 	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS }, { "CLASS", LEFT, ALWAYS }, { "DRIVER", LEFT, ALWAYS },
-		{ "CHANNEL", RIGHT, ALWAYS }, { "INTERRUPTS/S", RIGHT, ALWAYS },
-		{ "SIGNALS/S", RIGHT, ALWAYS }, { "FROM HOST", RIGHT, ALWAYS },
-		{ "TO HOST", RIGHT, ALWAYS }, { 0 }
+		{ "INSTANCE", LEFT, ALWAYS, 0 }, { "CLASS", LEFT, ALWAYS, 0 },
+		{ "DRIVER", LEFT, ALWAYS, 1 }, { "CHANNEL", RIGHT, ALWAYS, 0 },
+		{ "INTERRUPTS/S", RIGHT, ALWAYS, 0 }, { "SIGNALS/S", RIGHT, ALWAYS, 0 },
+		{ "FROM HOST", RIGHT, ALWAYS, 0 }, { "TO HOST", RIGHT, ALWAYS, 0 }, { 0 }
 	};
-	struct table *table = table_new(columns);
+	struct table *table = table_new(columns, false);
 
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct vdevice *d = &machine->devices[i];
+	for (size_t i = 0; i < view->engine.machine.count; i++) {
+		const struct device *device = &view->engine.machine.devices[i];
+		const struct channels *channels = &view->details[i].channels;
 
-		for (size_t c = 0; chosen[i] && c < d->channel_count; c++) {
-			const struct channel *channel = &d->channels[c];
-			struct rates rates = rates_of(last, now, d, channel);
+		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
+			const struct channel *channel = &channels->items[c];
+			struct rates rates = rates_of(last, now, device, channel);
 
-			table_cell(table, COLOUR_NONE, "%s", d->instance);
-			table_cell(table, COLOUR_NONE, "%s", device_class(d));
-			table_cell(table, COLOUR_NONE, "%s", d->driver ? d->driver : "");
+			table_cell(table, COLOUR_NONE, "%.*s", view_digits(view), device->instance);
+			table_cell(table, COLOUR_NONE, "%s", device_class(device));
+			table_cell(table, COLOUR_NONE, "%s", device_driver(device));
 			table_cell(table, COLOUR_NONE, "%" PRIu32, channel->relid);
 			rate_cell(table, rates.interrupts);
 			rate_cell(table, rates.signals);
-			fill_cell(table, channel->from_host, d->data_bytes);
-			fill_cell(table, channel->to_host, d->data_bytes);
+			fill_cell(table, channel->from_host, channels->data_bytes);
+			fill_cell(table, channel->to_host, channels->data_bytes);
 		}
 	}
 	table_print(table, stdout);
@@ -175,36 +176,49 @@ static void json_rate(struct json_object *object, const char *key, double value)
 	json_object_object_add(object, key, number);
 }
 
-static void print_json(const struct machine *machine, const bool *chosen, const struct look *last,
-		       const struct look *now)
+static struct json_object *channel_json(const struct device *device,
+					const struct channels *channels,
+					const struct channel *channel, struct rates rates)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_string(o, "instance", device->instance);
+	json_string(o, "class", device->class_name);
+	json_string(o, "driver", device_driver(device));
+	json_number(o, "relid", channel->relid);
+	json_number(o, "interrupts", channel->interrupts);
+	json_number(o, "signals", channel->signals);
+	json_rate(o, "interrupts_per_second", rates.interrupts);
+	json_rate(o, "signals_per_second", rates.signals);
+	json_number(o, "from_host_bytes", channel->from_host);
+	json_number(o, "to_host_bytes", channel->to_host);
+	json_number(o, "ring_data_bytes",
+		    channels->data_bytes ? (int64_t)channels->data_bytes : -1);
+	return o;
+}
+
+static bool is_first(const struct look *last)
+{
+	return !last->at.tv_sec && !last->at.tv_nsec;
+}
+
+static void print_json(const struct view *view, const struct look *last, const struct look *now)
 {
 	struct json_object *look = json_object_new_object(), *list = json_object_new_array();
-	bool first = !last->at.tv_sec && !last->at.tv_nsec;
 
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct vdevice *d = &machine->devices[i];
+	for (size_t i = 0; i < view->engine.machine.count; i++) {
+		const struct device *device = &view->engine.machine.devices[i];
+		const struct channels *channels = &view->details[i].channels;
 
-		for (size_t c = 0; chosen[i] && c < d->channel_count; c++) {
-			const struct channel *channel = &d->channels[c];
-			struct rates rates = rates_of(last, now, d, channel);
-			struct json_object *o = json_object_new_object();
+		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
+			const struct channel *channel = &channels->items[c];
 
-			json_string(o, "instance", d->instance);
-			json_string(o, "class", d->class_name);
-			json_string(o, "driver", d->driver);
-			json_number(o, "relid", channel->relid);
-			json_number(o, "interrupts", channel->interrupts);
-			json_number(o, "signals", channel->signals);
-			json_rate(o, "interrupts_per_second", rates.interrupts);
-			json_rate(o, "signals_per_second", rates.signals);
-			json_number(o, "from_host_bytes", channel->from_host);
-			json_number(o, "to_host_bytes", channel->to_host);
-			json_number(o, "ring_data_bytes",
-				    d->data_bytes ? (int64_t)d->data_bytes : -1);
-			json_object_array_add(list, o);
+			json_object_array_add(list, channel_json(device, channels, channel,
+								 rates_of(last, now, device,
+									  channel)));
 		}
 	}
-	json_rate(look, "seconds", first ? -1 : seconds_between(&last->at, &now->at));
+	json_rate(look, "seconds", is_first(last) ? -1 : seconds_between(&last->at, &now->at));
 	json_object_object_add(look, "channels", list);
 	json_print_line(look);
 }
@@ -214,32 +228,31 @@ static void print_json(const struct machine *machine, const bool *chosen, const 
  */
 static int look_once(char **ids, int count, bool json, bool redraw, struct look *last)
 {
-	/* The host may rescind a device after the first sample. */
-	bool strict = !last->at.tv_sec && !last->at.tv_nsec;
-	struct machine machine;
+	struct view view;
 	struct look now;
-	bool *chosen;
-	int status;
+	int status = view_read(&view, false);
 
-	status = machine_read(&machine);
+	/* The host may rescind a device after the first sample. */
+	if (!status)
+		status = identify_several(&view, ids, count, is_first(last));
 	if (status)
-		return status;
-	chosen = need(calloc(machine.count + 1, sizeof(*chosen)));
-	status = identify_several(&machine, ids, count, strict, chosen);
-	if (!status) {
-		remember(&now, &machine, chosen);
-		if (redraw)
-			fputs("\033[H\033[J", stdout);
-		if (json)
-			print_json(&machine, chosen, last, &now);
-		else
-			print_text(&machine, chosen, last, &now);
-		free(last->counters);
-		*last = now;
-		status = command_end(EXIT_OK);
-	}
-	free(chosen);
-	machine_free(&machine);
+		goto out;
+	for (size_t i = 0; i < view.engine.machine.count; i++)
+		if (view.chosen[i])
+			channels_read(&view.engine.machine.devices[i], 0,
+				      &view.details[i].channels);
+	remember(&now, &view);
+	if (redraw)
+		fputs("\033[H\033[J", stdout);
+	if (json)
+		print_json(&view, last, &now);
+	else
+		print_text(&view, last, &now);
+	free(last->counters);
+	*last = now;
+	status = command_end(EXIT_OK);
+out:
+	view_free(&view);
 	return status;
 }
 

@@ -2,14 +2,13 @@
 #include "bind.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "kernel.h"
 #include "lock.h"
 #include "log.h"
@@ -39,9 +38,6 @@ static const struct timespec pause_before_retry = { .tv_nsec = 10 * 1000 * 1000 
  */
 #define MAX_WAITS 200
 
-/* The kernel shows this for an override that is not set. */
-#define NO_OVERRIDE "(null)"
-
 /* With this override, the kernel binds a device to no driver. */
 #define NO_DRIVER "vmbus-bind"
 
@@ -59,44 +55,6 @@ struct undo {
 	bool *lowered; /* for each interface of the stack: it was up; or NULL */
 };
 
-static char named_instance[VMBUS_GUID_SIZE], named_text[128];
-
-void device_set_text(const char *instance, const char *typed)
-{
-	if (!strcmp(instance, typed))
-		return;
-	strcpy(named_instance, instance);
-	snprintf(named_text, sizeof(named_text), "%.96s (%.8s…)", typed, instance);
-}
-
-const char *device_text(const char *instance, const char *class_name, const char *class_id)
-{
-	static char text[2 * VMBUS_GUID_SIZE + 4];
-
-	if (!strcmp(instance, named_instance))
-		return named_text;
-	snprintf(text, sizeof(text), "%s (%s)", instance, class_name ? class_name : class_id);
-	return text;
-}
-
-static const char *described(const struct vmbus_device *dev)
-{
-	return device_text(vmbus_device_instance(dev), vmbus_device_class_name(dev),
-			   vmbus_device_class(dev));
-}
-
-bool device_is_nic(const struct vmbus_device *dev)
-{
-	return vmbus_device_class_name(dev) && !strcmp(vmbus_device_class_name(dev), "nic");
-}
-
-bool device_has_driver(const struct vmbus_device *dev, const char *driver)
-{
-	const char *now = vmbus_device_driver(dev);
-
-	return now && !strcmp(now, driver);
-}
-
 static const char *reason(int err)
 {
 	/*
@@ -108,41 +66,14 @@ static const char *reason(int err)
 	return err == PROBE_FAILED ? "probe failed (see the kernel log)" : strerror(-err);
 }
 
-/* Report what was done, to @result if that is not NULL. */
-static void __attribute__((format(printf, 3, 4)))
-report(const struct vmbus_device *dev, char *result, const char *format, ...)
-{
-	char text[RESULT_SIZE];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(result ? result : text, RESULT_SIZE, format, args);
-	va_end(args);
-	if (!result)
-		msg(LOG_NOTICE, "%s: %s", described(dev), text);
-}
-
-/*
- * Read the override of a device, which is "" if it is not set. Return -ENOENT
- * if this kernel's VMBus has no overrides.
- */
-static int read_override(const struct vmbus_device *dev, char out[DRIVER_NAME_MAX + 1])
-{
-	int ret = vmbus_device_attribute(dev, "driver_override", out, DRIVER_NAME_MAX + 1);
-
-	if (!ret && !strcmp(out, NO_OVERRIDE))
-		out[0] = '\0';
-	return ret;
-}
-
-static int write_override(const struct vmbus_device *dev, const char *driver)
+static int write_override(const struct device *device, const char *driver)
 {
 	/*
 	 * A write() of zero bytes does nothing, and a newline clears the
 	 * override.
 	 */
 	return kernel_write(driver[0] ? driver : "\n", "%s/driver_override",
-			    vmbus_device_sysfs(dev));
+			    vmbus_device_sysfs(device->handle));
 }
 
 static int write_driver(const char *driver, const char *file, const char *value)
@@ -174,28 +105,14 @@ static void probe_any(struct vmbus_device *dev)
 	vmbus_device_refresh(dev);
 }
 
-static bool is_gone(struct vmbus_device *dev)
+static bool is_gone(struct device *device)
 {
-	return vmbus_device_refresh(dev) == -ENODEV;
-}
-
-static int lock_device(const struct vmbus_device *dev)
-{
-	return lock_take("device", vmbus_device_instance(dev));
-}
-
-/* Take the lock that serializes runs that add a class to a driver. */
-static int lock_bus(void)
-{
-	return lock_take("bus", "");
+	return vmbus_device_refresh(device->handle) == -ENODEV;
 }
 
 static bool is_loaded(const char *driver)
 {
-	char path[PATH_MAX];
-
-	return snprintf(path, sizeof(path), DRIVER, vmbus_sysroot(), driver) < (int)sizeof(path) &&
-		!access(path, F_OK);
+	return file_exists("/sys/bus/vmbus/drivers/%s", driver);
 }
 
 /*
@@ -217,12 +134,12 @@ static int load_driver(const char *driver)
 	return is_loaded(driver) ? 0 : load_completely(driver);
 }
 
-static int write_bind(const struct vmbus_device *dev, const char *driver)
+static int write_bind(const struct device *device, const char *driver)
 {
 	int err, waits = 0;
 
 	for (;;) {
-		err = write_driver(driver, "bind", vmbus_device_instance(dev));
+		err = write_driver(driver, "bind", device->instance);
 		if (err != -EAGAIN || waits++ == MAX_WAITS)
 			return err;
 		nanosleep(&pause_before_retry, NULL);
@@ -231,23 +148,23 @@ static int write_bind(const struct vmbus_device *dev, const char *driver)
 
 /*
  * Unbind the device from any other driver, and bind it to @driver. Return 0 or
- * -errno; @dev shows the latest state of the device.
+ * -errno; the handle shows the latest state of the device.
  */
-static int attach(struct vmbus_device *dev, const char *driver)
+static int attach(struct device *device, const char *driver)
 {
 	int err = 0, ret;
 
 	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-		ret = vmbus_device_refresh(dev);
+		ret = vmbus_device_refresh(device->handle);
 		if (ret)
 			return ret;
-		if (device_has_driver(dev, driver))
+		if (device_has_driver(device, driver))
 			return 0;
-		if (!vmbus_device_driver(dev) && err)
+		if (!vmbus_device_driver(device->handle) && err)
 			return err; /* this failed although no other driver interfered */
-		if (vmbus_device_driver(dev)) {
-			ret = write_driver(vmbus_device_driver(dev), "unbind",
-					   vmbus_device_instance(dev));
+		if (vmbus_device_driver(device->handle)) {
+			ret = write_driver(vmbus_device_driver(device->handle), "unbind",
+					   device->instance);
 			/*
 			 * ENODEV: the driver has just released the device, or
 			 * the host has rescinded it. The next refresh shows
@@ -260,17 +177,24 @@ static int attach(struct vmbus_device *dev, const char *driver)
 		 * The result only explains a failure: new_id or a module that
 		 * was just loaded may have bound the device already.
 		 */
-		err = write_bind(dev, driver);
+		err = write_bind(device, driver);
 		if (!err)
 			err = PROBE_FAILED;
 	}
-	ret = vmbus_device_refresh(dev);
+	ret = vmbus_device_refresh(device->handle);
 	if (ret)
 		return ret;
-	return device_has_driver(dev, driver) ? 0 : -EBUSY;
+	return device_has_driver(device, driver) ? 0 : -EBUSY;
 }
 
-static bool is_same_device(const struct vmbus_device *a, const struct vmbus_device *b)
+static bool has_driver(const struct vmbus_device *dev, const char *driver)
+{
+	const char *now = vmbus_device_driver(dev);
+
+	return now && !strcmp(now, driver);
+}
+
+static bool is_same(const struct vmbus_device *a, const struct vmbus_device *b)
 {
 	return !strcmp(vmbus_device_instance(a), vmbus_device_instance(b));
 }
@@ -280,14 +204,14 @@ static bool is_same_device(const struct vmbus_device *a, const struct vmbus_devi
  * none. Then list the devices of the class that @driver has already. Return 0,
  * or -errno; *result is NULL, or lacks the devices that could not be read.
  */
-static int prepare_neighbours(const struct vmbus_device *dev, const char *driver,
+static int prepare_neighbours(const struct device *device, const char *driver,
 			      struct vmbus_device ***result)
 {
 	struct vmbus_device **list;
 	size_t kept = 0;
 	int ret;
 
-	ret = vmbus_devices_list(vmbus_device_class(dev), &list);
+	ret = vmbus_devices_list(device->class_id, &list);
 	*result = list;
 	if (!list)
 		return ret;
@@ -295,9 +219,9 @@ static int prepare_neighbours(const struct vmbus_device *dev, const char *driver
 		struct vmbus_device *one = list[i];
 
 		list[i] = NULL;
-		if (!vmbus_device_driver(one) && !is_same_device(one, dev))
+		if (!vmbus_device_driver(one) && !is_same(one, device->handle))
 			probe_any(one);
-		if (device_has_driver(one, driver))
+		if (has_driver(one, driver))
 			list[kept++] = one;
 		else
 			vmbus_device_free(one);
@@ -310,36 +234,36 @@ static int prepare_neighbours(const struct vmbus_device *dev, const char *driver
  * bind each device of the class that the host offers, so try again after any
  * error. ENODEV means that the id is not there.
  */
-static void remove_id(const struct vmbus_device *dev, const char *driver)
+static void remove_id(const struct device *device, const char *driver)
 {
 	int err, attempt = 0;
 
-	while ((err = write_driver(driver, "remove_id", vmbus_device_class(dev))) &&
+	while ((err = write_driver(driver, "remove_id", device->class_id)) &&
 	       ++attempt < MAX_ATTEMPTS)
 		nanosleep(&pause_before_retry, NULL);
 	if (err && err != -ENODEV)
 		msg(LOG_WARNING, "%s: %s still binds every device of the class: remove_id: %s",
-		    described(dev), driver, reason(err));
+		    device_text(device), driver, reason(err));
 }
 
 /*
  * Release each other device of the class that @driver has and that is not in
  * @former. Some of them may have appeared while the driver had the id.
  */
-static void release_neighbours(const struct vmbus_device *dev, const char *driver,
+static void release_neighbours(const struct device *device, const char *driver,
 			       struct vmbus_device **former)
 {
 	struct vmbus_device **list;
-	int ret = vmbus_devices_list(vmbus_device_class(dev), &list);
+	int ret = vmbus_devices_list(device->class_id, &list);
 
 	if (ret < 0)
 		msg(LOG_WARNING, "%s: %s may have bound other devices of the class: %s",
-		    described(dev), driver, vmbus_error());
+		    device_text(device), driver, vmbus_error());
 	for (size_t i = 0; list && list[i]; i++) {
-		bool is_taken = device_has_driver(list[i], driver) && !is_same_device(list[i], dev);
+		bool is_taken = has_driver(list[i], driver) && !is_same(list[i], device->handle);
 
 		for (size_t f = 0; is_taken && former[f]; f++)
-			is_taken = !is_same_device(list[i], former[f]);
+			is_taken = !is_same(list[i], former[f]);
 		if (!is_taken)
 			continue;
 		write_driver(driver, "unbind", vmbus_device_instance(list[i]));
@@ -354,29 +278,29 @@ static void release_neighbours(const struct vmbus_device *dev, const char *drive
  * choose drivers for the other devices. Remove the id again as soon as the
  * device is bound, and only then release each other device that the driver has
  * bound in the meantime. If a rule names such a device, vmbus-bind binds it
- * separately: device_bind() holds the lock of the bus, so no other process
+ * separately: bind_lock() has taken the lock of the bus, so no other process
  * decides about a device that this one is about to release.
  */
-static int attach_by_id(struct vmbus_device *dev, const char *driver)
+static int attach_by_id(struct device *device, const char *driver)
 {
 	struct vmbus_device **former;
 	int unread, ret;
 
-	unread = prepare_neighbours(dev, driver, &former);
+	unread = prepare_neighbours(device, driver, &former);
 	if (!former)
 		return unread;
 	/* EEXIST: somebody else added the id, so it stays. */
-	ret = write_driver(driver, "new_id", vmbus_device_class(dev));
+	ret = write_driver(driver, "new_id", device->class_id);
 	if (!ret) {
-		ret = attach(dev, driver);
-		remove_id(dev, driver);
+		ret = attach(device, driver);
+		remove_id(device, driver);
 		if (unread)
 			msg(LOG_WARNING, "%s: %s may have bound other devices of the class: %s",
-			    described(dev), driver, reason(unread));
+			    device_text(device), driver, reason(unread));
 		else
-			release_neighbours(dev, driver, former);
+			release_neighbours(device, driver, former);
 	} else if (ret == -EEXIST) {
-		ret = attach(dev, driver);
+		ret = attach(device, driver);
 	}
 	vmbus_devices_free(former);
 	return ret;
@@ -392,15 +316,13 @@ static int lower_interfaces(const struct stack *stack, bool force, struct undo *
 	int ret;
 
 	for (size_t i = 0; !force && i < stack->count; i++) {
-		ret = facts_is_up(stack->names[i]);
+		ret = interface_is_up(stack->names[i]);
 		if (ret)
 			return ret < 0 ? ret : -EBUSY;
 	}
 	if (!force)
 		return 0;
-	undo->lowered = calloc(stack->count + 1, sizeof(*undo->lowered));
-	if (!undo->lowered)
-		return -ENOMEM;
+	undo->lowered = need(calloc(stack->count + 1, sizeof(*undo->lowered)));
 	for (size_t i = 0; i < stack->count; i++) {
 		ret = kernel_set_interface(stack->names[i], false);
 		if (ret < 0 && ret != -ENODEV)
@@ -416,9 +338,10 @@ static int lower_interfaces(const struct stack *stack, bool force, struct undo *
  * those that lower_interfaces() has set down. Their order is from the NIC
  * upwards.
  */
-static void raise_above(const struct vmbus_device *dev, const struct stack *stack,
-			const struct undo *undo)
+static void raise_above(const struct device *device, const struct undo *undo)
 {
+	const struct stack *stack = &device->stack;
+
 	for (size_t i = stack->above; undo->lowered && i < stack->count; i++) {
 		int ret = undo->lowered[i] ? kernel_set_interface(stack->names[i], true) : 0;
 
@@ -427,30 +350,31 @@ static void raise_above(const struct vmbus_device *dev, const struct stack *stac
 		 * cannot come up while the function is down.
 		 */
 		if (ret < 0 && ret != -ENODEV && ret != -ENETDOWN)
-			msg(LOG_WARNING, "%s: interface %s stays down: %s", described(dev),
+			msg(LOG_WARNING, "%s: interface %s stays down: %s", device_text(device),
 			    stack->names[i], reason(ret));
 	}
 }
 
-static void restore(struct vmbus_device *dev, const struct stack *stack, const struct undo *undo)
+static void restore(struct device *device, const struct undo *undo)
 {
+	const struct stack *stack = &device->stack;
 	int ret = 0;
 
 	if (undo->has_override)
-		ret = write_override(dev, undo->override);
-	if (ret && !is_gone(dev))
-		msg(LOG_ERR, "%s: driver_override cannot be restored: %s", described(dev),
+		ret = write_override(device, undo->override);
+	if (ret && !is_gone(device))
+		msg(LOG_ERR, "%s: driver_override cannot be restored: %s", device_text(device),
 		    reason(ret));
-	if (!vmbus_device_refresh(dev) && !vmbus_device_driver(dev)) {
+	if (!vmbus_device_refresh(device->handle) && !vmbus_device_driver(device->handle)) {
 		ret = 0;
 		if (undo->driver)
-			ret = write_bind(dev, undo->driver);
+			ret = write_bind(device, undo->driver);
 		else
-			probe_loaded(dev);
-		if (ret && !is_gone(dev))
-			msg(LOG_ERR, "%s: %s could not bind it again: %s", described(dev),
+			probe_loaded(device->handle);
+		if (ret && !is_gone(device))
+			msg(LOG_ERR, "%s: %s could not bind it again: %s", device_text(device),
 			    undo->driver, reason(ret));
-		vmbus_device_refresh(dev);
+		vmbus_device_refresh(device->handle);
 	}
 	/*
 	 * The new interface has the same name. The network manager may change
@@ -465,31 +389,32 @@ static void restore(struct vmbus_device *dev, const struct stack *stack, const s
  * Set driver_override, and keep the former one in @undo. Return 0, also on a
  * kernel without driver_override, or -errno.
  */
-static int replace_override(struct vmbus_device *dev, const char *driver, struct undo *undo)
+static int replace_override(struct device *device, const char *driver, struct undo *undo)
 {
-	int err = read_override(dev, undo->override);
+	int err = device_override(device, undo->override);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	undo->has_override = true;
-	return write_override(dev, driver);
+	return write_override(device, driver);
 }
 
 /*
  * Report that @step of a binding failed with @err. Return -ENODEV if the host
  * has rescinded the device, or another -errno.
  */
-static int not_bound(struct vmbus_device *dev, const struct rule *rule, const char *step, int err)
+static int not_bound(struct device *device, const struct rule *rule, const char *step, int err)
 {
 	const char *now;
 
-	if (is_gone(dev)) {
-		msg(LOG_INFO, "%s: the host has rescinded it", described(dev));
+	if (is_gone(device)) {
+		msg(LOG_INFO, "%s: the host has rescinded it", device_text(device));
 		return -ENODEV;
 	}
-	now = vmbus_device_driver(dev);
-	msg(LOG_ERR, "%s: not bound to %s: %s: %s; the device %s%s", described(dev), rule->driver,
-	    step, reason(err), now ? "is bound to " : "has no driver", now ? now : "");
+	now = vmbus_device_driver(device->handle);
+	msg(LOG_ERR, "%s: not bound to %s: %s: %s; the device %s%s", device_text(device),
+	    rule->driver, step, reason(err), now ? "is bound to " : "has no driver",
+	    now ? now : "");
 	/*
 	 * The driver returned -ENODEV for a device that is still there. The
 	 * caller would conclude that the device is gone.
@@ -497,36 +422,29 @@ static int not_bound(struct vmbus_device *dev, const struct rule *rule, const ch
 	return err == -ENODEV ? -ENXIO : err;
 }
 
-/* Note a NIC. udev may still change a name that the kernel has given. */
-static int note_device(const struct device *device)
+
+int bind_note(const struct device *device)
 {
+	/* udev may still change a name that the kernel has given. */
 	return note_write(device->instance, device->is_named ? device->interface : "",
 			  device->mac);
 }
 
-static int bind_now(struct vmbus_device *dev, const struct rule *rule, const struct device *device,
-		    char *result)
+int bind_carry_out(struct device *device, const struct rule *rule, char **text)
 {
-	const bool sizes = device_is_nic(dev) && settings_has_buffers(rule);
-	const char *now = vmbus_device_driver(dev);
+	const bool sizes = device_is_nic(device) && settings_has_buffers(rule);
+	const char *now = vmbus_device_driver(device->handle);
+	struct undo undo = { .driver = now ? need_strdup(now) : NULL };
 	struct buffers buffers = { .lock = -1 };
-	struct undo undo = { 0 };
 	const char *step;
 	int err;
 
-	if (now) {
-		step = "the name of its driver cannot be copied";
-		undo.driver = strdup(now);
-		err = -ENOMEM;
-		if (!undo.driver)
-			goto err_override;
-	}
 	/*
 	 * Rules that name the interface set the access of the UIO device, and
 	 * the event of an interface binds no NIC that has a note.
 	 */
 	step = "its interface cannot be noted";
-	err = device_is_nic(dev) ? note_device(device) : 0;
+	err = device_is_nic(device) ? bind_note(device) : 0;
 	if (err)
 		goto err_override;
 	/*
@@ -537,17 +455,17 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	 * rule with sizes, the override names no driver at first.
 	 */
 	step = "driver_override cannot be set";
-	err = replace_override(dev, sizes ? NO_DRIVER : rule->driver, &undo);
+	err = replace_override(device, sizes ? NO_DRIVER : rule->driver, &undo);
 	if (err)
 		goto err_override;
 	step = "the driver cannot be loaded";
 	err = sizes ? load_completely(rule->driver) : load_driver(rule->driver);
 	if (err)
-		goto err_load;
+		goto err_restore;
 	step = rule->force ? "its interface cannot be set down" : "its interface has come up";
 	err = lower_interfaces(&device->stack, rule->force, &undo);
 	if (err)
-		goto err_lower;
+		goto err_restore;
 	/*
 	 * settings_begin() has reported a size that cannot be set. The device
 	 * is bound nevertheless.
@@ -555,258 +473,85 @@ static int bind_now(struct vmbus_device *dev, const struct rule *rule, const str
 	if (sizes) {
 		settings_begin(rule, &buffers);
 		step = "driver_override cannot be set";
-		err = undo.has_override ? write_override(dev, rule->driver) : 0;
+		err = undo.has_override ? write_override(device, rule->driver) : 0;
 		if (err)
 			goto err_sizes;
 	}
 	step = "binding failed";
-	err = undo.has_override ? attach(dev, rule->driver)
-				: attach_by_id(dev, rule->driver);
+	err = undo.has_override ? attach(device, rule->driver) : attach_by_id(device, rule->driver);
 	if (err)
-		goto err_attach;
+		goto err_sizes;
 	settings_end(&buffers);
-	raise_above(dev, &device->stack, &undo);
+	raise_above(device, &undo);
 
-	report(dev, result, "bound to %s%s%s", rule->driver,
-	       undo.driver ? ", taken over from " : "", undo.driver ? undo.driver : "");
+	*text = need_printf("bound to %s%s%s", rule->driver,
+			    undo.driver ? ", taken over from " : "",
+			    undo.driver ? undo.driver : "");
 	free(undo.driver);
 	free(undo.lowered);
 	return 0;
 
-err_attach:
 err_sizes:
 	settings_end(&buffers);
-err_lower:
-err_load:
-	restore(dev, &device->stack, &undo);
+err_restore:
+	restore(device, &undo);
 err_override:
 	free(undo.driver);
 	free(undo.lowered);
-	return not_bound(dev, rule, step, err);
+	return not_bound(device, rule, step, err);
 }
 
-static int carry_out(struct vmbus_device *dev, const struct device *device,
-		     const struct plan *plan, const struct bind_options *options)
+int bind_release(struct device *device, const char *driver, bool has_override, char **text)
 {
-	/* hv_netvsc may be about to make the interface, whose event decides. */
-	const bool is_early = options->event && plan_is_nic(device) && !device->has_interface &&
-			      plan->outcome != PLAN_BOUND;
-	int ret = 0;
-
-	/*
-	 * After a new offer the note is stale, even if hv_netvsc has made an
-	 * interface already. bind_now() writes it again.
-	 */
-	if (options->event && !options->new_interface && plan_is_nic(device) &&
-	    plan->outcome != PLAN_BOUND)
-		note_remove(device->instance);
-	if (plan->outcome == PLAN_WAITS || (is_early && plan->outcome == PLAN_REFUSED)) {
-		msg(LOG_INFO, "%s: left alone: %s", described(dev), plan->reason);
-		return 0;
-	}
-	switch (plan->outcome) {
-	case PLAN_WAITS:
-	case PLAN_NO_RULE:
-	case PLAN_DISABLED:
-		return 0;
-	case PLAN_FAULTY:
-		msg(LOG_ERR, "%s: left alone: %s (%s:%u)", described(dev), plan->reason,
-		    plan->at.file, plan->at.line);
-		return -EINVAL;
-	case PLAN_REFUSED:
-		msg(LOG_ERR, "%s: not bound to %s: %s (%s:%u)", described(dev), plan->rule.driver,
-		    plan->reason, plan->at.file, plan->at.line);
-		return -EBUSY;
-	case PLAN_BOUND:
-		if (options->result)
-			snprintf(options->result, RESULT_SIZE, "already bound to %s",
-				 plan->rule.driver);
-		break;
-	case PLAN_BIND:
-		ret = bind_now(dev, &plan->rule, device, options->result);
-		break;
-	}
-	return ret ? ret : settings_apply(dev, &plan->rule, 0);
-}
-
-/*
- * Read the configuration and append a section. Return 0 or -errno. The caller
- * has reported faulty files.
- */
-static int read_config(struct config *config, const struct section *extra)
-{
-	struct section *sections;
-	int ret = config_load(config);
-
-	if ((ret && ret != -EINVAL) || !extra)
-		return ret == -EINVAL ? 0 : ret;
-	sections = reallocarray(config->sections, config->count + 1, sizeof(*sections));
-	if (!sections)
-		return -ENOMEM;
-	config->sections = sections;
-	sections[config->count++] = *extra;
-	return 0;
-}
-
-/*
- * Read the configuration and the device, decide, and carry the decision out.
- * The caller holds the locks. Return 0 or -errno.
- */
-static int bind_locked(const struct section *extra, struct vmbus_device *dev,
-		       const struct bind_options *options)
-{
-	struct config config = { 0 };
-	struct device device;
-	struct plan plan;
-	int ret;
-
-	ret = read_config(&config, extra);
-	if (ret) {
-		msg(LOG_ERR, "%s: not bound: the configuration cannot be read: %s", described(dev),
-		    reason(ret));
-		goto out;
-	}
-	ret = facts_read_one(dev, &device);
-	if (ret) {
-		msg(LOG_ERR, "%s: not bound: it cannot be read: %s", described(dev), reason(ret));
-		goto out;
-	}
-	/*
-	 * A driver that refuses the device gives it back, with a new interface.
-	 * Without this condition, its event would lead to the next attempt.
-	 */
-	if (!options->new_interface || !note_exists(device.instance)) {
-		plan_make(&config, &device, options->plan, &plan);
-		ret = carry_out(dev, &device, &plan, options);
-		if (!ret && plan.outcome >= PLAN_BOUND)
-			note_end_hold(device.instance);
-	}
-	facts_free_one(&device);
-out:
-	config_free(&config);
-	return ret;
-}
-
-int device_bind(const struct section *extra, struct vmbus_device *dev,
-		const struct bind_options *options)
-{
-	char override[DRIVER_NAME_MAX + 1];
-	int bus = -1, lock, ret;
-
-	/*
-	 * Without driver_override, binding a device may bind its neighbours,
-	 * too.
-	 */
-	if (read_override(dev, override) == -ENOENT) {
-		bus = lock_bus();
-		if (bus < 0)
-			return bus;
-	}
-	lock = lock_device(dev);
-	ret = lock < 0 ? lock : vmbus_device_refresh(dev);
-	if (ret)
-		goto out;
-	ret = bind_locked(extra, dev, options);
-out:
-	if (lock >= 0)
-		close(lock);
-	if (bus >= 0)
-		close(bus);
-	return ret;
-}
-
-static int release_now(struct vmbus_device *dev, const char *driver, bool override, char *result)
-{
-	bool bound = device_has_driver(dev, driver);
+	bool is_bound = device_has_driver(device, driver);
 	const char *step, *now;
 	int err;
 
-	step = override ? "driver_override cannot be cleared" : "remove_id";
-	if (override)
-		err = write_override(dev, "");
+	step = has_override ? "driver_override cannot be cleared" : "remove_id";
+	if (has_override)
+		err = write_override(device, "");
 	else
-		err = write_driver(driver, "remove_id", vmbus_device_class(dev));
-	if (err && (override || err != -ENODEV))
+		err = write_driver(driver, "remove_id", device->class_id);
+	if (err && (has_override || err != -ENODEV))
 		goto err_gone;
-	if (bound) {
+	if (is_bound) {
 		step = "unbind";
-		err = write_driver(driver, "unbind", vmbus_device_instance(dev));
+		err = write_driver(driver, "unbind", device->instance);
 		if (err && err != -ENODEV)
 			goto err_gone;
 	}
-	probe_any(dev);
-	now = vmbus_device_driver(dev);
-	report(dev, result, "released by %s, %s%s", driver,
-	       now ? "now bound to " : "now without a driver", now ? now : "");
+	probe_any(device->handle);
+	now = vmbus_device_driver(device->handle);
+	*text = need_printf("released by %s, %s%s", driver,
+			    now ? "now bound to " : "now without a driver", now ? now : "");
 	return 0;
 
 err_gone:
-	if (is_gone(dev))
+	if (is_gone(device))
 		return -ENODEV;
-	msg(LOG_ERR, "%s: not released by %s: %s: %s", described(dev), driver, step, reason(err));
+	msg(LOG_ERR, "%s: not released by %s: %s: %s", device_text(device), driver, step,
+	    reason(err));
 	return err;
 }
 
-int device_release(const struct config *config, struct vmbus_device *dev,
-		   const struct release_options *options)
+int bind_lock(const struct device *device, struct bind_locks *locks)
 {
-	char driver[DRIVER_NAME_MAX + 1] = "";
-	struct identity identity;
-	struct device device;
-	struct rule rule;
-	bool override, ours;
-	int lock, ret;
+	char override[DRIVER_NAME_MAX + 1];
 
-	lock = lock_device(dev);
-	if (lock < 0)
-		return lock;
-	ret = vmbus_device_refresh(dev);
-	if (!ret)
-		ret = facts_read_one(dev, &device);
-	if (ret)
-		goto out;
-	identity = plan_identify(&device);
-	config_rule_of_all(config, &identity, &rule);
-	if (rule.scope == SCOPE_NONE && !options->is_named)
-		goto out;
-	ret = read_override(dev, driver);
-	override = !ret;
-	if (ret && ret != -ENOENT) {
-		if (ret != -ENODEV)
-			msg(LOG_ERR, "%s: %s", described(dev), reason(ret));
-		goto out;
+	*locks = (struct bind_locks){ -1, -1 };
+	if (device_override(device, override) == -ENOENT) {
+		locks->bus = lock_take("bus", "");
+		if (locks->bus < 0)
+			return locks->bus;
 	}
-	ret = 0;
-	/*
-	 * Without driver_override, a binding by us and one by the kernel look
-	 * the same.
-	 */
-	ours = override ? !strcmp(driver, rule.driver) : device_has_driver(dev, rule.driver);
-	if (!ours)
-		goto out;
-	if (options->dry) {
-		printf("%s: would be released by %s\n", described(dev), rule.driver);
-		goto out;
-	}
-	/*
-	 * Hold the device first, because its new interface has an event. If the
-	 * release fails, the hold ends, unless there was one before.
-	 */
-	if (options->hold && note_hold(device.instance))
-		msg(LOG_WARNING, "%s: it cannot be held in /run, so a change of the rules may bind it",
-		    described(dev));
-	/*
-	 * With a note, the event of the new interface does not bind the NIC
-	 * again. driverctl, or a former version, has written none.
-	 */
-	if (device_is_nic(dev) && !note_exists(device.instance) &&
-	    note_device(&device))
-		msg(LOG_WARNING, "%s: it cannot be noted in /run, so its interface may bind it again",
-		    described(dev));
-	ret = release_now(dev, rule.driver, override, options->result);
-	if (ret && options->hold && !device.is_held)
-		note_end_hold(device.instance);
-out:
-	close(lock);
-	return ret;
+	locks->device = lock_take("device", device->instance);
+	return locks->device < 0 ? locks->device : 0;
+}
+
+void bind_unlock(struct bind_locks *locks)
+{
+	if (locks->device >= 0)
+		close(locks->device);
+	if (locks->bus >= 0)
+		close(locks->bus);
 }

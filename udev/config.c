@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,41 +14,51 @@
 
 #include "conf.h"
 #include "driverctl.h"
-#include "text.h"
+#include "file.h"
 
 struct reader {
 	struct config *config;
 	size_t first;		/* index of the first section of this file */
 	struct place at;
 	bool is_faulty;
-	int err;		/* -ENOMEM */
 	bool in_section;
 	bool skips_keys;	/* the last header was faulty */
 	unsigned int keys;	/* bits of the keys that the section has, of check_repetition() */
 };
 
-int config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
-		       ...)
+void config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
+			...)
 {
-	struct finding *findings;
+	struct finding *finding;
 	va_list args;
-	char *text;
-	int ret;
 
+	config->findings = need(reallocarray(config->findings, config->finding_count + 1,
+					     sizeof(*finding)));
+	finding = &config->findings[config->finding_count++];
+	*finding = (struct finding){ .at = at, .is_fault = is_fault };
 	va_start(args, format);
-	ret = vasprintf(&text, format, args);
+	if (vasprintf(&finding->text, format, args) < 0)
+		finding->text = need(NULL);
 	va_end(args);
-	if (ret < 0)
-		return -ENOMEM;
-	findings = reallocarray(config->findings, config->finding_count + 1, sizeof(*findings));
-	if (!findings) {
-		free(text);
-		return -ENOMEM;
-	}
-	config->findings = findings;
-	findings[config->finding_count++] = (struct finding){ .at = at, .is_fault = is_fault,
-							      .text = text };
-	return 0;
+}
+
+struct section *config_add_section(struct config *config, enum name_kind kind, const char *text,
+				   struct place at)
+{
+	struct section *section;
+
+	config->sections = need(reallocarray(config->sections, config->count + 1,
+					     sizeof(*section)));
+	section = &config->sections[config->count++];
+	*section = (struct section){ .name.kind = kind, .at = at, .settings.mode = -1 };
+	strcpy(section->name.text, text);
+	return section;
+}
+
+const char *config_keep(struct config *config, char *path)
+{
+	strings_take(&config->files, path);
+	return path;
 }
 
 /*
@@ -59,16 +68,12 @@ int config_add_finding(struct config *config, struct place at, bool is_fault, co
 #define fault(reader, ...) \
 	do { \
 		(reader)->is_faulty = true; \
-		if (config_add_finding((reader)->config, (reader)->at, true, __VA_ARGS__)) \
-			(reader)->err = -ENOMEM; \
+		config_add_finding((reader)->config, (reader)->at, true, __VA_ARGS__); \
 	} while (0)
 
 /* Warn about the current line, with the arguments of fault(). */
 #define warn(reader, ...) \
-	do { \
-		if (config_add_finding((reader)->config, (reader)->at, false, __VA_ARGS__)) \
-			(reader)->err = -ENOMEM; \
-	} while (0)
+	config_add_finding((reader)->config, (reader)->at, false, __VA_ARGS__)
 
 static bool parse_interface(const char *text, char name[INTERFACE_SIZE])
 {
@@ -160,9 +165,7 @@ static void end_section(struct reader *reader)
 
 static void open_section(struct reader *reader, char *header)
 {
-	struct config *config = reader->config;
 	struct device_name name;
-	struct section *sections;
 	char *end, *text;
 
 	end_section(reader);
@@ -189,15 +192,7 @@ static void open_section(struct reader *reader, char *header)
 			      text);
 		return;
 	}
-	sections = reallocarray(config->sections, config->count + 1, sizeof(*sections));
-	if (!sections) {
-		reader->err = -ENOMEM;
-		return;
-	}
-	config->sections = sections;
-	sections[config->count++] = (struct section){
-		.name = name, .at = reader->at, .settings.mode = -1,
-	};
+	config_add_section(reader->config, name.kind, name.text, reader->at);
 	reader->in_section = true;
 	reader->skips_keys = false;
 	reader->keys = 0;
@@ -399,21 +394,17 @@ static void on_line(struct reader *reader, char *text, size_t length)
 /*
  * Warn about a file or directory that users other than root can write to,
  * because its rules are carried out as root. The files of a model machine
- * belong to the user who runs the test. Return 0 or -ENOMEM.
+ * belong to the user who runs the test.
  */
-static int check_writers(struct config *config, const char *path, const struct stat *st)
+static void check_writers(struct config *config, const char *path, const struct stat *st)
 {
 	const bool is_ours = !st->st_uid || (*vmbus_sysroot() && st->st_uid == geteuid());
 
-	if (is_ours && !(st->st_mode & 022))
-		return 0;
-	if (config_add_finding(config, (struct place){ path, 0 }, false,
-			       "users other than root can write to it (owner %u, mode %04o); "
-			       "chown root:root and chmod go-w prevent that",
-			       (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777)))
-		return -ENOMEM;
-	config->findings[config->finding_count - 1].remedy = REMEDY_OWNER;
-	return 0;
+	if (!is_ours || (st->st_mode & 022))
+		config_add_finding(config, (struct place){ path, 0 }, false,
+				   "users other than root can write to it (owner %u, mode %04o); "
+				   "chown root:root and chmod go-w prevent that",
+				   (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777));
 }
 
 static FILE *open_file(const char *path, struct stat *st)
@@ -437,7 +428,7 @@ err_close:
 	return NULL;
 }
 
-/* Return 0, -EINVAL with the reasons in the findings, or -ENOMEM. */
+/* Read a file. Return 0, or -EINVAL with the reasons in the findings. */
 static int load_file(struct config *config, const char *path)
 {
 	struct reader reader = { .config = config, .first = config->count, .at = { .file = path } };
@@ -450,12 +441,12 @@ static int load_file(struct config *config, const char *path)
 	file = open_file(path, &st);
 	if (!file) {
 		fault(&reader, "%s", strerror(errno));
-		return reader.err ? reader.err : -EINVAL;
+		return -EINVAL;
 	}
 	/* A link to /dev/null hides the package's file of the same name. */
 	if (S_ISREG(st.st_mode))
-		reader.err = check_writers(config, path, &st);
-	while (!reader.err && (length = getline(&line, &size, file)) >= 0) {
+		check_writers(config, path, &st);
+	while ((length = getline(&line, &size, file)) >= 0) {
 		reader.at.line++;
 		on_line(&reader, line, length);
 	}
@@ -466,33 +457,29 @@ static int load_file(struct config *config, const char *path)
 	}
 	free(line);
 	fclose(file);
-	if (reader.err)
-		return reader.err;
-	if (!reader.is_faulty)
-		return 0;
-	for (size_t i = reader.first; i < config->count; i++)
+	for (size_t i = reader.first; reader.is_faulty && i < config->count; i++)
 		config->sections[i].is_faulty = true;
-	return -EINVAL;
+	return reader.is_faulty ? -EINVAL : 0;
 }
 
 /*
- * Build a path that is valid as long as @config. Return NULL if there is no
- * memory.
+ * List the files of a directory. Return their number, or 0 with a finding if
+ * the directory cannot be read. Set *ret to -EINVAL then.
  */
-static const char *add_path(struct config *config, const char *folder, const char *name)
+static int list_folder(struct config *config, const char *folder, struct dirent ***entries,
+		       int *ret)
 {
-	char **files, *path;
+	const char *path = config_keep(config, file_path("%s", folder));
+	int n = scandir(path, entries, conf_is_visible, alphasort);
+	struct stat st;
 
-	if (asprintf(&path, "%s%s%s%s", vmbus_sysroot(), folder, *name ? "/" : "", name) < 0)
-		return NULL;
-	files = reallocarray(config->files, config->file_count + 1, sizeof(*files));
-	if (!files) {
-		free(path);
-		return NULL;
+	if (n >= 0 && !stat(path, &st))
+		check_writers(config, path, &st);
+	if (n < 0 && errno != ENOENT) {
+		config_add_finding(config, (struct place){ path, 0 }, true, "%s", strerror(errno));
+		*ret = -EINVAL;
 	}
-	config->files = files;
-	files[config->file_count++] = path;
-	return path;
+	return n < 0 ? 0 : n;
 }
 
 /*
@@ -502,71 +489,50 @@ static const char *add_path(struct config *config, const char *folder, const cha
 static int load_folders(struct config *config, const char *const folders[2])
 {
 	struct dirent **entries[2] = { NULL, NULL };
-	int n[2], i[2] = { 0, 0 }, ret = 0, one = 0;
-	const char *path;
-	struct stat st;
+	int n[2], i[2] = { 0, 0 }, ret = 0;
 
-	for (int f = 0; f < 2; f++) {
-		path = add_path(config, folders[f], "");
-		n[f] = path ? scandir(path, &entries[f], conf_is_visible, alphasort) : -1;
-		if (n[f] >= 0 && !stat(path, &st) && check_writers(config, path, &st))
-			one = -ENOMEM;
-		if (n[f] >= 0)
-			continue;
-		n[f] = 0;
-		if (!path || errno == ENOMEM)
-			one = -ENOMEM;
-		else if (errno != ENOENT)
-			ret = config_add_finding(config, (struct place){ path, 0 }, true, "%s",
-						 strerror(errno)) ? -ENOMEM : -EINVAL;
-	}
-	while (one != -ENOMEM && (i[0] < n[0] || i[1] < n[1])) {
+	for (int f = 0; f < 2; f++)
+		n[f] = list_folder(config, folders[f], &entries[f], &ret);
+	while (i[0] < n[0] || i[1] < n[1]) {
 		int order = i[0] == n[0] ? 1 : i[1] == n[1] ? -1 :
 			    strcoll(entries[0][i[0]]->d_name, entries[1][i[1]]->d_name);
 		int from = order < 0 ? 0 : 1;
 		const char *name = entries[from][i[from]]->d_name;
+		const char *path = config_keep(config, file_path("%s/%s", folders[from], name));
 
 		if (order == 0)
 			i[0]++;
 		i[from]++;
-		path = add_path(config, folders[from], name);
-		if (!path)
-			one = -ENOMEM;
-		else if (conf_is_named(name))
-			one = load_file(config, path);
-		else
-			one = config_add_finding(config, (struct place){ path, 0 }, false,
-						 "ignored, because its name does not end in .conf");
-		if (one)
-			ret = one;
+		if (!conf_is_named(name))
+			config_add_finding(config, (struct place){ path, 0 }, false,
+					   "ignored, because its name does not end in .conf");
+		else if (load_file(config, path))
+			ret = -EINVAL;
 	}
 	for (int f = 0; f < 2; f++) {
 		for (int e = 0; e < n[f]; e++)
 			free(entries[f][e]);
 		free(entries[f]);
 	}
-	return one == -ENOMEM ? one : ret;
+	return ret;
 }
 
 int config_load(struct config *config)
 {
 	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
-	int err;
 
 	*config = (struct config){ 0 };
-	err = driverctl_load(config);
-	return err ? err : load_folders(config, folders);
+	driverctl_load(config);
+	return load_folders(config, folders);
 }
 
 void config_free(struct config *config)
 {
 	for (size_t i = 0; i < config->finding_count; i++)
 		free(config->findings[i].text);
-	for (size_t i = 0; i < config->file_count; i++)
-		free(config->files[i]);
+	strings_free(&config->files);
 	free(config->sections);
 	free(config->findings);
-	free(config->files);
 	*config = (struct config){ 0 };
 }
 
@@ -691,9 +657,4 @@ bool config_is_unsure(const struct config *config, const struct identity *device
 {
 	return ((!device->mac || !*device->mac) && compares(config, NAME_MAC)) ||
 	       ((!device->interface || !*device->interface) && compares(config, NAME_INTERFACE));
-}
-
-bool config_uses_interfaces(const struct config *config)
-{
-	return compares(config, NAME_MAC) || compares(config, NAME_INTERFACE);
 }

@@ -9,6 +9,7 @@
 
 #include <vmbus_bufring.h>
 
+#include "memory.h"
 #include "text.h"
 
 /* This driver gives a device to user space; it is the default of a rule. */
@@ -30,9 +31,11 @@ struct place {
 	unsigned int line;
 };
 
+enum name_kind { NAME_GUID, NAME_INTERFACE, NAME_MAC };
+
 /* How a section names devices */
 struct device_name {
-	enum { NAME_GUID, NAME_INTERFACE, NAME_MAC } kind;
+	enum name_kind kind;
 	/*
 	 * the GUID of a class or an instance, an interface such as eth1, or a
 	 * MAC in lower case
@@ -64,18 +67,11 @@ struct section {
 	struct settings settings;
 };
 
-/* The command of vmbusctl doctor that corrects a finding */
-enum remedy {
-	REMEDY_FILE,	/* edit or rename the file */
-	REMEDY_OWNER,	/* let only root write to the file or directory */
-};
-
 /* A fault in a file, or a warning about something that is probably a mistake */
 struct finding {
 	struct place at;		/* line 0: the whole file */
 	bool is_fault;
 	char *text;
-	enum remedy remedy;
 };
 
 /*
@@ -93,8 +89,7 @@ struct config {
 	 * device, so no rule binds a device that the machine may need.
 	 */
 	struct place forbidden_at;
-	char **files;
-	size_t file_count;
+	struct strings files;		/* the paths to which the places point */
 };
 
 /* The properties of a device that sections compare; NULL or "" if not known */
@@ -128,8 +123,7 @@ struct rule {
  *
  * Returns 0, or -EINVAL when a file is faulty or cannot be read:
  * config->findings then has the reasons, and config holds the rules of the
- * other files. On -ENOMEM config may be incomplete, and the caller must bind
- * nothing. Call config_free() in every case.
+ * other files. Call config_free() in every case.
  */
 int config_load(struct config *config);
 void config_free(struct config *config);
@@ -150,13 +144,20 @@ void config_rule(const struct config *config, const struct identity *device, str
 void config_rule_of_all(const struct config *config, const struct identity *device,
 			struct rule *rule);
 
-/*
- * Add a finding with a copy of the text, and with REMEDY_FILE. Return 0 or
- * -ENOMEM.
- */
-int config_add_finding(struct config *config, struct place at, bool is_fault,
-		       const char *format, ...)
+/* Add a finding with a copy of the text. */
+void config_add_finding(struct config *config, struct place at, bool is_fault,
+			const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/*
+ * Add a section without keys. It takes precedence over sections of the same
+ * kind that were added before. The result is valid until the next one is added.
+ */
+struct section *config_add_section(struct config *config, enum name_kind kind, const char *text,
+				   struct place at);
+
+/* Keep the path of a file as long as the configuration. Return @path. */
+const char *config_keep(struct config *config, char *path);
 
 /* Return whether @name names a device. */
 bool config_names(const struct device_name *name, const struct identity *device);
@@ -173,9 +174,6 @@ bool config_is_guarded(const char *class_name);
  * these are not known. The rule for the NIC is then not known either.
  */
 bool config_is_unsure(const struct config *config, const struct identity *device);
-
-/* Return whether any section compares interfaces or MACs. */
-bool config_uses_interfaces(const struct config *config);
 
 /*
  * config_parse_name() - parse the text between [ and ]

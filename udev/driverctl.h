@@ -20,14 +20,10 @@
  * config_load() calls this before it reads the files in bind.d, so a section in
  * bind.d for the same device wins, key by key. An entry with a fault has no
  * effect, and becomes a warning in config->findings.
- *
- * Returns 0 or -ENOMEM.
  */
-int driverctl_load(struct config *config);
+void driverctl_load(struct config *config);
 
-/*
- * Build the path of the entry for a device. Return NULL if there is no memory.
- */
+/* Return the path of the entry for a device as a new string. */
 char *driverctl_path(const char *instance);
 
 #endif

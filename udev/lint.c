@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lint.h"
 
-#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,48 +10,43 @@
 #include "plan.h"
 #include "settings.h"
 
-static int first(int a, int b)
-{
-	return a ? a : b;
-}
-
 /*
  * Return whether a section may match a NIC whose interface is not known, or a
  * device that could not be read.
  */
-static bool may_match(const struct facts *facts, const struct section *section)
+static bool may_match(const struct machine *machine, const struct section *section)
 {
-	if (facts->device_error)
+	if (machine->fault)
 		return true;
-	for (size_t i = 0; section->name.kind != NAME_GUID && i < facts->device_count; i++)
-		if (plan_is_nic(&facts->devices[i]) && !facts->devices[i].interface[0])
+	for (size_t i = 0; section->name.kind != NAME_GUID && i < machine->count; i++)
+		if (device_is_nic(&machine->devices[i]) && !machine->devices[i].interface[0])
 			return true;
 	return false;
 }
 
 static bool names(const struct section *section, const struct device *device)
 {
-	struct identity identity = plan_identify(device);
+	struct identity identity = device_identity(device);
 
 	return config_names(&section->name, &identity);
 }
 
-static int check_name(struct config *config, const struct section *section,
-		      const struct facts *facts)
+static void check_name(struct config *config, const struct section *section,
+		      const struct machine *machine)
 {
-	if (may_match(facts, section))
-		return 0;
-	for (size_t i = 0; i < facts->device_count; i++)
-		if (names(section, &facts->devices[i]))
-			return 0;
-	return config_add_finding(config, section->at, false,
-				  "the section matches no device of this machine");
+	if (may_match(machine, section))
+		return;
+	for (size_t i = 0; i < machine->count; i++)
+		if (names(section, &machine->devices[i]))
+			return;
+	config_add_finding(config, section->at, false,
+			   "the section matches no device of this machine");
 }
 
 /*
  * Return whether the administrator wrote a file of rules. The file of a package
  * is for all machines, so its sections need not match a device of this one.
- * doctor has a finding of its own for an entry of driverctl without a device.
+ * Neither need an entry of driverctl.
  */
 static bool is_administrators(const char *file)
 {
@@ -85,16 +78,15 @@ static bool is_same_place(struct place a, struct place b)
 }
 
 /* Check the link of device @index, unless its line was checked before. */
-static int check_link(struct config *config, const struct rule *rules, size_t index, size_t count)
+static void check_link(struct config *config, const struct rule *rules, size_t index, size_t count)
 {
 	const struct settings *s = &rules[index].settings;
 	const char *above = NULL;
 	size_t same = 0;
-	int ret = 0;
 
 	for (size_t i = 0; i < index; i++)
 		if (has_link(&rules[i]) && is_same_place(rules[i].settings.link_at, s->link_at))
-			return 0;
+			return;
 	for (size_t i = 0; i < count; i++) {
 		const char *link = rules[i].settings.link;
 
@@ -105,57 +97,50 @@ static int check_link(struct config *config, const struct rule *rules, size_t in
 		same += !strcmp(link, s->link);
 	}
 	if (above)
-		ret = config_add_finding(
-			config, s->link_at, false,
-			"link: '%s' is another device's link, so it cannot be a directory", above);
+		config_add_finding(config, s->link_at, false,
+				   "link: '%s' is another device's link, so it cannot be a directory",
+				   above);
 	if (same > 1)
-		ret = first(ret, config_add_finding(
-			config, s->link_at, false,
-			"link: %zu devices get the link '%s', which can name only one of them",
-			same, s->link));
-	return ret;
+		config_add_finding(config, s->link_at, false,
+				   "link: %zu devices get the link '%s', which can name only one of them",
+				   same, s->link);
 }
 
-static int check_links(struct config *config, const struct facts *facts)
+static void check_links(struct config *config, const struct machine *machine)
 {
-	struct rule *rules = calloc(facts->device_count + 1, sizeof(*rules));
-	int ret = 0;
+	struct rule *rules = need(calloc(machine->count + 1, sizeof(*rules)));
 
-	if (!rules)
-		return -ENOMEM;
-	for (size_t i = 0; i < facts->device_count; i++) {
-		struct identity identity = plan_identify(&facts->devices[i]);
+	for (size_t i = 0; i < machine->count; i++) {
+		struct identity identity = device_identity(&machine->devices[i]);
 
 		config_rule(config, &identity, &rules[i]);
 	}
-	for (size_t i = 0; i < facts->device_count; i++)
+	for (size_t i = 0; i < machine->count; i++)
 		if (has_link(&rules[i]))
-			ret = first(ret, check_link(config, rules, i, facts->device_count));
+			check_link(config, rules, i, machine->count);
 	free(rules);
-	return ret;
 }
 
 /*
  * Warn about a section whose device is in use now, because the section has no
  * effect until the interface is down, or until the next boot.
  */
-static int check_use(struct config *config, const struct section *section, struct facts *facts)
+static void check_use(struct config *config, const struct section *section,
+		      struct machine *machine)
 {
+	const struct place at = section->at;
 	struct plan plan;
-	int ret = 0;
 
-	for (size_t i = 0; i < facts->device_count; i++) {
-		struct device *device = &facts->devices[i];
+	for (size_t i = 0; i < machine->count; i++) {
+		struct device *device = &machine->devices[i];
 
 		if (!names(section, device))
 			continue;
 		plan_make(config, device, (struct plan_options){ 0 }, &plan);
-		if (plan.outcome == PLAN_REFUSED && is_same_place(plan.at, section->at))
-			ret = first(ret, config_add_finding(config, section->at, false,
-							    "%s is left alone now: %s",
-							    device->instance, plan.reason));
+		if (plan.outcome == PLAN_REFUSED && is_same_place(plan.at, at))
+			config_add_finding(config, at, false, "%s is left alone now: %s",
+					   device->instance, plan.reason);
 	}
-	return ret;
 }
 
 static bool is_number(const char *text)
@@ -163,36 +148,31 @@ static bool is_number(const char *text)
 	return text[strspn(text, "0123456789")] == '\0';
 }
 
-static int check_accounts(struct config *config, const struct section *section)
+static void check_accounts(struct config *config, const struct section *section)
 {
 	const struct settings *s = &section->settings;
-	int ret = 0;
 
 	if (s->owner[0] && !is_number(s->owner) && !getpwnam(s->owner))
-		ret = config_add_finding(config, section->owner_at, false,
-					 "owner: there is no user '%s'", s->owner);
+		config_add_finding(config, section->owner_at, false,
+				   "owner: there is no user '%s'", s->owner);
 	if (s->group[0] && !is_number(s->group) && !getgrnam(s->group))
-		ret = first(ret, config_add_finding(config, section->group_at, false,
-						    "group: there is no group '%s'", s->group));
-	return ret;
+		config_add_finding(config, section->group_at, false,
+				   "group: there is no group '%s'", s->group);
 }
 
-int lint(struct config *config, struct facts *facts)
+void lint(struct config *config, struct machine *machine)
 {
-	int ret = 0;
-
 	for (size_t i = 0; i < config->count; i++) {
 		const struct section *section = &config->sections[i];
 
 		if (section->is_faulty)
 			continue;
-		if (facts && is_administrators(section->at.file))
-			ret = first(ret, check_name(config, section, facts));
-		if (facts)
-			ret = first(ret, check_use(config, section, facts));
-		ret = first(ret, check_accounts(config, section));
+		if (machine && is_administrators(section->at.file))
+			check_name(config, section, machine);
+		if (machine)
+			check_use(config, section, machine);
+		check_accounts(config, section);
 	}
-	if (facts)
-		ret = first(ret, check_links(config, facts));
-	return ret;
+	if (machine)
+		check_links(config, machine);
 }

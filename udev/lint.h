@@ -4,15 +4,14 @@
 #define HVUIO_LINT_H
 
 #include "config.h"
-#include "facts.h"
+#include "device.h"
 
 /*
  * Add a warning for each section of the administrator that matches no device of
  * this machine. Also add warnings for sections whose device is in use, for
  * users and groups that do not exist, and for links that udev cannot make for
- * every device that gets one. @facts may be NULL on a machine without VMBus.
- * Return 0 or -ENOMEM.
+ * every device that gets one. @machine may be NULL on a machine without VMBus.
  */
-int lint(struct config *config, struct facts *facts);
+void lint(struct config *config, struct machine *machine);
 
 #endif

@@ -3,14 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-#include <vmbus_bufring.h>
 
 #include "file.h"
 #include "log.h"
@@ -38,15 +33,11 @@ static int open_lock(const char *path)
 
 int lock_take(const char *kind, const char *name)
 {
-	char path[PATH_MAX];
-	int fd;
+	char *path = file_path(LOCK_FOLDER "/%s%s%s", kind, *name ? "-" : "", name);
+	int fd = open_lock(path);
 
-	if (snprintf(path, sizeof(path), "%s" LOCK_FOLDER "/%s%s%s", vmbus_sysroot(), kind,
-		     *name ? "-" : "", name) >= (int)sizeof(path))
-		fd = -ENAMETOOLONG;
-	else
-		fd = open_lock(path);
 	if (fd < 0)
 		msg(LOG_ERR, "the lock %s cannot be taken: %s", path, strerror(-fd));
+	free(path);
 	return fd;
 }

@@ -2,7 +2,6 @@
 #include "note.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,34 +13,16 @@
 /* A note has this instead of a name that is not known. */
 #define NO_NAME "-"
 
-static int path_of(const char *kind, const char *instance, char path[PATH_MAX])
-{
-	int len = snprintf(path, PATH_MAX, "%s" FOLDER "/%s/%s", vmbus_sysroot(), kind, instance);
-
-	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
-static bool exists(const char *kind, const char *instance)
-{
-	char path[PATH_MAX];
-
-	return !path_of(kind, instance, path) && !access(path, F_OK);
-}
-
 /* Write one line to a file, and create its directories. */
 static int write_line(const char *kind, const char *instance, const char *a, const char *b)
 {
-	char path[PATH_MAX];
-	FILE *file;
-	int ret = path_of(kind, instance, path);
+	char *path = file_path(FOLDER "/%s/%s", kind, instance);
+	int ret = make_folders(path, 0755);
+	FILE *file = ret ? NULL : fopen(path, "we");
 
-	if (!ret)
-		ret = make_folders(path, 0755);
-	if (ret)
-		return ret;
-	file = fopen(path, "we");
+	free(path);
 	if (!file)
-		return -errno;
+		return ret ? ret : -errno;
 	if (fprintf(file, "%s %s\n", a, b) < 0)
 		ret = -EIO;
 	if (fclose(file) && !ret)
@@ -51,33 +32,26 @@ static int write_line(const char *kind, const char *instance, const char *a, con
 
 static int remove_file(const char *kind, const char *instance)
 {
-	char path[PATH_MAX];
-	int ret = path_of(kind, instance, path);
+	char *path = file_path(FOLDER "/%s/%s", kind, instance);
+	int ret = unlink(path) && errno != ENOENT ? -errno : 0;
 
-	if (!ret && unlink(path) && errno != ENOENT)
-		ret = -errno;
+	free(path);
 	return ret;
 }
 
 void note_read(const char *instance, char interface[INTERFACE_SIZE], char mac[MAC_SIZE])
 {
-	char path[PATH_MAX];
-	FILE *file;
+	char *line = file_line(FOLDER "/interface/%s", instance);
 
 	interface[0] = mac[0] = '\0';
-	if (path_of("interface", instance, path))
-		return;
-	file = fopen(path, "re");
-	if (!file)
-		return;
-	if (fscanf(file, "%15s %17s", interface, mac) < 1 || !strcmp(interface, NO_NAME))
+	if (line && (sscanf(line, "%15s %17s", interface, mac) < 1 || !strcmp(interface, NO_NAME)))
 		interface[0] = '\0';
-	fclose(file);
+	free(line);
 }
 
 bool note_exists(const char *instance)
 {
-	return exists("interface", instance);
+	return file_exists(FOLDER "/interface/%s", instance);
 }
 
 int note_write(const char *instance, const char *interface, const char *mac)
@@ -102,5 +76,5 @@ int note_end_hold(const char *instance)
 
 bool note_is_held(const char *instance)
 {
-	return exists("held", instance);
+	return file_exists(FOLDER "/held/%s", instance);
 }

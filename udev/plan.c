@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plan.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "file.h"
 
 /* This driver makes an interface for every NIC that it has. */
 #define NIC_DRIVER "hv_netvsc"
@@ -20,26 +20,14 @@ explain(struct plan *plan, const char *format, ...)
 	va_end(args);
 }
 
-bool plan_is_nic(const struct device *device)
-{
-	return device->class_name && !strcmp(device->class_name, "nic");
-}
-
-struct identity plan_identify(const struct device *device)
-{
-	return (struct identity){
-		.instance = device->instance, .class_id = device->class_id, .mac = device->mac,
-		.interface = device->is_named ? device->interface : NULL,
-	};
-}
-
 /*
  * Return whether the interface of a NIC exists or may still appear. A NIC of
  * another driver gets none.
  */
 static bool may_have_interface(const struct device *device)
 {
-	return device->has_interface || !device->driver[0] || !strcmp(device->driver, NIC_DRIVER);
+	return device->has_interface || !*device_driver(device) ||
+	       device_has_driver(device, NIC_DRIVER);
 }
 
 /*
@@ -54,15 +42,15 @@ static bool is_free(struct device *device, struct plan *plan)
 		explain(plan, "its rule names it");
 		return true;
 	}
-	if (!plan_is_nic(device)) {
+	if (!device_is_nic(device)) {
 		explain(plan, "a disk controller or a PCI Express bridge needs force=yes");
 		return false;
 	}
-	if (!device->has_interface && !strcmp(device->driver, NIC_DRIVER)) {
+	if (!device->has_interface && device_has_driver(device, NIC_DRIVER)) {
 		explain(plan, "its interface is missing; it may be in another network namespace");
 		return false;
 	}
-	facts_read_stack(device);
+	device_read_stack(device);
 	if (stack->error)
 		explain(plan, "it is unknown whether interface %s is up: %s", device->interface,
 			strerror(-stack->error));
@@ -74,10 +62,19 @@ static bool is_free(struct device *device, struct plan *plan)
 	return !stack->error && !stack->up[0];
 }
 
+/*
+ * Return whether this kernel saves the memory of a crashed one. It has little
+ * memory and needs its network and disks, so it binds nothing.
+ */
+static bool is_kdump(void)
+{
+	return file_exists("/proc/vmcore");
+}
+
 void plan_make(const struct config *config, struct device *device, struct plan_options options,
 	       struct plan *plan)
 {
-	struct identity identity = plan_identify(device);
+	struct identity identity = device_identity(device);
 	struct rule *rule = &plan->rule;
 
 	*plan = (struct plan){ .outcome = PLAN_NO_RULE };
@@ -88,7 +85,7 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, or may name it");
-	} else if (plan_is_nic(device) && may_have_interface(device) &&
+	} else if (device_is_nic(device) && may_have_interface(device) &&
 		   config_is_unsure(config, &identity)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };
@@ -99,10 +96,10 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		plan->outcome = PLAN_DISABLED;
 		plan->at = rule->enable_at;
 		explain(plan, "enable=no");
-	} else if (facts_is_kdump()) {
+	} else if (is_kdump()) {
 		plan->outcome = PLAN_WAITS;
 		explain(plan, "a kdump kernel binds nothing");
-	} else if (!strcmp(device->driver, rule->driver)) {
+	} else if (device_has_driver(device, rule->driver)) {
 		plan->outcome = PLAN_BOUND;
 		explain(plan, "it already has this driver");
 	} else if (device->is_held && !options.is_named) {
@@ -110,23 +107,16 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		explain(plan, "an administrator released it, or lets it wait for the next boot");
 	} else if (rule->force) {
 		plan->outcome = PLAN_BIND;
-		facts_read_stack(device);
+		device_read_stack(device);
 		explain(plan, options.force ? "--force" : "force=yes");
 	} else {
 		plan->outcome = is_free(device, plan) ? PLAN_BIND : PLAN_REFUSED;
 	}
 }
 
-int plan_all(const struct config *config, struct facts *facts, struct plan **plans)
+bool plan_has_rule(const struct plan *plan)
 {
-	struct plan *list = calloc(facts->device_count + 1, sizeof(*list));
-
-	*plans = list;
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < facts->device_count; i++)
-		plan_make(config, &facts->devices[i], (struct plan_options){ 0 }, &list[i]);
-	return 0;
+	return plan->outcome != PLAN_NO_RULE;
 }
 
 const char *plan_outcome_name(enum plan_outcome outcome)

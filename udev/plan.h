@@ -8,7 +8,7 @@
 #define HVUIO_PLAN_H
 
 #include "config.h"
-#include "facts.h"
+#include "device.h"
 
 #define REASON_SIZE 256
 
@@ -49,25 +49,12 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 	       struct plan *plan);
 
 /*
- * plan_all() - decide about every device, as vmbus-bind --all does
- * @plans: the result, one for each of facts->devices; the caller frees it
- *
- * Returns 0 or -ENOMEM.
- */
-int plan_all(const struct config *config, struct facts *facts, struct plan **plans);
-
-/*
  * Return the outcome in one word, for JSON and tables: "bind", "bound",
  * "refused", "faulty", "disabled", "no-rule" or "waits".
  */
 const char *plan_outcome_name(enum plan_outcome outcome);
 
-/*
- * Return the properties that sections compare. The name of an interface counts
- * as soon as udev has given it.
- */
-struct identity plan_identify(const struct device *device);
-
-bool plan_is_nic(const struct device *device);
+/* Return whether a section names the device. */
+bool plan_has_rule(const struct plan *plan);
 
 #endif

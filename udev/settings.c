@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "settings.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "kernel.h"
 #include "lock.h"
 #include "log.h"
@@ -45,7 +44,7 @@ static int first(int a, int b)
  * Look up owner and group. Return 0, or -ENOENT if the user or group does not
  * exist.
  */
-static int find_accounts(const struct vmbus_device *dev, const struct settings *settings,
+static int find_accounts(const struct device *device, const struct settings *settings,
 			 struct access *access)
 {
 	const struct passwd *user;
@@ -60,7 +59,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 		else
 			ret = -ENOENT;
 		if (!user)
-			msg(LOG_ERR, "%s: owner: there is no user '%s'", vmbus_device_instance(dev),
+			msg(LOG_ERR, "%s: owner: there is no user '%s'", device_text(device),
 			    settings->owner);
 	}
 	if (settings->group[0] && !text_parse_number(settings->group, &access->group)) {
@@ -71,7 +70,7 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 			ret = -ENOENT;
 		if (!group)
 			msg(LOG_ERR, "%s: group: there is no group '%s'",
-			    vmbus_device_instance(dev), settings->group);
+			    device_text(device), settings->group);
 	}
 	/* The mode was meant for that group, so no other group gets it. */
 	if (ret)
@@ -79,14 +78,14 @@ static int find_accounts(const struct vmbus_device *dev, const struct settings *
 	return ret;
 }
 
-static int set_access(const struct vmbus_device *dev, const char *path, const struct access *access)
+static int set_access(const struct device *device, const char *path, const struct access *access)
 {
 	int ret = kernel_set_access(path, access->owner, access->group, access->mode);
 
 	/* The host may rescind a channel at any time. */
 	if (!ret || ret == -ENOENT || ret == -ENODEV)
 		return 0;
-	msg(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", vmbus_device_instance(dev),
+	msg(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", device_text(device),
 	    path, strerror(-ret));
 	return ret;
 }
@@ -103,72 +102,63 @@ static bool wait_for(const char *path, const char *folder)
 	return true;
 }
 
-static int set_ring(const struct vmbus_device *dev, const char *channels, const char *name,
-		    const struct access *access, bool wait)
+/* Set the access of the ring file of a channel; @folder is in sysfs. */
+static int set_ring(const struct device *device, const char *folder, const struct access *access,
+		    bool wait)
 {
-	char folder[PATH_MAX], path[PATH_MAX];
+	char *path = need_printf("%s/ring", folder);
+	int ret = 0;
 
-	if (snprintf(folder, sizeof(folder), "%s/%s", channels, name) >= (int)sizeof(folder) ||
-	    snprintf(path, sizeof(path), "%s/ring", folder) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	if (wait && !wait_for(path, folder)) {
-		if (!faccessat(AT_FDCWD, folder, F_OK, 0))
-			msg(LOG_ERR,
-			    "%s: channel %s has no ring file after 2 seconds; its owner, group and mode are not set",
-			    vmbus_device_instance(dev), name);
-		return faccessat(AT_FDCWD, folder, F_OK, 0) ? 0 : -ETIMEDOUT;
+	if (!wait || wait_for(path, folder)) {
+		ret = set_access(device, path, access);
+	} else if (!faccessat(AT_FDCWD, folder, F_OK, 0)) {
+		msg(LOG_ERR,
+		    "%s: channel %s has no ring file after 2 seconds; its owner, group and mode are not set",
+		    device_text(device), strrchr(folder, '/') + 1);
+		ret = -ETIMEDOUT;
 	}
-	return set_access(dev, path, access);
+	free(path);
+	return ret;
 }
 
 /*
  * Set the access of the ring file of one channel, or of every channel. The
  * primary channel has the relid that the device shows.
  */
-static int set_rings(const struct vmbus_device *dev, const struct access *access,
-		     unsigned int relid)
+static int set_rings(const struct device *device, const struct access *access, unsigned int relid)
 {
-	char channels[PATH_MAX], name[64];
-	struct dirent *entry;
+	const char *sysfs = vmbus_device_sysfs(device->handle);
+	struct strings names = { 0 };
+	uint64_t primary = 0;
 	uint32_t number;
-	uint64_t primary;
 	int ret = 0;
-	DIR *dir;
 
-	if (snprintf(channels, sizeof(channels), "%s/channels", vmbus_device_sysfs(dev)) >=
-	    (int)sizeof(channels))
-		return -ENAMETOOLONG;
-	if (relid) {
-		snprintf(name, sizeof(name), "%u", relid);
-		return set_ring(dev, channels, name, access, true);
-	}
-	if (vmbus_device_attribute_u64(dev, "id", &primary))
+	if (relid)
+		strings_take(&names, need_printf("%u", relid));
+	else
+		names = file_names("%s/channels", sysfs + strlen(vmbus_sysroot()));
+	if (!relid && vmbus_device_attribute_u64(device->handle, "id", &primary))
 		primary = 0;
-	dir = opendir(channels);
-	if (!dir && errno == ENOENT)
-		return 0;
-	if (!dir) {
-		ret = -errno;
-		msg(LOG_ERR, "%s: %s cannot be read: %s", vmbus_device_instance(dev), channels,
-		    strerror(-ret));
-		return ret;
+	for (size_t i = 0; i < names.count; i++) {
+		char *folder = need_printf("%s/channels/%s", sysfs, names.items[i]);
+
+		if (text_parse_number(names.items[i], &number))
+			ret = first(ret, set_ring(device, folder, access,
+						  relid || number == primary));
+		free(folder);
 	}
-	while ((entry = readdir(dir)))
-		if (text_parse_number(entry->d_name, &number))
-			ret = first(ret, set_ring(dev, channels, entry->d_name, access,
-						  number == primary));
-	closedir(dir);
+	strings_free(&names);
 	return ret;
 }
 
-int settings_write_ring_size(const struct vmbus_device *dev, const char *value)
+int settings_write_ring_size(const struct device *device, const char *value)
 {
 	const char *reason;
-	int ret = kernel_write(value, "%s/" RING_SIZE, vmbus_device_sysfs(dev));
+	int ret = kernel_write(value, "%s/" RING_SIZE, vmbus_device_sysfs(device->handle));
 
 	if (!ret)
 		return 0;
-	if ((ret == -ENOENT || ret == -ENODEV) && vmbus_device_is_offered(dev) <= 0)
+	if ((ret == -ENOENT || ret == -ENODEV) && vmbus_device_is_offered(device->handle) <= 0)
 		return -ENODEV;
 	reason = strerror(-ret);
 	if (ret == -ENODEV)
@@ -179,116 +169,94 @@ int settings_write_ring_size(const struct vmbus_device *dev, const char *value)
 		reason = "a program has the device open or one of its rings mapped";
 	else if (ret == -EINVAL)
 		reason = "the module rejected this size (see the kernel log for the limits)";
-	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", vmbus_device_instance(dev), value,
+	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", device_text(device), value,
 	    reason);
 	return ret == -ENODEV ? -EIO : ret;
 }
 
-static int set_ring_size(const struct vmbus_device *dev, uint64_t size)
+static int set_ring_size(const struct device *device, uint64_t size)
 {
 	char text[32];
 	uint64_t now;
 
-	if (!vmbus_device_attribute_u64(dev, RING_SIZE, &now) && now == size)
+	if (!vmbus_device_attribute_u64(device->handle, RING_SIZE, &now) && now == size)
 		return 0;
 	snprintf(text, sizeof(text), "%" PRIu64, size);
-	return settings_write_ring_size(dev, text);
+	return settings_write_ring_size(device, text);
 }
 
 /* Maps 3 and 4 of a NIC are its buffers. */
-static int check_buffer(const struct vmbus_device *dev, const char *key, int map, uint64_t size)
+static int check_buffer(const struct device *device, const char *key, int map, uint64_t size)
 {
 	char path[64];
 	uint64_t now;
 
 	if (!size)
 		return 0;
-	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", vmbus_device_uio(dev), map);
-	if (vmbus_device_attribute_u64(dev, path, &now) || now == size)
+	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", vmbus_device_uio(device->handle),
+		 map);
+	if (vmbus_device_attribute_u64(device->handle, path, &now) || now == size)
 		return 0;
 	msg(LOG_WARNING,
 	    "%s: %s is %" PRIu64 " instead of %" PRIu64 "; the new size applies when the device is bound again",
-	    vmbus_device_instance(dev), key, now, size);
+	    device_text(device), key, now, size);
 	return 0;
 }
 
-int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned int relid)
+int settings_apply(const struct device *device, const struct rule *rule, unsigned int relid)
 {
 	const struct settings *s = &rule->settings;
 	struct access access;
 	int ret = 0;
 
-	if (vmbus_device_refresh(dev))
-		return -ENODEV;
 	/*
 	 * If there is no UIO device, another driver has the device, or it is
 	 * being removed.
 	 */
-	if (!vmbus_device_driver(dev) || strcmp(vmbus_device_driver(dev), rule->driver) ||
-	    !vmbus_device_uio(dev))
+	if (!device_has_driver(device, rule->driver) || !vmbus_device_uio(device->handle))
 		return 0;
 	if (s->ring_size && !relid)
-		ret = set_ring_size(dev, s->ring_size);
+		ret = set_ring_size(device, s->ring_size);
 	if (ret == -ENODEV)
 		return ret;
 	if (!relid) {
-		check_buffer(dev, "recv_buffer_size", 3, s->recv_buffer_size);
-		check_buffer(dev, "send_buffer_size", 4, s->send_buffer_size);
+		check_buffer(device, "recv_buffer_size", 3, s->recv_buffer_size);
+		check_buffer(device, "send_buffer_size", 4, s->send_buffer_size);
 	}
 	if (!s->owner[0] && !s->group[0] && s->mode < 0)
 		return ret;
-	ret = first(ret, find_accounts(dev, s, &access));
-	if (!relid && vmbus_device_path(dev))
-		ret = first(ret, set_access(dev, vmbus_device_path(dev), &access));
+	ret = first(ret, find_accounts(device, s, &access));
+	if (!relid && vmbus_device_path(device->handle))
+		ret = first(ret, set_access(device, vmbus_device_path(device->handle), &access));
 	/*
 	 * Do this after setting the size, because a new size recreates the
 	 * file.
 	 */
-	return first(ret, set_rings(dev, &access, relid));
-}
-
-/* Read a buffer size of a driver as text. Return 0 or -errno. */
-static int read_choice(const char *driver, const char *name, char text[32])
-{
-	char path[PATH_MAX];
-	FILE *file;
-	int ret = 0;
-
-	if (snprintf(path, sizeof(path), DRIVER "/%s", vmbus_sysroot(), driver, name) >=
-	    (int)sizeof(path))
-		return -ENAMETOOLONG;
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	if (!fgets(text, 32, file))
-		ret = -EIO;
-	else
-		text[strcspn(text, "\n")] = '\0';
-	fclose(file);
-	return ret;
+	return first(ret, set_rings(device, &access, relid));
 }
 
 static int choose(const char *driver, const char *name, uint64_t size, char former[32])
 {
-	char text[32];
-	int ret;
+	char text[32], *now;
+	int ret = 0;
 
 	former[0] = '\0';
 	if (!size)
 		return 0;
-	ret = read_choice(driver, name, former);
 	snprintf(text, sizeof(text), "%" PRIu64, size);
-	if (!ret && strcmp(text, former))
+	now = file_line("/sys/bus/vmbus/drivers/%s/%s", driver, name);
+	if (!now)
+		ret = -errno;
+	else if (strcmp(text, now))
 		ret = kernel_write(text, DRIVER "/%s", vmbus_sysroot(), driver, name);
-	else
-		former[0] = '\0';
-	if (ret) {
-		former[0] = '\0';
+	if (ret)
 		msg(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
 		    ret == -ENOENT
 			    ? "only uio_hv_generic from hyperv-uio-dkms supports this"
 			    : strerror(-ret));
-	}
+	else if (strcmp(text, now))
+		snprintf(former, 32, "%s", now);
+	free(now);
 	return ret;
 }
 
@@ -352,16 +320,14 @@ bool settings_reach(const struct rule *rule)
 	return rule->scope != SCOPE_NONE && rule->enable && !strcmp(rule->driver, UIO_DRIVER);
 }
 
-void settings_print(const struct vmbus_device *dev, const struct rule *rule)
+void settings_print(const struct device *device, const struct rule *rule)
 {
 	const struct settings *s = &rule->settings;
-	const char *name = vmbus_device_class_name(dev);
 
-	if (name && is_single(name))
-		printf("HYPERV_UIO_CLASS=%s\n", name);
+	if (device->class_name && is_single(device->class_name))
+		printf("HYPERV_UIO_CLASS=%s\n", device->class_name);
 	else
-		printf("HYPERV_UIO_CLASS=%s/%s\n", name ? name : vmbus_device_class(dev),
-		       vmbus_device_instance(dev));
+		printf("HYPERV_UIO_CLASS=%s/%s\n", device_class(device), device->instance);
 	if (!settings_reach(rule))
 		return;
 	if (s->link[0])

@@ -6,7 +6,7 @@
 #ifndef HVUIO_SETTINGS_H
 #define HVUIO_SETTINGS_H
 
-#include "config.h"
+#include "device.h"
 
 /*
  * settings_apply() - apply the settings of a rule to a bound device
@@ -20,7 +20,7 @@
  * Returns 0 or the first -errno, with one message for each failure. -ENODEV
  * means that the host has rescinded the device.
  */
-int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned int relid);
+int settings_apply(const struct device *device, const struct rule *rule, unsigned int relid);
 
 /*
  * settings_write_ring_size() - write the ring size of a bound device
@@ -32,7 +32,7 @@ int settings_apply(struct vmbus_device *dev, const struct rule *rule, unsigned i
  * Returns 0 or -errno, with one message for each failure except -ENODEV: the
  * host has rescinded the device. -EIO means that the device has failed.
  */
-int settings_write_ring_size(const struct vmbus_device *dev, const char *value);
+int settings_write_ring_size(const struct device *device, const char *value);
 
 /* Return whether a rule sets the size of a buffer of NICs. */
 bool settings_has_buffers(const struct rule *rule);
@@ -69,6 +69,6 @@ bool settings_reach(const struct rule *rule);
  * and HYPERV_UIO_LINK, _OWNER, _GROUP and _MODE if the rule sets them and
  * settings_reach() the device.
  */
-void settings_print(const struct vmbus_device *dev, const struct rule *rule);
+void settings_print(const struct device *device, const struct rule *rule);
 
 #endif

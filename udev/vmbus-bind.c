@@ -8,11 +8,9 @@
 
 #include <vmbus_bufring.h>
 
-#include "bind.h"
-#include "config.h"
+#include "engine.h"
 #include "lint.h"
 #include "log.h"
-#include "plan.h"
 #include "settings.h"
 #include "settle.h"
 
@@ -40,14 +38,12 @@ static const char usage[] =
 enum mode { BIND_ONE, BIND_ALL, RELEASE, SETTINGS, PROPERTIES, CHECK };
 
 struct run {
-	struct config config;
+	struct engine engine;
 	enum mode mode;
 	const char *id;		/* a GUID, or NULL */
 	uint32_t relid;
-	bool dry;
-	bool event;
 	bool settle;
-	struct bind_options options;
+	struct request request;
 };
 
 /* Find the device with this instance GUID. A class GUID finds no device. */
@@ -62,142 +58,109 @@ static int find(const char *id, struct vmbus_device **dev)
 	return ret == -ENOTUNIQ ? -ENODEV : ret;
 }
 
-/* Read the device, and compute its rule. Return 0 or -errno. */
-static int find_rule(const struct run *run, const struct vmbus_device *dev, struct rule *rule)
+static void find_rule(const struct run *run, const struct device *device, struct rule *rule)
 {
-	struct identity identity;
-	struct device device;
-	int ret = facts_read_one(dev, &device);
+	struct identity identity = device_identity(device);
 
-	if (ret)
-		return ret;
-	identity = plan_identify(&device);
-	config_rule(&run->config, &identity, rule);
-	facts_free_one(&device);
-	return 0;
+	config_rule(&run->engine.config, &identity, rule);
 }
 
-static int set(const struct run *run, struct vmbus_device *dev)
+/* Apply the settings of the rule of a device. Return 0 or -errno. */
+static int set(const struct run *run, struct device *device)
 {
 	struct rule rule;
-	int ret = find_rule(run, dev, &rule);
+	int ret;
 
-	if (ret || rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file)
-		return ret;
-	return settings_apply(dev, &rule, run->relid);
-}
-
-/*
- * Decide about the device without its lock, because most devices of a machine
- * have no rule. device_bind() decides again.
- */
-static int bind_or_leave(const struct run *run, struct vmbus_device *dev)
-{
-	struct device device;
-	struct plan plan;
-	int ret = facts_read_one(dev, &device);
-
-	if (ret)
-		return ret;
-	plan_make(&run->config, &device, run->options.plan, &plan);
-	facts_free_one(&device);
-	if (plan.outcome == PLAN_NO_RULE || plan.outcome == PLAN_DISABLED)
+	find_rule(run, device, &rule);
+	if (rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file)
 		return 0;
-	return device_bind(NULL, dev, &run->options);
-}
-
-/*
- * Return whether a rule wants the device or may want it. A rule may want it if
- * it is in a faulty file, or if it names a MAC or an interface while those of
- * the device are not known.
- */
-static bool is_wanted(const struct run *run, const struct vmbus_device *dev)
-{
-	struct identity identity;
-	struct device device;
-	struct rule rule;
-
-	if (facts_read_one(dev, &device))
-		return true;
-	identity = plan_identify(&device);
-	config_rule(&run->config, &identity, &rule);
-	facts_free_one(&device);
-	return (rule.scope != SCOPE_NONE && rule.enable) || rule.faulty_at.file ||
-	       (device_is_nic(dev) && config_is_unsure(&run->config, &identity));
-}
-
-static int one(const struct run *run, struct vmbus_device *dev)
-{
-	const bool is_named = run->id && !strcmp(run->id, vmbus_device_instance(dev));
-	int ret = 0;
-
-	if (run->mode == RELEASE)
-		ret = device_release(&run->config, dev,
-				     &(struct release_options){
-					     .is_named = is_named, .dry = run->dry,
-					     .hold = is_named && is_wanted(run, dev) });
-	else if (run->mode == SETTINGS)
-		ret = set(run, dev);
-	else
-		ret = bind_or_leave(run, dev);
-	/*
-	 * The host may rescind a device at any time; its remove event follows.
-	 */
+	ret = settings_apply(device, &rule, run->relid);
 	return ret == -ENODEV ? 0 : ret;
 }
 
-static int run_one(const struct run *run)
+/* Carry the mode out for a device. Return 0 or -errno. */
+static int one(struct run *run, struct device *device)
 {
-	struct vmbus_device *dev;
+	enum engine_result result;
 	struct rule rule;
-	int ret = find(run->id, &dev);
 
-	if (ret == -ENODEV && run->event)
+	switch (run->mode) {
+	case SETTINGS:
+		return set(run, device);
+	case PROPERTIES:
+		find_rule(run, device, &rule);
+		settings_print(device, &rule);
 		return 0;
-	if (ret == -ENODEV)
-		msg(LOG_ERR, "%s: no such VMBus device", run->id);
-	else if (ret)
-		msg(LOG_ERR, "%s", vmbus_error());
-	if (ret)
-		return ret;
-	if (run->mode == PROPERTIES) {
-		ret = find_rule(run, dev, &rule);
-		if (!ret)
-			settings_print(dev, &rule);
-	} else {
-		ret = one(run, dev);
+	case RELEASE:
+		run->request.is_named = run->id && !strcmp(run->id, device->instance);
+		result = engine_release(&run->engine, device, &run->request);
+		break;
+	default:
+		result = engine_bind(&run->engine, device, &run->request);
 	}
-	vmbus_device_free(dev);
+	/*
+	 * The host may rescind a device at any time; its remove event follows.
+	 */
+	return result == ENGINE_DONE || result == ENGINE_GONE ? 0 : -EBUSY;
+}
+
+static int run_one(struct run *run)
+{
+	struct vmbus_device *handle;
+	struct device device;
+	int ret = find(run->id, &handle);
+
+	if (ret == -ENODEV && run->request.event)
+		return 0;
+	if (ret) {
+		msg(LOG_ERR, "%s%s", ret == -ENODEV ? run->id : "",
+		    ret == -ENODEV ? ": no such VMBus device" : vmbus_error());
+		return ret;
+	}
+	device_read(&device, handle);
+	ret = one(run, &device);
+	device_clear(&device);
+	vmbus_device_free(handle);
 	return ret;
 }
 
-static int run_all(const struct run *run)
+/* Read the machine, and report what cannot be read. Return 0 or -errno. */
+static int read_machine(struct run *run)
 {
-	struct vmbus_device **list;
-	int err, ret;
+	int ret = machine_read(&run->engine.machine);
+	const char *fault = run->engine.machine.fault;
 
-	ret = vmbus_devices_list(NULL, &list);
-	if (ret == -ENODEV)
-		return 0;
-	if (ret < 0)
-		msg(LOG_ERR, "%s%s", list ? "a device is skipped: " : "", vmbus_error());
-	else
-		ret = 0;
-	for (struct vmbus_device **dev = list; dev && *dev; dev++) {
-		if (run->id && strcmp(run->id, vmbus_device_class(*dev)) &&
-		    strcmp(run->id, vmbus_device_instance(*dev)))
+	if (ret && ret != -ENODEV)
+		msg(LOG_ERR, "the devices cannot be read: %s", fault);
+	else if (fault)
+		msg(LOG_ERR, "a device is skipped: %s", fault);
+	return ret;
+}
+
+static int run_all(struct run *run)
+{
+	struct machine *machine = &run->engine.machine;
+	int err, ret = read_machine(run);
+
+	if (ret)
+		return ret == -ENODEV ? 0 : ret;
+	ret = machine->fault ? -EIO : 0;
+	for (size_t i = 0; i < machine->count; i++) {
+		struct device *device = &machine->devices[i];
+
+		if (run->id && strcmp(run->id, device->class_id) &&
+		    strcmp(run->id, device->instance))
 			continue;
-		err = one(run, *dev);
+		err = one(run, device);
 		if (!ret)
 			ret = err;
 	}
-	vmbus_devices_free(list);
 	return ret;
 }
 
 static void print_plan(const struct device *device, const struct plan *plan)
 {
-	printf("%s: ", device_text(device->instance, device->class_name, device->class_id));
+	printf("%s: ", device_text(device));
 	switch (plan->outcome) {
 	case PLAN_WAITS:
 	case PLAN_NO_RULE:
@@ -213,8 +176,8 @@ static void print_plan(const struct device *device, const struct plan *plan)
 		break;
 	case PLAN_BIND:
 		printf("would be bound to %s", plan->rule.driver);
-		if (device->driver[0] && strcmp(device->driver, plan->rule.driver))
-			printf(", taken over from %s", device->driver);
+		if (*device_driver(device))
+			printf(", taken over from %s", device_driver(device));
 		break;
 	}
 	printf(": %s", plan->reason);
@@ -230,74 +193,54 @@ static bool is_error(enum plan_outcome outcome)
 
 static int preview(struct run *run)
 {
-	struct facts facts;
-	struct plan plan;
+	struct machine *machine = &run->engine.machine;
+	const struct plan_options options = {
+		.is_named = run->request.is_named, .force = run->request.force,
+	};
+	int ret = read_machine(run);
 	bool found = false;
-	int ret, err = 0;
+	struct plan plan;
 
-	ret = facts_read(&facts);
 	if (ret == -ENODEV && run->mode == BIND_ALL) {
 		puts("this machine has no VMBus, so there is no device to bind");
 		return 0;
 	}
-	if (ret) {
-		msg(LOG_ERR, "the devices cannot be read: %s", strerror(-ret));
-		facts_free(&facts);
-		return ret;
-	}
-	if (facts.device_error)
-		msg(LOG_ERR, "a device is skipped: %s", strerror(-facts.device_error));
-	for (size_t i = 0; i < facts.device_count; i++) {
-		struct device *device = &facts.devices[i];
-		bool is_named = run->id && !strcmp(run->id, device->instance);
+	if (!ret && machine->fault)
+		ret = -EIO;
+	for (size_t i = 0; i < machine->count; i++) {
+		struct device *device = &machine->devices[i];
 
-		if (run->id && !is_named)
+		if (run->id && strcmp(run->id, device->instance))
 			continue;
 		found = true;
-		plan_make(&run->config, device, run->options.plan, &plan);
-		if (!is_named && plan.outcome == PLAN_NO_RULE)
+		plan_make(&run->engine.config, device, options, &plan);
+		if (!run->id && plan.outcome == PLAN_NO_RULE)
 			continue;
 		print_plan(device, &plan);
 		if (is_error(plan.outcome))
-			err = -EBUSY;
+			ret = -EBUSY;
 	}
-	if (run->id && !found) {
+	if (run->id && !found && (!ret || ret == -ENODEV)) {
 		msg(LOG_ERR, "%s: no such VMBus device", run->id);
-		err = -ENODEV;
+		ret = -ENODEV;
 	}
-	if (facts.device_error && !err)
-		err = facts.device_error;
-	facts_free(&facts);
-	return err;
+	return ret;
 }
 
 static void check(struct run *run)
 {
-	struct facts facts;
-	int ret = facts_read(&facts);
+	int ret = machine_read(&run->engine.machine);
 
 	if (ret == -ENODEV)
 		puts("this machine has no VMBus, so the sections are not compared with devices");
-	if (lint(&run->config, ret ? NULL : &facts))
-		msg(LOG_ERR, "warnings are missing: %s", strerror(ENOMEM));
-	facts_free(&facts);
+	lint(&run->engine.config, ret ? NULL : &run->engine.machine);
 }
 
 static void report_findings(const struct config *config, bool with_hints)
 {
-	for (size_t i = 0; i < config->finding_count; i++) {
-		const struct finding *f = &config->findings[i];
-		const char *kind = f->is_fault ? "" : "warning: ";
-
-		if (!f->is_fault && !with_hints)
-			continue;
-		if (f->at.line)
-			msg(f->is_fault ? LOG_ERR : LOG_WARNING, "%s:%u: %s%s", f->at.file,
-			    f->at.line, kind, f->text);
-		else
-			msg(f->is_fault ? LOG_ERR : LOG_WARNING, "%s: %s%s", f->at.file, kind,
-			    f->text);
-	}
+	for (size_t i = 0; i < config->finding_count; i++)
+		if (config->findings[i].is_fault || with_hints)
+			engine_print_finding(&config->findings[i]);
 }
 
 /* Parse INSTANCE, or CLASS or INSTANCE/RELID if the mode accepts them. */
@@ -328,13 +271,13 @@ static const char *contradiction(const struct run *run, int modes)
 
 	if (modes > 1)
 		return "only one of --all, --release, --settings, --properties and --check can be given";
-	if (run->options.plan.force && !binds)
+	if (run->request.force && !binds)
 		return "--force is for a device to bind, or for --all";
-	if (run->dry && !binds && run->mode != RELEASE)
+	if (run->request.dry && !binds && run->mode != RELEASE)
 		return "--dry-run is for a device to bind, for --all or for --release";
-	if (run->settle && (run->mode != BIND_ALL || run->dry))
+	if (run->settle && (run->mode != BIND_ALL || run->request.dry))
 		return "--settle is for --all without --dry-run";
-	if (run->options.new_interface && (!run->event || run->mode != BIND_ONE))
+	if (run->request.new_interface && (!run->request.event || run->mode != BIND_ONE))
 		return "--new-interface is for --udev and one device";
 	return NULL;
 }
@@ -367,7 +310,8 @@ static bool arguments_are_right(const struct run *run, int modes, int count, cha
 /* Read the configuration and carry out the mode. Return the exit status. */
 static int carry_out(struct run *run)
 {
-	int faulty = config_load(&run->config), ret = 0;
+	struct config *config = &run->engine.config;
+	int faulty = config_load(config), ret = 0;
 
 	if (run->mode == CHECK)
 		check(run);
@@ -376,18 +320,14 @@ static int carry_out(struct run *run)
 	 * reported the same findings.
 	 */
 	if (run->mode != PROPERTIES)
-		report_findings(&run->config, run->mode == CHECK);
-	if (faulty && faulty != -EINVAL) {
-		msg(LOG_ERR, "the configuration cannot be read: %s", strerror(-faulty));
-		ret = faulty;
-	} else if (run->dry && run->mode != RELEASE) {
+		report_findings(config, run->mode == CHECK);
+	if (run->request.dry && run->mode != RELEASE)
 		ret = preview(run);
-	} else if (run->mode == RELEASE || run->mode == BIND_ALL) {
+	else if (run->mode == RELEASE || run->mode == BIND_ALL)
 		ret = run_all(run);
-	} else if (run->mode != CHECK) {
+	else if (run->mode != CHECK)
 		ret = run_one(run);
-	}
-	config_free(&run->config);
+	engine_free(&run->engine);
 	if (fflush(stdout)) {
 		msg(LOG_ERR, "standard output: %s", strerror(errno));
 		ret = -EIO;
@@ -466,18 +406,17 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 			(*modes)++;
 			break;
 		case 'n':
-			run->dry = true;
+			run->request.dry = true;
 			break;
 		case 'f':
-			run->options.plan.force = true;
+			run->request.force = true;
 			break;
 		case OPT_UDEV:
-			run->event = log_to_syslog = true;
-			run->options.event = true;
+			run->request.event = log_to_syslog = true;
 			openlog("vmbus-bind", LOG_PID, LOG_DAEMON);
 			break;
 		case OPT_NEW_INTERFACE:
-			run->options.new_interface = true;
+			run->request.new_interface = true;
 			break;
 		case OPT_SETTLE:
 			run->settle = true;
@@ -512,7 +451,7 @@ int main(int argc, char **argv)
 		    run.mode == SETTINGS ? ", nor a GUID/RELID with the number of a channel" : "");
 		return EXIT_USAGE;
 	}
-	run.options.plan.is_named = run.mode == BIND_ONE && !run.event;
+	run.request.is_named = run.mode == BIND_ONE && !run.request.event;
 
 	return run.settle ? carry_out_settled(&run) : carry_out(&run);
 }

@@ -151,8 +151,8 @@ test_buffer_sizes_of_two_at_once() {
 	want ours recv_buffer_size=1M
 	sed -i "s/\[.*/[nic]\nforce=yes/" "$root/$admin/a.conf"
 	conf $admin/b.conf "[$dev]" recv_buffer_size=2M
-	"$dir/vmbus-bind-model" --force $dev 2>/dev/null &
-	"$dir/vmbus-bind-model" --force $dev2 2>/dev/null
+	"$dir/vmbus-bind-model" --force $dev >/dev/null 2>&1 &
+	"$dir/vmbus-bind-model" --force $dev2 >/dev/null 2>&1
 	wait $!
 	is one "$(cat "$bus/devices/$dev2"/uio/uio*/maps/map3/size)" 1048576
 	is other "$(cat "$bus/devices/$dev"/uio/uio*/maps/map3/size)" 2097152

@@ -66,8 +66,8 @@ test_two_at_once_take_it_once() {
 	want_fcopy
 	driver hv_util $fcopy
 	device $dev $fcopy hv_util
-	"$dir/vmbus-bind-model" $dev 2>"$root/a" &
-	"$dir/vmbus-bind-model" $dev 2>"$root/b"
+	"$dir/vmbus-bind-model" $dev >"$root/a" 2>&1 &
+	"$dir/vmbus-bind-model" $dev >"$root/b" 2>&1
 	wait $!
 	is driver "$(driver_of $dev)" uio_hv_generic
 	is unbinds "$(grep -c /unbind "$root/kernel/log")" 1

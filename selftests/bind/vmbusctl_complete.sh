@@ -8,7 +8,7 @@ command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
 command . "$(dirname "$0")/guest.sh" || exit 1
 
-commands="list show watch rules doctor bind unbind ring-size set-override unset-override list-overrides"
+commands="list show watch doctor bind unbind ring-size set-override unset-override list-overrides"
 
 # offers WORD... -- CANDIDATE...: check the candidates after these words; the
 # last word is being typed
@@ -200,7 +200,7 @@ test_former_interface_is_offered() {
 
 test_several_identifiers_are_offered() {
 	guest
-	for command in list watch rules; do
+	for command in list watch; do
 		offers $command eth0 uio0 eth -- eth0 eth1
 	done
 	offers show eth0 eth -- ''

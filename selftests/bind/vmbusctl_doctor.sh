@@ -741,7 +741,7 @@ test_device_that_is_refused() {
 	guest
 	conf $admin/50-nic.conf "[$nic0]"
 	sick
-	finding warning devices "$nic0 (nic) is refused: interface eth0 is up; 'ip link set eth0 down' allows it, and so does a reboot" "vmbusctl rules $nic0"
+	finding warning devices "$nic0 (nic) is refused: interface eth0 is up; 'ip link set eth0 down' allows it, and so does a reboot" "vmbusctl show $nic0"
 	eval "$fix"
 	says "eth0 is up"
 	[ -e "$root/$admin/50-nic.conf" ] || fail "the rule is gone"

@@ -36,7 +36,7 @@ unprivileged() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
 # opens: whether an unprivileged user can open the node, and with it the channel
 opens() { unprivileged dd if=/dev/vmbus/tests/device of=/dev/null count=0; }
 # named_by DEVICE FILE:LINE: whether this rule names the device
-named_by() { vmbusctl rules "$1" >/tmp/rules && grep -q "$rules/$2" /tmp/rules; }
+named_by() { vmbusctl show "$1" >/tmp/rules && grep -q "$rules/$2" /tmp/rules; }
 # result_of UNIT: whether the service has run in this boot, and succeeded
 result_of() {
 	systemctl show -p Result,ExecMainExitTimestampMonotonic,ActiveState "$1" >/tmp/unit
@@ -136,7 +136,7 @@ case $boot in
 	printf '[interface %s]\n' "$(interface "$other")" >$rules/50-nic.conf
 	check "a rule for its interface, and vmbus-bind" /usr/lib/udev/vmbus-bind "$other"
 	check "it is user space's" has_driver "$other" uio_hv_generic
-	check "and vmbusctl rules names that rule" named_by "$other" 50-nic.conf:1
+	check "and vmbusctl show names that rule" named_by "$other" 50-nic.conf:1
 	check "and vmbusctl finds it by its interface" vmbusctl show "$(sed 's/.* //; s/]//' $rules/50-nic.conf)"
 	# A rule names the first NIC by its MAC. systemd-networkd is configured
 	# to set it up.
@@ -147,9 +147,9 @@ case $boot in
 3)
 	check "boot 3: the first NIC is user space's, before networkd sets it up" within 30 has_driver "$nic" uio_hv_generic
 	check "boot 3: and so is the other one, by the name of its interface" within 30 has_driver "$other" uio_hv_generic
-	check "boot 3: as vmbusctl rules says" named_by "$other" 50-nic.conf:1
+	check "boot 3: as vmbusctl show says" named_by "$other" 50-nic.conf:1
 	check "boot 3: the device is bound by its instance, with ring size, group and mode" within 30 settings_hold
-	check "boot 3: and vmbusctl rules says so" named_by "$device" 50-device.conf:1
+	check "boot 3: and vmbusctl show says so" named_by "$device" 50-device.conf:1
 	# A rule that still names the device would make vmbusctl write
 	# enable=no, which wins over driverctl's entry.
 	rm $rules/55-first.conf $rules/50-nic.conf

@@ -28,7 +28,7 @@ bound_later() { has_driver "$device" uio_hv_generic && find_times && [ "$initial
 # bound_without_rule: whether the device is bound, and no rule on the disk names
 # it
 bound_without_rule() {
-	vmbusctl rules "$device" | tee /tmp/rules
+	vmbusctl show "$device" | tee /tmp/rules
 	has_driver "$device" uio_hv_generic && grep -q 'outcome  *no-rule: ' /tmp/rules
 }
 settings_hold() {

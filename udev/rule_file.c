@@ -11,8 +11,9 @@
 
 #include <vmbus_bufring.h>
 
-#include "command.h"
+#include "config.h"
 #include "file.h"
+#include "log.h"
 
 static const char header[] = "# Written by vmbusctl, which changes only the keys that it knows.";
 
@@ -26,8 +27,10 @@ int rule_file_open(struct rule_file *file, const char *instance)
 	};
 	text = file_read(NULL, ADMIN_CONFIG "/60-%s.conf", instance);
 	if (!text && errno != ENOENT) {
-		complain("%s: %s", file->path, strerror(errno));
-		return EXIT_FAILED;
+		int err = -errno;
+
+		msg(LOG_ERR, "%s: %s", file->path, strerror(-err));
+		return err;
 	}
 	if (!text) {
 		strings_take(&file->lines, need_strdup(header));
@@ -252,8 +255,8 @@ int rule_file_write(const struct rule_file *file)
 		err = -errno;
 	}
 	if (err)
-		complain("%s cannot be written: %s", file->path, strerror(-err));
-	return err ? EXIT_FAILED : 0;
+		msg(LOG_ERR, "%s cannot be written: %s", file->path, strerror(-err));
+	return err;
 }
 
 void rule_file_restore(const struct rule_file *file)
@@ -265,5 +268,5 @@ void rule_file_restore(const struct rule_file *file)
 	else if (unlink(file->path) && errno != ENOENT)
 		err = -errno;
 	if (err)
-		complain("%s cannot be restored: %s", file->path, strerror(-err));
+		msg(LOG_ERR, "%s cannot be restored: %s", file->path, strerror(-err));
 }

@@ -22,8 +22,8 @@ struct rule_file {
 };
 
 /*
- * Read the file of a device, or start a new one. Return 0, or EXIT_FAILED after
- * a message. Call rule_file_free() in either case.
+ * Read the file of a device, or start a new one. Return 0, or -errno after a
+ * message. Call rule_file_free() in either case.
  */
 int rule_file_open(struct rule_file *file, const char *instance);
 void rule_file_free(struct rule_file *file);
@@ -45,7 +45,7 @@ bool rule_file_is_bare(const struct rule_file *file);
 
 /*
  * Replace the file atomically, or remove it if it has no section. Return 0, or
- * EXIT_FAILED after a message.
+ * -errno after a message.
  */
 int rule_file_write(const struct rule_file *file);
 

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "device.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+
+#define NET "/sys/class/net"
+
+/* The kernel shows this for an override that is not set. */
+#define NO_OVERRIDE "(null)"
+
+/* Return the path of the device in sysfs without vmbus_sysroot(). */
+static const char *sysfs_of(const struct device *device)
+{
+	return vmbus_device_sysfs(device->handle) + strlen(vmbus_sysroot());
+}
+
+static bool contains(const struct stack *stack, const char *name)
+{
+	for (size_t i = 0; i < stack->count; i++)
+		if (!strcmp(stack->names[i], name))
+			return true;
+	return false;
+}
+
+static void add(struct stack *stack, const char *name)
+{
+	if (contains(stack, name) || strlen(name) >= INTERFACE_SIZE)
+		return;
+	stack->names = need(reallocarray(stack->names, stack->count + 1, sizeof(*stack->names)));
+	strcpy(stack->names[stack->count++], name);
+}
+
+/*
+ * Add the interfaces directly above or below @name. The kernel has a link for
+ * each: upper_NAME or lower_NAME. Return 0 or -errno.
+ */
+static int add_linked(struct stack *stack, const char *name, const char *prefix)
+{
+	const size_t length = strlen(prefix);
+	char *path = file_path(NET "/%s", name);
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+	int err = dir ? 0 : errno;
+
+	free(path);
+	while (dir && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, prefix, length))
+			add(stack, entry->d_name + length);
+	if (dir)
+		closedir(dir);
+	/* The interface may disappear at any time. */
+	return err == ENOENT ? 0 : -err;
+}
+
+static void add_master(struct stack *stack, const char *name)
+{
+	char *master = file_link(NET "/%s/master", name);
+
+	if (master)
+		add(stack, master);
+	free(master);
+}
+
+/*
+ * Return whether an interface with the MAC of @device is its virtual function.
+ * The members of a bond have one MAC, too, but each of them is a VMBus device,
+ * or has the bond as its master. Bridges and VLANs have no device.
+ */
+static bool is_virtual_function(const char *name, const struct device *device)
+{
+	char *mac, *bus = NULL, *master = NULL;
+	bool yes;
+
+	if (!strcmp(name, device->interface))
+		return false;
+	mac = file_line(NET "/%s/address", name);
+	yes = mac && !strcmp(mac, device->mac);
+	if (yes) {
+		bus = file_link(NET "/%s/device/subsystem", name);
+		master = file_link(NET "/%s/master", name);
+		yes = bus && strcmp(bus, "vmbus") &&
+		      (!master || !strcmp(master, device->interface));
+	}
+	free(mac);
+	free(bus);
+	free(master);
+	return yes;
+}
+
+/* Return 0 or -errno. */
+static int add_virtual_functions(struct stack *stack, const struct device *device)
+{
+	struct strings names = file_names(NET);
+	/* The interface of the device is there, so there is at least one. */
+	int ret = names.count ? 0 : -ENOENT;
+
+	for (size_t i = 0; device->mac[0] && i < names.count; i++)
+		if (is_virtual_function(names.items[i], device))
+			add(stack, names.items[i]);
+	strings_free(&names);
+	return ret;
+}
+
+/*
+ * Add everything above or below the interfaces of the stack. Return 0 or
+ * -errno.
+ */
+static int add_all(struct stack *stack, bool above)
+{
+	char name[INTERFACE_SIZE];
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < stack->count; i++) {
+		strcpy(name, stack->names[i]);
+		ret = add_linked(stack, name, above ? "upper_" : "lower_");
+		if (above)
+			add_master(stack, name);
+	}
+	return ret;
+}
+
+int interface_is_up(const char *name)
+{
+	char *text = file_line(NET "/%s/flags", name);
+	int ret = text ? !!(strtoul(text, NULL, 16) & IFF_UP) : errno == ENOENT ? 0 : -errno;
+
+	free(text);
+	return ret;
+}
+
+void device_read_stack(struct device *device)
+{
+	struct stack *stack = &device->stack;
+	int ret;
+
+	if (stack->is_read || !device->has_interface)
+		return;
+	stack->is_read = true;
+	/*
+	 * A bond is above its members. add_all() must not add what is below the
+	 * bond together with the bond, so it looks below first.
+	 */
+	add(stack, device->interface);
+	ret = add_virtual_functions(stack, device);
+	if (!ret)
+		ret = add_all(stack, false);
+	stack->above = stack->count;
+	if (!ret)
+		ret = add_all(stack, true);
+	for (size_t i = 0; !ret && i < stack->count; i++) {
+		ret = interface_is_up(stack->names[i]);
+		if (ret > 0)
+			strcpy(stack->up, stack->names[i]);
+	}
+	stack->error = ret < 0 ? ret : 0;
+}
+
+/*
+ * Return whether udev has named an interface. udev writes its file about the
+ * interface after it has named it. Without udev, nobody changes the name.
+ */
+static bool is_named(const char *ifindex)
+{
+	return !file_exists("/run/udev/data") || file_exists("/run/udev/data/n%s", ifindex);
+}
+
+/* Read the interface of a NIC, if there is one. */
+static void read_interface(struct device *device)
+{
+	struct strings names = file_names("%s/net", sysfs_of(device));
+	char *mac, *ifindex;
+
+	for (size_t i = 0; !device->has_interface && i < names.count; i++)
+		device->has_interface = snprintf(device->interface, INTERFACE_SIZE, "%s",
+						 names.items[i]) < INTERFACE_SIZE;
+	strings_free(&names);
+	if (!device->has_interface) {
+		device->interface[0] = '\0';
+		return;
+	}
+	mac = file_line("%s/net/%s/address", sysfs_of(device), device->interface);
+	ifindex = file_line("%s/net/%s/ifindex", sysfs_of(device), device->interface);
+	/*
+	 * Other kinds of network have longer addresses, which no rule can name.
+	 */
+	if (mac && strlen(mac) == MAC_SIZE - 1)
+		strcpy(device->mac, mac);
+	device->is_named = is_named(ifindex ? ifindex : "");
+	free(mac);
+	free(ifindex);
+}
+
+/* Read what the handle does not have. */
+static void read_rest(struct device *device)
+{
+	device->is_held = note_is_held(device->instance);
+	if (!device_is_nic(device))
+		return;
+	read_interface(device);
+	if (device->has_interface)
+		return;
+	/*
+	 * A NIC without a driver has no interface yet. The interface that it
+	 * had earlier need not come back.
+	 */
+	if (*device_driver(device))
+		note_read(device->instance, device->interface, device->mac);
+	device->is_named = device->interface[0];
+}
+
+void device_read(struct device *device, struct vmbus_device *handle)
+{
+	*device = (struct device){
+		.handle = handle,
+		.instance = vmbus_device_instance(handle),
+		.class_id = vmbus_device_class(handle),
+		.class_name = vmbus_device_class_name(handle),
+	};
+	read_rest(device);
+}
+
+void device_clear(struct device *device)
+{
+	free(device->stack.names);
+	device->stack = (struct stack){ 0 };
+}
+
+int device_reread(struct device *device)
+{
+	const char *typed = device->typed;
+	int ret = vmbus_device_refresh(device->handle);
+
+	if (ret)
+		return ret;
+	device_clear(device);
+	device_read(device, device->handle);
+	device->typed = typed;
+	return 0;
+}
+
+const char *device_driver(const struct device *device)
+{
+	const char *driver = vmbus_device_driver(device->handle);
+
+	return driver ? driver : "";
+}
+
+bool device_has_driver(const struct device *device, const char *driver)
+{
+	return !strcmp(device_driver(device), driver);
+}
+
+bool device_is_nic(const struct device *device)
+{
+	return device->class_name && !strcmp(device->class_name, "nic");
+}
+
+const char *device_class(const struct device *device)
+{
+	return device->class_name ? device->class_name : device->class_id;
+}
+
+const char *device_text(const struct device *device)
+{
+	static char text[128];
+
+	if (device->typed && strcmp(device->typed, device->instance))
+		snprintf(text, sizeof(text), "%.96s (%.8s…)", device->typed, device->instance);
+	else
+		snprintf(text, sizeof(text), "%s (%s)", device->instance, device_class(device));
+	return text;
+}
+
+struct identity device_identity(const struct device *device)
+{
+	return (struct identity){
+		.instance = device->instance, .class_id = device->class_id, .mac = device->mac,
+		/* The name counts as soon as udev has given it. */
+		.interface = device->is_named ? device->interface : NULL,
+	};
+}
+
+int device_override(const struct device *device, char out[DRIVER_NAME_MAX + 1])
+{
+	int ret = vmbus_device_attribute(device->handle, "driver_override", out,
+					 DRIVER_NAME_MAX + 1);
+
+	if (ret || !strcmp(out, NO_OVERRIDE))
+		out[0] = '\0';
+	return ret;
+}
+
+int machine_read(struct machine *machine)
+{
+	int ret;
+
+	*machine = (struct machine){ 0 };
+	ret = vmbus_devices_list(NULL, &machine->handles);
+	if (ret < 0 && ret != -ENODEV)
+		machine->fault = need_strdup(vmbus_error());
+	if (!machine->handles)
+		return ret;
+	while (machine->handles[machine->count])
+		machine->count++;
+	machine->devices = need(calloc(machine->count + 1, sizeof(*machine->devices)));
+	for (size_t i = 0; i < machine->count; i++)
+		device_read(&machine->devices[i], machine->handles[i]);
+	return 0;
+}
+
+void machine_free(struct machine *machine)
+{
+	for (size_t i = 0; i < machine->count; i++)
+		device_clear(&machine->devices[i]);
+	free(machine->devices);
+	free(machine->fault);
+	vmbus_devices_free(machine->handles);
+	*machine = (struct machine){ 0 };
+}
+
+struct device *machine_find(const struct machine *machine, const char *instance)
+{
+	for (size_t i = 0; i < machine->count; i++)
+		if (!strcmp(machine->devices[i].instance, instance))
+			return &machine->devices[i];
+	return NULL;
+}

@@ -1,0 +1,731 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "engine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bind.h"
+#include "driverctl.h"
+#include "file.h"
+#include "log.h"
+#include "rule_file.h"
+#include "settings.h"
+
+void engine_read(struct engine *engine)
+{
+	engine->machine_error = machine_read(&engine->machine);
+	engine->config_error = config_load(&engine->config);
+}
+
+void engine_free(struct engine *engine)
+{
+	config_free(&engine->config);
+	machine_free(&engine->machine);
+}
+
+void engine_plan(const struct engine *engine, struct device *device, struct plan *plan)
+{
+	plan_make(&engine->config, device, (struct plan_options){ 0 }, plan);
+}
+
+void engine_print_finding(const struct finding *finding)
+{
+	const int priority = finding->is_fault ? LOG_ERR : LOG_WARNING;
+	const char *kind = finding->is_fault ? "" : "warning: ";
+
+	if (finding->at.line)
+		msg(priority, "%s:%u: %s%s", finding->at.file, finding->at.line, kind,
+		    finding->text);
+	else
+		msg(priority, "%s: %s%s", finding->at.file, kind, finding->text);
+}
+
+/* Report success. udev shows no output, so an event is in the system log. */
+static void say(const struct device *device, const char *done, const char *more)
+{
+	if (log_to_syslog)
+		msg(LOG_NOTICE, "%s: %s%s", device_text(device), done, more);
+	else
+		printf("%s: %s%s\n", device_text(device), done, more);
+}
+
+static enum engine_result gone(const struct device *device)
+{
+	msg(LOG_INFO, "%s: the host has rescinded it", device_text(device));
+	return ENGINE_GONE;
+}
+
+/* Read the device and the rules again, below the lock. */
+static enum engine_result reread(struct engine *engine, struct device *device)
+{
+	int err = device_reread(device);
+
+	if (err == -ENODEV)
+		return gone(device);
+	if (err) {
+		msg(LOG_ERR, "%s: it cannot be read: %s", device_text(device), strerror(-err));
+		return ENGINE_FAILED;
+	}
+	config_free(&engine->config);
+	engine->config_error = config_load(&engine->config);
+	return ENGINE_DONE;
+}
+
+/*
+ * The files that name a device: the file of vmbusctl, and the entry of
+ * driverctl
+ */
+struct files {
+	struct rule_file rule_file;
+	char *entry;		/* path of the entry of driverctl */
+	char *entry_text;	/* its former content; NULL: there was none */
+};
+
+static int files_open(struct files *files, const struct device *device)
+{
+	*files = (struct files){ .entry = driverctl_path(device->instance) };
+	files->entry_text = file_read(NULL, "%s", files->entry + strlen(vmbus_sysroot()));
+	return rule_file_open(&files->rule_file, device->instance);
+}
+
+static void files_close(struct files *files)
+{
+	rule_file_free(&files->rule_file);
+	free(files->entry);
+	free(files->entry_text);
+}
+
+/*
+ * Write the file of vmbusctl, and remove the entry of driverctl, so that the
+ * two never disagree.
+ */
+static int files_write(const struct files *files)
+{
+	int err = rule_file_write(&files->rule_file);
+
+	if (err || !files->entry_text || !unlink(files->entry) || errno == ENOENT)
+		return err;
+	err = -errno;
+	msg(LOG_ERR, "%s cannot be removed: %s", files->entry, strerror(-err));
+	rule_file_restore(&files->rule_file);
+	return err;
+}
+
+static void files_restore(const struct files *files)
+{
+	FILE *entry;
+
+	rule_file_restore(&files->rule_file);
+	if (!files->entry_text)
+		return;
+	entry = fopen(files->entry, "we");
+	if (!entry || fputs(files->entry_text, entry) < 0 || fclose(entry))
+		msg(LOG_ERR, "%s cannot be restored: %s", files->entry, strerror(errno));
+}
+
+/* Return a new string: which file has the rule now, or had it. */
+static char *rule_text(const struct rule_file *file)
+{
+	if (rule_file_has_section(file))
+		return need_printf("; rule: %s", file->path);
+	return file->before ? need_printf("; removed: %s", file->path) : need_strdup("");
+}
+
+/*
+ * Return a new string: what has become of the files. @other is the place of a
+ * rule that the file disables for this device, or NULL.
+ */
+static char *files_text(const struct files *files, const struct place *other)
+{
+	const bool is_moved = !other && rule_file_has_section(&files->rule_file);
+	char *text, *more;
+
+	if (other)
+		text = need_printf("; disabled in %s, because %s:%u names the device",
+				   files->rule_file.path, other->file, other->line);
+	else
+		text = rule_text(&files->rule_file);
+	if (!files->entry_text)
+		return text;
+	more = need_printf("%s; %s: %s", text, is_moved ? "moved from driverctl" : "removed",
+			   files->entry);
+	free(text);
+	return more;
+}
+
+/* Remove the sections of a file from a configuration in memory. */
+static void forget_file(struct config *config, const char *path)
+{
+	for (size_t i = 0; i < config->count; i++)
+		if (config->sections[i].at.file && !strcmp(config->sections[i].at.file, path))
+			config->sections[i].name.text[0] = '\0';
+}
+
+/* Return whether a rule of another file than @files binds the device. */
+static bool has_other_rule(struct engine *engine, struct device *device,
+			   const struct files *files, struct plan *plan)
+{
+	forget_file(&engine->config, files->rule_file.path);
+	forget_file(&engine->config, files->entry);
+	engine_plan(engine, device, plan);
+	return plan->rule.scope != SCOPE_NONE && plan->rule.enable;
+}
+
+/* Hold a device, or end that. */
+static enum engine_result set_hold(const struct device *device, bool on)
+{
+	int err = on ? note_hold(device->instance) : note_end_hold(device->instance);
+
+	if (!err)
+		return ENGINE_DONE;
+	msg(LOG_ERR, "%s: it cannot be %s in /run/hyperv-uio/held: %s", device_text(device),
+	    on ? "held" : "released", strerror(-err));
+	return ENGINE_FAILED;
+}
+
+/* A device that is about to be bound */
+struct binding {
+	struct engine *engine;
+	struct device *device;
+	const struct request *request;
+	const char *driver;	/* of a command, or NULL */
+	struct plan plan;
+};
+
+static void make_plan(struct binding *b)
+{
+	plan_make(&b->engine->config, b->device,
+		  (struct plan_options){ .is_named = b->request->is_named,
+					 .force = b->request->force },
+		  &b->plan);
+}
+
+/*
+ * Add the section of a command to the configuration in memory. It takes
+ * precedence over all others.
+ */
+static void add_section(struct binding *b)
+{
+	struct section *section = config_add_section(&b->engine->config, NAME_GUID,
+						     b->device->instance, (struct place){ 0 });
+
+	section->enable = YES;
+	section->force = b->request->force ? YES : NO;
+	snprintf(section->driver, sizeof(section->driver), "%s", b->driver);
+}
+
+/* Return " (FILE:LINE)" for the line that decides, or "". */
+static const char *place_text(const struct plan *plan)
+{
+	static char text[512];
+
+	text[0] = '\0';
+	if (plan->at.file)
+		snprintf(text, sizeof(text), " (%s:%u)", plan->at.file, plan->at.line);
+	return text;
+}
+
+/* Return ENGINE_DONE if the rules bind the device. Otherwise say why not. */
+static enum engine_result judge_rule(const struct binding *b, bool *is_over)
+{
+	const struct device *device = b->device;
+	const struct plan *plan = &b->plan;
+	/* hv_netvsc may be about to make the interface, whose event decides. */
+	const bool is_early = b->request->event && device_is_nic(device) &&
+			      !device->has_interface;
+
+	*is_over = plan->outcome != PLAN_BIND && plan->outcome != PLAN_BOUND;
+	if (plan->outcome == PLAN_WAITS || (is_early && plan->outcome == PLAN_REFUSED)) {
+		msg(LOG_INFO, "%s: left alone: %s", device_text(device), plan->reason);
+	} else if (plan->outcome == PLAN_FAULTY) {
+		msg(LOG_ERR, "%s: left alone: %s%s", device_text(device), plan->reason,
+		    place_text(plan));
+		return ENGINE_FAULTY;
+	} else if (plan->outcome == PLAN_REFUSED) {
+		msg(LOG_ERR, "%s: not bound to %s: %s%s", device_text(device), plan->rule.driver,
+		    plan->reason, place_text(plan));
+		return ENGINE_REFUSED;
+	}
+	return ENGINE_DONE;
+}
+
+/* Return ENGINE_DONE if a command binds the device. Otherwise say why not. */
+static enum engine_result judge_command(const struct binding *b)
+{
+	const struct device *device = b->device;
+	const struct plan *plan = &b->plan;
+	const struct config *config = &b->engine->config;
+
+	switch (plan->outcome) {
+	case PLAN_BIND:
+	case PLAN_BOUND:
+		if (!strcmp(plan->rule.driver, b->driver))
+			return ENGINE_DONE;
+		msg(LOG_ERR, "%s: not bound to %s: %s:%u takes precedence, and names the driver %s",
+		    device_text(device), b->driver, plan->at.file, plan->at.line,
+		    plan->rule.driver);
+		return ENGINE_FAILED;
+	case PLAN_REFUSED:
+		/* The next boot finds the interface down. */
+		if (b->request->when == CHANGE_BOOT && device->stack.up[0])
+			return ENGINE_DONE;
+		msg(LOG_ERR, "%s: not bound to %s: %s; --force overrides this",
+		    device_text(device), plan->rule.driver, plan->reason);
+		if (b->request->when != CHANGE_NOW)
+			msg(LOG_ERR, "--force writes force=yes, which applies at each boot; 'vmbusctl bind --now --force' binds it once");
+		return ENGINE_REFUSED;
+	case PLAN_FAULTY:
+		msg(LOG_ERR, "%s: left alone: %s", device_text(device), plan->reason);
+		for (size_t i = 0; i < config->finding_count; i++)
+			if (config->findings[i].is_fault && plan->at.file &&
+			    !strcmp(config->findings[i].at.file, plan->at.file))
+				engine_print_finding(&config->findings[i]);
+		return ENGINE_FAULTY;
+	case PLAN_WAITS:
+		msg(LOG_ERR, "%s: not bound to %s: %s", device_text(device), plan->rule.driver,
+		    plan->reason);
+		return ENGINE_REFUSED;
+	default:
+		msg(LOG_ERR, "%s: not bound: %s:%u takes precedence: %s", device_text(device),
+		    plan->at.file ? plan->at.file : "?", plan->at.line, plan->reason);
+		return ENGINE_FAILED;
+	}
+}
+
+/*
+ * Bind the device, and apply the settings of its rule. *done says what was
+ * done; it is NULL if the device is not bound.
+ */
+static enum engine_result act(struct binding *b, char **done)
+{
+	const struct rule *rule = &b->plan.rule;
+	int err = 0;
+
+	if (b->plan.outcome == PLAN_BIND)
+		err = bind_carry_out(b->device, rule, done);
+	else
+		*done = need_printf("already bound to %s", rule->driver);
+	if (!err)
+		err = settings_apply(b->device, rule, 0);
+	if (err == -ENODEV)
+		return ENGINE_GONE;
+	return err ? ENGINE_FAILED : ENGINE_DONE;
+}
+
+/* Carry the decision out. The device and the rules have just been read. */
+static enum engine_result carry_out(struct binding *b, char **done)
+{
+	const struct request *request = b->request;
+	enum engine_result result;
+	bool is_over = false;
+
+	make_plan(b);
+	/*
+	 * After a new offer the note is stale, even if hv_netvsc has made an
+	 * interface already. bind_carry_out() writes it again.
+	 */
+	if (request->event && !request->new_interface && device_is_nic(b->device) &&
+	    b->plan.outcome != PLAN_BOUND)
+		note_remove(b->device->instance);
+	result = b->driver ? judge_command(b) : judge_rule(b, &is_over);
+	if (result || is_over)
+		return result;
+	if (request->when == CHANGE_BOOT) {
+		result = set_hold(b->device, true);
+		if (!result)
+			*done = need_strdup("bound at the next boot");
+		return result;
+	}
+	result = act(b, done);
+	if (!result)
+		result = set_hold(b->device, false);
+	return result;
+}
+
+/* Bind a device without a change of the rules. The caller holds the locks. */
+static enum engine_result bind_now(struct binding *b)
+{
+	enum engine_result result = reread(b->engine, b->device);
+	char *done = NULL;
+
+	/*
+	 * A driver that refuses the device gives it back, with a new interface.
+	 * Without this condition, its event would lead to the next attempt.
+	 */
+	if (result || (b->request->new_interface && note_exists(b->device->instance)))
+		return result;
+	if (b->driver)
+		add_section(b);
+	result = carry_out(b, &done);
+	if (done && (b->driver || b->plan.outcome == PLAN_BIND))
+		say(b->device, done, "");
+	free(done);
+	return result;
+}
+
+/*
+ * Write a rule that binds the device, and carry it out. If the device is bound,
+ * and only a setting failed, the rule stays. The caller holds the locks.
+ */
+static enum engine_result bind_persistently(struct binding *b)
+{
+	enum engine_result result = ENGINE_FAILED;
+	char *done = NULL, *text;
+	struct files files;
+
+	if (files_open(&files, b->device))
+		goto out;
+	rule_file_set(&files.rule_file, "enable", NULL);
+	rule_file_set(&files.rule_file, "force", b->request->force ? "yes" : NULL);
+	rule_file_set(&files.rule_file, "driver", b->driver);
+	if (files_write(&files))
+		goto out;
+	result = reread(b->engine, b->device);
+	if (!result)
+		result = carry_out(b, &done);
+	if (result == ENGINE_GONE || !done) {
+		files_restore(&files);
+		goto out;
+	}
+	text = files_text(&files, NULL);
+	say(b->device, done, text);
+	free(text);
+out:
+	free(done);
+	files_close(&files);
+	return result;
+}
+
+enum engine_result engine_bind(struct engine *engine, struct device *device,
+			       const struct request *request)
+{
+	struct binding b = { .engine = engine, .device = device, .request = request };
+	char driver[DRIVER_NAME_MAX + 1];
+	enum engine_result result;
+	struct bind_locks locks;
+
+	make_plan(&b);
+	if (request->is_command) {
+		/* Without a rule, the driver of the plan is uio_hv_generic. */
+		strcpy(driver, request->driver ? request->driver : b.plan.rule.driver);
+		b.driver = driver;
+		add_section(&b);
+		make_plan(&b);
+		result = judge_command(&b);
+		if (result)
+			return result;
+	} else if (b.plan.outcome == PLAN_NO_RULE || b.plan.outcome == PLAN_DISABLED) {
+		return ENGINE_DONE;
+	}
+	if (bind_lock(device, &locks))
+		result = ENGINE_FAILED;
+	else if (request->is_command && request->when != CHANGE_NOW)
+		result = bind_persistently(&b);
+	else
+		result = bind_now(&b);
+	bind_unlock(&locks);
+	return result;
+}
+
+/*
+ * Remove the configuration of this device alone, and disable the device if
+ * another file names it. *text is a new string that says so.
+ */
+static enum engine_result remove_rule(struct engine *engine, struct device *device, char **text)
+{
+	enum engine_result result = ENGINE_FAILED;
+	struct files files;
+	struct plan plan;
+	bool has_other;
+
+	if (files_open(&files, device))
+		goto out;
+	has_other = has_other_rule(engine, device, &files, &plan);
+	rule_file_clear(&files.rule_file);
+	if (has_other)
+		rule_file_set(&files.rule_file, "enable", "no");
+	if (files_write(&files))
+		goto out;
+	*text = files_text(&files, has_other ? &plan.at : NULL);
+	/* The device no longer waits for the next boot. */
+	result = set_hold(device, false);
+out:
+	files_close(&files);
+	return result;
+}
+
+/* A device that is about to be released */
+struct release {
+	struct device *device;
+	const struct request *request;
+	struct plan plan;
+	struct rule rule;		/* with the readable parts of faulty files */
+	char override[DRIVER_NAME_MAX + 1];
+	bool has_override;		/* VMBus has driver_override */
+};
+
+/*
+ * Return the driver from which the device is released, or NULL if there is
+ * nothing to do.
+ */
+static const char *driver_to_release(const struct release *r)
+{
+	const char *driver = device_driver(r->device);
+	bool is_ruled;
+
+	if (!r->request->is_command) {
+		/*
+		 * Without driver_override, a binding by us and one by the
+		 * kernel look the same.
+		 */
+		if (strcmp(r->has_override ? r->override : driver, r->rule.driver))
+			return NULL;
+		return r->rule.driver;
+	}
+	if (!*driver)
+		return NULL;
+	if (r->override[0])
+		return r->override;
+	/* Somebody has bound the device by hand, through new_id. */
+	if (r->has_override)
+		return vmbus_device_uio(r->device->handle) ? driver : NULL;
+	/* A rule bound it, or somebody who gave it to UIO, or the kernel. */
+	is_ruled = plan_has_rule(&r->plan) && !strcmp(r->plan.rule.driver, driver);
+	return is_ruled || !strcmp(driver, UIO_DRIVER) ? driver : NULL;
+}
+
+/*
+ * Release the device. Hold it first if a rule still wants it, because its new
+ * interface has an event; if the release fails, the hold ends, unless there was
+ * one before.
+ */
+static enum engine_result release_now(struct release *r, const char *driver, char **done)
+{
+	const bool hold = r->request->is_named && r->request->when == CHANGE_NOW &&
+			  plan_has_rule(&r->plan) && r->plan.outcome != PLAN_DISABLED;
+	struct device *device = r->device;
+	char *name = need_strdup(driver);
+	int err;
+
+	if (hold && note_hold(device->instance))
+		msg(LOG_WARNING, "%s: it cannot be held in /run, so a change of the rules may bind it",
+		    device_text(device));
+	/*
+	 * With a note, the event of the new interface does not bind the NIC
+	 * again. driverctl, or a former version, has written none.
+	 */
+	if (device_is_nic(device) && !note_exists(device->instance) && bind_note(device))
+		msg(LOG_WARNING, "%s: it cannot be noted in /run, so its interface may bind it again",
+		    device_text(device));
+	err = bind_release(device, name, r->has_override, done);
+	free(name);
+	if (err && hold && !device->is_held)
+		note_end_hold(device->instance);
+	if (err == -ENODEV)
+		return gone(device);
+	return err ? ENGINE_FAILED : ENGINE_DONE;
+}
+
+/*
+ * Return whether the next boot carries out the rule of a plan. It finds the
+ * interfaces of NICs down.
+ */
+static bool binds_at_boot(const struct plan *plan, const struct device *device)
+{
+	return plan_has_rule(plan) && plan->at.file && plan->outcome != PLAN_DISABLED &&
+	       plan->outcome != PLAN_FAULTY &&
+	       (plan->rule.force || device_is_nic(device) ||
+		!config_is_guarded(device->class_name));
+}
+
+/*
+ * Carry a command out: change the rules, and release the device. The caller
+ * holds the locks.
+ */
+static enum engine_result release_by_command(struct engine *engine, struct release *r)
+{
+	enum engine_result result = ENGINE_DONE;
+	const char *driver = driver_to_release(r);
+	char *done = NULL, *text = NULL;
+
+	if (r->request->when != CHANGE_NOW)
+		result = remove_rule(engine, r->device, &text);
+	else if (binds_at_boot(&r->plan, r->device))
+		text = need_printf("; %s binds it again at the next boot", r->plan.at.file);
+	if (result)
+		goto out;
+	if (r->request->when == CHANGE_BOOT)
+		done = need_strdup("released at the next boot");
+	else if (driver)
+		result = release_now(r, driver, &done);
+	else if (*device_driver(r->device))
+		done = need_printf("bound to %s, which the kernel chose", device_driver(r->device));
+	else
+		done = need_strdup("has no driver");
+	if (!result)
+		say(r->device, done, text ? text : "");
+	else if (r->request->when != CHANGE_NOW)
+		msg(LOG_ERR, "%s: its rule has been changed nevertheless%s",
+		    device_text(r->device), text);
+out:
+	free(done);
+	free(text);
+	return result;
+}
+
+/* Read the device and the rules, and release the device below its lock. */
+static enum engine_result release_locked(struct engine *engine, struct release *r)
+{
+	enum engine_result result = reread(engine, r->device);
+	struct identity identity;
+	const char *driver;
+	char *done = NULL;
+	int err;
+
+	if (result)
+		return result;
+	err = device_override(r->device, r->override);
+	if (err == -ENODEV)
+		return gone(r->device);
+	if (err && err != -ENOENT) {
+		msg(LOG_ERR, "%s: %s", device_text(r->device), strerror(-err));
+		return ENGINE_FAILED;
+	}
+	r->has_override = !err;
+	identity = device_identity(r->device);
+	config_rule_of_all(&engine->config, &identity, &r->rule);
+	engine_plan(engine, r->device, &r->plan);
+	if (r->request->is_command)
+		return release_by_command(engine, r);
+	driver = driver_to_release(r);
+	if (!driver)
+		return ENGINE_DONE;
+	if (r->request->dry) {
+		printf("%s: would be released by %s\n", device_text(r->device), driver);
+		return ENGINE_DONE;
+	}
+	result = release_now(r, driver, &done);
+	if (!result)
+		say(r->device, done, "");
+	free(done);
+	return result;
+}
+
+enum engine_result engine_release(struct engine *engine, struct device *device,
+				  const struct request *request)
+{
+	struct release r = { .device = device, .request = request };
+	struct identity identity = device_identity(device);
+	enum engine_result result;
+	struct bind_locks locks;
+
+	config_rule_of_all(&engine->config, &identity, &r.rule);
+	if (r.rule.scope == SCOPE_NONE && !request->is_named)
+		return ENGINE_DONE;
+	result = bind_lock(device, &locks) ? ENGINE_FAILED : release_locked(engine, &r);
+	bind_unlock(&locks);
+	return result;
+}
+
+/*
+ * Set the size in the file of vmbusctl. A section without a key would still
+ * bind the device if another rule goes, so it goes if there is one.
+ */
+static int write_size(struct engine *engine, struct device *device, uint64_t size,
+		      struct files *files)
+{
+	struct rule_file *file = &files->rule_file;
+	char text[24];
+	struct plan plan;
+
+	snprintf(text, sizeof(text), "%" PRIu64, size);
+	rule_file_set(file, "ring_size", size ? text : NULL);
+	if (!size && !file->before)
+		return 0;
+	if (!size && rule_file_is_bare(file) && has_other_rule(engine, device, files, &plan))
+		rule_file_clear(file);
+	return rule_file_write(file);
+}
+
+static enum engine_result resize(const struct device *device, const struct rule *rule,
+				 uint64_t size)
+{
+	struct rule access = *rule;
+	char text[24] = "default";
+	int err;
+
+	if (size)
+		snprintf(text, sizeof(text), "%" PRIu64, size);
+	err = settings_write_ring_size(device, text);
+	/*
+	 * The module has created the ring file again with the kernel's owner
+	 * and mode, so apply those of the rule.
+	 */
+	access.settings.ring_size = 0;
+	if (!err && rule->scope != SCOPE_NONE && rule->enable)
+		err = settings_apply(device, &access, 0);
+	if (err == -ENODEV)
+		return gone(device);
+	return err ? ENGINE_FAILED : ENGINE_DONE;
+}
+
+/* Set the size. The caller holds the locks, and closes @files. */
+static enum engine_result set_size(struct engine *engine, struct device *device, uint64_t size,
+				   enum change_when when, struct files *files)
+{
+	const bool writes = when != CHANGE_NOW;
+	enum engine_result result;
+	struct plan plan;
+	char *text;
+
+	if (writes && write_size(engine, device, size, files))
+		return ENGINE_FAILED;
+	result = reread(engine, device);
+	engine_plan(engine, device, &plan);
+	if (!result && writes && plan.rule.settings.ring_size != size) {
+		msg(LOG_ERR, "%s: another file sets its ring size, and takes precedence over %s (see 'vmbusctl show %s')",
+		    device_text(device), files->rule_file.path, device->instance);
+		result = ENGINE_FAILED;
+	}
+	if (!result && when != CHANGE_BOOT)
+		result = resize(device, &plan.rule, size);
+	if (result) {
+		if (writes) {
+			rule_file_restore(&files->rule_file);
+			msg(LOG_ERR, "%s: its rule has not been changed", device_text(device));
+		}
+		return result;
+	}
+	text = writes ? rule_text(&files->rule_file) : need_strdup("");
+	if (size)
+		printf("%s: ring size %" PRIu64 " KiB%s\n", device_text(device), size / 1024, text);
+	else
+		printf("%s: ring size of the driver%s\n", device_text(device), text);
+	free(text);
+	return ENGINE_DONE;
+}
+
+enum engine_result engine_set_ring_size(struct engine *engine, struct device *device,
+					uint64_t size, enum change_when when)
+{
+	enum engine_result result = ENGINE_FAILED;
+	struct files files = { 0 };
+	struct bind_locks locks;
+	struct plan plan;
+
+	engine_plan(engine, device, &plan);
+	if (when != CHANGE_NOW && (!plan_has_rule(&plan) || !plan.rule.enable)) {
+		msg(LOG_ERR, "%s: no rule binds it, and a rule that has only a size would bind it; run 'vmbusctl bind %s' first, or set the size with --now",
+		    device_text(device), device->instance);
+		return result;
+	}
+	if (!bind_lock(device, &locks) && !files_open(&files, device))
+		result = set_size(engine, device, size, when, &files);
+	files_close(&files);
+	bind_unlock(&locks);
+	return result;
+}
