@@ -2,8 +2,8 @@
 # This file builds vmbusctl and its completion.
 
 vmbusctl        := $(O)/tools/vmbusctl
-vmbusctl-names  := change colour command complete describe details distribution doctor doctor_boot doctor_config doctor_driverctl \
-		   doctor_fcopy doctor_initramfs doctor_module identify json list main \
+vmbusctl-names  := change colour command complete describe details distribution doctor \
+		   doctor_module identify json list main \
 		   overrides ring_size rule show table view watch bind
 vmbusctl-objs   := $(vmbusctl-names:%=$(O)/tools/%.o)
 vmbusctl-pkgs   := json-c uuid

@@ -124,28 +124,17 @@ char *distribution_install_headers(const char *release)
 	return command;
 }
 
-char *distribution_install_kernel(const char *release)
+char *distribution_install_uio(const char *release)
 {
-	const char *arch = strrchr(release, '-');
-
 	switch (family_of_machine()) {
 	case UBUNTU:
-		return need_strdup("apt install linux-image-generic linux-headers-generic");
+		return need_printf("apt install linux-modules-extra-%s", release);
 	case FEDORA:
-		return need_strdup("dnf install kernel kernel-devel");
+		return need_printf("dnf install kernel-modules-%s", release);
 	case SUSE:
-		return need_strdup("zypper install kernel-default kernel-default-devel");
+		/* kernel-default-base lacks the module. */
+		return need_strdup("zypper install kernel-default");
 	default:
-		/* The release of Debian's kernels ends in the architecture. */
-		if (!arch || (strcmp(arch, "-amd64") && strcmp(arch, "-arm64")))
-			arch = "-$(dpkg --print-architecture)";
-		return need_printf("apt install linux-image%s linux-headers%s", arch, arch);
+		return need_printf("apt install --reinstall linux-image-%s", release);
 	}
-}
-
-char *distribution_update_initramfs(const char *release)
-{
-	if (file_exists("/usr/sbin/update-initramfs"))
-		return need_printf("update-initramfs -u -k %s", release);
-	return need_printf("dracut --force --kver %s", release);
 }

@@ -13,10 +13,10 @@ char *distribution_install(const char *package);
  */
 char *distribution_install_headers(const char *release);
 
-/* Return a new string: the command that installs a general-purpose kernel. */
-char *distribution_install_kernel(const char *release);
-
-/* Return a new string: the command that rebuilds the initramfs of a kernel. */
-char *distribution_update_initramfs(const char *release);
+/*
+ * Return a new string: the command that installs the package of a kernel that
+ * has the module uio.
+ */
+char *distribution_install_uio(const char *release);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vmbusctl doctor: find what is wrong, and the command that fixes it. */
+/* vmbusctl doctor: find why something does not work, and the remedy. */
 #include "doctor.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,14 @@
 #include "json.h"
 #include "lint.h"
 
+#define DAEMON "hv-fcopyd"
+
 static int run(int argc, char **argv);
 
 const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[-q] [-j]",
-	.summary = "find what is wrong with the machine, and the command that fixes it",
+	.summary = "find why something does not work, and what to do about it",
 	.help =	"The command changes nothing. The exit status is 7 if there is a problem or a warning.\n"
 		"  -q, --quiet     show only problems and warnings\n"
 		"  -j, --json      as JSON\n",
@@ -26,126 +29,194 @@ const struct command doctor_command = {
 	.run = run,
 };
 
-static void add(struct diagnosis *diagnosis, enum severity severity, const char *check, char *fix,
-		const char *format, va_list args)
+void doctor_add(struct diagnosis *diagnosis, enum severity severity, const char *check, char *fix,
+		const char *see, const char *format, ...)
 {
 	struct doctor_finding *finding;
+	va_list args;
 
 	diagnosis->findings = need(reallocarray(diagnosis->findings, diagnosis->count + 1,
 						sizeof(*finding)));
 	finding = &diagnosis->findings[diagnosis->count++];
-	*finding = (struct doctor_finding){ .severity = severity, .check = check, .fix = fix };
+	*finding = (struct doctor_finding){
+		.severity = severity, .check = check, .fix = fix,
+		.see = see ? need_strdup(see) : NULL,
+	};
+	va_start(args, format);
 	if (vasprintf(&finding->text, format, args) < 0)
 		finding->text = need(NULL);
-}
-
-void doctor_report(struct diagnosis *diagnosis, enum severity severity, const char *check,
-		   const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add(diagnosis, severity, check, NULL, format, args);
 	va_end(args);
 }
 
-void doctor_complain(struct diagnosis *diagnosis, enum severity severity, const char *check,
-		     char *fix, const char *format, ...)
+char *doctor_process(const char *name)
 {
-	va_list args;
+	struct strings names = file_names("/proc");
+	char *pid = NULL;
 
-	va_start(args, format);
-	add(diagnosis, severity, check, fix, format, args);
-	va_end(args);
-}
+	for (size_t i = 0; !pid && i < names.count; i++) {
+		char *comm;
 
-char *doctor_word(const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+.,:/@%=";
-	/* A quote becomes four characters. */
-	char *word = need(malloc(4 * strlen(text) + 3)), *end = word;
-
-	if (*text && text[strspn(text, plain)] == '\0')
-		return strcpy(word, text);
-	*end++ = '\'';
-	for (; *text; text++)
-		if (*text == '\'')
-			end = stpcpy(end, "'\\''");
-		else
-			*end++ = *text;
-	strcpy(end, "'");
-	return word;
-}
-
-static const char *const names[] = {
-	[SEVERITY_OK] = "ok",
-	[SEVERITY_NOTE] = "note",
-	[SEVERITY_WARNING] = "warning",
-	[SEVERITY_PROBLEM] = "problem",
-};
-
-static void print_text(const struct diagnosis *diagnosis, bool quiet)
-{
-	static const enum colour colours[] = {
-		[SEVERITY_OK] = COLOUR_GOOD,
-		[SEVERITY_NOTE] = COLOUR_NONE,
-		[SEVERITY_WARNING] = COLOUR_WARNING,
-		[SEVERITY_PROBLEM] = COLOUR_BAD,
-	};
-
-	for (size_t i = 0; i < diagnosis->count; i++) {
-		const struct doctor_finding *finding = &diagnosis->findings[i];
-		enum colour colour = colours[finding->severity];
-
-		if (quiet && finding->severity < SEVERITY_WARNING)
+		if (!isdigit((unsigned char)names.items[i][0]))
 			continue;
-		printf("%s%-7s%s  %-13s  %s\n", colour_on(stdout, colour), names[finding->severity],
-		       colour_off(stdout, colour), finding->check, finding->text);
-		if (finding->fix)
-			printf("%-7s  %-13s    fix: %s\n", "", "", finding->fix);
+		comm = file_line("/proc/%s/comm", names.items[i]);
+		if (comm && !strncmp(comm, name, 15))
+			pid = need_strdup(names.items[i]);
+		free(comm);
 	}
+	strings_free(&names);
+	return pid;
 }
 
-static void print_json(const struct diagnosis *diagnosis, bool quiet)
+static void check_vmbus(struct diagnosis *diagnosis)
 {
-	struct json_object *list = json_object_new_array();
+	const struct machine *machine = &diagnosis->view.engine.machine;
 
-	for (size_t i = 0; i < diagnosis->count; i++) {
-		const struct doctor_finding *finding = &diagnosis->findings[i];
-		struct json_object *o;
+	if (machine->fault)
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "vmbus", NULL, "journalctl -k -g vmbus",
+			   "%s", machine->fault);
+	if (machine->handles)
+		doctor_add(diagnosis, SEVERITY_OK, "vmbus", NULL, NULL,
+			   "VMBus has %zu device%s; kernel %s", machine->count,
+			   machine->count == 1 ? "" : "s", diagnosis->release);
+	else
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "vmbus", NULL,
+			   "systemd-detect-virt; journalctl -k -g 'hv_vmbus|Hyper-V'",
+			   "this machine has no VMBus: either it is not a guest of Hyper-V or Azure, or hv_vmbus has not set up the bus");
+}
 
-		if (quiet && finding->severity < SEVERITY_WARNING)
+static void check_configuration(struct diagnosis *diagnosis)
+{
+	const struct config *config = &diagnosis->view.engine.config;
+
+	for (size_t i = 0; i < config->finding_count; i++) {
+		const struct finding *finding = &config->findings[i];
+
+		doctor_add(diagnosis, finding->is_fault ? SEVERITY_PROBLEM : SEVERITY_WARNING,
+			   "configuration", NULL, "hyperv-uio.conf(5)", "%s:%u: %s",
+			   finding->at.file, finding->at.line, finding->text);
+	}
+	if (!config->finding_count)
+		doctor_add(diagnosis, SEVERITY_OK, "configuration", NULL, NULL,
+			   "no file has a fault");
+}
+
+/*
+ * Check a device that a rule names, or that a program cannot use any more.
+ * Return whether there is something to report.
+ */
+static bool check_device(struct diagnosis *diagnosis, size_t index)
+{
+	const struct device *device = &diagnosis->view.engine.machine.devices[index];
+	const char *state = diagnosis->view.details[index].module_state;
+	const struct plan *plan = &diagnosis->plans[index];
+	char *see = need_printf("vmbusctl show %s", device->instance);
+	bool trouble = true;
+
+	if (state && !strcmp(state, "lost"))
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "devices",
+			   need_printf("fuser -v -k /dev/%s", vmbus_device_uio(device->handle)),
+			   NULL, "%s is lost: a program had it open when the VM was suspended, and has not closed it",
+			   device_text(device));
+	else if (state && !strcmp(state, "failed"))
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "devices",
+			   need_printf("vmbusctl unbind --now %s; vmbusctl bind --now %s",
+				       device->instance, device->instance),
+			   NULL, "%s has failed: the host did not accept its buffers after a resume",
+			   device_text(device));
+	else if (plan->outcome == PLAN_BIND)
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "devices",
+			   need_printf(VMBUS_BIND " %s", device->instance), see,
+			   "%s is not bound to %s, as %s:%u wants", device_text(device),
+			   plan->rule.driver, plan->at.file, plan->at.line);
+	else if (plan->outcome == PLAN_REFUSED)
+		doctor_add(diagnosis, SEVERITY_WARNING, "devices", NULL, see, "%s is refused: %s",
+			   device_text(device), plan->reason);
+	else
+		trouble = false;
+	free(see);
+	return trouble;
+}
+
+static void check_devices(struct diagnosis *diagnosis)
+{
+	bool trouble = false;
+
+	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++)
+		trouble |= check_device(diagnosis, i);
+	if (!trouble)
+		doctor_add(diagnosis, SEVERITY_OK, "devices", NULL, NULL,
+			   "all devices are bound as configured");
+}
+
+/* Return the file copy device, which the host calls Guest Service, or NULL. */
+static const struct device *fcopy_device(const struct machine *machine)
+{
+	for (size_t i = 0; i < machine->count; i++)
+		if (!strcmp(device_class(&machine->devices[i]), "fcopy"))
+			return &machine->devices[i];
+	return NULL;
+}
+
+/*
+ * Report a daemon of the kernel tree that has the device. Return whether there
+ * is one.
+ */
+static bool check_other_daemons(struct diagnosis *diagnosis)
+{
+	static const char *const others[] = { "hv_fcopy_daemon", "hypervfcopyd", "hv_fcopy_uio_daemon" };
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char *pid = doctor_process(others[i]), *see;
+
+		if (!pid)
 			continue;
-		o = json_object_new_object();
-		json_string(o, "severity", names[finding->severity]);
-		json_string(o, "check", finding->check);
-		json_string(o, "text", finding->text);
-		json_string(o, "fix", finding->fix);
-		json_object_array_add(list, o);
+		found = true;
+		see = need_printf("systemctl status %s", pid);
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "daemon", need_printf("kill %s", pid), see,
+			   "the kernel tree's daemon %s is running, so " DAEMON
+			   " cannot use the device; disable the unit that started it", others[i]);
+		free(see);
+		free(pid);
 	}
-	json_print(list);
+	return found;
 }
 
-static bool has_findings(const struct diagnosis *diagnosis)
+static void check_daemon(struct diagnosis *diagnosis, const char *uio)
 {
-	for (size_t i = 0; i < diagnosis->count; i++)
-		if (diagnosis->findings[i].severity >= SEVERITY_WARNING)
-			return true;
-	return false;
+	char *pid = doctor_process(DAEMON);
+
+	if (pid)
+		doctor_add(diagnosis, SEVERITY_OK, "daemon", NULL, NULL,
+			   DAEMON " is running (process %s)", pid);
+	else if (uio)
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "daemon",
+			   need_strdup("systemctl unmask " DAEMON "; systemctl restart " DAEMON),
+			   "systemctl status " DAEMON "; " DAEMON " --check-config",
+			   "the file copy device is bound (%s), but " DAEMON " is not running", uio);
+	else
+		doctor_add(diagnosis, SEVERITY_OK, "daemon", NULL, NULL,
+			   DAEMON " starts when the file copy device is bound");
+	free(pid);
 }
 
-static void look(struct diagnosis *diagnosis)
+static void check_guest_service(struct diagnosis *diagnosis)
 {
-	doctor_vmbus(diagnosis);
-	doctor_module(diagnosis);
-	doctor_headers(diagnosis);
-	doctor_secure_boot(diagnosis);
-	doctor_configuration(diagnosis);
-	doctor_devices(diagnosis);
-	doctor_guest_service(diagnosis);
-	doctor_initramfs(diagnosis);
-	doctor_driverctl(diagnosis);
+	const struct device *device = fcopy_device(&diagnosis->view.engine.machine);
+	const char *uio = device ? vmbus_device_uio(device->handle) : NULL;
+
+	if (!file_exists("/usr/sbin/" DAEMON) && !file_exists("/usr/local/sbin/" DAEMON)) {
+		doctor_add(diagnosis, SEVERITY_OK, "daemon", NULL, NULL,
+			   DAEMON " is not installed");
+		return;
+	}
+	if (!device)
+		doctor_add(diagnosis, SEVERITY_WARNING, "guest-service",
+			   need_strdup("on the host: Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"),
+			   NULL, "the host does not offer the file copy device, so Copy-VMFile cannot work; on Azure it never does");
+	/* Without our driver, the distribution's daemon may have the device. */
+	if (!uio || !check_other_daemons(diagnosis))
+		check_daemon(diagnosis, uio);
 }
 
 /* Read everything that the checks compare, without messages. */
@@ -168,11 +239,79 @@ static void read_all(struct diagnosis *diagnosis)
 			free(fault);
 		engine_plan(engine, &machine->devices[i], &diagnosis->plans[i]);
 	}
+	diagnosis->release = file_line("/proc/sys/kernel/osrelease");
+	if (!diagnosis->release)
+		diagnosis->release = need_strdup("");
 }
 
-const struct plan *doctor_plan(const struct diagnosis *diagnosis, const struct device *device)
+static void free_all(struct diagnosis *diagnosis)
 {
-	return &diagnosis->plans[device - diagnosis->view.engine.machine.devices];
+	for (size_t i = 0; i < diagnosis->count; i++) {
+		free(diagnosis->findings[i].text);
+		free(diagnosis->findings[i].fix);
+		free(diagnosis->findings[i].see);
+	}
+	free(diagnosis->findings);
+	free(diagnosis->release);
+	free(diagnosis->plans);
+	view_free(&diagnosis->view);
+}
+
+static const char *const names[] = {
+	[SEVERITY_OK] = "ok", [SEVERITY_WARNING] = "warning", [SEVERITY_PROBLEM] = "problem",
+};
+
+static void print_text(const struct doctor_finding *finding)
+{
+	static const enum colour colours[] = {
+		[SEVERITY_OK] = COLOUR_GOOD, [SEVERITY_WARNING] = COLOUR_WARNING,
+		[SEVERITY_PROBLEM] = COLOUR_BAD,
+	};
+	const enum colour colour = colours[finding->severity];
+
+	printf("%s%-7s%s  %s: %s\n", colour_on(stdout, colour), names[finding->severity],
+	       colour_off(stdout, colour), finding->check, finding->text);
+	if (finding->fix)
+		printf("%-7s  fix: %s\n", "", finding->fix);
+	if (finding->see)
+		printf("%-7s  see: %s\n", "", finding->see);
+}
+
+static struct json_object *finding_json(const struct doctor_finding *finding)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_string(o, "severity", names[finding->severity]);
+	json_string(o, "check", finding->check);
+	json_string(o, "text", finding->text);
+	json_string(o, "fix", finding->fix);
+	json_string(o, "see", finding->see);
+	return o;
+}
+
+/* Print the findings. Return the exit status. */
+static int print(const struct diagnosis *diagnosis, bool json, bool quiet)
+{
+	struct json_object *list = json_object_new_array();
+	int status = EXIT_OK;
+
+	for (size_t i = 0; i < diagnosis->count; i++) {
+		const struct doctor_finding *finding = &diagnosis->findings[i];
+
+		if (finding->severity >= SEVERITY_WARNING)
+			status = EXIT_FINDINGS;
+		else if (quiet)
+			continue;
+		if (json)
+			json_object_array_add(list, finding_json(finding));
+		else
+			print_text(finding);
+	}
+	if (json)
+		json_print(list);
+	else
+		json_object_put(list);
+	return status;
 }
 
 static int run(int argc, char **argv)
@@ -184,7 +323,6 @@ static int run(int argc, char **argv)
 	};
 	struct diagnosis diagnosis = { 0 };
 	bool quiet = false, json = false;
-	struct machine *machine = &diagnosis.view.engine.machine;
 	int option, status;
 
 	while ((option = command_option(&doctor_command, argc, argv, "qjhV", options,
@@ -199,28 +337,16 @@ static int run(int argc, char **argv)
 	status = command_operands(&doctor_command, argc - optind, argv + optind, 0, 0);
 	if (status)
 		return status;
-
 	read_all(&diagnosis);
-	diagnosis.release = file_line("/proc/sys/kernel/osrelease");
-	if (!diagnosis.release)
-		diagnosis.release = need_strdup("");
-	look(&diagnosis);
-	if (json)
-		print_json(&diagnosis, quiet);
-	else
-		print_text(&diagnosis, quiet);
-	status = has_findings(&diagnosis) ? EXIT_FINDINGS : EXIT_OK;
-
-	for (size_t i = 0; i < diagnosis.count; i++) {
-		free(diagnosis.findings[i].text);
-		free(diagnosis.findings[i].fix);
+	check_vmbus(&diagnosis);
+	if (diagnosis.view.engine.machine.handles) {
+		doctor_module(&diagnosis);
+		doctor_headers(&diagnosis);
+		check_devices(&diagnosis);
+		check_guest_service(&diagnosis);
 	}
-	free(diagnosis.findings);
-	free(diagnosis.release);
-	free(diagnosis.plans);
-	for (size_t i = 0; i < machine->count; i++)
-		details_free(&diagnosis.view.details[i]);
-	free(diagnosis.view.details);
-	engine_free(&diagnosis.view.engine);
+	check_configuration(&diagnosis);
+	status = print(&diagnosis, json, quiet);
+	free_all(&diagnosis);
 	return command_end(status);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * doctor: check VMBus, the kernel and its uio_hv_generic, and what dkms needs
- * to build ours.
+ * doctor: check the kernel's uio and uio_hv_generic, and what dkms needs to
+ * build ours.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,35 +13,39 @@
 #define MODULE "uio_hv_generic"
 #define ALLOW_UNSUPPORTED "allow_unsupported_modules"
 
-static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
+/* The vendor GUID in the names is the global one of UEFI, or shim's. */
+#define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define MOK_LIST    "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+#define MOK_FILE    "/sys/firmware/efi/mok-variables/MokListRT"
+
+/* The kernel's sign-file puts this at the end of a module. */
+#define SIGNATURE "~Module signature appended~\n"
 
 /*
- * Find the module in a directory below /lib/modules/RELEASE. Return its path,
- * or NULL.
+ * Find a module in a directory below /lib/modules/RELEASE. Return its path as a
+ * new string, or NULL.
  */
-static char *module_in(const char *release, const char *folder)
+static char *module_in(const char *release, const char *folder, const char *name)
 {
+	static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
+
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-		if (file_exists("/lib/modules/%s/%s/" MODULE ".ko%s", release, folder, suffixes[i]))
-			return need_printf("/lib/modules/%s/%s/" MODULE ".ko%s", release, folder,
+		if (file_exists("/lib/modules/%s/%s/%s.ko%s", release, folder, name, suffixes[i]))
+			return need_printf("/lib/modules/%s/%s/%s.ko%s", release, folder, name,
 					   suffixes[i]);
 	return NULL;
 }
 
-/*
- * The version of our module has an epoch. The version of the kernel's own
- * module, which load-module may have loaded, has none.
- */
-bool doctor_is_ours_loaded(void)
+static bool has_own_module(const char *release, const char *name)
 {
-	char *version = file_line("/sys/module/" MODULE "/version");
-	bool ours = version && !strncmp(version, "1:", 2);
+	char *path = module_in(release, "kernel/drivers/uio", name);
 
-	free(version);
-	return ours;
+	free(path);
+	return path;
 }
 
-char *doctor_our_module(const char *release)
+/* Return the path of our module for a kernel as a new string, or NULL. */
+static char *our_module(const char *release)
 {
 	/*
 	 * On Debian, Ubuntu, SUSE, Fedora and RHEL, dkms installs the module in
@@ -52,148 +56,147 @@ char *doctor_our_module(const char *release)
 	char *path = NULL;
 
 	for (size_t i = 0; !path && i < sizeof(folders) / sizeof(folders[0]); i++)
-		path = module_in(release, folders[i]);
+		path = module_in(release, folders[i], MODULE);
 	return path;
 }
 
-char *doctor_own_module(const char *release)
-{
-	return module_in(release, "kernel/drivers/uio");
-}
-
-bool doctor_has_dkms_source(char **version)
+/*
+ * Return the version of our module's source for dkms as a new string, or NULL
+ * if it is not installed.
+ */
+static char *dkms_version(void)
 {
 	struct strings names = file_names("/usr/src");
-	const char *found = NULL;
+	char *version = NULL;
 
-	for (size_t i = 0; i < names.count; i++)
+	for (size_t i = 0; !version && i < names.count; i++)
 		if (!strncmp(names.items[i], MODULE "-", strlen(MODULE "-")) &&
 		    file_exists("/usr/src/%s/dkms.conf", names.items[i]))
-			found = names.items[i] + strlen(MODULE "-");
-	if (version)
-		*version = found ? need_strdup(found) : NULL;
+			version = need_strdup(names.items[i] + strlen(MODULE "-"));
 	strings_free(&names);
-	return found;
+	return version;
 }
 
-static bool is_azure(void)
+static bool is_built_in(const char *release, const char *name)
 {
-	char *tag = file_line("/sys/class/dmi/id/chassis_asset_tag");
-	bool azure = tag && !strcmp(tag, "7783-7084-3265-9085-8269-3286-77");
+	char *text = file_read(NULL, "/lib/modules/%s/modules.builtin", release);
+	char *line = need_printf("/%s.ko", name);
+	bool found = text && strstr(text, line);
 
-	free(tag);
-	return azure;
-}
-
-static bool is_hyperv(void)
-{
-	char *vendor = file_line("/sys/class/dmi/id/sys_vendor");
-	char *product = file_line("/sys/class/dmi/id/product_name");
-	bool hyperv = vendor && product && !strcmp(vendor, "Microsoft Corporation") &&
-		      !strcmp(product, "Virtual Machine");
-
-	free(vendor);
-	free(product);
-	return hyperv;
-}
-
-void doctor_vmbus(struct diagnosis *diagnosis)
-{
-	const struct machine *machine = &diagnosis->view.engine.machine;
-
-	if (machine->fault)
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "vmbus",
-				need_strdup("journalctl -k -g vmbus"),
-				"%s (see the kernel log)", machine->fault);
-	if (machine->handles)
-		doctor_report(diagnosis, SEVERITY_OK, "vmbus", "VMBus has %zu device%s; kernel %s%s",
-			      machine->count, machine->count == 1 ? "" : "s", diagnosis->release,
-			      is_azure() ? ", on Azure" : "");
-	else if (is_hyperv() && file_exists("/sys/module/hv_vmbus"))
-		doctor_complain(
-			diagnosis, SEVERITY_PROBLEM, "vmbus",
-			need_strdup("journalctl -k -g 'hv_vmbus|Hyper-V'"),
-			"this is a guest of Hyper-V, but hv_vmbus has not set up the bus (see the "
-			"kernel log)");
-	else if (is_hyperv())
-		doctor_complain(
-			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("modprobe hv_vmbus"),
-			"this is a guest of Hyper-V, but the module hv_vmbus is not loaded");
-	else
-		doctor_complain(
-			diagnosis, SEVERITY_PROBLEM, "vmbus", need_strdup("systemd-detect-virt"),
-			"this machine has no VMBus, because it is not a guest of Hyper-V or Azure; "
-			"the command shows what it is");
-}
-
-/*
- * Return whether the kernel was built with an option: 1, 0, or -1 if its
- * configuration cannot be read.
- */
-static int kernel_option(const char *release, const char *name)
-{
-	char *text = file_read(NULL, "/boot/config-%s", release), *line;
-	int found;
-
-	if (!text)
-		text = file_read(NULL, "/lib/modules/%s/config", release);
-	if (!text)
-		return -1;
-	line = need_printf("\n%s=", name);
-	found = strstr(text, line) != NULL;
 	free(line);
 	free(text);
 	return found;
 }
 
-static bool is_built_in(const char *release)
+/*
+ * Return whether the configuration of a kernel can be read, and lacks an
+ * option.
+ */
+static bool lacks_option(const char *release, const char *name)
 {
-	char *text = file_read(NULL, "/lib/modules/%s/modules.builtin", release);
-	bool found = text && strstr(text, "/" MODULE ".ko");
+	char *text = file_read(NULL, "/boot/config-%s", release), *line;
+	bool lacks;
+
+	if (!text)
+		text = file_read(NULL, "/lib/modules/%s/config", release);
+	line = need_printf("\n%s=", name);
+	lacks = text && !strstr(text, line);
+	free(line);
+	free(text);
+	return lacks;
+}
+
+/*
+ * Return the first file of modprobe's configuration with a line that begins
+ * with @start and does not contain @but, as a new string, or NULL. Store the
+ * rest of the line in @rest.
+ */
+static char *configured_by(const char *start, const char *but, char rest[64])
+{
+	static const char *const folders[] = { "/etc/modprobe.d", "/run/modprobe.d",
+					       "/usr/lib/modprobe.d", "/lib/modprobe.d" };
+	char *path = NULL;
+
+	for (size_t f = 0; !path && f < sizeof(folders) / sizeof(folders[0]); f++) {
+		struct strings names = file_names("%s", folders[f]);
+
+		for (size_t i = 0; !path && i < names.count; i++) {
+			char *text = file_read(NULL, "%s/%s", folders[f], names.items[i]);
+			char *next = text, *line;
+
+			while (text && !path && (line = strsep(&next, "\n")))
+				if (!strncmp(line, start, strlen(start)) && !strstr(line, but)) {
+					path = need_printf("%s/%s", folders[f], names.items[i]);
+					snprintf(rest, 64, "%s", line + strlen(start));
+				}
+			free(text);
+		}
+		strings_free(&names);
+	}
+	return path;
+}
+
+/* Return whether the kernel may refuse modules that it cannot verify. */
+static bool verifies_modules(void)
+{
+	char *lockdown = file_line("/sys/kernel/security/lockdown");
+	size_t size = 0;
+	char *text = file_read(&size, SECURE_BOOT);
+	/* The variable has four bytes of attributes and one byte of data. */
+	bool yes = (text && size == 5 && text[4] == 1) ||
+		   (lockdown && strchr(lockdown, '[') && !strstr(lockdown, "[none]"));
 
 	free(text);
-	return found;
+	free(lockdown);
+	return yes;
+}
+
+/* Return whether a module that is not compressed lacks a signature. */
+static bool lacks_signature(const char *path)
+{
+	const size_t mark = strlen(SIGNATURE);
+	char *text = NULL;
+	size_t size;
+	bool lacks;
+
+	if (!strcmp(path + strlen(path) - 3, ".ko"))
+		text = file_read(&size, "%s", path);
+	lacks = text && (size < mark || memcmp(text + size - mark, SIGNATURE, mark));
+	free(text);
+	return lacks;
 }
 
 /*
- * Return a low-speed device that a rule binds to the module, or NULL. The
- * kernel's own module refuses such a device before Linux 6.10.
+ * Return the certificate with which this machine signs modules if shim's list
+ * can be read and lacks it, or NULL.
  */
-static const struct device *low_speed_device(const struct diagnosis *diagnosis)
+static const char *key_to_enrol(void)
 {
-	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++) {
-		const struct device *device = &diagnosis->view.engine.machine.devices[i];
-		const struct plan *plan = doctor_plan(diagnosis, device);
+	static const char *const paths[] = {
+		"/var/lib/dkms/mok.pub", "/var/lib/shim-signed/mok/MOK.der", "/root/mok.der",
+	};
+	size_t size = 0, list_size;
+	const char *path = NULL;
+	char *der = NULL, *list;
+	bool lacks;
 
-		if (!diagnosis->view.details[i].monitored && plan_has_rule(plan) &&
-		    plan->rule.enable && !strcmp(plan->rule.driver, MODULE))
-			return device;
+	for (size_t i = 0; !der && i < sizeof(paths) / sizeof(paths[0]); i++) {
+		path = paths[i];
+		der = file_read(&size, "%s", path);
 	}
-	return NULL;
-}
-
-static bool any_rule(const struct diagnosis *diagnosis)
-{
-	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++) {
-		const struct plan *plan = &diagnosis->plans[i];
-
-		if (plan_has_rule(plan) && plan->rule.enable)
-			return true;
-	}
-	return false;
-}
-
-static bool refuses_low_speed(const char *release)
-{
-	unsigned int major, minor;
-
-	return sscanf(release, "%u.%u", &major, &minor) == 2 &&
-	       (major < 6 || (major == 6 && minor < 10));
+	list = file_read(&list_size, MOK_FILE);
+	if (!list)
+		list = file_read(&list_size, MOK_LIST);
+	/* The list contains each certificate unchanged. */
+	lacks = der && size && list && !memmem(list, list_size, der, size);
+	free(der);
+	free(list);
+	return lacks ? path : NULL;
 }
 
 /*
- * Return a new string: the command that loads the installed module in place of
- * the present one. hv-fcopyd must not have its device open meanwhile.
+ * Return the command that loads the installed module in place of the present
+ * one. hv-fcopyd must not have its device open meanwhile.
  */
 static char *reload(void)
 {
@@ -207,193 +210,167 @@ static char *reload(void)
 }
 
 /*
- * Report whether the kernel's own module suffices for the rules. It is loaded
- * if @loaded is not empty.
+ * Report why the kernel or modprobe refuses our module. Return whether it
+ * does.
  */
-static void judge_own_module(struct diagnosis *diagnosis, const char *loaded, const char *ours)
+static bool check_refusal(struct diagnosis *diagnosis, const char *ours)
 {
-	const struct device *device = low_speed_device(diagnosis);
-	char *version;
+	char rest[64] = "", *path;
+	const char *key = NULL;
 
-	if (ours && *loaded) {
-		doctor_complain(diagnosis, SEVERITY_WARNING, "module", reload(),
-				"the kernel's own " MODULE
-				" (%s) is loaded, although ours is installed as %s",
-				loaded, ours);
-	} else if (device && refuses_low_speed(diagnosis->release)) {
-		char *fix;
-
-		if (doctor_has_dkms_source(&version))
-			fix = need_printf("dkms install " MODULE "/%s -k %s", version,
-					  diagnosis->release);
-		else
-			fix = distribution_install("hyperv-uio-dkms");
-		free(version);
-		doctor_complain(
-			diagnosis, SEVERITY_PROBLEM, "module", fix,
-			"a rule names %s (%s), a low-speed device; the kernel's own " MODULE
-			" refuses such a device before Linux 6.10, and ours is not built for %s",
-			device->instance, device_class(device), diagnosis->release);
-	} else {
-		doctor_report(diagnosis, SEVERITY_OK, "module",
-			      "the kernel's own " MODULE "%s%s%s is %s, "
-			      "which is enough for the rules here",
-			      *loaded ? " (" : "", loaded, *loaded ? ")" : "",
-			      *loaded ? "loaded" : "installed");
+	path = configured_by("install " MODULE " ", "/load-module", rest);
+	if (path) {
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
+			   need_printf("sed -i '/^install " MODULE " /d' %s", path), NULL,
+			   "%s forbids loading " MODULE, path);
+		free(path);
+		return true;
 	}
-}
-
-/* SUSE's modprobe has this setting, and SUSE Linux Enterprise sets it to 0. */
-static bool is_about_support(const char *line)
-{
-	return !strncmp(line, ALLOW_UNSUPPORTED " ", strlen(ALLOW_UNSUPPORTED " "));
+	/* SUSE Linux Enterprise sets this option of its modprobe to 0. */
+	path = configured_by(ALLOW_UNSUPPORTED " ", "\n", rest);
+	if (path && atoi(rest) == 0) {
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
+			   need_strdup("echo '" ALLOW_UNSUPPORTED
+				       " 1' >/etc/modprobe.d/10-unsupported-modules.conf && "
+				       VMBUS_BIND " --all"), NULL,
+			   "%s makes modprobe refuse our module, because SUSE does not support it",
+			   path);
+		free(path);
+		return true;
+	}
+	free(path);
+	if (!verifies_modules())
+		return false;
+	if (lacks_signature(ours)) {
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", NULL, "doc/secure-boot.md",
+			   "the kernel refuses %s, because it is not signed", ours);
+		return true;
+	}
+	key = key_to_enrol();
+	if (key)
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
+			   need_printf("mokutil --import %s && reboot", key), "doc/secure-boot.md",
+			   "the kernel refuses %s, because the key that signs it (%s) is not enrolled; confirm the key on the VM's console at the reboot",
+			   ours, key);
+	return key;
 }
 
 /*
- * Return whether a line of modprobe's configuration runs a command instead of
- * loading the module. hyperv-uio-dkms has such a line, too, but its script
- * loads the module.
+ * Return a device that a rule binds to the module, or NULL; with @low_speed,
+ * only a low-speed device. The kernel's own module refuses these before Linux
+ * 6.10.
  */
-static bool is_forbidding(const char *line)
+static const struct device *wanted(const struct diagnosis *diagnosis, bool low_speed)
 {
-	return !strncmp(line, "install " MODULE " ", strlen("install " MODULE " ")) &&
-	       !strstr(line, "/load-module");
+	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++) {
+		const struct plan *plan = &diagnosis->plans[i];
+
+		if (plan_has_rule(plan) && plan->rule.enable &&
+		    !strcmp(plan->rule.driver, MODULE) &&
+		    !(low_speed && diagnosis->view.details[i].monitored))
+			return &diagnosis->view.engine.machine.devices[i];
+	}
+	return NULL;
+}
+
+static bool refuses_low_speed(const char *release)
+{
+	unsigned int major, minor;
+
+	return sscanf(release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 10));
 }
 
 /*
- * Return the first file of modprobe's configuration with a line that is
- * @wanted, as a new string, or NULL. Store a copy of the line in *@found unless
- * that is NULL.
+ * Return whether a version is that of our module: it alone has an epoch, so
+ * depmod and dkms prefer it.
  */
-static char *configured_by(bool (*wanted)(const char *line), char **found)
+static bool is_ours(const char *version)
 {
-	static const char *const folders[] = { "/etc/modprobe.d", "/run/modprobe.d",
-					       "/usr/lib/modprobe.d", "/lib/modprobe.d" };
-	char *path = NULL;
-
-	for (size_t f = 0; !path && f < sizeof(folders) / sizeof(folders[0]); f++) {
-		struct strings names = file_names("%s", folders[f]);
-
-		for (size_t i = 0; !path && i < names.count; i++) {
-			char *text = file_read(NULL, "%s/%s", folders[f], names.items[i]), *rest,
-			     *line;
-
-			rest = text;
-			while (text && !path && (line = strsep(&rest, "\n")))
-				if (wanted(line))
-					path = need_printf("%s/%s", folders[f], names.items[i]);
-			if (path && found)
-				*found = need_strdup(line);
-			free(text);
-		}
-		strings_free(&names);
-	}
-	return path;
+	return version && !strncmp(version, "1:", 2);
 }
 
-static void check_loaded(struct diagnosis *diagnosis, const char *ours)
+/* Check our module, which is installed as @ours; @version is the loaded one. */
+static void check_ours(struct diagnosis *diagnosis, const char *ours, const char *version)
 {
-	char *version = file_line("/sys/module/" MODULE "/version");
+	if (is_ours(version) && !strcmp(version + 2, HYPERV_UIO_VERSION))
+		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL, "our " MODULE " %s is loaded",
+			   version + 2);
+	else if (is_ours(version))
+		doctor_add(diagnosis, SEVERITY_WARNING, "module", reload(), NULL,
+			   MODULE " %s is loaded, but this is vmbusctl " HYPERV_UIO_VERSION,
+			   version + 2);
+	else if (check_refusal(diagnosis, ours))
+		;	/* Other findings would only show what follows from it. */
+	else if (file_exists("/sys/module/" MODULE))
+		doctor_add(diagnosis, SEVERITY_WARNING, "module", reload(), NULL,
+			   "the kernel's own " MODULE " is loaded, although ours is installed as %s",
+			   ours);
+	else if (wanted(diagnosis, false))
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
+			   need_strdup("modprobe " MODULE " && " VMBUS_BIND " --all"),
+			   "journalctl -k -g " MODULE,
+			   "our " MODULE " is installed as %s and not loaded, although rules name devices",
+			   ours);
+	else
+		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
+			   "our " MODULE " is installed as %s", ours);
+}
 
-	/*
-	 * Only the version of our module has an epoch, so depmod and dkms
-	 * prefer it.
-	 */
-	if (!version || strncmp(version, "1:", 2)) {
-		judge_own_module(diagnosis, version && *version ? version : "without a version",
-				 ours);
-	} else if (strcmp(version + 2, HYPERV_UIO_VERSION)) {
-		doctor_complain(diagnosis, SEVERITY_WARNING, "module", reload(),
-				MODULE " %s is loaded, but this is vmbusctl " HYPERV_UIO_VERSION,
-				version + 2);
+/* Check a kernel for which ours is not installed. */
+static void check_stock(struct diagnosis *diagnosis)
+{
+	const char *release = diagnosis->release;
+	const struct device *device = wanted(diagnosis, true);
+	char *version = dkms_version(), *fix;
+
+	if (version)
+		fix = need_printf("dkms install " MODULE "/%s -k %s", version, release);
+	else
+		fix = distribution_install("hyperv-uio-dkms");
+	if (!file_exists("/sys/module/" MODULE) && !has_own_module(release, MODULE)) {
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", fix, NULL,
+			   "the kernel %s has no module " MODULE, release);
+	} else if (device && refuses_low_speed(release)) {
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", fix, NULL,
+			   "a rule names %s, a low-speed device; the kernel's own " MODULE
+			   " refuses such a device before Linux 6.10, and ours is not built for %s",
+			   device_text(device), release);
 	} else {
-		doctor_report(diagnosis, SEVERITY_OK, "module", "our " MODULE " %s is loaded",
-			      version + 2);
+		free(fix);
+		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
+			   "the kernel's own " MODULE " is enough for the rules here");
 	}
 	free(version);
 }
 
-static void check_installed(struct diagnosis *diagnosis, const char *ours)
-{
-	char *own = doctor_own_module(diagnosis->release);
-	char *forbidden = configured_by(is_forbidding, NULL);
-
-	if (forbidden) {
-		doctor_complain(diagnosis,
-				any_rule(diagnosis) ? SEVERITY_PROBLEM : SEVERITY_WARNING, "module",
-				need_printf("sed -i '/^install " MODULE " /d' %s", forbidden),
-				"%s forbids loading " MODULE, forbidden);
-	} else if (ours) {
-		if (any_rule(diagnosis))
-			doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
-					need_strdup("modprobe " MODULE " && " VMBUS_BIND " --all"),
-					"our " MODULE
-					" is installed as %s and not loaded, although rules name "
-					"devices",
-					ours);
-		else
-			doctor_report(diagnosis, SEVERITY_OK, "module",
-				      "our " MODULE " is installed as %s", ours);
-	} else if (own) {
-		judge_own_module(diagnosis, "", NULL);
-	} else if (!kernel_option(diagnosis->release, "CONFIG_UIO")) {
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
-				distribution_install_kernel(diagnosis->release),
-				"the kernel %s was built without UIO, so no " MODULE
-				" can be loaded; another "
-				"kernel of the distribution has it",
-				diagnosis->release);
-	} else {
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
-				distribution_install("hyperv-uio-dkms"),
-				"the kernel %s has no module " MODULE, diagnosis->release);
-	}
-	free(forbidden);
-	free(own);
-}
-
-/*
- * Report it if modprobe refuses every module that SUSE does not support, and so
- * ours. Return whether it does.
- */
-static bool check_support(struct diagnosis *diagnosis)
-{
-	char *line = NULL, *path = configured_by(is_about_support, &line), *load;
-	bool refuses = path && atoi(line + strlen(ALLOW_UNSUPPORTED)) == 0;
-
-	if (refuses) {
-		load = file_exists("/sys/module/" MODULE) ? reload() :
-							    need_strdup(VMBUS_BIND " --all");
-		doctor_complain(diagnosis, SEVERITY_PROBLEM, "module",
-				need_printf("echo '" ALLOW_UNSUPPORTED " 1' >/etc/modprobe.d/"
-					    "10-unsupported-modules.conf && %s",
-					    load),
-				"%s makes modprobe refuse our module, because SUSE does not "
-				"support it",
-				path);
-		free(load);
-	}
-	free(path);
-	free(line);
-	return refuses;
-}
-
 void doctor_module(struct diagnosis *diagnosis)
 {
-	char *ours = doctor_our_module(diagnosis->release);
+	const char *release = diagnosis->release;
+	char *version = file_line("/sys/module/" MODULE "/version"), *ours = our_module(release);
+	const bool has_uio = file_exists("/sys/module/" MODULE) || file_exists("/sys/module/uio") ||
+			     has_own_module(release, "uio") || is_built_in(release, "uio");
 
-	if (!diagnosis->view.engine.machine.handles)
-		;	/* doctor_vmbus() has reported it */
-	else if (is_built_in(diagnosis->release))
-		doctor_report(diagnosis, SEVERITY_NOTE, "module", "the kernel %s has its own " MODULE
-			      " built in, so ours cannot replace it", diagnosis->release);
-	else if (ours && !doctor_is_ours_loaded() && check_support(diagnosis))
-		;	/* Other findings would only show what follows from it. */
-	else if (file_exists("/sys/module/" MODULE))
-		check_loaded(diagnosis, ours);
+	if (is_built_in(release, MODULE))
+		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
+			   "the kernel %s has its own " MODULE " built in, so ours cannot replace it",
+			   release);
+	else if (!has_uio && lacks_option(release, "CONFIG_UIO"))
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", NULL,
+			   "doc/packages.md#a-module-that-cannot-be-built",
+			   "the kernel %s was built without UIO, so no " MODULE
+			   " can be loaded; install another kernel of the distribution", release);
+	else if (!has_uio)
+		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", distribution_install_uio(release),
+			   NULL, "the module uio, which " MODULE
+			   " needs, is not installed for the kernel %s: another package has it",
+			   release);
+	else if (ours || is_ours(version))
+		check_ours(diagnosis, ours ? ours : "", version);
 	else
-		check_installed(diagnosis, ours);
+		check_stock(diagnosis);
 	free(ours);
+	free(version);
 }
 
 /* Return whether a kernel can be booted: its image exists. */
@@ -404,72 +381,48 @@ static bool is_bootable(const char *release)
 	       file_exists("/boot/Image-%s", release);
 }
 
-static bool has_headers(const char *release)
-{
-	return file_exists("/lib/modules/%s/build/Makefile", release);
-}
-
 /*
  * Report a kernel for which dkms has not built the module. Return whether dkms
  * has.
  */
 static bool check_kernel(struct diagnosis *diagnosis, const char *release, const char *version)
 {
-	bool running = !strcmp(release, diagnosis->release);
-	enum severity severity = running ? SEVERITY_PROBLEM : SEVERITY_WARNING;
-	char *ours = doctor_our_module(release);
+	const bool running = !strcmp(release, diagnosis->release);
+	const enum severity severity = running ? SEVERITY_PROBLEM : SEVERITY_WARNING;
+	char *ours = our_module(release), *see;
 
-	if (ours) {
-		free(ours);
+	free(ours);
+	if (ours)
 		return true;
-	}
-	if (!has_headers(release)) {
-		doctor_complain(
-			diagnosis, severity, "headers", distribution_install_headers(release),
-			"the headers of the %s kernel %s are missing%s, so dkms cannot build the "
-			"module for it; if the distribution no longer offers them, install a newer "
-			"kernel with its headers",
-			running ? "running" : "installed", release,
-			strstr(release, "cloud") ?
-				" (the headers of other kernels do not fit a cloud kernel)" :
-				"");
+	if (!file_exists("/lib/modules/%s/build/Makefile", release)) {
+		doctor_add(diagnosis, severity, "headers", distribution_install_headers(release),
+			   NULL, "the headers of the %s kernel %s are missing, so dkms cannot build the module for it; if the distribution no longer offers them, install a newer kernel with its headers",
+			   running ? "running" : "installed", release);
 		return false;
 	}
-	doctor_complain(
-		diagnosis, severity, "dkms",
-		need_printf("dkms install " MODULE "/%s -k %s", version, release),
-		"dkms has not built the module for the %s kernel %s, although its headers are "
-		"installed (see /var/lib/dkms/" MODULE "/%s/build/make.log)",
-		running ? "running" : "installed", release, version);
+	see = need_printf("/var/lib/dkms/" MODULE "/%s/build/make.log", version);
+	doctor_add(diagnosis, severity, "dkms",
+		   need_printf("dkms install " MODULE "/%s -k %s", version, release), see,
+		   "dkms has not built the module for the %s kernel %s, although its headers are installed",
+		   running ? "running" : "installed", release);
+	free(see);
 	return false;
 }
 
 void doctor_headers(struct diagnosis *diagnosis)
 {
 	struct strings releases = file_names("/lib/modules");
-	bool ok = true, any = false;
-	char *version;
+	char *version = dkms_version();
+	bool ok = true;
 
-	if (!doctor_has_dkms_source(&version)) {
-		doctor_report(diagnosis, SEVERITY_NOTE, "headers",
-			      "hyperv-uio-dkms is not installed, so no headers are needed");
-	} else {
-		for (size_t i = 0; i < releases.count; i++) {
-			if (!is_bootable(releases.items[i]) &&
-			    strcmp(releases.items[i], diagnosis->release))
-				continue;
-			any = true;
-			if (!check_kernel(diagnosis, releases.items[i], version))
-				ok = false;
-		}
-		if (!any)
-			doctor_report(diagnosis, SEVERITY_NOTE, "headers",
-				      "no kernel is installed here, so there is none to build the "
-				      "module for");
-		else if (ok)
-			doctor_report(diagnosis, SEVERITY_OK, "headers",
-				      "the module is built for every kernel that can be booted");
-	}
+	for (size_t i = 0; version && i < releases.count; i++)
+		if (is_bootable(releases.items[i]) ||
+		    !strcmp(releases.items[i], diagnosis->release))
+			ok &= check_kernel(diagnosis, releases.items[i], version);
+	if (ok)
+		doctor_add(diagnosis, SEVERITY_OK, "headers", NULL, NULL,
+			   version ? "the module is built for every kernel that can be booted" :
+				     "hyperv-uio-dkms is not installed, so no headers are needed");
 	free(version);
 	strings_free(&releases);
 }
