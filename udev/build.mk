@@ -3,8 +3,6 @@
 # directory of that daemon.
 
 bindconfdir   ?= /usr/lib/hyperv-uio/bind.d
-initramfsdir  ?= /usr/share/initramfs-tools
-dracutdir     ?= /usr/lib/dracut
 
 vmbus-bind    := $(O)/udev/vmbus-bind
 # libbind.a decides about devices and binds them. vmbus-bind and vmbusctl are
@@ -34,7 +32,7 @@ $(vmbus-bind): $(O)/udev/vmbus-bind.o $(bind_a) $(lib_a)
 	$(call link,$^ $(shell $(PKG_CONFIG) --libs uuid))
 
 udev_units    := vmbus-bind.path vmbus-bind.service
-udev_files    := $(addprefix $(O)/udev/,60-hyperv-uio.rules $(udev_units) initramfs/hook initramfs/module-setup.sh)
+udev_files    := $(addprefix $(O)/udev/,60-hyperv-uio.rules $(udev_units))
 
 $(udev_files): $(O)/udev/%: udev/%.in $(O)/paths/subst
 	$(subst_file)
@@ -52,9 +50,5 @@ install-udev: udev
 	$(Q)$(INSTALL) -m 0644 $(addprefix $(O)/udev/,$(udev_units)) $(DESTDIR)$(unitdir)/
 	$(Q)$(INSTALL) -D -m 0644 man/hyperv-uio.conf.5 $(DESTDIR)$(mandir)/man5/hyperv-uio.conf.5
 	$(Q)$(INSTALL) -D -m 0644 man/vmbus-bind.8 $(DESTDIR)$(mandir)/man8/vmbus-bind.8
-	$(Q)$(INSTALL) -D -m 0755 $(O)/udev/initramfs/hook $(DESTDIR)$(initramfsdir)/hooks/hyperv-uio
-	$(Q)$(INSTALL) -D -m 0755 $(O)/udev/initramfs/module-setup.sh \
-		$(DESTDIR)$(dracutdir)/modules.d/90hyperv-uio/module-setup.sh
-	$(Q)$(INSTALL) -m 0755 udev/initramfs/settle.sh $(DESTDIR)$(dracutdir)/modules.d/90hyperv-uio/
 
 -include $(wildcard $(O)/udev/*.d $(O)/util/*.d)

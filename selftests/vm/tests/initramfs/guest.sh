@@ -2,9 +2,8 @@
 # shellcheck shell=sh
 # The agent runs this script in each boot. $boot is the number of the boot. The
 # first boot uses the bench's initramfs. In boots 2 to 11 the guest's own
-# initramfs loads hv_utils; in 12 and 13 it also contains vmbus-bind. In boot 14
-# the initramfs is one of dracut. In boots 13 and 14 only the initramfs has the
-# rule for the device.
+# initramfs, of initramfs-tools, loads hv_utils and hv_netvsc. In boot 12 the
+# initramfs is one of dracut, which loads them, too. None has vmbus-bind.
 nic=$nic_instance
 device=$device_instance
 vmbus=/sys/bus/vmbus/devices
@@ -22,15 +21,8 @@ find_times() {
 	echo "udev handled the UIO device at $initialized us, systemd started at $systemd us"
 	[ "$initialized" -gt 0 ] && [ "$systemd" -gt 0 ]
 }
-bound_in_initramfs() { find_times && [ "$initialized" -lt "$systemd" ]; }
 # bound_later: whether the device was bound after the initramfs
 bound_later() { has_driver "$device" uio_hv_generic && find_times && [ "$initialized" -ge "$systemd" ]; }
-# bound_without_rule: whether the device is bound, and no rule on the disk names
-# it
-bound_without_rule() {
-	vmbusctl show "$device" | tee /tmp/rules
-	has_driver "$device" uio_hv_generic && grep -q 'outcome  *no-rule: ' /tmp/rules
-}
 settings_hold() {
 	[ "$(stat -Lc %G:%a /dev/vmbus/tests/device)" = nogroup:660 ] &&
 		[ "$(stat -c %G:%a "$vmbus/$device"/channels/*/ring)" = nogroup:660 ] &&
@@ -46,22 +38,16 @@ makes_initramfs() {
 # makes_dracut: make an initramfs with dracut. The guest has no network and no
 # keyboard, and the bench's initramfs loads the drivers of the disk.
 makes_dracut() {
-	dracut --force --no-hostonly-cmdline --hostonly --no-compress --no-early-microcode \
+	dracut --force --add-drivers "hv_utils hv_netvsc" --force-drivers "hv_utils hv_netvsc" \
+		--no-hostonly-cmdline --hostonly --no-compress --no-early-microcode \
 		--omit "network plymouth i18n crypt lvm mdraid dm multipath kernel-network-modules" /boot/dracut.img "$(uname -r)" || return
 	rm -rf "$bench/initramfs"
 	mkdir "$bench/initramfs"
 	(cd "$bench/initramfs" && cpio -id --quiet </boot/dracut.img) && [ -x "$bench/initramfs/init" ]
 }
 not() { ! "$@"; }
-lacks() { lsinitramfs "$own" >/tmp/list && ! grep -q "$1" /tmp/list; }
-# has_all PROGRAM IMAGE: whether the image has all that vmbus-bind needs in it
-has_all() {
-	"$1" "$2" >/tmp/list || return
-	for file in udev/vmbus-bind udev/rules.d/60-hyperv-uio.rules hyperv-uio/bind.d/10-fcopy.conf hyperv-uio/bind.d/50-device.conf \
-		"updates/dkms/uio_hv_generic.ko.*" "hv_vmbus.ko.*" "uio_pci_generic.ko.*"; do
-		grep "$file\$" /tmp/list || { echo "$file is missing" && return 1; }
-	done
-}
+# lacks PROGRAM IMAGE: whether the image has neither vmbus-bind nor its rules
+lacks() { "$1" "$2" >/tmp/list && ! grep -e vmbus-bind -e 60-hyperv-uio /tmp/list; }
 
 copy_arrives_at_boot
 
@@ -74,53 +60,35 @@ case $boot in
 	printf 'hv_utils\nhv_netvsc\n' >>/etc/initramfs-tools/modules
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rule
 	# A rule names the only NIC, which hv_netvsc has in the initramfs.
-	# Another one names a driver that is not loaded, for a device that the
-	# machine does not have.
 	printf '[%s]\n' "$nic" >/etc/hyperv-uio/bind.d/50-nic.conf
-	printf '[mouse]\ndriver=uio_pci_generic\n' >/etc/hyperv-uio/bind.d/50-mouse.conf
 	check "update-initramfs" makes_initramfs
-	check "nobody asked for vmbus-bind in it" lacks vmbus-bind
+	check "vmbus-bind is not in it" lacks lsinitramfs "$own"
 	;;
 11)
-	touch /etc/hyperv-uio/initramfs
-	check "update-initramfs, with vmbus-bind" makes_initramfs
-	check "vmbus-bind is in it, with its udev rules, rules and module" has_all lsinitramfs "$own"
+	check "dracut" makes_dracut
+	check "vmbus-bind is not in it" lacks lsinitrd /boot/dracut.img
 	;;
 esac
-if [ "$boot" -gt 1 ]; then
-	[ "$boot" = 14 ] || check "boot $boot: the initramfs loaded hv_utils" in_initramfs hv_utils
-	[ "$boot" -ge 12 ] || check "boot $boot: and hv_netvsc" in_initramfs hv_netvsc
-	check "boot $boot: the NIC is user space's, as its rule says" within 30 has_driver "$nic" uio_hv_generic
-fi
 # Before Linux 6.10 hv_utils takes the file copy device, here before udev of the
 # system runs vmbus-bind.
 taken_over() { journal -t vmbus-bind | grep "$fcopy_instance.*taken over from hv_utils"; }
-if [ "$boot" -gt 1 ] && [ "$boot" -lt 12 ]; then
+nic_taken_over() { journal -t vmbus-bind | grep "^$nic .*: bound to uio_hv_generic, taken over from hv_netvsc"; }
+if [ "$boot" -gt 1 ]; then
+	# dracut starts a systemd in the initramfs.
+	if [ "$boot" -lt 12 ]; then
+		check "boot $boot: the initramfs loaded hv_utils" in_initramfs hv_utils
+		check "boot $boot: and hv_netvsc" in_initramfs hv_netvsc
+	fi
+	# Nothing has set the interface up.
+	check "boot $boot: the NIC is user space's, as its rule says" within 30 has_driver "$nic" uio_hv_generic
+	check "boot $boot: vmbus-bind took it over from hv_netvsc" nic_taken_over
 	! hv_utils_takes_fcopy || check "boot $boot: vmbus-bind took the file copy device over from hv_utils" taken_over
 	check "boot $boot: a device of one's own was bound after the initramfs" bound_later
+	check "boot $boot: ring size, group and mode" within 5 settings_hold
 fi
-case $boot in
-12)
-	check "boot 12: the initramfs loaded uio_hv_generic" in_initramfs uio_hv_generic
-	check "boot 12: a device of one's own was bound in the initramfs" bound_in_initramfs
-	check "boot 12: ring size, group and mode" within 5 settings_hold
-	check "boot 12: vmbusctl doctor finds vmbus-bind in the initramfs" sh -c "vmbusctl doctor | grep -q 'contains vmbus-bind and the current module and rules'"
-	mv $rule /root/
-	;;
-13)
-	check "boot 13: a device of one's own was bound in the initramfs" bound_in_initramfs
-	check "boot 13: by the rule that only the initramfs has" bound_without_rule
-	check "boot 13: vmbusctl doctor says that the initramfs does not have the current rules" \
-		sh -c "vmbusctl doctor | grep 'is older than /etc/hyperv-uio/bind.d, so it does not contain the current module and rules'"
-	mv /root/${rule##*/} $rule
-	check "dracut, with vmbus-bind" makes_dracut
-	check "vmbus-bind is in it, with its udev rules, rules and module" has_all lsinitrd /boot/dracut.img
-	mv $rule /root/
-	;;
-14)
-	check "boot 14: a device of one's own was bound by the rule that only dracut's initramfs has" bound_without_rule
+if [ "$boot" -lt 12 ]; then
+	restart
+else
 	# The host asks its NIC once more.
 	hear checked
-	;;
-esac
-[ "$boot" -ge 14 ] || restart
+fi
