@@ -16,7 +16,7 @@ const struct command bind_command = {
 		"  --persistent    both, which is the default\n"
 		"  -f, --force     bind a NIC whose interface is up, or a disk controller; without\n"
 		"                  --now the rule gets force=yes, for each boot\n",
-	.options = "--now --boot --persistent --force",
+	.options = "--now|--boot|--persistent --force --help",
 	.takes = "id",
 	.run = run_bind,
 };
@@ -30,8 +30,8 @@ const struct command unbind_command = {
 		"  --now           now only; the rule still applies at the next boot\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n",
-	.options = "--now --boot --persistent",
-	.takes = "i",
+	.options = "--now|--boot|--persistent --help",
+	.takes = "u",
 	.run = run_unbind,
 };
 

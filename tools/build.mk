@@ -34,6 +34,7 @@ install-tools: $(vmbusctl) install-completion
 .PHONY: install-completion
 install-completion:
 	$(Q)$(INSTALL) -D -m 0644 tools/completion/vmbusctl.bash $(DESTDIR)$(bashcompletiondir)/vmbusctl
+	$(Q)for program in vmbus-bind hv-fcopyd; do ln -sf vmbusctl $(DESTDIR)$(bashcompletiondir)/$$program || exit; done
 	$(Q)$(INSTALL) -D -m 0644 tools/completion/_vmbusctl $(DESTDIR)$(zshcompletiondir)/_vmbusctl
 
 -include $(wildcard $(O)/tools/*.d)

@@ -24,11 +24,17 @@ struct command {
 	const char *arguments;	/* for the usage line */
 	const char *summary;	/* one line for the list of commands */
 	const char *help;	/* what the command does, and its options */
-	const char *options;	/* the long options, for completion: "--json --verbose" */
+	/*
+	 * The long options, for completion: "--json --now|--boot". Those with a
+	 * '|' between them exclude each other. An option is offered after
+	 * another one only if that follows an '@': "--settle@--all". An option
+	 * that needs a value ends in '='.
+	 */
+	const char *options;
 	/*
 	 * What completion offers, one letter for each argument: i for an
-	 * identifier, d for a driver, s for a size. An upper-case letter at the
-	 * end may repeat.
+	 * identifier of one device, I for several, u for a device in user
+	 * space, g for an instance, d for a driver, s for a size. I may repeat.
 	 */
 	const char *takes;
 	int (*run)(int argc, char **argv);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmbusctl complete WORD...: list the words that may follow, for the completion
- * of bash and zsh. The words are those after "vmbusctl"; the last one is being
- * typed and may be empty. Each line of output has a candidate, a tab and a
- * description.
+ * vmbusctl complete PROGRAM WORD...: list the words that may follow, for the
+ * completion of bash and zsh. The words are those after the name of the
+ * program; the last one is being typed and may be empty. Each line of output
+ * has a candidate, a tab and a description.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +16,28 @@ static int run(int argc, char **argv);
 
 const struct command complete_command = {
 	.name = "complete",
-	.arguments = "WORD...",
+	.arguments = "PROGRAM WORD...",
 	.summary = "list the words that may follow, for shells",
 	.help = "",
 	.options = "",
 	.takes = "",
 	.run = run,
+};
+
+/* The other programs, as if each were a command */
+static const struct command programs[] = {
+	{
+		.name = "vmbus-bind",
+		.options = "--all|--release|--settings|--properties|--check|--version|--help "
+			   "--dry-run --force --udev --settle@--all --new-interface@--udev",
+		.takes = "g",
+	}, {
+		.name = "hv-fcopyd",
+		.options = "--status|--check-config|--check-path=|--version|--help "
+			   "--class=|--device= --config= --state-dir= --run-dir= --verbose "
+			   "--name=@--check-path --force@--check-path --create@--check-path",
+		.takes = "",
+	},
 };
 
 static void offer(const char *typed, const char *candidate, const char *description)
@@ -39,13 +54,39 @@ static void offer_commands(const char *typed)
 	offer(typed, "--version", "");
 }
 
-static void offer_options(const struct command *command, const char *typed)
+/* Return whether an option of @length characters is among the words. */
+static bool is_given(char **words, int count, const char *option, size_t length)
 {
-	char *list = need_printf("%s --help", command->options), *rest = list, *option;
+	length -= option[length - 1] == '=';
+	for (int i = 0; i < count; i++)
+		if (!strncmp(words[i], option, length) &&
+		    (!words[i][length] || words[i][length] == '='))
+			return true;
+	return false;
+}
 
-	while ((option = strsep(&rest, " ")))
-		if (*option)
-			offer(typed, option, "");
+/* Offer the options of a group, unless one of them is given. */
+static void offer_group(char *group, char **words, int count, const char *typed)
+{
+	char *needed = strchr(group, '@'), *option;
+
+	if (needed && !is_given(words, count, needed + 1, strlen(needed + 1)))
+		return;
+	group[strcspn(group, "@")] = '\0';
+	for (char *at = group; *at; at += strcspn(at, "|"), at += *at == '|')
+		if (is_given(words, count, at, strcspn(at, "|")))
+			return;
+	while ((option = strsep(&group, "|")))
+		offer(typed, option, "");
+}
+
+static void offer_options(const char *options, char **words, int count, const char *typed)
+{
+	char *list = need_strdup(options), *rest = list, *group;
+
+	while ((group = strsep(&rest, " ")))
+		if (*group)
+			offer_group(group, words, count, typed);
 	free(list);
 }
 
@@ -85,22 +126,47 @@ static void offer_device(const char *typed, const struct device *device)
 	strings_free(&links);
 }
 
-/* Offer each name of each device, but each class only once. */
-static void offer_identifiers(const char *typed)
+/* Return whether user space has a device, or an override gives it away. */
+static bool is_taken(const struct device *device)
+{
+	char override[DRIVER_NAME_MAX + 1];
+
+	device_override(device, override);
+	return vmbus_device_uio(device->handle) || override[0];
+}
+
+/* Offer the classes. If one device is to be named, a class names only one. */
+static void offer_classes(const char *typed, struct strings *classes, bool several)
+{
+	strings_sort(classes);
+	for (size_t i = 0, next; i < classes->count; i = next) {
+		for (next = i + 1; next < classes->count; next++)
+			if (strcmp(classes->items[i], classes->items[next]))
+				break;
+		if (several || next == i + 1)
+			offer(typed, classes->items[i], "class");
+	}
+}
+
+/* Offer the names of devices that fit an argument of this kind. */
+static void offer_identifiers(const char *typed, char kind)
 {
 	struct strings classes = { 0 };
 	struct machine machine;
 
 	machine_read(&machine);
 	for (size_t i = 0; i < machine.count; i++) {
-		offer_device(typed, &machine.devices[i]);
-		if (machine.devices[i].class_name)
-			strings_take(&classes, need_strdup(machine.devices[i].class_name));
+		const struct device *device = &machine.devices[i];
+
+		if (device->class_name)
+			strings_take(&classes, need_strdup(device->class_name));
+		if (kind == 'g')
+			offer(typed, device->instance, device_class(device));
+		else if (kind != 'u' || is_taken(device))
+			offer_device(typed, device);
 	}
-	strings_sort(&classes);
-	for (size_t i = 0; i < classes.count; i++)
-		if (!i || strcmp(classes.items[i], classes.items[i - 1]))
-			offer(typed, classes.items[i], "class");
+	if (kind != 'g' && kind != 'u')
+		offer_classes(typed, &classes, kind == 'I');
 	strings_free(&classes);
 	machine_free(&machine);
 }
@@ -131,56 +197,72 @@ static void offer_sizes(const char *typed)
 static void offer_argument(const struct command *command, size_t number, const char *typed)
 {
 	size_t kinds = strlen(command->takes);
-	char kind;
+	char kind = number < kinds ? command->takes[number] : '\0';
 
-	if (number < kinds)
-		kind = command->takes[number];
-	else if (kinds && isupper((unsigned char)command->takes[kinds - 1]))
-		kind = command->takes[kinds - 1];
-	else
-		return;
-	switch (tolower((unsigned char)kind)) {
-	case 'i':
-		offer_identifiers(typed);
-		break;
-	case 'd':
+	if (kinds && command->takes[kinds - 1] == 'I')
+		kind = 'I';
+	if (kind == 'd')
 		offer_drivers(typed);
-		break;
-	case 's':
+	else if (kind == 's')
 		offer_sizes(typed);
-		break;
+	else if (kind)
+		offer_identifiers(typed, kind);
+}
+
+/* Offer what may follow the words after a command, or after another program. */
+static void offer_next(const struct command *command, char **words, int count, const char *typed)
+{
+	size_t arguments = 0;
+
+	for (int i = 0; i < count; i++)
+		arguments += words[i][0] != '-';
+	if (typed[0] == '-')
+		offer_options(command->options, words, count, typed);
+	else
+		offer_argument(command, arguments, typed);
+}
+
+/* Offer the words of vmbusctl, whose command may follow options. */
+static void offer_vmbusctl(char **words, int count, const char *typed)
+{
+	const struct command *command = NULL;
+	int kept = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (!strcmp(words[i], "-b") || !strcmp(words[i], "--bus")) {
+			/* The next word is the value; see find_command(). */
+			if (++i == count) {
+				offer(typed, "vmbus", "the only bus");
+				return;
+			}
+		} else if (!command && words[i][0] != '-') {
+			command = command_find(words[i]);
+			if (!command)
+				return;
+		} else {
+			words[kept++] = words[i];
+		}
 	}
+	if (command)
+		offer_next(command, words, kept, typed);
+	else
+		offer_commands(typed);
 }
 
 static int run(int argc, char **argv)
 {
-	const struct command *command = NULL;
-	const char *typed = argc > 1 ? argv[argc - 1] : "";
-	size_t arguments = 0;
+	const char *program = argc > 1 ? argv[1] : "", *typed = argc > 2 ? argv[argc - 1] : "";
+	const int count = argc > 3 ? argc - 3 : 0;
 
-	for (int i = 1; i < argc - 1; i++) {
-		if (!strcmp(argv[i], "-b") || !strcmp(argv[i], "--bus")) {
-			/* The next word is the value; see find_command(). */
-			if (++i == argc - 1) {
-				offer(typed, "vmbus", "the only bus");
-				return command_end(EXIT_OK);
-			}
-			continue;
-		}
-		if (argv[i][0] == '-')
-			continue;
-		if (command)
-			arguments++;
-		else
-			command = command_find(argv[i]);
-		if (!command)
-			return EXIT_OK;
+	if (!strcmp(program, "vmbusctl"))
+		offer_vmbusctl(argv + 2, count, typed);
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		/* A mode that names no device takes no argument. */
+		const bool is_whole = is_given(argv + 2, count, "--all", 5) ||
+				      is_given(argv + 2, count, "--check", 7);
+
+		if (!strcmp(program, programs[i].name) && !(is_whole && typed[0] != '-'))
+			offer_next(&programs[i], argv + 2, count, typed);
 	}
-	if (!command)
-		offer_commands(typed);
-	else if (typed[0] == '-')
-		offer_options(command, typed);
-	else
-		offer_argument(command, arguments, typed);
 	return command_end(EXIT_OK);
 }

@@ -24,7 +24,7 @@ const struct command doctor_command = {
 	.help =	"The command changes nothing. The exit status is 7 if there is a problem or a warning.\n"
 		"  -q, --quiet     show only problems and warnings\n"
 		"  -j, --json      as JSON\n",
-	.options = "--quiet --json",
+	.options = "--quiet --json --help",
 	.takes = "",
 	.run = run,
 };

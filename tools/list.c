@@ -17,7 +17,7 @@ const struct command list_command = {
 		"  -v, --verbose   all columns and all digits of the instances; also channels, maps,\n"
 		"                  events, interrupts, signals and waiting bytes\n"
 		"  -j, --json      as JSON, always with everything\n",
-	.options = "--verbose --json",
+	.options = "--verbose --json --help",
 	.takes = "I",
 	.run = run,
 };

@@ -25,7 +25,7 @@ const struct command set_override_command = {
 	.summary = "bind a device, in the syntax of driverctl",
 	.help = DRIVERCTL_OPTIONS
 		"  -f, --force     bind a NIC whose interface is up, or a disk controller\n",
-	.options = "--nosave --noprobe --bus --force",
+	.options = "--nosave|--noprobe --bus= --force --help",
 	.takes = "id",
 	.run = run_set,
 };
@@ -35,8 +35,8 @@ const struct command unset_override_command = {
 	.arguments = "[-b vmbus] [--nosave | --noprobe] ID",
 	.summary = "release a device, in the syntax of driverctl",
 	.help = DRIVERCTL_OPTIONS,
-	.options = "--nosave --noprobe --bus",
-	.takes = "i",
+	.options = "--nosave|--noprobe --bus= --help",
+	.takes = "u",
 	.run = run_unset,
 };
 
@@ -47,7 +47,7 @@ const struct command list_overrides_command = {
 	.help = "Each line shows an instance and its driver.\n"
 		"  -b, --bus BUS   must be vmbus\n"
 		"  -v, --verbose   also show the file of the rule\n",
-	.options = "--bus --verbose",
+	.options = "--bus= --verbose --help",
 	.takes = "",
 	.run = run_list,
 };

@@ -24,8 +24,8 @@ const struct command ring_size_command = {
 		"  --now           now only; no file is written\n"
 		"  --boot          only in the rule, which takes effect when vmbus-bind next runs for the\n"
 		"                  device\n",
-	.options = "--now --boot",
-	.takes = "is",
+	.options = "--now|--boot --help",
+	.takes = "us",
 	.run = run,
 };
 

@@ -16,7 +16,7 @@ const struct command show_command = {
 	.summary = "show everything about one device, with its rule and what the rule does",
 	.help =	"The decision comes from the code that binds devices.\n"
 		"  -j, --json      as JSON: the object that list --json prints for the device\n",
-	.options = "--json",
+	.options = "--json --help",
 	.takes = "i",
 	.run = run,
 };

@@ -24,7 +24,7 @@ const struct command watch_command = {
 		"  -n, --interval SECONDS   time between two samples, 0.1 to 3600 (default: 1)\n"
 		"  -c, --count COUNT        end after this number of samples (default: run until Ctrl-C)\n"
 		"  -j, --json               one line of JSON for each sample\n",
-	.options = "--interval --count --json",
+	.options = "--interval= --count= --json --help",
 	.takes = "I",
 	.run = run,
 };

@@ -10,8 +10,9 @@ command . "$(dirname "$0")/guest.sh" || exit 1
 
 commands="list show watch doctor bind unbind ring-size set-override unset-override list-overrides"
 
-# offers WORD... -- CANDIDATE...: check the candidates after these words; the
-# last word is being typed
+# offers WORD... -- CANDIDATE...: check the candidates after these words of
+# $program; the last word is being typed
+program=vmbusctl
 offers() {
 	typed=
 	while [ "$1" != -- ]; do
@@ -19,7 +20,7 @@ offers() {
 		shift
 	done
 	shift
-	eval "vmbusctl complete $typed"
+	eval "vmbusctl complete $program $typed"
 	is "status after$typed" $status 0
 	is "what follows$typed" "$(printf '%s\n' "$out" | cut -f 1 | sort)" "$(printf '%s\n' "$@" | sort)"
 }
@@ -91,8 +92,8 @@ test_help_of_each_command() {
 test_help_is_complete() {
 	guest
 	for command in $commands; do
-		vmbusctl complete $command --
-		options=$(printf '%s\n' "$out" | cut -f 1 | grep -v -e --help)
+		vmbusctl complete vmbusctl $command --
+		options=$(printf '%s\n' "$out" | cut -f 1 | grep -v -e --help | tr -d =)
 		vmbusctl $command --help
 		for option in $options; do
 			says "$option"
@@ -179,13 +180,13 @@ test_identifiers_are_offered() {
 	offers show 00:15 -- $mac1
 	offers show eb -- $copy
 	offers show /dev/vmbus/by-c -- /dev/vmbus/by-class/fcopy
-	offers show n -- nic
+	offers show n -- ''
+	offers list n -- nic
 	offers show heart -- heartbeat
 	offers show eth9 -- ''
 	offers bind eth -- eth0 eth1
-	offers unset-override eth -- eth0 eth1
 	offers --now bind eth -- eth0 eth1
-	offers -b vmbus unset-override eth -- eth0 eth1
+	offers -b vmbus set-override eth -- eth0 eth1
 	offers --bus vmbus set-ov -- set-override
 	offers --bus=vmbus set-ov -- set-override
 	offers -b '' -- vmbus
@@ -207,6 +208,17 @@ test_several_identifiers_are_offered() {
 	offers doctor eth -- ''
 }
 
+# The kernel has the NICs, so there is nothing to release, and no ring size.
+test_only_devices_in_user_space_are_offered() {
+	guest
+	for command in unbind unset-override ring-size; do
+		offers $command eth -- ''
+		offers $command uio -- uio0
+	done
+	echo uio_hv_generic >"$bus/devices/$nic1/driver_override"
+	offers unbind eth -- eth1
+}
+
 test_drivers_are_offered() {
 	guest
 	offers bind eth1 '' -- hv_netvsc hv_storvsc hv_utils uio_hv_generic
@@ -226,19 +238,49 @@ test_sizes_are_offered() {
 test_options_are_offered() {
 	offers list - -- --help --json --verbose
 	offers bind --f -- --force
-	offers watch --c -- --count
+	offers watch --c -- --count=
 	offers frobnicate - -- ''
+}
+
+# Neither an option that is given nor one that it excludes is offered again.
+test_options_that_do_not_fit_are_not_offered() {
+	offers bind --now - -- --force --help
+	offers bind --force - -- --now --boot --persistent --help
+	offers list --json - -- --verbose --help
+	offers set-override --bus=vmbus --nosave - -- --force --help
+}
+
+test_vmbus_bind_is_completed() {
+	guest
+	program=vmbus-bind
+	offers --s -- --settings
+	offers eb -- $copy
+	offers eth -- ''
+	offers --settings eb -- $copy
+	offers --all - -- --dry-run --force --udev --settle
+	offers --all eb -- ''
+	offers --udev --new -- --new-interface
+	offers --new -- ''
+	offers $copy e -- ''
+}
+
+test_hv_fcopyd_is_completed() {
+	program=hv-fcopyd
+	offers --c -- --check-config --check-path= --class= --config=
+	offers --check-path=/tmp --c -- --create --class= --config=
+	offers --class=fcopy --d -- ''
+	offers e -- ''
 }
 
 test_descriptions() {
 	guest
-	vmbusctl complete show eth0
+	vmbusctl complete vmbusctl show eth0
 	is candidate "$out" "$(printf 'eth0\tnic hv_netvsc eth0')"
 }
 
 test_completion_without_vmbus() {
 	rm -r "$root/sys"
-	vmbusctl complete show ''
+	vmbusctl complete vmbusctl show ''
 	is status $status 0
 	is output "$out" ""
 	is errors "$err" ""
@@ -252,6 +294,10 @@ test_bash() {
 	is "after a blank" "$(in_bash "vmbusctl bind eth1 " | sort | head -n 1)" hv_netvsc
 	is options "$(in_bash "vmbusctl bind --fo")" --force
 	is nothing "$(in_bash "vmbusctl show eth9")" ""
+	is "another program" "$(in_bash "/usr/lib/udev/vmbus-bind --se")" "$(printf '%s\n' --settings)"
+	for name in vmbus-bind hv-fcopyd; do
+		is "file of $name" "$(readlink "$for_bash/bash-completion/completions/$name")" vmbusctl
+	done
 }
 
 # bash takes a colon as the end of a word, and replaces the part after it.
@@ -289,6 +335,7 @@ test_zsh() {
 	is commands "$(in_zsh "vmbusctl li")" "$(printf '%s\n' list list-overrides)"
 	is identifiers "$(in_zsh "vmbusctl show eth")" "$(printf '%s\n' eth0 eth1)"
 	is mac "$(in_zsh "vmbusctl show 00:15:5")" $mac1
+	is "another program" "$(in_zsh "/usr/lib/udev/vmbus-bind --se")" --settings
 	is drivers "$(in_zsh "vmbusctl bind eth1 uio")" uio_hv_generic
 	is "after a blank" "$(in_zsh "vmbusctl bind eth1 " | sort | head -n 1)" hv_netvsc
 	is nothing "$(in_zsh "vmbusctl show eth9")" ""

@@ -381,7 +381,7 @@ test_commands_bind_the_nic_that_is_meant() {
 
 # The tests above must run each command that takes a device.
 test_every_command_is_tested() {
-	for command in $("$dir/vmbusctl" complete "" | cut -f 1); do
+	for command in $("$dir/vmbusctl" complete vmbusctl "" | cut -f 1); do
 		case $command in
 		list | show | watch | bind | unbind | set-override | unset-override | ring-size) ;;
 		doctor | list-overrides | --help | --version) ;; # these take no device

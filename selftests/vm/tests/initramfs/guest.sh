@@ -61,6 +61,9 @@ case $boot in
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rule
 	# A rule names the only NIC, which hv_netvsc has in the initramfs.
 	printf '[%s]\n' "$nic" >/etc/hyperv-uio/bind.d/50-nic.conf
+	# networkd would set the interface up at each boot.
+	printf '[Match]\nDriver=hv_netvsc\n[Network]\nAddress=10.55.0.2/24\n' >/etc/systemd/network/10-nic.network
+	check "networkd runs at each boot" systemctl enable systemd-networkd
 	check "update-initramfs" makes_initramfs
 	check "vmbus-bind is not in it" lacks lsinitramfs "$own"
 	;;
@@ -79,7 +82,7 @@ if [ "$boot" -gt 1 ]; then
 		check "boot $boot: the initramfs loaded hv_utils" in_initramfs hv_utils
 		check "boot $boot: and hv_netvsc" in_initramfs hv_netvsc
 	fi
-	# Nothing has set the interface up.
+	# Nothing has set the interface up before udev.
 	check "boot $boot: the NIC is user space's, as its rule says" within 30 has_driver "$nic" uio_hv_generic
 	check "boot $boot: vmbus-bind took it over from hv_netvsc" nic_taken_over
 	! hv_utils_takes_fcopy || check "boot $boot: vmbus-bind took the file copy device over from hv_utils" taken_over
