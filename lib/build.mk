@@ -9,22 +9,28 @@ lib_real    := $(lib_name).so.$(VERSION)
 lib_dir     := $(O)/lib
 lib_so      := $(lib_dir)/$(lib_name).so
 lib_a       := $(lib_dir)/$(lib_name).a
-lib_pc      := $(lib_dir)/$(lib_name).pc $(lib_dir)/$(lib_name)-compat.pc
 lib_compat  := vmbus_bufring_compat
+compat_name := $(lib_name)-compat
+compat_so   := $(lib_dir)/$(compat_name).so
+compat_a    := $(lib_dir)/$(compat_name).a
+lib_pc      := $(lib_dir)/$(lib_name).pc $(lib_dir)/$(compat_name).pc
 lib_cflags  := -Ilib
 lib_libs    := -L$(lib_dir) -lvmbus_bufring
-lib_objects := $(patsubst %,$(lib_dir)/%.o,buffer channel class compat device error gpa guard ic ic_serve lock memory options \
+lib_objects := $(patsubst %,$(lib_dir)/%.o,buffer channel class device error gpa guard ic ic_serve lock memory options \
 		 receive ring room send signal stats subchannel uio wait)
+compat_objects := $(lib_dir)/$(lib_compat).o $(lib_dir)/ring.o
 lib_needs    = $(shell $(PKG_CONFIG) --libs uuid) -pthread
 
 installs    += install-lib
 
-lib: $(lib_so) $(lib_a) $(lib_pc) $(lib_dir)/man3/made
+lib: $(lib_so) $(lib_a) $(compat_so) $(compat_a) $(lib_pc) $(lib_dir)/man3/made
 
 # The objects contain machine code even if CFLAGS request LTO, because objcopy
 # cannot make a symbol local that only the intermediate code of the compiler
 # has.
 $(lib_dir)/%.o: lib/%.c lib/build.mk | lib-needs
+	$(call compile,-fPIC -fno-lto)
+$(lib_dir)/$(lib_compat).o: lib/$(lib_compat)/compat.c lib/build.mk
 	$(call compile,-fPIC -fno-lto)
 
 .PHONY: lib-needs
@@ -45,13 +51,28 @@ $(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)
 $(lib_so): $(lib_dir)/$(lib_soname)
 	$(Q)ln -sf $(<F) $@
 
-# The archive has one object, in which the library's own functions are local, so
+# The names of tools/hv are in a library of their own, because they do not
+# belong to the interface of the first. It has a copy of the code of the rings.
+$(compat_so).$(VERSION): $(compat_objects) lib/$(lib_compat)/$(compat_name).map
+	$(call link,-shared -Wl$(comma)-soname=$(compat_name).so.0 -Wl$(comma)-z$(comma)defs \
+		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now$(comma)-Bsymbolic-functions \
+		-Wl$(comma)--version-script=lib/$(lib_compat)/$(compat_name).map $(compat_objects))
+
+$(compat_so).0: $(compat_so).$(VERSION)
+	$(Q)ln -sf $(<F) $@
+
+$(compat_so): $(compat_so).0
+	$(Q)ln -sf $(<F) $@
+
+# An archive has one object, in which the library's own functions are local, so
 # a program may have a fail() or a page_size() of its own.
-$(lib_a): $(lib_objects) lib/build.mk
+$(lib_a): $(lib_objects)
+$(compat_a): $(compat_objects)
+$(lib_a) $(compat_a): lib/build.mk
 	$(call quiet,AR)
-	$(Q)$(CC) -nostdlib -r -o $(lib_dir)/$(lib_name).o $(lib_objects)
-	$(Q)$(OBJCOPY) --localize-hidden $(lib_dir)/$(lib_name).o
-	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_dir)/$(lib_name).o
+	$(Q)$(CC) -nostdlib -r -o $(@:.a=.o) $(filter %.o,$^)
+	$(Q)$(OBJCOPY) --localize-hidden $(@:.a=.o)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(@:.a=.o)
 
 # This archive is for a program that the same compiler builds with -flto: the
 # linker can inline the library into it. Each object has machine code and the
@@ -80,6 +101,8 @@ $(lib_lto_a): $(lib_lto_objects)
 
 $(lib_dir)/%.pc: lib/%.pc.in $(O)/paths/subst
 	$(call subst_file)
+$(lib_dir)/%.pc: lib/$(lib_compat)/%.pc.in $(O)/paths/subst
+	$(call subst_file)
 
 # Make a manual page for each function.
 $(lib_dir)/man3/made: lib/man.awk lib/vmbus_bufring.h ChangeLog VERSION
@@ -94,9 +117,12 @@ install-lib: lib
 		$(DESTDIR)$(mandir)/man3
 	$(Q)$(INSTALL) -m 644 lib/vmbus_bufring.h $(DESTDIR)$(includedir)/
 	$(Q)$(INSTALL) -m 644 lib/$(lib_compat)/vmbus_bufring.h $(DESTDIR)$(includedir)/$(lib_compat)/
-	$(Q)$(INSTALL) -m 644 $(lib_dir)/$(lib_real) $(lib_a) $(DESTDIR)$(libdir)/
-	ln -sf $(lib_real) $(DESTDIR)$(libdir)/$(lib_soname)
-	ln -sf $(lib_soname) $(DESTDIR)$(libdir)/$(lib_name).so
+	$(Q)$(INSTALL) -m 644 $(lib_dir)/$(lib_real) $(lib_a) $(compat_so).$(VERSION) $(compat_a) \
+		$(DESTDIR)$(libdir)/
+	$(Q)for name in $(lib_name) $(compat_name); do \
+		ln -sf $$name.so.$(VERSION) $(DESTDIR)$(libdir)/$$name.so.0 && \
+			ln -sf $$name.so.0 $(DESTDIR)$(libdir)/$$name.so || exit; \
+	done
 	$(Q)$(INSTALL) -m 644 $(lib_pc) $(DESTDIR)$(pkgconfigdir)/
 	$(Q)$(INSTALL) -m 644 man/$(lib_name).3 $(lib_dir)/man3/*.3 $(DESTDIR)$(mandir)/man3/
 
@@ -108,7 +134,7 @@ install-lib-lto: lib-lto
 	$(Q)$(INSTALL) -m 644 $(lib_lto_a:.a=.pc) $(DESTDIR)$(pkgconfigdir)/
 .PHONY: install-lib-lto
 
--include $(lib_objects:.o=.d) $(lib_lto_objects:.o=.d)
+-include $(lib_objects:.o=.d) $(lib_dir)/$(lib_compat).d $(lib_lto_objects:.o=.d)
 
 # Record the interface with which check-lib compares the library.
 .PHONY: abi

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * This header has the interface of vmbus_bufring.h in the kernel's tools/hv,
- * and calls libvmbus_bufring. A program that was written for that header builds
- * unchanged with the flags of 'pkg-config libvmbus_bufring-compat'. New
- * programs use the library's own <vmbus_bufring.h>.
+ * which libvmbus_bufring-compat provides. A program that was written for that
+ * header builds unchanged with the flags of 'pkg-config
+ * libvmbus_bufring-compat'. New programs use libvmbus_bufring and its header.
  *
  * The library reads each index and length of the host once and checks it. It
  * also works with pages of 16 and 64 KiB and on machines other than x86, and
@@ -131,20 +131,6 @@ struct vmbus_br {
 	uint32_t lock;
 };
 
-/* A program calls the inline functions below, and they call these. */
-
-/** Do the work of rte_vmbus_chan_send(). Since 0.1. */
-int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, uint32_t dlen,
-		      uint32_t flags);
-/** Do the work of rte_vmbus_chan_recv_raw(). Since 0.1. */
-int vmbus_compat_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len);
-/** Do the work of vmbus_br_setup(). Since 0.1. */
-void vmbus_compat_setup(struct vmbus_br *br, void *buf, unsigned int blen);
-/** Do the work of vmbus_uio_map(). Since 0.1. */
-void *vmbus_compat_uio_map(const int *fd, int size);
-
-#pragma GCC visibility pop
-
 /**
  * vmbus_uio_map() - map both rings of a UIO device
  * @size: bytes of each ring
@@ -153,20 +139,14 @@ void *vmbus_compat_uio_map(const int *fd, int size);
  *
  * Since 0.1.
  */
-static inline void *vmbus_uio_map(int *fd, int size)
-{
-	return vmbus_compat_uio_map(fd, size);
-}
+void *vmbus_uio_map(int *fd, int size);
 
 /**
  * vmbus_br_setup() - prepare @br for the ring in @blen bytes at @buf
  *
  * Since 0.1.
  */
-static inline void vmbus_br_setup(struct vmbus_br *br, void *buf, unsigned int blen)
-{
-	vmbus_compat_setup(br, buf, blen);
-}
+void vmbus_br_setup(struct vmbus_br *br, void *buf, unsigned int blen);
 
 /**
  * rte_vmbus_chan_send() - send one packet, whose transaction id is all ones
@@ -176,11 +156,8 @@ static inline void vmbus_br_setup(struct vmbus_br *br, void *buf, unsigned int b
  *
  * Since 0.1.
  */
-static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void *data,
-				      uint32_t dlen, uint32_t flags)
-{
-	return vmbus_compat_send(txbr, type, data, dlen, flags);
-}
+int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void *data, uint32_t dlen,
+			uint32_t flags);
 
 /**
  * rte_vmbus_chan_recv_raw() - receive one packet with its header
@@ -193,10 +170,9 @@ static inline int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void
  *
  * Since 0.1.
  */
-static inline int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
-{
-	return vmbus_compat_recv_raw(rxbr, data, len);
-}
+int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len);
+
+#pragma GCC visibility pop
 
 /**
  * vmbus_br_availwrite() - return the bytes that the program may write at

@@ -629,14 +629,14 @@ static void compat_setup(void)
 
 	ring_reset(ring);
 	compat = machine_alloc(64, sizeof(*compat));
-	vmbus_compat_setup(compat, ring, 4096 + 128);
+	vmbus_br_setup(compat, ring, 4096 + 128);
 }
 
 static void compat_sends(void)
 {
 	uint64_t payload = 0;
 
-	if (vmbus_compat_send(compat, VMBUS_PACKET_INBAND, &payload, sizeof(payload), 0))
+	if (rte_vmbus_chan_send(compat, VMBUS_PACKET_INBAND, &payload, sizeof(payload), 0))
 		machine_violation("the ring cannot be full");
 }
 

@@ -9,15 +9,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ring.h"
+#include "../ring.h"
 
 #undef unlikely
-#include "vmbus_bufring_compat/vmbus_bufring.h"
+#include "vmbus_bufring.h"
 
 /* The transaction id of a packet that expects no completion */
 #define NO_TRANSACTION	UINT64_MAX
 
-void *vmbus_compat_uio_map(const int *fd, int size)
+void *vmbus_uio_map(int *fd, int size)
 {
 	void *map;
 
@@ -29,7 +29,7 @@ void *vmbus_compat_uio_map(const int *fd, int size)
 	return map == MAP_FAILED ? NULL : map;
 }
 
-void vmbus_compat_setup(struct vmbus_br *br, void *buf, unsigned int blen)
+void vmbus_br_setup(struct vmbus_br *br, void *buf, unsigned int blen)
 {
 	unsigned int page = sysconf(_SC_PAGESIZE);
 
@@ -86,8 +86,8 @@ static int send_locked(struct vmbus_br *txbr, uint16_t type, const void *data, u
 	return 0;
 }
 
-int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, uint32_t dlen,
-		      uint32_t flags)
+int rte_vmbus_chan_send(struct vmbus_br *txbr, uint16_t type, void *data, uint32_t dlen,
+			uint32_t flags)
 {
 	int err;
 
@@ -99,7 +99,7 @@ int vmbus_compat_send(struct vmbus_br *txbr, uint16_t type, const void *data, ui
 	return err;
 }
 
-int vmbus_compat_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
+int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
 {
 	unsigned int page = sysconf(_SC_PAGESIZE);
 	struct rx_packet p;
