@@ -57,7 +57,7 @@ static int event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *
 
 	switch (event->kind) {
 	case VMBUS_IC_EVENT_OPENED:
-		printf("opened %s\n", vmbus_device_path(vmbus_chan_device(vmbus_ic_chan(ic))));
+		printf("opened %s\n", vmbus_device_path(vmbus_device_of(vmbus_ic_chan(ic))));
 		break;
 	case VMBUS_IC_EVENT_NEGOTIATED:
 		printf("the host speaks version %u.%u\n", event->message.major,
@@ -152,7 +152,7 @@ static int host_plays(struct vmbus_chan *host)
 		if (beat.number != n + 1)
 			err = -EBADMSG;
 	}
-	vmbus_chan_close(host);	/* the guest sees a rescind */
+	vmbus_close(host);	/* the guest sees a rescind */
 	return err;
 }
 
@@ -166,24 +166,24 @@ static int demo(void)
 	int err, status = -1;
 	pid_t pid;
 
-	err = vmbus_chan_pair(65536 * 2, &guest, &host);
+	err = vmbus_open_pair(65536 * 2, &guest, &host);
 	if (err) {
 		fprintf(stderr, "%s\n", vmbus_error());
 		return 1;
 	}
 	pid = fork();
 	if (!pid) {
-		vmbus_chan_close(guest);
+		vmbus_close(guest);
 		_exit(host_plays(host) != 0);
 	}
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	demo_options.ctx = &demonstration;
 	err = vmbus_ic_from_chan(guest, &demo_options, &ic);
 	if (!err) {
 		err = vmbus_ic_serve(ic, -1);
 		vmbus_ic_free(ic);
 	}
-	vmbus_chan_close(guest);
+	vmbus_close(guest);
 	if (err != -ENODEV) {
 		fprintf(stderr, "the demonstration failed: %s\n", vmbus_error());
 		return 1;

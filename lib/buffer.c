@@ -7,8 +7,8 @@
 
 #include "internal.h"
 
-int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
-		      struct vmbus_buffer *buffer)
+int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
+		     struct vmbus_buffer *buffer)
 {
 	static const struct { const char *name; int map; } buffers[] = {
 		[VMBUS_BUFFER_RECV] = { "recv:", MAP_RECV_BUFFER },

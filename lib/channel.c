@@ -74,7 +74,7 @@ void channel_disown(struct vmbus_chan *chan, int which)
 	*map = (struct mapping){ .addr = NULL };
 }
 
-void vmbus_chan_close(struct vmbus_chan *chan)
+void vmbus_close(struct vmbus_chan *chan)
 {
 	if (!chan)
 		return;
@@ -165,12 +165,12 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 	return 0;
 
 err_close:
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	return uio_error(dev, err);
 }
 
-int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
-		    struct vmbus_chan **chan)
+int vmbus_open(const char *id, const struct vmbus_open_options *options,
+	       struct vmbus_chan **chan)
 {
 	struct vmbus_open_options checked;
 	struct vmbus_device *dev;
@@ -212,7 +212,7 @@ int vmbus_chan_latency(const struct vmbus_chan *chan)
 	return err ? err : value;
 }
 
-int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds)
+int vmbus_set_latency(struct vmbus_chan *chan, unsigned int microseconds)
 {
 	int err = channel_check(chan);
 
@@ -226,7 +226,7 @@ int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds)
 	return channel_check(chan);
 }
 
-const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan)
+const struct vmbus_device *vmbus_device_of(const struct vmbus_chan *chan)
 {
 	return chan->device;
 }

@@ -275,7 +275,7 @@ static int by_instance(const void *a, const void *b)
 	return strcmp((*x)->instance, (*y)->instance);
 }
 
-void vmbus_devices_free(struct vmbus_device **list)
+void vmbus_device_list_free(struct vmbus_device **list)
 {
 	if (!list)
 		return;
@@ -374,7 +374,7 @@ static int list_folder(const char *folder, const char *guid, struct vmbus_device
 	return err;
 }
 
-int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
+int vmbus_device_list(const char *class_id, struct vmbus_device ***result)
 {
 	int count = 0, unreadable = 0, err;
 	struct vmbus_device **list;
@@ -392,7 +392,7 @@ int vmbus_devices_list(const char *class_id, struct vmbus_device ***result)
 		     fail(-ENOMEM, "out of memory");
 	free(folder);
 	if (err) {
-		vmbus_devices_free(list);
+		vmbus_device_list_free(list);
 		return err;
 	}
 	qsort(list, count, sizeof(*list), by_instance);
@@ -430,7 +430,7 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 	*result = NULL;
 	if (class_guid(id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID", id);
-	count = vmbus_devices_list(NULL, &list);
+	count = vmbus_device_list(NULL, &list);
 	if (!list)
 		return count;
 	found = pick(list, guid, &at);
@@ -443,7 +443,7 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 		err = fail(-ENODEV, "the host offers no device '%s'", id);
 	else
 		err = (*result = device_copy(*at)) ? 0 : fail(-ENOMEM, "out of memory");
-	vmbus_devices_free(list);
+	vmbus_device_list_free(list);
 	return err;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "old_names.h"
 
 /*
  * The first wait until the object looks for a device again, and the longest;

@@ -89,7 +89,7 @@ int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan 
 			     header_size);
 	if (err) {
 		fail(err, err == -ENOMEM ? "out of memory" : "impossible index in a ring");
-		vmbus_chan_close(chan);
+		vmbus_close(chan);
 		return err;
 	}
 	if (mem->flags & VMBUS_MEMORY_POLL)
@@ -129,7 +129,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 		return err;
 	err = channel_own(chan, MAP_RINGS, first, 2 * pair->ring_size);
 	if (err) {
-		vmbus_chan_close(chan);
+		vmbus_close(chan);
 		return fail(err, "out of memory");
 	}
 	chan->maps[MAP_RINGS].users = pair->users;
@@ -139,7 +139,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 	return 0;
 }
 
-int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host)
+int vmbus_open_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host)
 {
 	struct pair pair = { .ring_size = ring_size };
 	size_t page = page_size();
@@ -175,7 +175,7 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 		return 0;
 
 	/* This also unmaps the rings and closes the descriptor of this side. */
-	vmbus_chan_close(*guest);
+	vmbus_close(*guest);
 	*guest = NULL;
 	close(fd[1]);
 	return err;

@@ -46,7 +46,7 @@ typedef _Atomic uint64_t ring_word;
  */
 #define CACHE_LINE 64
 
-/* A counter for vmbus_chan_stats(): one thread adds, any thread reads. */
+/* A counter for vmbus_stats(): one thread adds, any thread reads. */
 typedef _Atomic uint64_t counter;
 
 static inline void count_up(counter *c, uint64_t n)

@@ -9,7 +9,7 @@
 
 #include "internal.h"
 
-void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size)
+void vmbus_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size)
 {
 	const struct tx_ring *tx = &chan->tx;
 	const struct rx_ring *rx = &chan->rx;
@@ -150,7 +150,7 @@ static int dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 	else
 		fprintf(stream, "open\n");
 
-	vmbus_chan_stats(chan, &s, sizeof(s));
+	vmbus_stats(chan, &s, sizeof(s));
 	fprintf(stream, "sent %" PRIu64 " packets, %" PRIu64 " bytes, in %" PRIu64
 		" batches, %" PRIu64 " signals, full %" PRIu64 " times\n", s.tx_packets, s.tx_bytes,
 		s.tx_publications, s.tx_signals, s.tx_full);
@@ -178,7 +178,7 @@ static int dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 	return dead;
 }
 
-int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
+int vmbus_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 {
 	char *text = NULL;
 	size_t size = 0;

@@ -229,11 +229,11 @@ static int open_in_folder(const struct vmbus_device *dev, const char *folder, ui
 err_monitor:
 err_map:
 err_path:
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	return err;
 }
 
-int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
+int vmbus_open_subchannel(const struct vmbus_chan *primary, uint32_t relid,
 			  const struct vmbus_open_options *options, struct vmbus_chan **result)
 {
 	const struct vmbus_device *dev = primary->device;

@@ -242,7 +242,7 @@ int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result)
 	return 0;
 
 err_close:
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	return err;
 }
 

@@ -3,6 +3,10 @@
  * libvmbus_bufring: drive a VMBus device from user space through
  * uio_hv_generic.
  *
+ * Names: a function that works on a channel has a bare name, such as
+ * vmbus_send(). A function on another object has the name of that object, as
+ * vmbus_device_find() and vmbus_ic_serve() have.
+ *
  * Return values: a function returns 0, a count where its comment says so, or a
  * negative errno. vmbus_error() describes the last failure of the calling
  * thread for the functions that it lists. Sizes are in bytes. All values are
@@ -11,7 +15,7 @@
  * Pointers: an argument may be NULL only where a comment says so, or where it
  * points to 0 bytes, or to 0 elements, by a size or a count beside it. A
  * function that opens, finds or makes something sets the caller's pointer to
- * NULL when it fails, except as vmbus_devices_list() says.
+ * NULL when it fails, except as vmbus_device_list() says.
  *
  * Threads: one thread at a time may send on a channel, and one at a time may
  * receive. These may be two threads; they need no lock, and each may wait.
@@ -24,7 +28,7 @@
  * cancels, and as receiving if it returns, shows or drops received packets or
  * releases their room. The comment of each other function that takes a channel
  * says who may call it. Any thread may call the functions that return a
- * property of a channel, from vmbus_chan_device() to vmbus_chan_relid().
+ * property of a channel, from vmbus_device_of() to vmbus_chan_relid().
  *
  * Signal handlers: no function is async-signal-safe. A handler sets a flag or
  * writes to an eventfd(2), and a thread of the program does the rest.
@@ -98,10 +102,10 @@ const char *vmbus_version(void);
  * vmbus_error() - describe the last failure of the calling thread, for
  * functions that open or serve
  *
- * These functions set a text for each failure: vmbus_devices_list(),
- * vmbus_device_find(), vmbus_chan_open(), vmbus_chan_open_device(),
- * vmbus_subchannels(), vmbus_subchannels_wait(), vmbus_subchannel_open(),
- * vmbus_chan_buffer(), vmbus_chan_from_memory(), vmbus_chan_pair(),
+ * These functions set a text for each failure: vmbus_device_list(),
+ * vmbus_device_find(), vmbus_open(), vmbus_chan_open_device(),
+ * vmbus_subchannels(), vmbus_subchannels_wait(), vmbus_open_subchannel(),
+ * vmbus_map_buffer(), vmbus_chan_from_memory(), vmbus_open_pair(),
  * vmbus_guard(), vmbus_pagemap_open(), vmbus_gpa_pages(), vmbus_ic_new(),
  * vmbus_ic_from_chan(), vmbus_ic_dispatch() and vmbus_ic_serve(). The last two
  * set no text for a result of the event callback.
@@ -188,19 +192,19 @@ struct vmbus_device;
 const char *vmbus_sysroot(void);
 
 /**
- * vmbus_devices_list() - list the devices that VMBus has
+ * vmbus_device_list() - list the devices that VMBus has
  * @class_id: short name or GUID of a class, or NULL for all
  * @list: the result, sorted by instance GUID; NULL-terminated. An empty list is
- *	a success. The caller frees @list with vmbus_devices_free() after every
- *	call, even after an error.
+ *	a success. The caller frees @list with vmbus_device_list_free() after
+ *	every call, even after an error.
  *
  * The list omits a device that goes away during the call. VMBus may also have a
  * device that the host does not offer: see vmbus_device_is_offered().
  *
  * If a device cannot be read, the call returns an error, but @list still has
  * the other devices. vmbus_error() names the device, or the first one if there
- * are several. After any other error @list is NULL, and vmbus_devices_free()
- * does nothing.
+ * are several. After any other error @list is NULL, and
+ * vmbus_device_list_free() does nothing.
  *
  * Returns the number of devices, or -EINVAL (@class_id is neither a short name
  * nor a GUID), -ENODEV (this machine has no VMBus), -ENOMEM, -EPROTO (a device
@@ -209,13 +213,13 @@ const char *vmbus_sysroot(void);
  *
  * Since 0.1.
  */
-int vmbus_devices_list(const char *class_id, struct vmbus_device ***list);
+int vmbus_device_list(const char *class_id, struct vmbus_device ***list);
 
 /**
- * vmbus_devices_free() - free a list and the devices in it; NULL is allowed.
- * Since 0.1.
+ * vmbus_device_list_free() - free a list and the devices in it; NULL is
+ * allowed. Since 0.1.
  */
-void vmbus_devices_free(struct vmbus_device **list);
+void vmbus_device_list_free(struct vmbus_device **list);
 
 /**
  * vmbus_device_find() - find one device
@@ -225,7 +229,7 @@ void vmbus_devices_free(struct vmbus_device **list);
  *
  * Returns 0, or -EINVAL (@id is none of the three), -ENODEV (VMBus has no such
  * device, or there is no VMBus), -ENOTUNIQ (there are several devices of that
- * class: name an instance), or another error of vmbus_devices_list().
+ * class: name an instance), or another error of vmbus_device_list().
  *
  * Since 0.1.
  */
@@ -239,7 +243,7 @@ void vmbus_device_free(struct vmbus_device *dev);
 
 /**
  * vmbus_device_refresh() - read again which driver has a device
- * @dev: from vmbus_device_find() or vmbus_devices_list(); no other thread may
+ * @dev: from vmbus_device_find() or vmbus_device_list(); no other thread may
  *	use it during the call
  *
  * The strings that vmbus_device_driver(), vmbus_device_uio() and
@@ -388,17 +392,17 @@ struct vmbus_open_options {
 #define VMBUS_OPEN_POLL 0x1u
 
 /**
- * vmbus_chan_open() - find a device and open its primary channel
+ * vmbus_open() - find a device and open its primary channel
  * @id: as for vmbus_device_find()
  * @options: may be NULL
- * @chan: the result; close it with vmbus_chan_close()
+ * @chan: the result; close it with vmbus_close()
  *
  * Returns 0, or an error of vmbus_device_find() or vmbus_chan_open_device().
  *
  * Since 0.1.
  */
-int vmbus_chan_open(const char *id, const struct vmbus_open_options *options,
-		    struct vmbus_chan **chan);
+int vmbus_open(const char *id, const struct vmbus_open_options *options,
+	       struct vmbus_chan **chan);
 
 /**
  * vmbus_chan_open_device() - open the primary channel of a device
@@ -431,15 +435,15 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 			   struct vmbus_chan **chan);
 
 /**
- * vmbus_chan_close() - close a channel; NULL is allowed
+ * vmbus_close() - close a channel; NULL is allowed
  *
  * Packets that have not been received are lost. After the call, @chan is
- * invalid, and so are the results of vmbus_chan_device() and
- * vmbus_chan_buffer() for it, and its views from vmbus_peek().
+ * invalid, and so are the results of vmbus_device_of() and
+ * vmbus_map_buffer() for it, and its views from vmbus_peek().
  *
  * Since 0.1.
  */
-void vmbus_chan_close(struct vmbus_chan *chan);
+void vmbus_close(struct vmbus_chan *chan);
 
 /* Sub-channels and buffers */
 
@@ -451,7 +455,7 @@ void vmbus_chan_close(struct vmbus_chan *chan);
  * means that the library does not know the value.
  */
 struct vmbus_subchannel {
-	uint32_t relid;		/* identifies it, see vmbus_subchannel_open() */
+	uint32_t relid;		/* identifies it, see vmbus_open_subchannel() */
 	uint32_t index;		/* 1 for the first; the primary would be 0 */
 	uint32_t cpu;		/* handles its interrupts; UINT32_MAX: not known */
 	uint32_t reserved[5];
@@ -459,7 +463,7 @@ struct vmbus_subchannel {
 
 /**
  * vmbus_subchannels() - list the sub-channels that a device has now
- * @primary: from vmbus_chan_open() or vmbus_chan_open_device()
+ * @primary: from vmbus_open() or vmbus_chan_open_device()
  * @list: room for @max entries; the result is sorted by index. If there are
  *	more than @max, the function returns an arbitrary choice of them.
  *
@@ -494,7 +498,7 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
 int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms);
 
 /**
- * vmbus_subchannel_open() - open a sub-channel: a channel with rings and a
+ * vmbus_open_subchannel() - open a sub-channel: a channel with rings and a
  * descriptor of its own
  * @primary: as for vmbus_subchannels(); it must stay open, because the kernel
  *	closes all sub-channels with it
@@ -514,7 +518,7 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
  *
  * Since 0.1.
  */
-int vmbus_subchannel_open(const struct vmbus_chan *primary, uint32_t relid,
+int vmbus_open_subchannel(const struct vmbus_chan *primary, uint32_t relid,
 			  const struct vmbus_open_options *options, struct vmbus_chan **chan);
 
 /**
@@ -537,7 +541,7 @@ enum vmbus_buffer_kind {
 };
 
 /**
- * vmbus_chan_buffer() - map a buffer for as long as the channel is open
+ * vmbus_map_buffer() - map a buffer for as long as the channel is open
  * @address: where to map it; NULL lets the kernel choose
  * @buffer: the result; a second call for the same buffer returns the same
  *	result
@@ -554,8 +558,8 @@ enum vmbus_buffer_kind {
  *
  * Since 0.1.
  */
-int vmbus_chan_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
-		      struct vmbus_buffer *buffer);
+int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
+		     struct vmbus_buffer *buffer);
 
 /* Channels over memory */
 
@@ -646,7 +650,7 @@ struct vmbus_memory {
 int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan);
 
 /**
- * vmbus_chan_pair() - make two channels that are connected to each other, for
+ * vmbus_open_pair() - make two channels that are connected to each other, for
  * tests
  * @ring_size: the size of each ring, header included: a multiple of the page
  *	size, at least two pages, below 2^31, not necessarily a power of two
@@ -663,7 +667,7 @@ int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **c
  *
  * Since 0.1.
  */
-int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host);
+int vmbus_open_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host);
 
 /* A device that goes away */
 
@@ -693,7 +697,7 @@ int vmbus_chan_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  *
  * The handler does not cover system calls to which the program passes memory of
  * the device: a payload of vmbus_peek() or vmbus_reserve(), or a buffer of
- * vmbus_chan_buffer(). When the kernel has taken that memory away, write(2) of
+ * vmbus_map_buffer(). When the kernel has taken that memory away, write(2) of
  * such a payload raises no signal: it fails with EFAULT or writes only a part,
  * and the channel is not marked as ended. If the handler has already mapped
  * zeros there, write(2) writes zeros. The next call of the library that uses
@@ -725,7 +729,7 @@ int vmbus_guard(void);
  *
  * Since 0.1.
  */
-const struct vmbus_device *vmbus_chan_device(const struct vmbus_chan *chan);
+const struct vmbus_device *vmbus_device_of(const struct vmbus_chan *chan);
 /**
  * Bytes in the ring to the host, for descriptors, payloads, padding and
  * trailers.
@@ -772,7 +776,7 @@ uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
 int vmbus_chan_latency(const struct vmbus_chan *chan);
 
 /**
- * vmbus_chan_set_latency() - set how long the host may leave a signal in the
+ * vmbus_set_latency() - set how long the host may leave a signal in the
  * monitor page
  * @microseconds: 0 to 6553
  *
@@ -783,7 +787,7 @@ int vmbus_chan_latency(const struct vmbus_chan *chan);
  *
  * Since 0.1.
  */
-int vmbus_chan_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
+int vmbus_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 
 /** The number of threads that send on a channel, and how they take turns */
 enum vmbus_producers {
@@ -824,7 +828,7 @@ int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers produ
 /**
  * Counters of a channel since it was opened. tx_bytes and rx_bytes count 24
  * bytes for each packet in addition to its payload. Later versions may add
- * members at the end; see vmbus_chan_stats().
+ * members at the end; see vmbus_stats().
  */
 struct vmbus_stats {
 	uint64_t tx_packets;		/* queued */
@@ -842,7 +846,7 @@ struct vmbus_stats {
 };
 
 /**
- * vmbus_chan_stats() - read the counters; any thread may call it at any time
+ * vmbus_stats() - read the counters; any thread may call it at any time
  * @size: sizeof(*stats). Later versions may add members at the end: the library
  *	fills in the members that fit, and clears those that it does not know.
  *
@@ -850,10 +854,10 @@ struct vmbus_stats {
  *
  * Since 0.1.
  */
-void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size);
+void vmbus_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size);
 
 /**
- * vmbus_chan_dump() - print the state of a channel and of its rings, for people
+ * vmbus_dump() - print the state of a channel and of its rings, for people
  * @stream: receives some lines of text, in a format that may change
  * @packets: list at most this many waiting packets of each ring
  *
@@ -865,7 +869,7 @@ void vmbus_chan_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, 
  *
  * Since 0.1.
  */
-int vmbus_chan_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets);
+int vmbus_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets);
 
 /**
  * vmbus_tx_free() - return the free bytes in the ring to the host
@@ -1952,7 +1956,7 @@ struct vmbus_ic_stats {
 
 /**
  * vmbus_ic_stats() - read the counters
- * @size: as for vmbus_chan_stats()
+ * @size: as for vmbus_stats()
  *
  * Since 0.1.
  */

@@ -310,7 +310,7 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 		if (list[i].index != i + 1)
 			return report(nic, -EPROTO, "a sub-channel has the index %u",
 				      list[i].index);
-		err = vmbus_subchannel_open(primary, list[i].relid, &options, &chan);
+		err = vmbus_open_subchannel(primary, list[i].relid, &options, &chan);
 		if (err)
 			return report(nic, err, "%s", vmbus_error());
 		add_channel(nic, chan);
@@ -331,17 +331,17 @@ static int nic_open(struct app *app, const char *id)
 	if (!nic->held)
 		return report(nic, -ENOMEM, "out of memory");
 	nic->open_subchannels = open_subchannels;
-	err = vmbus_chan_open(id, &options, &chan);
+	err = vmbus_open(id, &options, &chan);
 	if (err)
 		return report(nic, err, "%s", vmbus_error());
 	add_channel(nic, chan);
-	class = vmbus_device_class_name(vmbus_chan_device(chan));
+	class = vmbus_device_class_name(vmbus_device_of(chan));
 	if (!class || strcmp(class, "nic"))
 		return report(nic, -EINVAL, "the device is no NIC");
-	report(nic, 0, "device %s", vmbus_device_instance(vmbus_chan_device(chan)));
-	err = vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &nic->recv);
+	report(nic, 0, "device %s", vmbus_device_instance(vmbus_device_of(chan)));
+	err = vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &nic->recv);
 	if (!err)
-		err = vmbus_chan_buffer(chan, VMBUS_BUFFER_SEND, NULL, &nic->send);
+		err = vmbus_map_buffer(chan, VMBUS_BUFFER_SEND, NULL, &nic->send);
 	if (err)
 		return report(nic, err, "%s", vmbus_error());
 	return app->pages ? get_pages(nic) : 0;
@@ -360,7 +360,7 @@ static void nic_close(struct nic *nic)
 	 * Close the primary last, because the kernel closes the others with it.
 	 */
 	while (nic->channel_count)
-		vmbus_chan_close(nic->channels[--nic->channel_count].chan);
+		vmbus_close(nic->channels[--nic->channel_count].chan);
 	free(nic->held);
 	free(nic->pool.slots);
 	free(nic->pool.free);

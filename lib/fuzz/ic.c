@@ -64,7 +64,7 @@ static void open_object(struct input *in)
 	now.max_message = sizeof(struct vmbus_ic_header) + take_u16(in) % 4096;
 	now.stop = take_u8(in) & 1;
 	opt.max_message = now.max_message;
-	MUST(!vmbus_chan_pair(2 * page_size(), &now.guest, &now.host));
+	MUST(!vmbus_open_pair(2 * page_size(), &now.guest, &now.host));
 	MUST(!vmbus_ic_from_chan(now.guest, &opt, &now.ic));
 }
 
@@ -218,7 +218,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vmbus_ic_stats(now.ic, &stats, sizeof(stats));
 	MUST(now.tampered || stats.answers + stats.skipped <= now.ids);
 	vmbus_ic_free(now.ic);
-	vmbus_chan_close(now.guest);
-	vmbus_chan_close(now.host);
+	vmbus_close(now.guest);
+	vmbus_close(now.host);
 	return 0;
 }

@@ -196,7 +196,7 @@ static void one_step(struct rings *r, struct input *in)
 		vmbus_wait(r->guest, 1 + take_u8(in) % 3, 0);
 		break;
 	case DUMP:
-		MUST(!vmbus_chan_dump(r->guest, r->null, take_u8(in)));
+		MUST(!vmbus_dump(r->guest, r->null, take_u8(in)));
 		break;
 	case RECV: case RECV_RAW: case RECV_MANY: case PEEK: case SKIP:
 		receive(r, in, step);
@@ -230,7 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!vmbus_chan_from_memory(&mem, &r.guest)) {
 		while (in.left)
 			one_step(&r, &in);
-		vmbus_chan_close(r.guest);
+		vmbus_close(r.guest);
 	}
 	free(r.to_host);
 	free(r.to_guest);

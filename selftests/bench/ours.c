@@ -54,8 +54,8 @@ static int locked_open(void *ring, void *other, size_t size)
 
 static void ours_close(void)
 {
-	vmbus_chan_close(sender);
-	vmbus_chan_close(receiver);
+	vmbus_close(sender);
+	vmbus_close(receiver);
 }
 
 /* Return @done, unless @err is an error other than a full or empty ring. */

@@ -50,14 +50,14 @@ static void cancel(struct waiter *w)
 
 static void pair_open(void)
 {
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	CHECK_IS(vmbus_chan_set_producers(guest, VMBUS_PRODUCERS_MUTEX), 0);
 }
 
 static void pair_close(void)
 {
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void check_receiver(struct waiter *w)
@@ -142,7 +142,7 @@ static void a_call_that_sends_or_takes_interrupts_is_not_cancelled(void)
 
 static void *dump_to_pipe(void *arg)
 {
-	vmbus_chan_dump(guest, arg, 1000);
+	vmbus_dump(guest, arg, 1000);
 	fclose(arg);
 	return NULL;
 }
@@ -153,7 +153,7 @@ static void a_dump_that_nobody_reads_holds_no_lock(void)
 	FILE *stream;
 	int fds[2];
 
-	MUST(!vmbus_chan_pair(65536, &guest, &host) && !pipe(fds));
+	MUST(!vmbus_open_pair(65536, &guest, &host) && !pipe(fds));
 	CHECK_IS(vmbus_chan_set_producers(guest, VMBUS_PRODUCERS_MUTEX), 0);
 	for (int i = 0; i < 1000; i++)
 		CHECK_IS(vmbus_send(guest, VMBUS_PACKET_INBAND, 0, i, "x", 1), 0);

@@ -105,7 +105,7 @@ static void a_program_for_the_other_header_runs(void)
 		kill(pid, SIGKILL);
 	MUST(waitpid(pid, &status, 0) == pid);
 	CHECK_IS(WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), 0);
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	close(event[1]);
 	close(memory);
 }

@@ -73,7 +73,7 @@ static void a_list_is_sorted_and_complete(void)
 	struct vmbus_device **list;
 
 	machine();
-	CHECK_IS(vmbus_devices_list(NULL, &list), 3);
+	CHECK_IS(vmbus_device_list(NULL, &list), 3);
 	CHECK(!strcmp(vmbus_device_instance(list[0]), DEV2));
 	CHECK(!strcmp(vmbus_device_instance(list[1]), DEV1));
 	CHECK(!strcmp(vmbus_device_instance(list[2]), DEV3));
@@ -82,15 +82,15 @@ static void a_list_is_sorted_and_complete(void)
 	CHECK(!strcmp(vmbus_device_class_name(list[0]), "nic"));
 	CHECK(!vmbus_device_driver(list[0]) && !vmbus_device_uio(list[0]));
 	CHECK(!vmbus_device_path(list[0]));
-	vmbus_devices_free(list);
-	CHECK_IS(vmbus_devices_list("NIC", &list), 2);
-	vmbus_devices_free(list);
-	CHECK_IS(vmbus_devices_list("scsi", &list), 0);
+	vmbus_device_list_free(list);
+	CHECK_IS(vmbus_device_list("NIC", &list), 2);
+	vmbus_device_list_free(list);
+	CHECK_IS(vmbus_device_list("scsi", &list), 0);
 	CHECK(!list[0]);
-	vmbus_devices_free(list);
-	CHECK_IS(vmbus_devices_list("{" FCOPY "}", &list), 1);
-	vmbus_devices_free(list);
-	CHECK_IS(vmbus_devices_list("nonsense", &list), -EINVAL);
+	vmbus_device_list_free(list);
+	CHECK_IS(vmbus_device_list("{" FCOPY "}", &list), 1);
+	vmbus_device_list_free(list);
+	CHECK_IS(vmbus_device_list("nonsense", &list), -EINVAL);
 	CHECK(strstr(vmbus_error(), "nonsense"));
 }
 
@@ -165,20 +165,20 @@ static void an_unreadable_device_is_no_missing_device(void)
 	few = limit;
 	few.rlim_cur = fd + 1;
 	MUST(!setrlimit(RLIMIT_NOFILE, &few));
-	err[0] = vmbus_devices_list(NULL, &list);
+	err[0] = vmbus_device_list(NULL, &list);
 	err[1] = vmbus_device_find("fcopy", &dev);
 	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
 	CHECK_IS(err[0], -EMFILE);
 	CHECK(list && !list[0]);
-	vmbus_devices_free(list);
+	vmbus_device_list_free(list);
 	CHECK_IS(err[1], -EMFILE);
 	CHECK(strstr(vmbus_error(), "bus/vmbus/devices/"));
 
 	/* A driver file that is no link does not count as a missing driver. */
 	put("text", SYS "%s/driver", DEV2);
-	CHECK_IS(vmbus_devices_list(NULL, &list), -EINVAL);
+	CHECK_IS(vmbus_device_list(NULL, &list), -EINVAL);
 	CHECK(strstr(vmbus_error(), "devices/" DEV2));
-	vmbus_devices_free(list);
+	vmbus_device_list_free(list);
 	CHECK_IS(vmbus_device_find(DEV2, &dev), -EINVAL);
 	CHECK(strstr(vmbus_error(), "devices/" DEV2));
 	snprintf(path, sizeof(path), "%s/" SYS "%s/driver", base, DEV2);
@@ -186,8 +186,8 @@ static void an_unreadable_device_is_no_missing_device(void)
 	/* No device: no attributes, no directory */
 	put("", SYS "odd/driver_override");
 	put("", SYS "file");
-	CHECK_IS(vmbus_devices_list(NULL, &list), 3);
-	vmbus_devices_free(list);
+	CHECK_IS(vmbus_device_list(NULL, &list), 3);
+	vmbus_device_list_free(list);
 }
 
 static void an_unreadable_device_spoils_nothing_for_the_others(void)
@@ -196,13 +196,13 @@ static void an_unreadable_device_spoils_nothing_for_the_others(void)
 
 	machine();
 	put("nonsense\n", SYS DEV2 "/class_id");
-	CHECK_IS(vmbus_devices_list(NULL, &list), -EPROTO);
+	CHECK_IS(vmbus_device_list(NULL, &list), -EPROTO);
 	CHECK(strstr(vmbus_error(), "devices/" DEV2 ": no GUID"));
 	MUST(list && list[0] && list[1]);
 	CHECK(!strcmp(vmbus_device_instance(list[0]), DEV1));
 	CHECK(!strcmp(vmbus_device_instance(list[1]), DEV3));
 	CHECK(!list[2]);
-	vmbus_devices_free(list);
+	vmbus_device_list_free(list);
 	CHECK_IS(vmbus_device_find(DEV1, &dev), 0);
 	vmbus_device_free(dev);
 	/* The device that cannot be read may have that class. */
@@ -210,14 +210,14 @@ static void an_unreadable_device_spoils_nothing_for_the_others(void)
 	CHECK_IS(vmbus_device_find("kvp", &dev), -EPROTO);
 	/* After other errors the list is NULL, which may also be freed. */
 	list = (void *)1;
-	CHECK_IS(vmbus_devices_list("nonsense", &list), -EINVAL);
+	CHECK_IS(vmbus_device_list("nonsense", &list), -EINVAL);
 	CHECK(!list);
-	vmbus_devices_free(list);
+	vmbus_device_list_free(list);
 	setenv("VMBUS_SYSROOT", "/nonexistent", 1);
 	list = (void *)1;
-	CHECK_IS(vmbus_devices_list(NULL, &list), -ENODEV);
+	CHECK_IS(vmbus_device_list(NULL, &list), -ENODEV);
 	CHECK(!list);
-	vmbus_devices_free(list);
+	vmbus_device_list_free(list);
 }
 
 static void attributes_are_read_anew(void)
@@ -352,13 +352,13 @@ static void sizes_come_from_the_maps(void)
 	for (size_t pages = 2; pages <= 40; pages += 19) {
 		machine();
 		bind(DEV1, 3, pages * page, 2 * pages);
-		MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+		MUST(!vmbus_open("fcopy", NULL, &chan));
 		CHECK_IS(vmbus_chan_tx_size(chan), (pages - 1) * page);
 		CHECK_IS(vmbus_chan_rx_size(chan), (pages - 1) * page);
-		CHECK(!strcmp(vmbus_device_instance(vmbus_chan_device(chan)), DEV1));
+		CHECK(!strcmp(vmbus_device_instance(vmbus_device_of(chan)), DEV1));
 		CHECK(!vmbus_chan_is_monitored(chan));
 		CHECK(vmbus_fd(chan) >= 0);
-		vmbus_chan_close(chan);
+		vmbus_close(chan);
 	}
 }
 
@@ -377,10 +377,10 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	machine();
 	put("69\n", SYS DEV1 "/monitor_id");
 	put("0x123\n", SYS DEV1 "/id");
-	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	MUST(!vmbus_open("fcopy", NULL, &chan));
 	CHECK(vmbus_chan_is_monitored(chan));
 	CHECK_IS(vmbus_signal(chan), 0);
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_RDONLY);
@@ -396,15 +396,15 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	close(fd);
 
 	put("128\n", SYS DEV1 "/monitor_id");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	put("69\n", SYS DEV1 "/monitor_id");
 	put("16384\n", SYS DEV1 "/id");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	put("7\n", SYS DEV1 "/id");
 	put("0x800\n", SYS DEV1 "/uio/uio3/maps/map2/size");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	put("other\n", SYS DEV1 "/uio/uio3/maps/map2/name");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	CHECK(strstr(vmbus_error(), "monitor_page"));
 }
 
@@ -420,32 +420,32 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		machine();
 		put(sizes[i], SYS DEV1 "/uio/uio3/maps/map0/size");
-		CHECK(vmbus_chan_open("fcopy", NULL, &chan) < 0);
+		CHECK(vmbus_open("fcopy", NULL, &chan) < 0);
 		CHECK(strstr(vmbus_error(), DEV1));
 	}
 	machine();
 	put("0x8\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	put("0x100000\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	machine();
 	put("other\n", SYS DEV1 "/uio/uio3/maps/map0/name");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	CHECK(strstr(vmbus_error(), "txrx_rings"));
 	put("a name that no map of uio_hv_generic has\n", SYS DEV1 "/uio/uio3/maps/map0/name");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	CHECK(strstr(vmbus_error(), "maps/map0"));
 
 	machine();
-	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
 	CHECK(strstr(vmbus_error(), "driver: none"));
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_WRONLY);
 	MUST(pwrite(fd, "\1", 1, 0) == 1);	/* the write index of the first ring */
 	close(fd);
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -EIO);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EIO);
 	unlink(path);
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -ENODEV);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
 	CHECK(strstr(vmbus_error(), path));
 }
 
@@ -459,7 +459,7 @@ static void another_device_under_the_number_is_refused(void)
 	unlink(path);
 	MUST(!symlink("/dev/null", path));
 	put("240:3\n", SYS DEV1 "/uio/uio3/dev");
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -ENODEV);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
 	CHECK(strstr(vmbus_error(), "240:3"));
 }
 
@@ -507,15 +507,15 @@ static void a_device_that_goes_away_while_it_is_opened(void)
 	for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
 		machine();
 		vanish_when_read(&v, moments[i].file, moments[i].text);
-		CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -ENODEV);
+		CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
 		CHECK(strstr(vmbus_error(), DEV1 ": the device went away"));
 		pthread_join(v.thread, NULL);
 	}
 	machine();
-	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	MUST(!vmbus_open("fcopy", NULL, &chan));
 	remove_tree();
-	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENODEV);
-	vmbus_chan_close(chan);
+	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENODEV);
+	vmbus_close(chan);
 }
 
 /* Make a sub-channel, whose rings are in its own file. */
@@ -546,7 +546,7 @@ static void subchannels_are_listed(void)
 	pthread_t thread;
 
 	machine();
-	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	MUST(!vmbus_open("fcopy", NULL, &primary));
 	CHECK_IS(vmbus_subchannels(primary, list, 3), -ENODEV);
 	subchannel("7", "0\n", 5 * page);
 	CHECK_IS(vmbus_subchannels(primary, list, 3), 0);
@@ -573,7 +573,7 @@ static void subchannels_are_listed(void)
 	MUST(!pthread_create(&thread, NULL, another_subchannel, NULL));
 	CHECK_IS(vmbus_subchannels_wait(primary, 4, -1), 4);
 	pthread_join(thread, NULL);
-	vmbus_chan_close(primary);
+	vmbus_close(primary);
 }
 
 static void a_subchannel_is_opened(void)
@@ -585,9 +585,9 @@ static void a_subchannel_is_opened(void)
 	int fd;
 
 	machine();
-	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	MUST(!vmbus_open("fcopy", NULL, &primary));
 	subchannel("33", "1\n", 9 * page);
-	MUST(!vmbus_subchannel_open(primary, 33, NULL, &sub));
+	MUST(!vmbus_open_subchannel(primary, 33, NULL, &sub));
 	CHECK_IS(vmbus_chan_tx_size(sub), 8 * page);
 	CHECK_IS(vmbus_chan_rx_size(sub), 8 * page);
 	CHECK_IS(vmbus_chan_relid(sub), 33);
@@ -597,14 +597,14 @@ static void a_subchannel_is_opened(void)
 	CHECK(fcntl(vmbus_fd(primary), F_GETFL) & O_NONBLOCK);
 	CHECK_IS(vmbus_queue(sub, VMBUS_PACKET_INBAND, 0, 1, "hello", 6), 0);
 	CHECK_IS(vmbus_publish(sub), 1);
-	vmbus_chan_close(sub);
+	vmbus_close(sub);
 	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/channels/33/ring", base);
 	fd = open(path, O_RDONLY);
 	MUST(fd >= 0 && !fstat(fd, &st));
 	CHECK_IS(pread(fd, path, 6, page + 16), 6);
 	CHECK(!memcmp(path, "hello", 6));
 	close(fd);
-	vmbus_chan_close(primary);
+	vmbus_close(primary);
 }
 
 static void a_monitored_subchannel_has_its_own_bits(void)
@@ -615,13 +615,13 @@ static void a_monitored_subchannel_has_its_own_bits(void)
 	int fd;
 
 	machine();
-	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	MUST(!vmbus_open("fcopy", NULL, &primary));
 	subchannel("31", "2\n", 3 * page);
 	put("40\n", SYS DEV1 "/channels/31/monitor_id");
-	MUST(!vmbus_subchannel_open(primary, 31, NULL, &sub));
+	MUST(!vmbus_open_subchannel(primary, 31, NULL, &sub));
 	CHECK(vmbus_chan_is_monitored(sub));
 	CHECK_IS(vmbus_signal(sub), 0);
-	vmbus_chan_close(sub);
+	vmbus_close(sub);
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_RDONLY);
 	CHECK_IS(pread(fd, path, 1, page + 2048 + 31 / 8), 1);
@@ -629,7 +629,7 @@ static void a_monitored_subchannel_has_its_own_bits(void)
 	CHECK_IS(pread(fd, path, 1, 2 * page + 8 + 8 + 1), 1);
 	CHECK_IS(path[0], 1);
 	close(fd);
-	vmbus_chan_close(primary);
+	vmbus_close(primary);
 }
 
 static void subchannels_that_cannot_be_opened(void)
@@ -639,25 +639,25 @@ static void subchannels_that_cannot_be_opened(void)
 	struct vmbus_subchannel list[3];
 
 	machine();
-	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	MUST(!vmbus_open("fcopy", NULL, &primary));
 	subchannel("7", "0\n", 5 * page);
 	put("4\n", SYS DEV1 "/channels/40/subchannel_id");	/* not open yet */
-	CHECK_IS(vmbus_subchannel_open(primary, 7, NULL, &sub), -EINVAL);
-	CHECK_IS(vmbus_subchannel_open(primary, 99, NULL, &sub), -ENOENT);
-	CHECK_IS(vmbus_subchannel_open(primary, 40, NULL, &sub), -ENOENT);
+	CHECK_IS(vmbus_open_subchannel(primary, 7, NULL, &sub), -EINVAL);
+	CHECK_IS(vmbus_open_subchannel(primary, 99, NULL, &sub), -ENOENT);
+	CHECK_IS(vmbus_open_subchannel(primary, 40, NULL, &sub), -ENOENT);
 	CHECK(strstr(vmbus_error(), "channels/40/ring"));
 	for (size_t size = 0; size < 2 * page; size += page / 2) {
 		subchannel("34", "6\n", size);
-		CHECK_IS(vmbus_subchannel_open(primary, 34, NULL, &sub), -EPROTO);
+		CHECK_IS(vmbus_open_subchannel(primary, 34, NULL, &sub), -EPROTO);
 	}
-	vmbus_chan_close(primary);
+	vmbus_close(primary);
 
-	MUST(!vmbus_chan_pair(2 * page, &a, &b));
+	MUST(!vmbus_open_pair(2 * page, &a, &b));
 	CHECK_IS(vmbus_subchannels(a, list, 3), -EOPNOTSUPP);
 	CHECK_IS(vmbus_subchannels_wait(a, 1, 0), -EOPNOTSUPP);
-	CHECK_IS(vmbus_subchannel_open(a, 1, NULL, &sub), -EOPNOTSUPP);
-	vmbus_chan_close(a);
-	vmbus_chan_close(b);
+	CHECK_IS(vmbus_open_subchannel(a, 1, NULL, &sub), -EOPNOTSUPP);
+	vmbus_close(a);
+	vmbus_close(b);
 }
 
 static void a_subchannel_that_goes_away_while_it_is_opened(void)
@@ -667,13 +667,13 @@ static void a_subchannel_that_goes_away_while_it_is_opened(void)
 
 	machine();
 	subchannel("31", "2\n", 3 * getpagesize());
-	MUST(!vmbus_chan_open("fcopy", NULL, &primary));
+	MUST(!vmbus_open("fcopy", NULL, &primary));
 	vanish_when_read(&v, "channels/31/subchannel_id", "2\n");
-	CHECK_IS(vmbus_subchannel_open(primary, 31, NULL, &sub), -ENODEV);
+	CHECK_IS(vmbus_open_subchannel(primary, 31, NULL, &sub), -ENODEV);
 	pthread_join(v.thread, NULL);
-	CHECK_IS(vmbus_subchannel_open(primary, 31, NULL, &sub), -ENODEV);
+	CHECK_IS(vmbus_open_subchannel(primary, 31, NULL, &sub), -ENODEV);
 	CHECK(strstr(vmbus_error(), DEV1 ": the device went away"));
-	vmbus_chan_close(primary);
+	vmbus_close(primary);
 }
 
 static void options_of_an_open(void)
@@ -690,19 +690,19 @@ static void options_of_an_open(void)
 	machine();
 	/* A module without ring sizes, then one that has them */
 	options.ring_size = 65536;
-	CHECK_IS(vmbus_chan_open("fcopy", &options, &chan), -EOPNOTSUPP);
+	CHECK_IS(vmbus_open("fcopy", &options, &chan), -EOPNOTSUPP);
 	CHECK(strstr(vmbus_error(), DEV1) && strstr(vmbus_error(), "ring size"));
 	put("16384\n", SYS DEV1 "/uio_hv_generic/ring_size");
-	MUST(!vmbus_chan_open("fcopy", &options, &chan));
-	vmbus_chan_close(chan);
+	MUST(!vmbus_open("fcopy", &options, &chan));
+	vmbus_close(chan);
 	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/uio_hv_generic/ring_size", base);
 	file = fopen(path, "r");
 	MUST(file && fgets(text, sizeof(text), file));
 	fclose(file);
 	CHECK_IS(atoi(text), 65536);
 	options.ring_size = 8192;
-	MUST(!vmbus_chan_open("fcopy", &options, &chan));
-	vmbus_chan_close(chan);
+	MUST(!vmbus_open("fcopy", &options, &chan));
+	vmbus_close(chan);
 	file = fopen(path, "r");
 	MUST(file && fgets(text, sizeof(text), file));
 	fclose(file);
@@ -713,41 +713,41 @@ static void options_of_an_open(void)
 	 */
 	if (geteuid()) {
 		MUST(!chmod(path, 0444));
-		MUST(!vmbus_chan_open("fcopy", &options, &chan));
-		vmbus_chan_close(chan);
+		MUST(!vmbus_open("fcopy", &options, &chan));
+		vmbus_close(chan);
 		options.ring_size = 4096;
-		CHECK_IS(vmbus_chan_open("fcopy", &options, &chan), -EACCES);
+		CHECK_IS(vmbus_open("fcopy", &options, &chan), -EACCES);
 		CHECK(strstr(vmbus_error(), path));
 	}
 
 	options = (struct vmbus_open_options){ .struct_size = sizeof(options),
 		.flags = VMBUS_OPEN_POLL };
-	MUST(!vmbus_chan_open("fcopy", &options, &chan));
+	MUST(!vmbus_open("fcopy", &options, &chan));
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	subchannel("31", "2\n", 3 * getpagesize());
-	MUST(!vmbus_subchannel_open(chan, 31, &options, &sub));
+	MUST(!vmbus_open_subchannel(chan, 31, &options, &sub));
 	CHECK_IS(vmbus_arm(sub, VMBUS_WAIT_RECV), -EOPNOTSUPP);
-	vmbus_chan_close(sub);
+	vmbus_close(sub);
 	options.ring_size = 65536;
-	CHECK_IS(vmbus_subchannel_open(chan, 31, &options, &sub), -EINVAL);
+	CHECK_IS(vmbus_open_subchannel(chan, 31, &options, &sub), -EINVAL);
 	options.flags = 2;
-	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
+	CHECK_IS(vmbus_open("fcopy", &options, &sub), -EINVAL);
 	CHECK(strstr(vmbus_error(), "flags"));
 	/* The machine has no such device. */
-	CHECK_IS(vmbus_chan_open("kvp", &options, &sub), -EINVAL);
+	CHECK_IS(vmbus_open("kvp", &options, &sub), -EINVAL);
 	CHECK(strstr(vmbus_error(), "flags"));
 	options.struct_size = 8;
-	CHECK_IS(vmbus_chan_open("fcopy", &options, &sub), -EINVAL);
-	vmbus_chan_close(chan);
+	CHECK_IS(vmbus_open("fcopy", &options, &sub), -EINVAL);
+	vmbus_close(chan);
 
 	/*
 	 * A program of a later version asks for something unknown, or does not.
 	 */
-	MUST(!vmbus_chan_open("fcopy", &later.options, &chan));
+	MUST(!vmbus_open("fcopy", &later.options, &chan));
 	later.more[7] = 1;
-	CHECK_IS(vmbus_subchannel_open(chan, 31, &later.options, &sub), -E2BIG);
-	vmbus_chan_close(chan);
-	CHECK_IS(vmbus_chan_open("fcopy", &later.options, &chan), -E2BIG);
+	CHECK_IS(vmbus_open_subchannel(chan, 31, &later.options, &sub), -E2BIG);
+	vmbus_close(chan);
+	CHECK_IS(vmbus_open("fcopy", &later.options, &chan), -E2BIG);
 	CHECK(strstr(vmbus_error(), "struct_size"));
 }
 
@@ -758,15 +758,15 @@ static void a_device_without_a_uio_device(void)
 	char path[512];
 
 	machine();
-	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
 	CHECK(strstr(vmbus_error(), "'vmbusctl bind " DEV2 "'"));
 	snprintf(path, sizeof(path), "%s/" SYS DEV2 "/driver", base);
 	MUST(!symlink("../../drivers/hv_netvsc", path));
-	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
 	CHECK(strstr(vmbus_error(), "hv_netvsc") && strstr(vmbus_error(), "vmbusctl bind"));
 	/* Bound a moment ago */
 	MUST(!unlink(path) && !symlink("../../drivers/uio_hv_generic", path));
-	CHECK_IS(vmbus_chan_open(DEV2, NULL, &chan), -ENXIO);
+	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
 	CHECK(strstr(vmbus_error(), "yet") && !strstr(vmbus_error(), "vmbusctl"));
 }
 
@@ -787,26 +787,26 @@ static void a_failure_leaves_null(void)
 	CHECK(!pointer);			\
 } while (0)
 	machine();
-	IS_NULL(vmbus_devices_list("nonsense", &list), list);
+	IS_NULL(vmbus_device_list("nonsense", &list), list);
 	IS_NULL(vmbus_device_find("nonsense", &dev), dev);
 	IS_NULL(vmbus_device_find("kvp", &dev), dev);
-	IS_NULL(vmbus_chan_open("kvp", NULL, &chan), chan);
+	IS_NULL(vmbus_open("kvp", NULL, &chan), chan);
 	MUST(!vmbus_device_find(DEV2, &dev));
 	IS_NULL(vmbus_chan_open_device(dev, NULL, &chan), chan);
 	vmbus_device_free(dev);
-	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
-	IS_NULL(vmbus_subchannel_open(chan, 31, NULL, &sub), sub);
-	vmbus_chan_close(chan);
+	MUST(!vmbus_open("fcopy", NULL, &chan));
+	IS_NULL(vmbus_open_subchannel(chan, 31, NULL, &sub), sub);
+	vmbus_close(chan);
 	IS_NULL(vmbus_chan_from_memory(&mem, &chan), chan);
 	chan = (void *)nothing;
-	IS_NULL(vmbus_chan_pair(1, &chan, &host), host);
+	IS_NULL(vmbus_open_pair(1, &chan, &host), host);
 	CHECK(!chan);
 	IS_NULL(vmbus_ic_new("nonsense", NULL, &ic), ic);
 	IS_NULL(vmbus_ic_new("fcopy", NULL, &ic), ic);
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &chan, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &chan, &host));
 	IS_NULL(vmbus_ic_from_chan(chan, NULL, &ic), ic);
-	vmbus_chan_close(chan);
-	vmbus_chan_close(host);
+	vmbus_close(chan);
+	vmbus_close(host);
 	pid = fork();
 	if (!pid) {
 		/*
@@ -834,54 +834,54 @@ static void buffers_have_addresses_and_handles(void)
 
 	/* In a plain file the buffers begin with its fourth and fifth page. */
 	machine();
-	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
-	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENOENT);
-	vmbus_chan_close(chan);
+	MUST(!vmbus_open("fcopy", NULL, &chan));
+	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENOENT);
+	vmbus_close(chan);
 	snprintf(text, sizeof(text), "0x%zx\n", 2 * page);
 	add_map(DEV1, 3, 3, "recv:3221225477\n", text);
 	add_map(DEV1, 3, 4, "send:2\n", text);
-	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	MUST(!vmbus_open("fcopy", NULL, &chan));
 	memset(&buffer, 0xff, sizeof(buffer));
-	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), 0);
+	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), 0);
 	CHECK_IS(buffer.size, 2 * page);
 	CHECK(!memcmp(buffer.reserved, zeros, sizeof(buffer.reserved)));
 	CHECK_IS(buffer.gpadl, 3221225477u);
 	memset(buffer.address, 1, buffer.size);
-	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, NULL, &again), 0);
+	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &again), 0);
 	CHECK(again.address == buffer.address && again.gpadl == buffer.gpadl);
-	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, buffer.address, &again), 0);
-	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_RECV, &buffer, &again), -EEXIST);
-	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), 0);
+	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, buffer.address, &again), 0);
+	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, &buffer, &again), -EEXIST);
+	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), 0);
 	CHECK_IS(buffer.gpadl, 2);
 	CHECK(*(unsigned char *)buffer.address == 1);
-	CHECK_IS(vmbus_chan_buffer(chan, 2, NULL, &buffer), -EINVAL);
+	CHECK_IS(vmbus_map_buffer(chan, 2, NULL, &buffer), -EINVAL);
 	CHECK(strstr(vmbus_error(), "kind 2") && strstr(vmbus_error(), "VMBUS_BUFFER_SEND"));
 
 	/*
 	 * A second user of the buffers maps them at the addresses of the first
 	 * user, if these are free.
 	 */
-	MUST(!vmbus_chan_open("fcopy", NULL, &second));
-	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), -EEXIST);
-	vmbus_chan_close(chan);
-	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, (char *)buffer.address + 8, &again),
+	MUST(!vmbus_open("fcopy", NULL, &second));
+	CHECK_IS(vmbus_map_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), -EEXIST);
+	vmbus_close(chan);
+	CHECK_IS(vmbus_map_buffer(second, VMBUS_BUFFER_SEND, (char *)buffer.address + 8, &again),
 		 -EINVAL);
 	CHECK(strstr(vmbus_error(), "map send:2 cannot lie at address"));
 	CHECK(strstr(vmbus_error(), "8 bytes into a page: it begins 0 bytes into one"));
-	CHECK_IS(vmbus_chan_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), 0);
+	CHECK_IS(vmbus_map_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), 0);
 	CHECK(again.address == buffer.address && again.gpadl == 2);
 	CHECK(*(unsigned char *)again.address == 1);
-	vmbus_chan_close(second);
+	vmbus_close(second);
 
 	add_map(DEV1, 3, 4, "send:2junk\n", text);
-	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
-	CHECK_IS(vmbus_chan_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), -EPROTO);
+	MUST(!vmbus_open("fcopy", NULL, &chan));
+	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), -EPROTO);
 	CHECK(strstr(vmbus_error(), "send:2junk"));
-	vmbus_chan_close(chan);
-	MUST(!vmbus_chan_pair(2 * page, &a, &b));
-	CHECK_IS(vmbus_chan_buffer(a, VMBUS_BUFFER_SEND, NULL, &buffer), -EOPNOTSUPP);
-	vmbus_chan_close(a);
-	vmbus_chan_close(b);
+	vmbus_close(chan);
+	MUST(!vmbus_open_pair(2 * page, &a, &b));
+	CHECK_IS(vmbus_map_buffer(a, VMBUS_BUFFER_SEND, NULL, &buffer), -EOPNOTSUPP);
+	vmbus_close(a);
+	vmbus_close(b);
 }
 
 /*
@@ -894,7 +894,7 @@ static int work_on_buffers(const struct vmbus_buffer buffers[2])
 	struct vmbus_chan *chan;
 
 	checks_failed = 0;
-	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	MUST(!vmbus_open("fcopy", NULL, &chan));
 	/*
 	 * In the order of the parent, the kernel might choose the addresses of
 	 * the parent by itself.
@@ -902,7 +902,7 @@ static int work_on_buffers(const struct vmbus_buffer buffers[2])
 	for (int kind = VMBUS_BUFFER_SEND; kind >= VMBUS_BUFFER_RECV; kind--) {
 		unsigned char *data = buffers[kind].address;
 
-		CHECK_IS(vmbus_chan_buffer(chan, kind, data, &mine), 0);
+		CHECK_IS(vmbus_map_buffer(chan, kind, data, &mine), 0);
 		if (checks_failed)
 			return 1;
 		CHECK(mine.address == data && mine.size == buffers[kind].size);
@@ -910,7 +910,7 @@ static int work_on_buffers(const struct vmbus_buffer buffers[2])
 		CHECK(filled(data, kind, mine.size));
 		fill(data, 10 + kind, mine.size);
 	}
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	return !!checks_failed;
 }
 
@@ -927,9 +927,9 @@ static void buffers_in_a_second_process(void)
 	snprintf(text, sizeof(text), "0x%x\n", getpagesize());
 	add_map(DEV1, 3, 3, "recv:1\n", text);
 	add_map(DEV1, 3, 4, "send:2\n", text);
-	MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+	MUST(!vmbus_open("fcopy", NULL, &chan));
 	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++) {
-		CHECK_IS(vmbus_chan_buffer(chan, kind, NULL, &buffers[kind]), 0);
+		CHECK_IS(vmbus_map_buffer(chan, kind, NULL, &buffers[kind]), 0);
 		fill(buffers[kind].address, kind, buffers[kind].size);
 	}
 	fflush(stdout);
@@ -937,7 +937,7 @@ static void buffers_in_a_second_process(void)
 	MUST(pid >= 0);
 	if (!pid) {
 		/* The child has inherited the mappings, and removes them. */
-		vmbus_chan_close(chan);
+		vmbus_close(chan);
 		status = work_on_buffers(buffers);
 		fflush(stdout);
 		_exit(status);
@@ -946,7 +946,7 @@ static void buffers_in_a_second_process(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++)
 		CHECK(filled(buffers[kind].address, 10 + kind, buffers[kind].size));
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 }
 
 static const struct test tests[] = {

@@ -184,7 +184,7 @@ static void a_full_ring_shows_what_is_queued_and_looks_again(void)
 	struct model m;
 
 	model_open(&m, 4096);
-	vmbus_chan_close(m.guest);
+	vmbus_close(m.guest);
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.signal = drain;
 	mem.ctx = &m;
@@ -389,7 +389,7 @@ static void a_wait_times_out_and_does_not_spin(void)
 	struct vmbus_chan *guest, *host;
 	int64_t start, cpu;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
 	/* Stale interrupts must not keep it awake. */
 	for (int i = 0; i < 10; i++)
@@ -399,8 +399,8 @@ static void a_wait_times_out_and_does_not_spin(void)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 200), -ETIMEDOUT);
 	CHECK(ns(CLOCK_MONOTONIC) - start >= 190000000);
 	CHECK(ns(CLOCK_THREAD_CPUTIME_ID) - cpu < 50000000);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void *send_later(void *host)
@@ -416,7 +416,7 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	pthread_t thread;
 	void *sent;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	MUST(!pthread_create(&thread, NULL, send_later, host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
 	pthread_join(thread, &sent);
@@ -435,8 +435,8 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	CHECK_IS(send_one(host, 8), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void a_wait_for_room_ends_with_the_room(void)
@@ -444,7 +444,7 @@ static void a_wait_for_room_ends_with_the_room(void)
 	struct vmbus_chan *guest, *host;
 	int count = 0;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	while (!send_one(guest, 72))
 		count++;
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
@@ -455,15 +455,15 @@ static void a_wait_for_room_ends_with_the_room(void)
 	CHECK_IS(vmbus_publish(host), 1);
 	CHECK_IS(send_one(guest, 72), 0);
 	CHECK(count > 30);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void epoll_loop(void)
 {
 	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	CHECK(fcntl(vmbus_fd(guest), F_GETFL) & O_NONBLOCK);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
@@ -474,8 +474,8 @@ static void epoll_loop(void)
 	CHECK_IS(send_one(host, 8), 0);		/* masked by the ack: silent */
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 /*
@@ -519,7 +519,7 @@ static void check_gone(struct vmbus_chan *chan)
 	CHECK_IS(vmbus_release(chan, &view), -ENODEV);
 	CHECK_IS(vmbus_recv_many(chan, &view, 1, buf, sizeof(buf)), -ENODEV);
 	CHECK_IS(vmbus_chan_latency(chan), -ENODEV);
-	CHECK_IS(vmbus_chan_set_latency(chan, 1), -ENODEV);
+	CHECK_IS(vmbus_set_latency(chan, 1), -ENODEV);
 	vmbus_mask(chan);
 }
 
@@ -588,7 +588,7 @@ static void take_away(struct model *m)
 static void close_on_socket(struct model *m, struct vmbus_chan *chan)
 {
 	close(vmbus_fd(chan));
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	model_close(m);
 }
 
@@ -715,7 +715,7 @@ static void a_channel_ends_with_enodev_or_eio(void)
 		CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), why);
 		CHECK_IS(send_one(chan, 8), why);
 		CHECK_IS(vmbus_signal(chan), why);
-		vmbus_chan_close(chan);
+		vmbus_close(chan);
 		model_close(&m);
 	}
 
@@ -733,7 +733,7 @@ static void a_channel_ends_with_enodev_or_eio(void)
 		MUST(!vmbus_chan_from_memory(&mem, &chan));
 		CHECK_IS(i ? vmbus_ack(chan) : send_one(chan, 8), -EIO);
 		CHECK_IS(vmbus_skip(chan), -EIO);
-		vmbus_chan_close(chan);
+		vmbus_close(chan);
 		model_close(&m);
 	}
 	close(fd);
@@ -810,7 +810,7 @@ static void room_thread_end(struct room_thread *t)
 /* Make a pair with several producers and a full ring. */
 static void full_pair(struct vmbus_chan **guest, struct vmbus_chan **host)
 {
-	MUST(!vmbus_chan_pair(2 * getpagesize(), guest, host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), guest, host));
 	CHECK_IS(vmbus_chan_set_producers(*guest, lock), 0);
 	while (!send_one(*guest, 72))
 		;
@@ -846,8 +846,8 @@ static void threads_that_wait_for_different_room(bool large_first)
 	CHECK_IS(recv_some(host, 20), 0);
 	room_thread_end(&large);
 	CHECK_IS(send_one(guest, 2000), 0);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void the_thread_with_the_small_packet_wakes_first_with_lock(void)
@@ -876,8 +876,8 @@ static void waiting_with_a_reservation_with_lock(void)
 	vmbus_cancel(guest);
 	CHECK_IS(recv_some(host, 20), 0);
 	room_thread_end(&large);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 WITH_EACH_LOCK(waiting_with_a_reservation)
@@ -925,8 +925,8 @@ static void waiting_while_another_thread_has_a_reservation_with_lock(void)
 		CHECK_IS(vmbus_commit(guest, VMBUS_PACKET_INBAND, 0, 0, 8), 0);
 		pthread_join(other.thread, NULL);
 		CHECK_IS(other.result, waits[i].result);
-		vmbus_chan_close(guest);
-		vmbus_chan_close(host);
+		vmbus_close(guest);
+		vmbus_close(host);
 	}
 }
 
@@ -1048,8 +1048,8 @@ static void a_refusal_ends_although_another_thread_took_the_request_back_with_lo
 		fill_ring(guest, reserve ? 12 : 2);
 		CHECK(vmbus_tx_free(guest) < 1000);
 		CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
-		vmbus_chan_close(guest);
-		vmbus_chan_close(host);
+		vmbus_close(guest);
+		vmbus_close(host);
 	}
 }
 
@@ -1082,8 +1082,8 @@ static void a_refusal_outlives_what_other_threads_send_with_lock(void)
 		another_sends(guest);
 	CHECK_IS(send_one(guest, 1000), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 WITH_EACH_LOCK(a_refusal_outlives_what_other_threads_send)
@@ -1098,7 +1098,7 @@ static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 	struct room_thread sender;
 	struct pollfd p;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	p = (struct pollfd){ .fd = vmbus_fd(guest), .events = POLLIN };
 	for (int round = 0; round < 20; round++) {
 		while (!send_one(guest, 72))
@@ -1117,8 +1117,8 @@ static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 		while (!recv_one(host))
 			;
 	}
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 /*
@@ -1129,7 +1129,7 @@ static void the_thread_that_polls_may_wait_for_room(void)
 {
 	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	while (!send_one(guest, 72))
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -1141,8 +1141,8 @@ static void the_thread_that_polls_may_wait_for_room(void)
 	CHECK_IS(recv_some(host, 5), 0);
 	CHECK_IS(send_one(guest, 1000), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 50), -ETIMEDOUT);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 /*
@@ -1164,8 +1164,8 @@ static void refusals_on_two_channels_with_lock(void)
 	CHECK_IS(vmbus_wait(guest[0], VMBUS_WAIT_SEND, 10), VMBUS_WAIT_SEND);
 	CHECK_IS(vmbus_wait(guest[1], VMBUS_WAIT_SEND, 10), -ETIMEDOUT);
 	for (int i = 0; i < 2; i++) {
-		vmbus_chan_close(guest[i]);
-		vmbus_chan_close(host[i]);
+		vmbus_close(guest[i]);
+		vmbus_close(host[i]);
 	}
 }
 
@@ -1181,7 +1181,7 @@ static void a_thread_that_polls_and_does_not_come_back(void)
 	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	while (!send_one(guest, 72))
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -1197,12 +1197,12 @@ static void a_thread_that_polls_and_does_not_come_back(void)
 	room_thread_start(&sender, guest, 1000);
 	CHECK_IS(vmbus_signal(host), 0);
 	until_others_sleep();
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	CHECK_IS(vmbus_signal(guest), -ENODEV);
 	pthread_join(sender.thread, NULL);
 	CHECK_IS(sender.result, -ENODEV);
 	CHECK_IS(vmbus_ack(guest), -ENODEV);
-	vmbus_chan_close(guest);
+	vmbus_close(guest);
 }
 
 static void *wait_for_room_again_and_again(void *arg)
@@ -1225,7 +1225,7 @@ static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	while (!send_one(guest, 72))
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -1236,12 +1236,12 @@ static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 	if (interrupt)
 		CHECK_IS(vmbus_signal(host), 0);
 	until_others_sleep();
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	pthread_join(sender.thread, NULL);
 	CHECK_IS(sender.refused, -EAGAIN);
 	CHECK_IS(sender.result, -ENODEV);
 	CHECK_IS(vmbus_ack(guest), -ENODEV);
-	vmbus_chan_close(guest);
+	vmbus_close(guest);
 }
 
 static void a_sender_hears_of_a_rescind_although_another_thread_polls(void)
@@ -1256,13 +1256,13 @@ static void vmbus_arm_does_not_wait_for_room_with_several_producers(void)
 {
 	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	vmbus_chan_set_producers(guest, VMBUS_PRODUCERS_MUTEX);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_SEND), -EOPNOTSUPP);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -EOPNOTSUPP);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static struct vmbus_chan *open_poll(struct model *m, int fd)
@@ -1310,7 +1310,7 @@ static void poll_mode(void)
 	CHECK_IS(recv_one(m.host), 0);
 	CHECK_IS(m.host_signals, 0);
 	CHECK_IS(send_one(chan, 72), 0);
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	model_close(&m);
 }
 
@@ -1328,7 +1328,7 @@ static void a_signal_in_poll_mode_sets_the_mask_again(void)
 	CHECK_IS(send_one(chan, 8), 0);
 	CHECK_IS(read(fd[1], buf, 8), 4);
 	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	close(fd[0]);
 	close(fd[1]);
 	model_close(&m);
@@ -1398,8 +1398,8 @@ static void a_signal_of_another_channel_in_poll_mode(void)
 	CHECK_IS(send_one(n.host, 8), 0);
 	CHECK_IS(n.host_signals, 0);
 	CHECK_IS(recv_one(second), 0);
-	vmbus_chan_close(first);
-	vmbus_chan_close(second);
+	vmbus_close(first);
+	vmbus_close(second);
 	close(fd[0]);
 	close(fd[1]);
 	model_close(&m);
@@ -1415,14 +1415,14 @@ static void a_signal_handler_ends_the_wait(void)
 	struct sigaction action = { .sa_handler = on_alarm };
 	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	sigaction(SIGALRM, &action, NULL);
 	/* A signal may arrive before the wait, so let others follow. */
 	ualarm(30000, 30000);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -EINTR);
 	ualarm(0, 0);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void a_signal_is_a_write_of_one(void)
@@ -1444,7 +1444,7 @@ static void a_signal_is_a_write_of_one(void)
 	CHECK_IS(read(fd[1], &value, sizeof(value)), 4);
 	CHECK_IS(value, 1);
 	CHECK(read(fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 
 	/* With a monitor page, the signal is bits in the pages and no write. */
 	mem.int_page = page[0];
@@ -1461,7 +1461,7 @@ static void a_signal_is_a_write_of_one(void)
 	page[0][4095] = page[1][8 + 3 * 8 + 3] = 0;
 	for (int i = 0; i < 4096; i++)
 		CHECK(!page[0][i] && !page[1][i]);
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	close(fd[0]);
 	close(fd[1]);
 	model_close(&m);
@@ -1491,7 +1491,7 @@ static void structs_of_other_versions(void)
 	later.mem = side(&m.to_host, &m.to_guest, NULL);
 	later.mem.struct_size = sizeof(later.mem) + sizeof(later.more);
 	MUST(!vmbus_chan_from_memory(&later.mem, &chan));
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	later.more[11] = 1;
 	CHECK_IS(vmbus_chan_from_memory(&later.mem, &chan), -E2BIG);
 	CHECK(strstr(vmbus_error(), "struct_size"));
@@ -1559,10 +1559,10 @@ static void wrong_memory_is_refused(void)
 	 */
 	too_large_a_header(&m, (size_t)1 << 20);
 	too_large_a_header(&m, SIZE_MAX - 7);
-	CHECK_IS(vmbus_chan_pair(getpagesize(), &chan, &chan), -EINVAL);
-	CHECK_IS(vmbus_chan_pair(2 * getpagesize() + 8, &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_open_pair(getpagesize(), &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_open_pair(2 * getpagesize() + 8, &chan, &chan), -EINVAL);
 	CHECK(strstr(vmbus_error(), "multiple of the page size"));
-	CHECK_IS(vmbus_chan_pair((size_t)1 << 31, &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_open_pair((size_t)1 << 31, &chan, &chan), -EINVAL);
 	CHECK(strstr(vmbus_error(), "below 2 GiB"));
 	model_close(&m);
 }

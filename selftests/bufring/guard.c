@@ -63,7 +63,7 @@ static void fake_open(struct fake *f)
 	*word(&f->to_host, INTERRUPT_MASK) = 1;
 	mem = side(&f->to_guest, &f->to_host, &f->signals);
 	MUST(!vmbus_chan_from_memory(&mem, &f->host));
-	MUST(!vmbus_chan_open("fcopy", NULL, &f->guest));
+	MUST(!vmbus_open("fcopy", NULL, &f->guest));
 	/* Make sure that the library's first look does not find zeros. */
 	fill(buf, 1, 64);
 	CHECK_IS(vmbus_send(f->host, 6, 0, 1, buf, 64), 0);
@@ -80,8 +80,8 @@ static void cut(struct fake *f, size_t pages)
 
 static void fake_close(struct fake *f)
 {
-	vmbus_chan_close(f->guest);
-	vmbus_chan_close(f->host);
+	vmbus_close(f->guest);
+	vmbus_close(f->host);
 	munmap(f->file, 2 * RING * page);
 }
 
@@ -256,7 +256,7 @@ static int op_dump(struct vmbus_chan *c)
 	int err;
 
 	MUST(null);
-	err = vmbus_chan_dump(c, null, 8);
+	err = vmbus_dump(c, null, 8);
 	fclose(null);
 	return err;
 }
@@ -393,9 +393,9 @@ static void gone_while_opened(void)
 	MUST(!vmbus_guard());
 	fake_make(&f);
 	cut(&f, 0);
-	vmbus_chan_open("fcopy", NULL, &chan);	/* stdio maps its buffers once */
+	vmbus_open("fcopy", NULL, &chan);	/* stdio maps its buffers once */
 	maps = mappings();
-	CHECK_IS(vmbus_chan_open("fcopy", NULL, &chan), -ENODEV);
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
 	CHECK(strstr(vmbus_error(), "went away"));
 	CHECK_IS(mappings(), maps);
 }
@@ -417,13 +417,13 @@ static void monitored(void)
 
 		fake_make(&f);
 		put("69\n", SYS DEV1 "/monitor_id");
-		MUST(!vmbus_chan_open("fcopy", NULL, &chan));
+		MUST(!vmbus_open("fcopy", NULL, &chan));
 		CHECK_IS(vmbus_guard(), 0);
 		CHECK_IS(vmbus_signal(chan), 0);
 		cut(&f, left);
 		CHECK_IS(vmbus_signal(chan), -ENODEV);
 		CHECK_IS(vmbus_send(chan, 6, 0, 0, buf, 8), -ENODEV);
-		vmbus_chan_close(chan);
+		vmbus_close(chan);
 	}
 }
 
@@ -438,7 +438,7 @@ static void neighbours(void)
 	struct vmbus_chan *a, *b;
 	struct fake f;
 
-	MUST(!vmbus_chan_pair(2 * page, &a, &b));
+	MUST(!vmbus_open_pair(2 * page, &a, &b));
 	MUST(!vmbus_guard());
 	fake_open(&f);
 	cut(&f, 0);
@@ -449,8 +449,8 @@ static void neighbours(void)
 	CHECK_IS(vmbus_recv(b, &pkt, buf, sizeof(buf)), 0);
 	CHECK(filled(buf, 7, 64));
 	fake_close(&f);
-	vmbus_chan_close(a);
-	vmbus_chan_close(b);
+	vmbus_close(a);
+	vmbus_close(b);
 }
 
 static void other_channels_go_on(void)
@@ -683,10 +683,10 @@ static void *open_and_close_for_ever(void *arg)
 	while (!stop) {
 		struct vmbus_chan *a, *b;
 
-		MUST(!vmbus_chan_pair(2 * page, &a, &b));
+		MUST(!vmbus_open_pair(2 * page, &a, &b));
 		CHECK_IS(vmbus_send(a, 6, 0, 0, "other", 5), 0);
-		vmbus_chan_close(a);
-		vmbus_chan_close(b);
+		vmbus_close(a);
+		vmbus_close(b);
 	}
 	return NULL;
 }

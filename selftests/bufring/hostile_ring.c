@@ -604,7 +604,7 @@ static void open_again(struct model *m)
 {
 	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
 
-	vmbus_chan_close(m->guest);
+	vmbus_close(m->guest);
 	while (vmbus_chan_from_memory(&mem, &m->guest))
 		CHECK(strstr(vmbus_error(), "impossible index"));
 }

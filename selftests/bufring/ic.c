@@ -102,15 +102,15 @@ static void served_open(struct served *s, size_t ring)
 {
 	struct vmbus_ic_options opt = options();
 
-	MUST(!vmbus_chan_pair(ring, &s->guest, &s->host));
+	MUST(!vmbus_open_pair(ring, &s->guest, &s->host));
 	MUST(!vmbus_ic_from_chan(s->guest, &opt, &s->ic));
 }
 
 static void served_close(struct served *s)
 {
 	vmbus_ic_free(s->ic);
-	vmbus_chan_close(s->guest);
-	vmbus_chan_close(s->host);
+	vmbus_close(s->guest);
+	vmbus_close(s->host);
 }
 
 static bool readable(struct vmbus_ic *ic, int ms)
@@ -216,7 +216,7 @@ static void an_epoll_set_of_the_program(void)
 	CHECK_IS(settle(s.ic), 0);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
 	CHECK_IS(epoll_wait(set, &got, 1, 20), 0);
-	vmbus_chan_close(s.host);
+	vmbus_close(s.host);
 	s.host = NULL;
 	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
 	CHECK_IS(settle(s.ic), -ENODEV);
@@ -449,7 +449,7 @@ static void only_so_many_requests_wait(void)
 		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, i, "abcdefgh", 8));
 	seen.later_count = 0;
 	CHECK_IS(settle(s.ic), 0);
-	vmbus_chan_close(s.host);
+	vmbus_close(s.host);
 	s.host = NULL;
 	CHECK_IS(settle(s.ic), -ENODEV);
 	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_S_OK), -ESTALE);
@@ -496,7 +496,7 @@ static void what_is_no_request_is_skipped(void)
 	struct served s;
 
 	opt.max_message = 1000;
-	MUST(!vmbus_chan_pair(65536 * 2, &s.guest, &s.host));
+	MUST(!vmbus_open_pair(65536 * 2, &s.guest, &s.host));
 	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));
 	agree(&s);
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_COMPLETION, 0, 1, large, 64));
@@ -684,7 +684,7 @@ static void the_end_of_a_channel_of_the_caller(void)
 	served_open(&s, 65536 * 2);
 	fd = vmbus_ic_fd(s.ic);
 	agree(&s);
-	vmbus_chan_close(s.host);
+	vmbus_close(s.host);
 	s.host = NULL;
 	CHECK(readable(s.ic, -1));
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
@@ -694,7 +694,7 @@ static void the_end_of_a_channel_of_the_caller(void)
 	CHECK(!vmbus_ic_chan(s.ic));
 	/* A loop that misses the event once sees it again. */
 	CHECK(readable(s.ic, -1));
-	CHECK_IS(vmbus_chan_pair(1, &none, &none), -EINVAL);
+	CHECK_IS(vmbus_open_pair(1, &none, &none), -EINVAL);
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
 	CHECK(strstr(vmbus_error(), "went away"));
 	CHECK_IS(vmbus_ic_serve(s.ic, -1), -ENODEV);
@@ -980,7 +980,7 @@ static void options_that_are_refused(void)
 	model_open(&m, 4096);
 	CHECK_IS(vmbus_ic_from_chan(m.guest, &opt, &ic), -EOPNOTSUPP);
 	model_close(&m);
-	MUST(!vmbus_chan_pair(65536 * 2, &s.guest, &s.host));
+	MUST(!vmbus_open_pair(65536 * 2, &s.guest, &s.host));
 	vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_MUTEX);
 	CHECK_IS(vmbus_ic_from_chan(s.guest, &opt, &ic), -EOPNOTSUPP);
 	vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_ONE);

@@ -172,8 +172,8 @@ static inline void model_open(struct model *m, size_t data_size)
 
 static inline void model_close(struct model *m)
 {
-	vmbus_chan_close(m->guest);
-	vmbus_chan_close(m->host);
+	vmbus_close(m->guest);
+	vmbus_close(m->host);
 	guarded_free(m->to_host.base, m->to_host.size);
 	guarded_free(m->to_guest.base, m->to_guest.size);
 }

@@ -342,7 +342,7 @@ static void large_batches_move_in_quarters(void)
 			CHECK_IS(many ? vmbus_send_many(m.guest, messages, count) :
 				 vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 0, 0, payloads,
 						     count), count);
-			vmbus_chan_stats(m.guest, &stats, sizeof(stats));
+			vmbus_stats(m.guest, &stats, sizeof(stats));
 			CHECK_IS(stats.tx_publications, batches[b].publications);
 			CHECK_IS(m.guest_signals, 1);
 			CHECK_IS(vmbus_peek(m.host, views, 16), batches[b].views);
@@ -398,8 +398,8 @@ static void other_header_sizes(void)
 				CHECK_IS(vmbus_recv(host, &pkt, got, sizeof(got)), 0);
 				CHECK(filled(got, i, len));
 			}
-			vmbus_chan_close(guest);
-			vmbus_chan_close(host);
+			vmbus_close(guest);
+			vmbus_close(host);
 			guarded_free(a, size);
 			guarded_free(b, size);
 		}
@@ -496,7 +496,7 @@ static void a_host_of_a_test_sends_any_packet(void)
 	struct vmbus_packet pkt;
 	struct model m = { .guest = NULL };
 
-	MUST(!vmbus_chan_pair(4 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(4 * getpagesize(), &guest, &host));
 	m.guest = host;
 	CHECK(all_ways(&m, 77, 0xf0, 0));
 	CHECK(all_ways(&m, 0, 0, 0));
@@ -513,8 +513,8 @@ static void a_host_of_a_test_sends_any_packet(void)
 	}
 	m.guest = guest;
 	CHECK(all_ways(&m, 77, 0, -EINVAL));
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 /*

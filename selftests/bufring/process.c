@@ -20,21 +20,21 @@ static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t d
 	 * rescind loses the contents of the ring.
 	 */
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, done));
-	MUST(!vmbus_chan_pair((1 + data_pages) * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair((1 + data_pages) * getpagesize(), &guest, &host));
 	pid = fork();
 	MUST(pid >= 0);
 	if (!pid) {
-		vmbus_chan_close(guest);
+		vmbus_close(guest);
 		t.chan = host;
 		as_host(&t);
 		traffic_check(&t, "host");
 		close(done[0]);
 		MUST(!read(done[1], &status, 1));
 		/* The rings stay when the last user on one side goes away. */
-		vmbus_chan_close(host);
+		vmbus_close(host);
 		_exit(checks_failed != 0);
 	}
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	t.chan = guest;
 	as_guest(&t);
 	traffic_check(&t, "guest");
@@ -43,7 +43,7 @@ static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t d
 	MUST(waitpid(pid, &status, 0) == pid);
 	CHECK_IS(status, 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ENODEV);
-	vmbus_chan_close(guest);
+	vmbus_close(guest);
 }
 
 static void run(size_t data_pages, size_t most, uint32_t burst, uint32_t messages)
@@ -79,23 +79,23 @@ static void a_host_that_dies(void)
 	unsigned char buf[8];
 	pid_t pid;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	pid = fork();
 	MUST(pid >= 0);
 	if (!pid) {
-		vmbus_chan_close(guest);
+		vmbus_close(guest);
 		vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, "sent", 4);
 		vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 2, "lost", 4);
 		_exit(0);
 	}
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
 	CHECK_IS(vmbus_recv(guest, &pkt, buf, sizeof(buf)), 0);
 	CHECK_IS(pkt.transaction_id, 1);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ENODEV);
 	CHECK_IS(vmbus_send(guest, VMBUS_PACKET_INBAND, 0, 0, buf, 8), -ENODEV);
 	waitpid(pid, NULL, 0);
-	vmbus_chan_close(guest);
+	vmbus_close(guest);
 }
 
 static const struct test tests[] = {

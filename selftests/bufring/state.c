@@ -56,7 +56,7 @@ static void every_counter_counts(void)
 	model_open(&m, 4096);
 	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 1), 0);
-	vmbus_chan_stats(m.guest, &s, sizeof(s));
+	vmbus_stats(m.guest, &s, sizeof(s));
 	CHECK_IS(s.tx_packets, 4);
 	CHECK_IS(s.tx_bytes, 4 * 24 + 8 + 8 + 16 + 8);
 	CHECK_IS(s.tx_publications, 2);
@@ -69,7 +69,7 @@ static void every_counter_counts(void)
 	CHECK_IS(vmbus_release(m.host, &views[2]), 0);
 	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
 	CHECK_IS(vmbus_skip(m.host), 0);
-	vmbus_chan_stats(m.host, &s, sizeof(s));
+	vmbus_stats(m.host, &s, sizeof(s));
 	CHECK_IS(s.rx_packets, 5);
 	CHECK_IS(s.rx_bytes, 4 * 24 + 8 + 8 + 16 + 8 + 1024);
 	CHECK_IS(s.rx_releases, 4);
@@ -79,9 +79,9 @@ static void every_counter_counts(void)
 	CHECK_IS(vmbus_wait(m.host, VMBUS_WAIT_RECV, 0), -EIO);
 	while (!vmbus_recv(m.host, &pkt, buf, sizeof(buf)))
 		;
-	vmbus_chan_stats(m.host, &s, sizeof(s));
+	vmbus_stats(m.host, &s, sizeof(s));
 	CHECK_IS(s.rx_errors, 1);
-	vmbus_chan_stats(m.guest, &s, sizeof(s));
+	vmbus_stats(m.guest, &s, sizeof(s));
 	CHECK_IS(s.tx_full, 1);
 	model_close(&m);
 }
@@ -95,10 +95,10 @@ static void counters_for_other_versions(void)
 
 	model_open(&m, 4096);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 1), 0);
-	vmbus_chan_stats(m.guest, &larger.s, sizeof(larger));
+	vmbus_stats(m.guest, &larger.s, sizeof(larger));
 	CHECK_IS(larger.s.tx_packets, 1);
 	CHECK_IS(larger.more, 0);
-	vmbus_chan_stats(m.guest, (void *)fewer, sizeof(fewer[0]));
+	vmbus_stats(m.guest, (void *)fewer, sizeof(fewer[0]));
 	CHECK_IS(fewer[0], 1);
 	CHECK_IS(fewer[1], 7);
 	model_close(&m);
@@ -109,14 +109,14 @@ static void interrupts_are_counted(void)
 	struct vmbus_chan *guest, *host;
 	struct vmbus_stats s;
 
-	MUST(!vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	CHECK_IS(vmbus_signal(host), 0);
 	CHECK_IS(vmbus_ack(guest), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
-	vmbus_chan_stats(guest, &s, sizeof(s));
+	vmbus_stats(guest, &s, sizeof(s));
 	CHECK_IS(s.interrupts, 1);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static char *dump(struct vmbus_chan *chan, unsigned int packets, int expected)
@@ -126,7 +126,7 @@ static char *dump(struct vmbus_chan *chan, unsigned int packets, int expected)
 	FILE *stream = open_memstream(&text, &size);
 
 	MUST(stream);
-	CHECK_IS(vmbus_chan_dump(chan, stream, packets), expected);
+	CHECK_IS(vmbus_dump(chan, stream, packets), expected);
 	MUST(!fclose(stream));
 	return text;
 }
@@ -181,14 +181,14 @@ static void a_dump_of_a_channel_that_has_ended(void)
 	struct vmbus_chan *guest, *host;
 	FILE *full = fopen("/dev/full", "we");
 
-	MUST(full && !vmbus_chan_pair(2 * getpagesize(), &guest, &host));
+	MUST(full && !vmbus_open_pair(2 * getpagesize(), &guest, &host));
 	setbuf(full, NULL);
-	CHECK_IS(vmbus_chan_dump(guest, full, 1), -EIO);
+	CHECK_IS(vmbus_dump(guest, full, 1), -EIO);
 	fclose(full);
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	CHECK_IS(vmbus_ack(guest), -ENODEV);
 	CHECK_TEXT(guest, 8, -ENODEV, "ended: No such device\n");
-	vmbus_chan_close(guest);
+	vmbus_close(guest);
 }
 
 static void latency_is_a_word_of_the_monitor_page(void)
@@ -201,7 +201,7 @@ static void latency_is_a_word_of_the_monitor_page(void)
 
 	model_open(&m, 4096);
 	CHECK_IS(vmbus_chan_latency(m.guest), -EOPNOTSUPP);
-	CHECK_IS(vmbus_chan_set_latency(m.guest, 1), -EOPNOTSUPP);
+	CHECK_IS(vmbus_set_latency(m.guest, 1), -EOPNOTSUPP);
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.int_page = page[0];
 	mem.monitor_page = page[1];
@@ -209,18 +209,18 @@ static void latency_is_a_word_of_the_monitor_page(void)
 	mem.monitor_id = 33;
 	MUST(!vmbus_chan_from_memory(&mem, &chan));
 	CHECK_IS(vmbus_chan_relid(chan), 17);
-	CHECK_IS(vmbus_chan_set_latency(chan, 50), 0);
+	CHECK_IS(vmbus_set_latency(chan, 50), 0);
 	memcpy(&value, page[1] + 576 + 2 * 33, sizeof(value));
 	CHECK_IS(value, 500);
 	CHECK_IS(vmbus_chan_latency(chan), 50);
-	CHECK_IS(vmbus_chan_set_latency(chan, 6554), -ERANGE);
-	CHECK_IS(vmbus_chan_set_latency(chan, 6553), 0);
+	CHECK_IS(vmbus_set_latency(chan, 6554), -ERANGE);
+	CHECK_IS(vmbus_set_latency(chan, 6553), 0);
 	CHECK_IS(vmbus_chan_latency(chan), 6553);
 	value = 0;
 	memcpy(page[1] + 576 + 2 * 33, &value, sizeof(value));
 	for (int i = 0; i < 4096; i++)
 		CHECK(!page[0][i] && !page[1][i]);
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	model_close(&m);
 }
 

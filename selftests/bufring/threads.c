@@ -40,8 +40,8 @@ static void shared_open(struct shared *s, size_t data_pages)
 
 static void shared_close(struct shared *s)
 {
-	vmbus_chan_close(s->guest);
-	vmbus_chan_close(s->host);
+	vmbus_close(s->guest);
+	vmbus_close(s->host);
 	close(s->fd[0]);
 	close(s->fd[1]);
 	guarded_free(s->to_host.base, s->to_host.size);
@@ -362,13 +362,13 @@ static unsigned int locks_of_senders(enum vmbus_producers producers)
 		counters[i] = (struct counter){ .chan = s.guest, .first = i << 32 };
 		MUST(!pthread_create(&thread[i], NULL, send_and_count, &counters[i]));
 	}
-	WAIT_UNTIL((vmbus_chan_stats(s.guest, &stats, sizeof(stats)), stats.tx_full));
+	WAIT_UNTIL((vmbus_stats(s.guest, &stats, sizeof(stats)), stats.tx_full));
 	for (bool ended = false; !ended;) {
 		while (!(err = vmbus_recv(s.host, &pkt, &value, sizeof(value))))
 			;
 		MUST(err == -EAGAIN);
 		ended = vmbus_wait(s.host, VMBUS_WAIT_RECV, 200) == -ETIMEDOUT;
-		vmbus_chan_stats(s.host, &stats, sizeof(stats));
+		vmbus_stats(s.host, &stats, sizeof(stats));
 		ended &= stats.rx_packets >= SENDERS * COUNTED;
 	}
 	for (int i = 0; i < SENDERS; i++) {

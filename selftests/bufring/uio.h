@@ -40,7 +40,7 @@ static inline void uio_host_close(void)
 {
 	if (uio.host_fd < 0)
 		return;
-	vmbus_chan_close(uio.host);
+	vmbus_close(uio.host);
 	munmap(uio.rings, 2 * uio.ring);
 	close(uio.host_fd);
 	uio.host_fd = -1;

@@ -711,7 +711,7 @@ static const struct {
 	const char *name, *why;
 } unneeded[] = {
 	{ "smp_load_acquire(&shared->write_index) in header_of()",
-	  "it orders the packets that vmbus_chan_dump() prints for people" },
+	  "it orders the packets that vmbus_dump() prints for people" },
 };
 
 #define UNNEEDED (sizeof(unneeded) / sizeof(unneeded[0]))

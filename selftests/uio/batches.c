@@ -70,7 +70,7 @@ static struct vmbus_stats stats_of(struct vmbus_chan *chan)
 {
 	struct vmbus_stats stats;
 
-	vmbus_chan_stats(chan, &stats, sizeof(stats));
+	vmbus_stats(chan, &stats, sizeof(stats));
 	return stats;
 }
 
@@ -337,10 +337,10 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 
 	tell(chan, 0x50);
 	WAIT_UNTIL(vmbus_subchannels(chan, list, 4) == 2);
-	IS(vmbus_subchannel_open(chan, 9999, NULL, &none), -ENOENT);
-	IS(vmbus_subchannel_open(chan, vmbus_chan_relid(chan), NULL, &none), -EINVAL);
+	IS(vmbus_open_subchannel(chan, 9999, NULL, &none), -ENOENT);
+	IS(vmbus_open_subchannel(chan, vmbus_chan_relid(chan), NULL, &none), -EINVAL);
 	for (unsigned int i = 0; i < 2; i++) {
-		int err = vmbus_subchannel_open(chan, list[i].relid, NULL, &subs[i]);
+		int err = vmbus_open_subchannel(chan, list[i].relid, NULL, &subs[i]);
 
 		must("opening a sub-channel", !err, err);
 		IS(list[i].index, i + 1);
@@ -409,7 +409,7 @@ static struct vmbus_chan *open_channel(const char *id)
 	};
 	struct vmbus_chan *chan;
 
-	WAIT_UNTIL(!vmbus_chan_open(id, &options, &chan));
+	WAIT_UNTIL(!vmbus_open(id, &options, &chan));
 	return chan;
 }
 
@@ -440,9 +440,9 @@ int main(int argc, char **argv)
 	all_say_enodev(chan);
 	for (int i = 0; i < 2; i++) {
 		all_say_enodev(subs[i]);
-		vmbus_chan_close(subs[i]);
+		vmbus_close(subs[i]);
 	}
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	result("nothing there, a time that is up and a rescind are three errors, on sub-channels too");
 
 	chan = open_channel(argv[1]);
@@ -456,7 +456,7 @@ int main(int argc, char **argv)
 	while (err == -ETIMEDOUT);
 	IS(err, -EIO);
 	IS(vmbus_recv(chan, &pkt, &word, sizeof(word)), -EIO);
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	result("an impossible packet and an impossible index are two more");
 	return 0;
 }

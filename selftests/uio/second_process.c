@@ -69,7 +69,7 @@ static struct vmbus_chan *open_nic(const char *id)
 {
 	struct vmbus_chan *chan;
 
-	must(!vmbus_chan_open(id, NULL, &chan), "the NIC does not open", -1, vmbus_error());
+	must(!vmbus_open(id, NULL, &chan), "the NIC does not open", -1, vmbus_error());
 	return chan;
 }
 
@@ -83,12 +83,12 @@ static int second(const char *id, char **addresses)
 		void *address;
 
 		must(sscanf(addresses[kind], "%p", &address) == 1, "no address", kind, addresses[kind]);
-		must(!vmbus_chan_buffer(chan, kind, address, &buffer), "not mapped", kind, vmbus_error());
+		must(!vmbus_map_buffer(chan, kind, address, &buffer), "not mapped", kind, vmbus_error());
 		must(buffer.address == address, "another address", kind, addresses[kind]);
 		must(has_all(&buffer, first_pattern(kind)), "other bytes", kind, "than the first process wrote");
 		write_all(&buffer, second_pattern(kind));
 	}
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ int main(int argc, char **argv)
 	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++) {
 		void *address = (void *)(FIRST_ADDRESS + kind * EACH_ADDRESS);
 
-		must(!vmbus_chan_buffer(chan, kind, address, &buffers[kind]), "not mapped", kind, vmbus_error());
+		must(!vmbus_map_buffer(chan, kind, address, &buffers[kind]), "not mapped", kind, vmbus_error());
 		write_all(&buffers[kind], first_pattern(kind));
 		snprintf(text[kind], sizeof(text[kind]), "%p", buffers[kind].address);
 	}
@@ -123,7 +123,7 @@ int main(int argc, char **argv)
 	must(pid > 0 && waitpid(pid, &status, 0) == pid && !status, "the second process failed", -1, "");
 	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++)
 		must(has_all(&buffers[kind], second_pattern(kind)), "other bytes", kind, "than the second process wrote");
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	printf("%zu and %zu bytes at %s and %s in both processes\n", buffers[0].size, buffers[1].size,
 	       text[0], text[1]);
 	return 0;

@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	}
 	err = vmbus_guard();
 	if (!err)
-		err = vmbus_chan_open(argv[optind], NULL, &chan);
+		err = vmbus_open(argv[optind], NULL, &chan);
 	if (err) {
 		fprintf(stderr, "vmbus_echo: %s: %s (errno %d)\n", argv[optind], vmbus_error(), -err);
 		return 1;
@@ -125,6 +125,6 @@ int main(int argc, char **argv)
 		err = vmbus_flush(chan);
 	} while (!err && !quit);
 	printf("end %s packets %" PRIu64 " bytes %" PRIu64 " bad %" PRIu64 "\n", err ? strerror(-err) : "quit", packets, bytes, bad);
-	vmbus_chan_close(chan);
+	vmbus_close(chan);
 	return err && err != -ENODEV;
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The former names of functions, for programs of this repository that have not
+ * been renamed yet. Their builds include this header on the command line.
+ */
+#ifndef OLD_NAMES_H
+#define OLD_NAMES_H
+
+#include "vmbus_bufring.h"
+
+#define vmbus_chan_open vmbus_open
+#define vmbus_chan_close vmbus_close
+#define vmbus_chan_pair vmbus_open_pair
+#define vmbus_chan_buffer vmbus_map_buffer
+#define vmbus_chan_device vmbus_device_of
+#define vmbus_chan_stats vmbus_stats
+#define vmbus_chan_dump vmbus_dump
+#define vmbus_chan_set_latency vmbus_set_latency
+#define vmbus_subchannel_open vmbus_open_subchannel
+#define vmbus_devices_list vmbus_device_list
+#define vmbus_devices_free vmbus_device_list_free
+
+#endif /* OLD_NAMES_H */
