@@ -166,7 +166,7 @@ static int demo(void)
 	int err, status = -1;
 	pid_t pid;
 
-	err = vmbus_open_pair(65536 * 2, &guest, &host);
+	err = vmbus_open_pair(65536 * 2, 0, &guest, &host);
 	if (err) {
 		fprintf(stderr, "%s\n", vmbus_error());
 		return 1;

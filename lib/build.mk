@@ -9,6 +9,7 @@ lib_real    := $(lib_name).so.$(VERSION)
 lib_dir     := $(O)/lib
 lib_so      := $(lib_dir)/$(lib_name).so
 lib_a       := $(lib_dir)/$(lib_name).a
+lib_internal_a := $(lib_dir)/$(lib_name)-internal.a
 lib_compat  := vmbus_bufring_compat
 compat_name := $(lib_name)-compat
 compat_so   := $(lib_dir)/$(compat_name).so
@@ -66,13 +67,19 @@ $(compat_so): $(compat_so).0
 
 # An archive has one object, in which the library's own functions are local, so
 # a program may have a fail() or a page_size() of its own.
-$(lib_a): $(lib_objects)
+$(lib_a): $(lib_objects) | $(lib_internal_a)
 $(compat_a): $(compat_objects)
 $(lib_a) $(compat_a): lib/build.mk
 	$(call quiet,AR)
 	$(Q)$(CC) -nostdlib -r -o $(@:.a=.o) $(filter %.o,$^)
 	$(Q)$(OBJCOPY) --localize-hidden $(@:.a=.o)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(@:.a=.o)
+
+# Tests of internal functions link this archive, in which nothing is local. It
+# is not installed.
+$(lib_internal_a): $(lib_objects) lib/build.mk
+	$(call quiet,AR)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(lib_objects)
 
 # This archive is for a program that the same compiler builds with -flto: the
 # linker can inline the library into it. Each object has machine code and the

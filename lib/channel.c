@@ -159,8 +159,7 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 	err = uio_open_monitor(chan, dev->sysfs, relid);
 	if (err)
 		goto err_close;
-	if (opt.flags & VMBUS_OPEN_POLL)
-		set_poll_mode(chan);
+	apply_open_flags(chan, opt.flags);
 	*result = chan;
 	return 0;
 
@@ -188,10 +187,8 @@ int vmbus_open(const char *id, const struct vmbus_open_options *options,
 	return err;
 }
 
-int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers)
+int set_producers(struct vmbus_chan *chan, enum producers producers)
 {
-	if ((unsigned int)producers > VMBUS_PRODUCERS_SPIN)
-		return -EINVAL;
 	/* If the channel has a lock, a thread with a reservation holds it. */
 	if (chan->tx.reserved)
 		return -EBUSY;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "deadline.h"
+#include "from_memory.h"
 #include "ring.h"
 #include "vmbus_bufring.h"
 
@@ -47,12 +48,10 @@ struct vmbus_device {
  */
 #define SIZE_UP_TO(type, member)	(offsetof(type, member) + sizeof(((type *)0)->member))
 #define OPEN_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_open_options, ring_size)
-#define MEMORY_SIZE_0_1		SIZE_UP_TO(struct vmbus_memory, monitor_id)
 #define IC_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_ic_options, open)
 
 /* The library would mistake a member behind padding for one of version 0.1. */
 _Static_assert(OPEN_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_open_options) &&
-	       MEMORY_SIZE_0_1 == sizeof(struct vmbus_memory) &&
 	       IC_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_ic_options), "version 0.1 has padding");
 
 /*
@@ -64,6 +63,9 @@ _Static_assert(OPEN_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_open_options) &&
 int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_t first_size);
 /* Check and copy the options of an open; @from may be NULL. */
 int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_options *to);
+int check_open_flags(uint32_t flags);
+/* Prepare a channel that was just opened for the mode of these flags. */
+void apply_open_flags(struct vmbus_chan *chan, uint32_t flags);
 int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size);
 
 struct vmbus_device *device_copy(const struct vmbus_device *dev);
@@ -116,7 +118,7 @@ struct vmbus_chan {
 	 * call reads this cache line, and hardly anything writes it.
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
-	enum vmbus_producers producers;
+	enum producers producers;
 	bool poll_mode;
 	uint64_t serial;	/* no two channels of a process have the same number */
 
@@ -241,7 +243,7 @@ static inline void send_lock(struct vmbus_chan *chan)
 	if (likely(!chan->producers))
 		return;
 	me = this_thread();
-	if (unlikely(chan->producers != VMBUS_PRODUCERS_SPIN || !send_trylock(chan, me)))
+	if (unlikely(chan->producers != PRODUCERS_SPIN || !send_trylock(chan, me)))
 		send_lock_wait(chan, me);
 }
 
@@ -254,7 +256,7 @@ static inline void send_unlock(struct vmbus_chan *chan)
 		return;
 	}
 	send_let_go(chan);
-	if (chan->producers != VMBUS_PRODUCERS_SPIN)
+	if (chan->producers != PRODUCERS_SPIN)
 		pthread_mutex_unlock(&chan->send_mutex);
 }
 

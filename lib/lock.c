@@ -37,7 +37,7 @@ void send_lock_wait(struct vmbus_chan *chan, const void *me)
 	/* No other thread stores this value, so it needs no ordering. */
 	if (READ_ONCE(chan->send_owner) == me) {
 		chan->send_again++;
-	} else if (chan->producers == VMBUS_PRODUCERS_SPIN) {
+	} else if (chan->producers == PRODUCERS_SPIN) {
 		spin(chan, me);
 	} else {
 		pthread_mutex_lock(&chan->send_mutex);

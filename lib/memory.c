@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "from_memory.h"
 
 /* The smallest data area that holds a packet */
 #define RING_DATA_MIN		64u
@@ -34,18 +35,14 @@ static bool overlap(const struct vmbus_memory *mem)
 	return tx < rx ? rx - tx < mem->tx_size : tx - rx < mem->rx_size;
 }
 
-int vmbus_chan_from_memory(const struct vmbus_memory *memory, struct vmbus_chan **result)
+int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **result)
 {
-	struct vmbus_memory copy, *const mem = &copy;
 	struct vmbus_chan *chan;
 	size_t header_size;
 	struct stat st;
 	int err;
 
 	*result = NULL;
-	err = copy_struct(mem, sizeof(*mem), memory, memory->struct_size, MEMORY_SIZE_0_1);
-	if (err)
-		return err;
 	if (mem->flags & ~MEMORY_FLAGS)
 		return fail(-EINVAL, "flags 0x%x: only 0x%x are known", mem->flags, MEMORY_FLAGS);
 	header_size = mem->header_size ? mem->header_size : page_size();
@@ -114,7 +111,6 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 {
 	unsigned char *first = pair->rings, *second = first + pair->ring_size;
 	struct vmbus_memory mem = {
-		.struct_size = sizeof(mem),
 		.flags = host ? VMBUS_MEMORY_ANY_PACKET : VMBUS_MEMORY_RESET,
 		.tx_ring = host ? second : first,
 		.tx_size = pair->ring_size,
@@ -123,7 +119,7 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 		.fd = fd,
 	};
 	struct vmbus_chan *chan;
-	int err = vmbus_chan_from_memory(&mem, &chan);
+	int err = channel_from_memory(&mem, &chan);
 
 	if (err)
 		return err;
@@ -139,13 +135,17 @@ static int open_side(const struct pair *pair, int fd, bool host, struct vmbus_ch
 	return 0;
 }
 
-int vmbus_open_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host)
+int vmbus_open_pair(size_t ring_size, uint32_t flags, struct vmbus_chan **guest,
+		    struct vmbus_chan **host)
 {
 	struct pair pair = { .ring_size = ring_size };
 	size_t page = page_size();
 	int fd[2], err;
 
 	*guest = *host = NULL;
+	err = check_open_flags(flags);
+	if (err)
+		return err;
 	if (ring_size % page || ring_size < 2 * page || ring_size > INT32_MAX)
 		return fail(-EINVAL, "a ring_size of %zu bytes: it has to be a multiple of the page size, %zu, at least two pages, and below 2 GiB",
 			    ring_size, page);
@@ -171,8 +171,10 @@ int vmbus_open_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
 	if (err)
 		goto err_fds;
 	err = open_side(&pair, fd[1], true, host);
-	if (!err)
+	if (!err) {
+		apply_open_flags(*guest, flags);
 		return 0;
+	}
 
 	/* This also unmaps the rings and closes the descriptor of this side. */
 	vmbus_close(*guest);

@@ -6,11 +6,12 @@
 #ifndef OLD_NAMES_H
 #define OLD_NAMES_H
 
-#include "vmbus_bufring.h"
+#include "from_memory.h"
 
 #define vmbus_chan_open vmbus_open
 #define vmbus_chan_close vmbus_close
-#define vmbus_chan_pair vmbus_open_pair
+#define vmbus_chan_pair(ring_size, guest, host) vmbus_open_pair(ring_size, 0, guest, host)
+#define vmbus_chan_from_memory channel_from_memory
 #define vmbus_chan_buffer vmbus_map_buffer
 #define vmbus_chan_device vmbus_device_of
 #define vmbus_chan_stats vmbus_stats

@@ -47,9 +47,22 @@ int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_o
 	err = copy_struct(to, sizeof(*to), from, from->struct_size, OPEN_OPTIONS_SIZE_0_1);
 	if (err)
 		return err;
-	if (to->flags & ~VMBUS_OPEN_POLL)
-		return fail(-EINVAL, "flags 0x%x: only 0x%x is known", to->flags, VMBUS_OPEN_POLL);
-	return 0;
+	return check_open_flags(to->flags);
+}
+
+int check_open_flags(uint32_t flags)
+{
+	const uint32_t known = VMBUS_OPEN_POLL | VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN;
+
+	return flags & ~known ? fail(-EINVAL, "flags 0x%x: only 0x%x are known", flags, known) : 0;
+}
+
+void apply_open_flags(struct vmbus_chan *chan, uint32_t flags)
+{
+	if (flags & VMBUS_OPEN_POLL)
+		set_poll_mode(chan);
+	if (flags & (VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN))
+		set_producers(chan, flags & VMBUS_OPEN_SPIN ? PRODUCERS_SPIN : PRODUCERS_MUTEX);
 }
 
 /*

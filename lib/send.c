@@ -660,7 +660,7 @@ static __attribute__((noinline)) int send_spinning(struct vmbus_chan *chan, uint
 	 * As in vmbus_send(), a call of another function can only be the last
 	 * step.
 	 */
-	if (unlikely(channel_ended(chan) || chan->producers != VMBUS_PRODUCERS_SPIN ||
+	if (unlikely(channel_ended(chan) || chan->producers != PRODUCERS_SPIN ||
 		     len > COPY_INLINE_MAX || !send_trylock(chan, this_thread())))
 		return send_any(chan, type, flags, transaction_id, payload, len);
 	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,

@@ -221,8 +221,7 @@ static int open_in_folder(const struct vmbus_device *dev, const char *folder, ui
 	err = uio_open_monitor(chan, folder, relid);
 	if (err)
 		goto err_monitor;
-	if (flags & VMBUS_OPEN_POLL)
-		set_poll_mode(chan);
+	apply_open_flags(chan, flags);
 	*result = chan;
 	return 0;
 

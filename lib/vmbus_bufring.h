@@ -18,11 +18,11 @@
  * NULL when it fails, except as vmbus_device_list() says.
  *
  * Threads: one thread at a time may send on a channel, and one at a time may
- * receive. These may be two threads; they need no lock, and each may wait.
- * After vmbus_chan_set_producers() any number of threads may send, and each may
- * wait for room. While a thread opens or closes a channel, no other thread may
- * use it. Any thread may call a function that takes neither a channel nor a
- * struct vmbus_ic.
+ * receive. These may be two threads; they need no lock, and each may wait. On a
+ * channel that was opened with VMBUS_OPEN_SENDERS or VMBUS_OPEN_SPIN any number
+ * of threads may send, and each may wait for room. While a thread opens or
+ * closes a channel, no other thread may use it. Any thread may call a function
+ * that takes neither a channel nor a struct vmbus_ic.
  *
  * A call counts as sending if it queues, publishes, reserves, commits or
  * cancels, and as receiving if it returns, shows or drops received packets or
@@ -105,10 +105,10 @@ const char *vmbus_version(void);
  * These functions set a text for each failure: vmbus_device_list(),
  * vmbus_device_find(), vmbus_open(), vmbus_chan_open_device(),
  * vmbus_subchannels(), vmbus_subchannels_wait(), vmbus_open_subchannel(),
- * vmbus_map_buffer(), vmbus_chan_from_memory(), vmbus_open_pair(),
- * vmbus_guard(), vmbus_pagemap_open(), vmbus_gpa_pages(), vmbus_ic_new(),
- * vmbus_ic_from_chan(), vmbus_ic_dispatch() and vmbus_ic_serve(). The last two
- * set no text for a result of the event callback.
+ * vmbus_map_buffer(), vmbus_open_pair(), vmbus_guard(), vmbus_pagemap_open(),
+ * vmbus_gpa_pages(), vmbus_ic_new(), vmbus_ic_from_chan(), vmbus_ic_dispatch()
+ * and vmbus_ic_serve(). The last two set no text for a result of the event
+ * callback.
  *
  * A failure of any other function leaves the text as it was: strerror(3)
  * describes its error number. Read the text right after the failure, because
@@ -392,6 +392,34 @@ struct vmbus_open_options {
 #define VMBUS_OPEN_POLL 0x1u
 
 /**
+ * Several threads send on the channel, and a thread that has to wait for
+ * another one sleeps
+ *
+ * A call that sends takes the lock once, even for a whole batch, and
+ * vmbus_flush() in one thread publishes the packets of all threads. Between
+ * vmbus_reserve() and vmbus_commit() or vmbus_cancel() the other threads wait;
+ * only the thread that reserved may commit or cancel.
+ *
+ * Threads that send at the same time without this option or VMBUS_OPEN_SPIN
+ * overwrite each other's packets. The library does not prevent that. Packets
+ * are lost or damaged, and a call may return -EIO as if the host had written an
+ * impossible index.
+ */
+#define VMBUS_OPEN_SENDERS 0x2u
+
+/**
+ * As VMBUS_OPEN_SENDERS, but a thread that has to wait for another one spins:
+ * for threads that have a processor each
+ *
+ * A call that sends takes no mutex, even if other threads are in vmbus_wait().
+ * There are two exceptions, in which the call wakes these threads: it finds the
+ * room for which one of them waits, or its signal to the host fails. A thread
+ * that waits holds that mutex for a few instructions, or for one system call
+ * that does not sleep.
+ */
+#define VMBUS_OPEN_SPIN 0x4u
+
+/**
  * vmbus_open() - find a device and open its primary channel
  * @id: as for vmbus_device_find()
  * @options: may be NULL
@@ -473,7 +501,8 @@ struct vmbus_subchannel {
  * any time while @primary is open.
  *
  * Returns the number of sub-channels, which may be more than @max; or
- * -EOPNOTSUPP (a channel over memory), -ENODEV, or an error from reading sysfs.
+ * -EOPNOTSUPP (a channel of vmbus_open_pair()), -ENODEV, or an error from
+ * reading sysfs.
  *
  * Since 0.1.
  */
@@ -551,112 +580,27 @@ enum vmbus_buffer_kind {
  * first process.
  *
  * Returns 0, or -ENOENT (the device has no such buffer), -EOPNOTSUPP (a channel
- * over memory), -EINVAL (@address is not at the start of a page, or @kind is
- * not valid), -EEXIST (something else is mapped at @address, or the buffer is
- * mapped elsewhere), -EPROTO, -ENODEV, or an error of mmap(). No other thread
- * may use the channel during the call.
+ * of vmbus_open_pair()), -EINVAL (@address is not at the start of a page, or
+ * @kind is not valid), -EEXIST (something else is mapped at @address, or the
+ * buffer is mapped elsewhere), -EPROTO, -ENODEV, or an error of mmap(). No
+ * other thread may use the channel during the call.
  *
  * Since 0.1.
  */
 int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
 		     struct vmbus_buffer *buffer);
 
-/* Channels over memory */
+/* Channels without a device */
 
 /**
- * A channel over memory, without a kernel driver: for tests, and for the host's
- * side
- *
- * struct_size works as in struct vmbus_open_options.
- */
-struct vmbus_memory {
-	size_t struct_size;	/* sizeof(struct vmbus_memory) */
-	unsigned int flags;	/* VMBUS_MEMORY_* */
-
-	/*
-	 * Each ring is a header of header_size bytes, followed by at least 64
-	 * bytes of data. Both rings start at a multiple of 8. Their sizes are
-	 * multiples of 8 below 2^31, not necessarily powers of two. The rings
-	 * must not overlap. The other side has the same memory with the two
-	 * rings exchanged.
-	 */
-	void *tx_ring;
-	size_t tx_size;		/* header included */
-	void *rx_ring;
-	size_t rx_size;
-	size_t header_size;	/* 128 or more; 0: the system's page size, as on a real channel */
-
-	/*
-	 * A non-blocking file descriptor that behaves like /dev/uioN: it
-	 * becomes readable when the other side signals, read(2) of 4 bytes
-	 * takes that signal, and write(2) of 4 bytes signals the other side. A
-	 * non-blocking AF_UNIX stream socket pair behaves like this. End of
-	 * file means a rescind. -1 means that nobody can wait; set it
-	 * explicitly, because 0 is a valid descriptor. The caller keeps the
-	 * descriptor and closes it.
-	 */
-	int fd;
-
-	/*
-	 * The library calls this function instead of writing to fd, in the
-	 * thread that sends, receives or calls vmbus_signal(). Several threads
-	 * may be in it at the same time. It returns 0, or -ENODEV for a
-	 * rescind. The library treats any other value as -EIO. An error ends
-	 * the channel; see vmbus_signal().
-	 *
-	 * The library holds the send lock of the channel during the call when
-	 * the ring is full or the calling thread has a reservation. Therefore
-	 * the function must not use this channel, nor wait for a thread that
-	 * sends on it, nor act on a cancellation. It may use other channels.
-	 */
-	int (*signal)(void *ctx);
-	void *ctx;
-
-	/*
-	 * For a channel that signals through the monitor page: 4096 bytes each.
-	 * Set both or neither.
-	 */
-	void *int_page;
-	void *monitor_page;
-	uint32_t relid;		/* below 16384 */
-	uint32_t monitor_id;	/* below 128 */
-};
-
-/**
- * Clear both ring headers and announce pending_send_sz, as the kernel does when
- * it connects. Only the guest's side sets this flag, and a test must make that
- * side first, because the flag drops the packets in the rings. Without the
- * announcement the other side sends no signal when it makes room.
- */
-#define VMBUS_MEMORY_RESET 0x1u
-/** Poll mode, as with VMBUS_OPEN_POLL */
-#define VMBUS_MEMORY_POLL 0x2u
-/**
- * Send packets of any type and with any flags, for a test that plays a faulty
- * host
- */
-#define VMBUS_MEMORY_ANY_PACKET 0x4u
-
-/**
- * vmbus_chan_from_memory() - make a channel over rings that the caller provides
- * @mem: the function copies it; the memory that it points to must outlive the
- *	channel
- *
- * Returns 0, or -EINVAL (vmbus_error() names the member), -E2BIG (struct_size),
- * -ENOMEM, -EIO (impossible indices in the rings).
- *
- * Since 0.1.
- */
-int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan);
-
-/**
- * vmbus_open_pair() - make two channels that are connected to each other, for
- * tests
+ * vmbus_open_pair() - open two channels that are connected to each other, so
+ * that a test can play the host of a driver
  * @ring_size: the size of each ring, header included: a multiple of the page
  *	size, at least two pages, below 2^31, not necessarily a power of two
+ * @flags: VMBUS_OPEN_*, for @guest
  * @guest: one side
  * @host: the other side, with the rings exchanged. It may send packets of any
- *	type and with any flags, as with VMBUS_MEMORY_ANY_PACKET.
+ *	type and with any flags, as a faulty host might.
  *
  * The channels have shared memory and a socket pair of their own. The two sides
  * may be in two threads or, after fork(), in two processes; then each process
@@ -667,7 +611,8 @@ int vmbus_chan_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **c
  *
  * Since 0.1.
  */
-int vmbus_open_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_chan **host);
+int vmbus_open_pair(size_t ring_size, uint32_t flags, struct vmbus_chan **guest,
+		    struct vmbus_chan **host);
 
 /* A device that goes away */
 
@@ -691,8 +636,7 @@ int vmbus_open_pair(size_t ring_size, struct vmbus_chan **guest, struct vmbus_ch
  * The program must ask for the handler, because signal handling is the
  * program's business. A program that has a SIGBUS handler of its own must
  * install it before the call, or pass on the signals that are not its own. The
- * handler does not cover the memory of vmbus_chan_from_memory(), because it
- * belongs to the caller. Nor does it help in a thread that blocks SIGBUS: the
+ * handler does not help in a thread that blocks SIGBUS: the
  * kernel then kills the program.
  *
  * The handler does not cover system calls to which the program passes memory of
@@ -788,42 +732,6 @@ int vmbus_chan_latency(const struct vmbus_chan *chan);
  * Since 0.1.
  */
 int vmbus_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
-
-/** The number of threads that send on a channel, and how they take turns */
-enum vmbus_producers {
-	VMBUS_PRODUCERS_ONE	= 0,	/* one thread at a time: no lock, the fastest */
-	VMBUS_PRODUCERS_MUTEX	= 1,	/* several threads; a thread that has to wait sleeps */
-	/* several threads, each with a processor of its own: they spin */
-	VMBUS_PRODUCERS_SPIN	= 2
-};
-
-/**
- * vmbus_chan_set_producers() - tell the library whether several threads send on
- * a channel
- * @producers: a channel that was just opened has VMBUS_PRODUCERS_ONE
- *
- * With several producers, a call that sends takes the lock once, even for a
- * whole batch, and vmbus_flush() in one thread publishes the packets of all
- * threads. Between vmbus_reserve() and vmbus_commit() or vmbus_cancel() the
- * other threads wait; only the thread that reserved may commit or cancel. No
- * other thread may use the channel during this call.
- *
- * With VMBUS_PRODUCERS_SPIN a call that sends takes no mutex, even if other
- * threads are in vmbus_wait(). There are two exceptions, in which the call
- * wakes these threads: it finds the room for which one of them waits, or its
- * signal to the host fails. A thread that waits holds that mutex for a few
- * instructions, or for one system call that does not sleep.
- *
- * Threads that send at the same time without this call overwrite each other's
- * packets. The library does not prevent that. Packets are lost or damaged, and
- * a call may return -EIO as if the host had written an impossible index.
- *
- * Returns 0, or -EINVAL (@producers), -EBUSY (the channel has a reservation).
- * After an error the channel is unchanged.
- *
- * Since 0.1.
- */
-int vmbus_chan_set_producers(struct vmbus_chan *chan, enum vmbus_producers producers);
 
 /**
  * Counters of a channel since it was opened. tx_bytes and rx_bytes count 24
@@ -1502,8 +1410,8 @@ int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transacti
  * Returns the events that are ready (more than 0); or -ETIMEDOUT, -EINTR (a
  * signal handler ran in the thread that slept for all), -ENODEV (rescinded:
  * what is left in the ring is lost), -EIO (the host's index is impossible),
- * -EINVAL (@events is not valid), -EOPNOTSUPP (a channel over memory without
- * fd, or one in poll mode), or an error of eventfd(2).
+ * -EINVAL (@events is not valid), -EOPNOTSUPP (poll mode), or an error of
+ * eventfd(2).
  *
  * Since 0.1.
  */

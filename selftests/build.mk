@@ -71,12 +71,12 @@ check-sanitize:
 # Run the long test, with the host in another thread and in another process: 100
 # million packets in batches, and fewer in the other ways.
 .PHONY: soak
-soak: $(lib_a)
+soak: $(lib_internal_a)
 	$(Q)mkdir -p $(O)/soak
 	$(Q)for test in 'threads -Wl,--wrap=pthread_mutex_lock' process; do \
 		set -- $$test; \
 		$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) $$2 \
-			-o $(O)/soak/$$1 selftests/bufring/$$1.c $(lib_a) $(lib_needs) || exit; \
+			-o $(O)/soak/$$1 selftests/bufring/$$1.c $(lib_internal_a) $(lib_needs) || exit; \
 		$(O)/soak/$$1 || exit; \
 	done
 

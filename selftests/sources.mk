@@ -6,7 +6,9 @@
 #
 # A collection is linked with the library of these sources, which its Makefile
 # builds. VMBUS_CFLAGS and VMBUS_LIBS choose another library, for example
-# VMBUS_CFLAGS= VMBUS_LIBS=-lvmbus_bufring that of the system.
+# VMBUS_CFLAGS= VMBUS_LIBS=-lvmbus_bufring that of the system. The collections
+# bufring and examples, and a test of fcopy, call internal functions, too, and
+# need an archive of these sources.
 #
 # NEEDS lists the pkg-config modules without which the collection cannot be
 # built, and NEEDS_HEADERS the headers that not every C library or machine has.
@@ -43,7 +45,11 @@ vmbus_library:
 $(vmbus_a): vmbus_library
 	@env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u O -u V -u CFLAGS -u CPPFLAGS -u LDFLAGS \
 		$(MAKE) -s --no-print-directory -C $(HYPERV_UIO) O=$(vmbus_build) CC="$(CC)" CROSS_COMPILE="$(CROSS_COMPILE)" $@
+$(vmbus_a:.a=-internal.a): $(vmbus_a) ;
 endif
+
+# Tests that call internal functions of the library link this archive.
+VMBUS_INTERNAL = $(VMBUS_LIBS:%/libvmbus_bufring.a=%/libvmbus_bufring-internal.a)
 
 # A script finds it in its own directory, wherever the collection is installed.
 $(OUTPUT)/ktap_helpers.sh: $(HYPERV_UIO)/selftests/kselftest/ktap_helpers.sh

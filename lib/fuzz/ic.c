@@ -64,7 +64,7 @@ static void open_object(struct input *in)
 	now.max_message = sizeof(struct vmbus_ic_header) + take_u16(in) % 4096;
 	now.stop = take_u8(in) & 1;
 	opt.max_message = now.max_message;
-	MUST(!vmbus_open_pair(2 * page_size(), &now.guest, &now.host));
+	MUST(!vmbus_open_pair(2 * page_size(), 0, &now.guest, &now.host));
 	MUST(!vmbus_ic_from_chan(now.guest, &opt, &now.ic));
 }
 

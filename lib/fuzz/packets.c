@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include <vmbus_bufring.h>
+#include "from_memory.h"
 
 #include "input.h"
 
@@ -214,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.to_host = calloc(1, HEADER + DATA), .to_guest = calloc(1, HEADER + DATA),
 	};
 	struct vmbus_memory mem = {
-		.struct_size = sizeof(mem), .header_size = HEADER, .fd = -1, .signal = no_signal,
+		.header_size = HEADER, .fd = -1, .signal = no_signal,
 		.tx_ring = r.to_host, .tx_size = HEADER + DATA,
 		.rx_ring = r.to_guest, .rx_size = HEADER + DATA,
 	};
@@ -227,7 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	*word(r.to_host, 0) = take_index(&in, DATA);
 	*word(r.to_guest, 1) = take_index(&in, DATA);
 	*word(r.to_guest, 16) = 1;
-	if (!vmbus_chan_from_memory(&mem, &r.guest)) {
+	if (!channel_from_memory(&mem, &r.guest)) {
 		while (in.left)
 			one_step(&r, &in);
 		vmbus_close(r.guest);

@@ -11,9 +11,11 @@ LTO          ?= 0
 bench_dir    := $(O)/bench$(if $(filter 1,$(LTO)),-lto)$(if $(filter yes,$(PEERS)),,-alone)
 ifeq ($(LTO),1)
 bench_lib    := $(lib_lto_a)
+# In this archive the internal functions have other names.
 bench_lto    := $(lto_cflags)
+bench_names   = -include $(lib_lto)/names.h
 else
-bench_lib    := $(lib_a)
+bench_lib    := $(lib_internal_a)
 bench_lto    := -fno-lto
 endif
 bench_objects := $(addprefix $(bench_dir)/,ring.o content.o report.o ours.o bare.o fenced.o)
@@ -52,8 +54,8 @@ hv_cflags    := -isystem $(bench_dir)/peers/tools/hv \
 		-Dvmbus_br_setup=hv_br_setup -Dvmbus_uio_map=hv_uio_map -Drte_vmbus_chan_send=hv_chan_send \
 		-Drte_vmbus_chan_recv_raw=hv_chan_recv_raw
 
-$(bench_dir)/%.o: selftests/bench/%.c selftests/bench/build.mk
-	$(call bench_compile,$(lib_cflags) $(bench_define))
+$(bench_dir)/%.o: selftests/bench/%.c selftests/bench/build.mk | $(bench_lib)
+	$(call bench_compile,$(lib_cflags) $(bench_define) $(bench_names))
 
 $(bench_dir)/peers/versions: selftests/vm/root selftests/vm/root-bench
 	$(Q)mkdir -p $(bench_dir)

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <vmbus_bufring.h>
+#include <from_memory.h>
 
 #include "contender.h"
 
@@ -21,7 +21,6 @@ static int open_side(void *tx, void *rx, size_t size, struct signals *signals,
 		     struct vmbus_chan **chan)
 {
 	const struct vmbus_memory memory = {
-		.struct_size = sizeof(memory),
 		.tx_ring = tx,
 		.tx_size = size + RING_HEADER,
 		.rx_ring = rx,
@@ -32,7 +31,7 @@ static int open_side(void *tx, void *rx, size_t size, struct signals *signals,
 		.ctx = &signals->count,
 	};
 
-	return vmbus_chan_from_memory(&memory, chan);
+	return channel_from_memory(&memory, chan);
 }
 
 static int ours_open(void *ring, void *other, size_t size)
@@ -48,7 +47,7 @@ static int locked_open(void *ring, void *other, size_t size)
 	int err = ours_open(ring, other, size);
 
 	if (!err)
-		vmbus_chan_set_producers(sender, VMBUS_PRODUCERS_SPIN);
+		set_producers(sender, PRODUCERS_SPIN);
 	return err;
 }
 

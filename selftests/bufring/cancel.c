@@ -50,8 +50,8 @@ static void cancel(struct waiter *w)
 
 static void pair_open(void)
 {
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
-	CHECK_IS(vmbus_chan_set_producers(guest, VMBUS_PRODUCERS_MUTEX), 0);
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
+	CHECK_IS(set_producers(guest, PRODUCERS_MUTEX), 0);
 }
 
 static void pair_close(void)
@@ -153,8 +153,8 @@ static void a_dump_that_nobody_reads_holds_no_lock(void)
 	FILE *stream;
 	int fds[2];
 
-	MUST(!vmbus_open_pair(65536, &guest, &host) && !pipe(fds));
-	CHECK_IS(vmbus_chan_set_producers(guest, VMBUS_PRODUCERS_MUTEX), 0);
+	MUST(!vmbus_open_pair(65536, 0, &guest, &host) && !pipe(fds));
+	CHECK_IS(set_producers(guest, PRODUCERS_MUTEX), 0);
 	for (int i = 0; i < 1000; i++)
 		CHECK_IS(vmbus_send(guest, VMBUS_PACKET_INBAND, 0, i, "x", 1), 0);
 	fcntl(fds[1], F_SETPIPE_SZ, 4096);

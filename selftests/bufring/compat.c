@@ -22,14 +22,14 @@ static struct vmbus_chan *host_open(int memory, int event, size_t ring_size)
 	unsigned char *rings =
 		mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	struct vmbus_memory mem = {
-		.struct_size = sizeof(mem), .fd = event, .flags = VMBUS_MEMORY_RESET,
+		.fd = event, .flags = VMBUS_MEMORY_RESET,
 		.tx_ring = rings + ring_size, .tx_size = ring_size,
 		.rx_ring = rings, .rx_size = ring_size,
 	};
 	struct vmbus_chan *chan;
 
 	MUST(rings != MAP_FAILED);
-	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!channel_from_memory(&mem, &chan));
 	return chan;
 }
 

@@ -652,7 +652,7 @@ static void subchannels_that_cannot_be_opened(void)
 	}
 	vmbus_close(primary);
 
-	MUST(!vmbus_open_pair(2 * page, &a, &b));
+	MUST(!vmbus_open_pair(2 * page, 0, &a, &b));
 	CHECK_IS(vmbus_subchannels(a, list, 3), -EOPNOTSUPP);
 	CHECK_IS(vmbus_subchannels_wait(a, 1, 0), -EOPNOTSUPP);
 	CHECK_IS(vmbus_open_subchannel(a, 1, NULL, &sub), -EOPNOTSUPP);
@@ -730,7 +730,7 @@ static void options_of_an_open(void)
 	vmbus_close(sub);
 	options.ring_size = 65536;
 	CHECK_IS(vmbus_open_subchannel(chan, 31, &options, &sub), -EINVAL);
-	options.flags = 2;
+	options.flags = 8;
 	CHECK_IS(vmbus_open("fcopy", &options, &sub), -EINVAL);
 	CHECK(strstr(vmbus_error(), "flags"));
 	/* The machine has no such device. */
@@ -772,7 +772,7 @@ static void a_device_without_a_uio_device(void)
 
 static void a_failure_leaves_null(void)
 {
-	struct vmbus_memory mem = { .struct_size = sizeof(mem), .fd = -1 };
+	struct vmbus_memory mem = { .fd = -1 };
 	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
 	struct vmbus_device **list, *dev, *const nothing = (void *)&mem;
 	struct vmbus_chan *chan, *sub, *host;
@@ -797,13 +797,13 @@ static void a_failure_leaves_null(void)
 	MUST(!vmbus_open("fcopy", NULL, &chan));
 	IS_NULL(vmbus_open_subchannel(chan, 31, NULL, &sub), sub);
 	vmbus_close(chan);
-	IS_NULL(vmbus_chan_from_memory(&mem, &chan), chan);
+	IS_NULL(channel_from_memory(&mem, &chan), chan);
 	chan = (void *)nothing;
-	IS_NULL(vmbus_open_pair(1, &chan, &host), host);
+	IS_NULL(vmbus_open_pair(1, 0, &chan, &host), host);
 	CHECK(!chan);
 	IS_NULL(vmbus_ic_new("nonsense", NULL, &ic), ic);
 	IS_NULL(vmbus_ic_new("fcopy", NULL, &ic), ic);
-	MUST(!vmbus_open_pair(2 * getpagesize(), &chan, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &chan, &host));
 	IS_NULL(vmbus_ic_from_chan(chan, NULL, &ic), ic);
 	vmbus_close(chan);
 	vmbus_close(host);
@@ -878,7 +878,7 @@ static void buffers_have_addresses_and_handles(void)
 	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), -EPROTO);
 	CHECK(strstr(vmbus_error(), "send:2junk"));
 	vmbus_close(chan);
-	MUST(!vmbus_open_pair(2 * page, &a, &b));
+	MUST(!vmbus_open_pair(2 * page, 0, &a, &b));
 	CHECK_IS(vmbus_map_buffer(a, VMBUS_BUFFER_SEND, NULL, &buffer), -EOPNOTSUPP);
 	vmbus_close(a);
 	vmbus_close(b);

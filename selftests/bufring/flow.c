@@ -13,6 +13,7 @@
 #include <time.h>
 #include <ucontext.h>
 
+#include "../../lib/internal.h"
 #include "model.h"
 
 static unsigned char buf[8192];
@@ -188,7 +189,7 @@ static void a_full_ring_shows_what_is_queued_and_looks_again(void)
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.signal = drain;
 	mem.ctx = &m;
-	MUST(!vmbus_chan_from_memory(&mem, &m.guest));
+	MUST(!channel_from_memory(&mem, &m.guest));
 	for (int i = 0; i < 40; i++)
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 72), 0);
 	CHECK_IS(m.guest_signals, 0);
@@ -389,7 +390,7 @@ static void a_wait_times_out_and_does_not_spin(void)
 	struct vmbus_chan *guest, *host;
 	int64_t start, cpu;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
 	/* Stale interrupts must not keep it awake. */
 	for (int i = 0; i < 10; i++)
@@ -416,7 +417,7 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	pthread_t thread;
 	void *sent;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	MUST(!pthread_create(&thread, NULL, send_later, host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
 	pthread_join(thread, &sent);
@@ -444,7 +445,7 @@ static void a_wait_for_room_ends_with_the_room(void)
 	struct vmbus_chan *guest, *host;
 	int count = 0;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	while (!send_one(guest, 72))
 		count++;
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
@@ -463,7 +464,7 @@ static void epoll_loop(void)
 {
 	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	CHECK(fcntl(vmbus_fd(guest), F_GETFL) & O_NONBLOCK);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
@@ -538,7 +539,7 @@ static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 	mem = side(&m->to_host, &m->to_guest, NULL);
 	mem.signal = NULL;
 	mem.fd = fd[0];
-	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!channel_from_memory(&mem, &chan));
 	*other = fd[1];
 	return chan;
 }
@@ -548,13 +549,13 @@ static struct vmbus_chan *open_on_socket(struct model *m, int *other)
  * whose host does not sleep.
  */
 /* The lock of the tests with several producers */
-static enum vmbus_producers lock;
+static enum producers lock;
 
 static void with_each_lock(void (*test)(void))
 {
 	int failed = checks_failed;
 
-	for (lock = VMBUS_PRODUCERS_MUTEX; lock <= VMBUS_PRODUCERS_SPIN; lock++) {
+	for (lock = PRODUCERS_MUTEX; lock <= PRODUCERS_SPIN; lock++) {
 		test();
 		if (checks_failed > failed)
 			ksft_print_msg("with the lock %d\n", lock);
@@ -573,7 +574,7 @@ static struct vmbus_chan *open_nearly_full(struct model *m, int *other)
 {
 	struct vmbus_chan *chan = open_on_socket(m, other);
 
-	CHECK_IS(vmbus_chan_set_producers(chan, lock), 0);
+	CHECK_IS(set_producers(chan, lock), 0);
 	*word(&m->to_host, INTERRUPT_MASK) = 1;
 	fill_ring(chan, 40);
 	return chan;
@@ -635,7 +636,7 @@ static void a_write_to_an_unregistered_device_is_a_rescind(void)
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.signal = NULL;
 	mem.fd = fd;
-	MUST(fd >= 0 && !vmbus_chan_from_memory(&mem, &chan));
+	MUST(fd >= 0 && !channel_from_memory(&mem, &chan));
 	CHECK_IS(send_one(chan, 8), -ENODEV);
 	check_gone(chan);
 	close_on_socket(&m, chan);
@@ -708,7 +709,7 @@ static void a_channel_ends_with_enodev_or_eio(void)
 		mem = side(&m.to_host, &m.to_guest, NULL);
 		mem.signal = signal_with;
 		mem.ctx = &results[i];
-		MUST(!vmbus_chan_from_memory(&mem, &chan));
+		MUST(!channel_from_memory(&mem, &chan));
 		CHECK_IS(send_one(m.host, 8), 0);
 		CHECK_IS(send_one(chan, 8), why);
 		CHECK_IS(vmbus_skip(chan), why);
@@ -730,7 +731,7 @@ static void a_channel_ends_with_enodev_or_eio(void)
 		mem = side(&m.to_host, &m.to_guest, NULL);
 		mem.signal = NULL;
 		mem.fd = fd;
-		MUST(!vmbus_chan_from_memory(&mem, &chan));
+		MUST(!channel_from_memory(&mem, &chan));
 		CHECK_IS(i ? vmbus_ack(chan) : send_one(chan, 8), -EIO);
 		CHECK_IS(vmbus_skip(chan), -EIO);
 		vmbus_close(chan);
@@ -762,7 +763,7 @@ static void a_failed_signal_wakes_the_thread_that_receives(void)
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.signal = refuse_to_signal;
 	mem.fd = fd[0];
-	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!channel_from_memory(&mem, &chan));
 	MUST(!pthread_create(&thread, NULL, wait_for_a_packet, chan));
 	until_others_sleep();
 	CHECK_IS(send_one(chan, 8), -EIO);
@@ -810,8 +811,8 @@ static void room_thread_end(struct room_thread *t)
 /* Make a pair with several producers and a full ring. */
 static void full_pair(struct vmbus_chan **guest, struct vmbus_chan **host)
 {
-	MUST(!vmbus_open_pair(2 * getpagesize(), guest, host));
-	CHECK_IS(vmbus_chan_set_producers(*guest, lock), 0);
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, guest, host));
+	CHECK_IS(set_producers(*guest, lock), 0);
 	while (!send_one(*guest, 72))
 		;
 }
@@ -1098,7 +1099,7 @@ static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
 	struct room_thread sender;
 	struct pollfd p;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	p = (struct pollfd){ .fd = vmbus_fd(guest), .events = POLLIN };
 	for (int round = 0; round < 20; round++) {
 		while (!send_one(guest, 72))
@@ -1129,7 +1130,7 @@ static void the_thread_that_polls_may_wait_for_room(void)
 {
 	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	while (!send_one(guest, 72))
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -1181,7 +1182,7 @@ static void a_thread_that_polls_and_does_not_come_back(void)
 	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	while (!send_one(guest, 72))
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -1225,7 +1226,7 @@ static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	while (!send_one(guest, 72))
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -1256,8 +1257,8 @@ static void vmbus_arm_does_not_wait_for_room_with_several_producers(void)
 {
 	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
-	vmbus_chan_set_producers(guest, VMBUS_PRODUCERS_MUTEX);
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
+	set_producers(guest, PRODUCERS_MUTEX);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_SEND), -EOPNOTSUPP);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -EOPNOTSUPP);
@@ -1275,7 +1276,7 @@ static struct vmbus_chan *open_poll(struct model *m, int fd)
 		mem.signal = NULL;
 		mem.fd = fd;
 	}
-	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!channel_from_memory(&mem, &chan));
 	return chan;
 }
 
@@ -1415,7 +1416,7 @@ static void a_signal_handler_ends_the_wait(void)
 	struct sigaction action = { .sa_handler = on_alarm };
 	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	sigaction(SIGALRM, &action, NULL);
 	/* A signal may arrive before the wait, so let others follow. */
 	ualarm(30000, 30000);
@@ -1439,7 +1440,7 @@ static void a_signal_is_a_write_of_one(void)
 	mem = side(&m.to_host, &m.to_guest, NULL);
 	mem.signal = NULL;
 	mem.fd = fd[0];
-	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!channel_from_memory(&mem, &chan));
 	CHECK_IS(send_one(chan, 8), 0);
 	CHECK_IS(read(fd[1], &value, sizeof(value)), 4);
 	CHECK_IS(value, 1);
@@ -1452,7 +1453,7 @@ static void a_signal_is_a_write_of_one(void)
 	mem.relid = 16383;
 	mem.monitor_id = 127;
 	mem.flags = VMBUS_MEMORY_RESET;
-	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!channel_from_memory(&mem, &chan));
 	CHECK_IS(vmbus_chan_is_monitored(chan), 1);
 	CHECK_IS(send_one(chan, 8), 0);
 	CHECK(read(fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
@@ -1473,45 +1474,29 @@ static void too_large_a_header(struct model *m, size_t size)
 	struct vmbus_chan *chan;
 
 	mem.header_size = size;
-	CHECK_IS(vmbus_chan_from_memory(&mem, &chan), -EINVAL);
+	CHECK_IS(channel_from_memory(&mem, &chan), -EINVAL);
 	CHECK(strstr(vmbus_error(), "tx_size"));
 }
 
-/* This version knows only the first members of a struct of a later version. */
-static void structs_of_other_versions(void)
+static void a_pair_has_the_mode_of_its_flags(void)
 {
-	struct {
-		struct vmbus_memory mem;
-		unsigned char more[12];
-	} later = { .more = { 0 } };
-	struct vmbus_chan *chan;
-	struct model m;
+	struct vmbus_chan *guest, *host;
 
-	model_open(&m, 4096);
-	later.mem = side(&m.to_host, &m.to_guest, NULL);
-	later.mem.struct_size = sizeof(later.mem) + sizeof(later.more);
-	MUST(!vmbus_chan_from_memory(&later.mem, &chan));
-	vmbus_close(chan);
-	later.more[11] = 1;
-	CHECK_IS(vmbus_chan_from_memory(&later.mem, &chan), -E2BIG);
-	CHECK(strstr(vmbus_error(), "struct_size"));
-	later.mem.struct_size = sizeof(later.mem) - 1;
-	CHECK_IS(vmbus_chan_from_memory(&later.mem, &chan), -EINVAL);
-	model_close(&m);
-}
-
-/*
- * No struct has this size, so the library does not look for zeros in all of it.
- */
-static void a_struct_size_that_was_never_set(void)
-{
-	struct vmbus_memory *mem = (void *)guarded(sizeof(*mem));
-	struct vmbus_chan *chan;
-
-	mem->struct_size = SIZE_MAX / 2;
-	CHECK_IS(vmbus_chan_from_memory(mem, &chan), -E2BIG);
-	CHECK(strstr(vmbus_error(), "struct_size"));
-	guarded_free((unsigned char *)mem, sizeof(*mem));
+	CHECK_IS(vmbus_open_pair(2 * getpagesize(), 8, &guest, &host), -EINVAL);
+	CHECK(strstr(vmbus_error(), "flags 0x8"));
+	MUST(!vmbus_open_pair(2 * getpagesize(), VMBUS_OPEN_POLL, &guest, &host));
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
+	CHECK_IS(vmbus_wait(host, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
+	vmbus_close(guest);
+	vmbus_close(host);
+	for (uint32_t flag = VMBUS_OPEN_SENDERS; flag <= VMBUS_OPEN_SPIN; flag *= 2) {
+		MUST(!vmbus_open_pair(2 * getpagesize(), flag, &guest, &host));
+		CHECK_IS(guest->producers, flag == VMBUS_OPEN_SPIN ? PRODUCERS_SPIN :
+								     PRODUCERS_MUTEX);
+		CHECK_IS(host->producers, PRODUCERS_ONE);
+		vmbus_close(guest);
+		vmbus_close(host);
+	}
 }
 
 static void wrong_memory_is_refused(void)
@@ -1524,10 +1509,9 @@ static void wrong_memory_is_refused(void)
 	struct vmbus_memory mem = side(&m.to_host, &m.to_guest, NULL);		\
 										\
 	mem.member = value;							\
-	CHECK_IS(vmbus_chan_from_memory(&mem, &chan), -EINVAL);		\
+	CHECK_IS(channel_from_memory(&mem, &chan), -EINVAL);		\
 	CHECK(strstr(vmbus_error(), #member));					\
 } while (0)
-	REFUSED(struct_size, 8);
 	REFUSED(flags, 8);
 	REFUSED(tx_ring, NULL);
 	REFUSED(tx_ring, m.to_host.base + 4);
@@ -1559,10 +1543,10 @@ static void wrong_memory_is_refused(void)
 	 */
 	too_large_a_header(&m, (size_t)1 << 20);
 	too_large_a_header(&m, SIZE_MAX - 7);
-	CHECK_IS(vmbus_open_pair(getpagesize(), &chan, &chan), -EINVAL);
-	CHECK_IS(vmbus_open_pair(2 * getpagesize() + 8, &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_open_pair(getpagesize(), 0, &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_open_pair(2 * getpagesize() + 8, 0, &chan, &chan), -EINVAL);
 	CHECK(strstr(vmbus_error(), "multiple of the page size"));
-	CHECK_IS(vmbus_open_pair((size_t)1 << 31, &chan, &chan), -EINVAL);
+	CHECK_IS(vmbus_open_pair((size_t)1 << 31, 0, &chan, &chan), -EINVAL);
 	CHECK(strstr(vmbus_error(), "below 2 GiB"));
 	model_close(&m);
 }
@@ -1605,8 +1589,7 @@ static const struct test tests[] = {
 	TEST(a_signal_of_another_channel_in_poll_mode),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
-	TEST(structs_of_other_versions),
-	TEST(a_struct_size_that_was_never_set),
+	TEST(a_pair_has_the_mode_of_its_flags),
 	TEST(wrong_memory_is_refused),
 };
 

@@ -188,10 +188,10 @@ static void indices_that_are_there_at_the_start(void)
 		model_open(&m, DATA);
 		mem = side(&m.to_host, &m.to_guest, NULL);
 		*word(&m.to_host, WRITE_INDEX) = bad_indices[i];
-		CHECK_IS(vmbus_chan_from_memory(&mem, &chan), -EIO);
+		CHECK_IS(channel_from_memory(&mem, &chan), -EIO);
 		*word(&m.to_host, WRITE_INDEX) = 0;
 		*word(&m.to_guest, READ_INDEX) = bad_indices[i];
-		CHECK_IS(vmbus_chan_from_memory(&mem, &chan), -EIO);
+		CHECK_IS(channel_from_memory(&mem, &chan), -EIO);
 		model_close(&m);
 	}
 }
@@ -605,7 +605,7 @@ static void open_again(struct model *m)
 	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
 
 	vmbus_close(m->guest);
-	while (vmbus_chan_from_memory(&mem, &m->guest))
+	while (channel_from_memory(&mem, &m->guest))
 		CHECK(strstr(vmbus_error(), "impossible index"));
 }
 

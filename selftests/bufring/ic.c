@@ -102,7 +102,7 @@ static void served_open(struct served *s, size_t ring)
 {
 	struct vmbus_ic_options opt = options();
 
-	MUST(!vmbus_open_pair(ring, &s->guest, &s->host));
+	MUST(!vmbus_open_pair(ring, 0, &s->guest, &s->host));
 	MUST(!vmbus_ic_from_chan(s->guest, &opt, &s->ic));
 }
 
@@ -496,7 +496,7 @@ static void what_is_no_request_is_skipped(void)
 	struct served s;
 
 	opt.max_message = 1000;
-	MUST(!vmbus_open_pair(65536 * 2, &s.guest, &s.host));
+	MUST(!vmbus_open_pair(65536 * 2, 0, &s.guest, &s.host));
 	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));
 	agree(&s);
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_COMPLETION, 0, 1, large, 64));
@@ -590,12 +590,12 @@ static void an_answer_larger_than_the_ring(void)
 	static const unsigned char body[400];
 	struct vmbus_ic_options opt = options();
 	struct vmbus_memory guest = {
-		.struct_size = sizeof(guest), .flags = VMBUS_MEMORY_RESET, .header_size = 128,
+		.flags = VMBUS_MEMORY_RESET, .header_size = 128,
 		.tx_ring = to_host, .tx_size = sizeof(to_host),
 		.rx_ring = to_guest, .rx_size = sizeof(to_guest),
 	};
 	struct vmbus_memory host = {
-		.struct_size = sizeof(host), .header_size = 128,
+		.header_size = 128,
 		.tx_ring = to_guest, .tx_size = sizeof(to_guest),
 		.rx_ring = to_host, .rx_size = sizeof(to_host),
 	};
@@ -605,8 +605,8 @@ static void an_answer_larger_than_the_ring(void)
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
 	guest.fd = fds[0];
 	host.fd = fds[1];
-	MUST(!vmbus_chan_from_memory(&guest, &s.guest));
-	MUST(!vmbus_chan_from_memory(&host, &s.host));
+	MUST(!channel_from_memory(&guest, &s.guest));
+	MUST(!channel_from_memory(&host, &s.host));
 	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));
 	agree(&s);
 
@@ -694,7 +694,7 @@ static void the_end_of_a_channel_of_the_caller(void)
 	CHECK(!vmbus_ic_chan(s.ic));
 	/* A loop that misses the event once sees it again. */
 	CHECK(readable(s.ic, -1));
-	CHECK_IS(vmbus_open_pair(1, &none, &none), -EINVAL);
+	CHECK_IS(vmbus_open_pair(1, 0, &none, &none), -EINVAL);
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
 	CHECK(strstr(vmbus_error(), "went away"));
 	CHECK_IS(vmbus_ic_serve(s.ic, -1), -ENODEV);
@@ -980,10 +980,10 @@ static void options_that_are_refused(void)
 	model_open(&m, 4096);
 	CHECK_IS(vmbus_ic_from_chan(m.guest, &opt, &ic), -EOPNOTSUPP);
 	model_close(&m);
-	MUST(!vmbus_open_pair(65536 * 2, &s.guest, &s.host));
-	vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_MUTEX);
+	MUST(!vmbus_open_pair(65536 * 2, 0, &s.guest, &s.host));
+	set_producers(s.guest, PRODUCERS_MUTEX);
 	CHECK_IS(vmbus_ic_from_chan(s.guest, &opt, &ic), -EOPNOTSUPP);
-	vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_ONE);
+	set_producers(s.guest, PRODUCERS_ONE);
 	/* Without a callback for events */
 	opt.event = NULL;
 	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));

@@ -374,7 +374,7 @@ static void a_packet_built_in_the_ring(void)
 	model_close(&m);
 }
 
-static void reserve_and_try(enum vmbus_producers producers)
+static void reserve_and_try(enum producers producers)
 {
 	struct vmbus_tx_packet message = TX_PACKET(out, 8, VMBUS_PACKET_INBAND, 0, 0);
 	struct iovec iov = { out, 8 };
@@ -382,16 +382,14 @@ static void reserve_and_try(enum vmbus_producers producers)
 	struct model m;
 
 	model_open(&m, DATA);
-	CHECK_IS(vmbus_chan_set_producers(m.guest, producers), 0);
-	CHECK_IS(vmbus_chan_set_producers(m.guest, 3), -EINVAL);
-	CHECK_IS(vmbus_chan_set_producers(m.guest, -1), -EINVAL);
+	CHECK_IS(set_producers(m.guest, producers), 0);
 	CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 0), -EINVAL);
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_queue(m.guest, 6, 0, 7, out, 8), 0);
 	CHECK_IS(vmbus_reserve(m.guest, DATA, &payload), -EMSGSIZE);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &other), -EBUSY);
-	CHECK_IS(vmbus_chan_set_producers(m.guest, VMBUS_PRODUCERS_ONE), -EBUSY);
+	CHECK_IS(set_producers(m.guest, PRODUCERS_ONE), -EBUSY);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, out, 8), -EBUSY);
 	CHECK_IS(vmbus_queuev(m.guest, 6, 0, 0, &iov, 1), -EBUSY);
 	CHECK_IS(vmbus_send_many(m.guest, &message, 1), -EBUSY);
@@ -420,9 +418,9 @@ static void reserve_and_try(enum vmbus_producers producers)
 
 static void a_reservation_keeps_others_out(void)
 {
-	reserve_and_try(VMBUS_PRODUCERS_ONE);
-	reserve_and_try(VMBUS_PRODUCERS_MUTEX);
-	reserve_and_try(VMBUS_PRODUCERS_SPIN);
+	reserve_and_try(PRODUCERS_ONE);
+	reserve_and_try(PRODUCERS_MUTEX);
+	reserve_and_try(PRODUCERS_SPIN);
 }
 
 /* Try to end the reservation of another thread, and then to send. */
@@ -434,7 +432,7 @@ static void *interfere(void *chan)
 	return NULL;
 }
 
-static void try_to_end_a_reservation(enum vmbus_producers producers)
+static void try_to_end_a_reservation(enum producers producers)
 {
 	struct vmbus_packet pkt;
 	pthread_t thread;
@@ -442,7 +440,7 @@ static void try_to_end_a_reservation(enum vmbus_producers producers)
 	struct model m;
 
 	model_open(&m, DATA);
-	vmbus_chan_set_producers(m.guest, producers);
+	set_producers(m.guest, producers);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
 	MUST(!pthread_create(&thread, NULL, interfere, m.guest));
 	usleep(50000);
@@ -463,8 +461,8 @@ static void try_to_end_a_reservation(enum vmbus_producers producers)
 
 static void another_thread_cannot_end_a_reservation(void)
 {
-	try_to_end_a_reservation(VMBUS_PRODUCERS_MUTEX);
-	try_to_end_a_reservation(VMBUS_PRODUCERS_SPIN);
+	try_to_end_a_reservation(PRODUCERS_MUTEX);
+	try_to_end_a_reservation(PRODUCERS_SPIN);
 }
 
 /* The layout of DATA_USING_GPA_DIRECT, by its offsets */

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <vmbus_bufring.h>
 
+#include "../../lib/from_memory.h"
 #include "../kselftest/ktap.h"
 #include "../kselftest/wait.h"
 
@@ -150,7 +150,6 @@ static int count_signal(void *ctx)
 static inline struct vmbus_memory side(const struct ring *tx, const struct ring *rx, int *signals)
 {
 	return (struct vmbus_memory){
-		.struct_size = sizeof(struct vmbus_memory),
 		.tx_ring = tx->base, .tx_size = tx->size,
 		.rx_ring = rx->base, .rx_size = rx->size,
 		.fd = -1, .signal = count_signal, .ctx = signals,
@@ -165,9 +164,9 @@ static inline void model_open(struct model *m, size_t data_size)
 	*m = (struct model){ .to_host = ring_alloc(data_size), .to_guest = ring_alloc(data_size) };
 	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
 	mem.flags = VMBUS_MEMORY_RESET;
-	MUST(!vmbus_chan_from_memory(&mem, &m->guest));
+	MUST(!channel_from_memory(&mem, &m->guest));
 	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
-	MUST(!vmbus_chan_from_memory(&mem, &m->host));
+	MUST(!channel_from_memory(&mem, &m->host));
 }
 
 static inline void model_close(struct model *m)

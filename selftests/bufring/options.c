@@ -5,8 +5,6 @@
  * with three different sizes.
  */
 
-#include <stdarg.h>
-
 #include "../../lib/internal.h"
 #include "model.h"
 
@@ -14,25 +12,6 @@
 #define NOW	28u	/* in the version of the library, */
 #define LATER	40u	/* and in a later one */
 #define LARGEST	4096u	/* no version exceeds this size */
-
-static char text[256];
-
-/* The functions that options.c gets from other files of the library */
-
-int fail(int err, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	return err;
-}
-
-size_t page_size(void)
-{
-	return getpagesize();
-}
 
 /*
  * Copy the struct of a program, which has @size bytes that are not zero, with
@@ -46,7 +25,6 @@ static int copy(unsigned char *to, size_t size, size_t zeros)
 	for (size_t i = 0; i < size; i++)
 		from[i] = i < size - zeros ? i + 1 : 0;
 	memset(to, 0xee, LATER);
-	*text = 0;
 	err = copy_struct(to, NOW, from, size, FIRST);
 	guarded_free(from, size);
 	return err;
@@ -84,7 +62,7 @@ static void a_newer_program_must_clear_what_is_unknown(void)
 	CHECK(has(to, NOW));
 	for (size_t known = NOW + 1; known <= LATER; known++) {
 		CHECK_IS(copy(to, LATER, LATER - known), -E2BIG);
-		CHECK(strstr(text, "knows 28 bytes") && strstr(text, "byte at 28"));
+		CHECK(strstr(vmbus_error(), "knows 28 bytes") && strstr(vmbus_error(), "byte at 28"));
 	}
 	CHECK_IS(copy(to, LARGEST, LARGEST - NOW), 0);
 	CHECK(has(to, NOW));
@@ -97,7 +75,7 @@ static void a_struct_below_its_first_size(void)
 
 	for (size_t size = 4; size < FIRST; size += 4) {
 		CHECK_IS(copy(to, size, 0), -EINVAL);
-		CHECK(strstr(text, "16 bytes in version 0.1, and 28 in this one"));
+		CHECK(strstr(vmbus_error(), "16 bytes in version 0.1, and 28 in this one"));
 	}
 }
 
@@ -115,7 +93,7 @@ static void options_of_a_later_version(void)
 	for (size_t i = 0; i < sizeof(later.more); i++) {
 		later.more[i] = 1;
 		CHECK_IS(copy_open_options(&later.options, &copied), -E2BIG);
-		CHECK(strstr(text, "struct_size"));
+		CHECK(strstr(vmbus_error(), "struct_size"));
 		later.more[i] = 0;
 	}
 	later.options.struct_size = OPEN_OPTIONS_SIZE_0_1 - 1;

@@ -20,9 +20,9 @@ static void model_open_at(struct model *m, size_t data_size, uint32_t index)
 	*word(&m->to_host, WRITE_INDEX) = *word(&m->to_host, READ_INDEX) = index;
 	*word(&m->to_guest, WRITE_INDEX) = *word(&m->to_guest, READ_INDEX) = index;
 	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
-	MUST(!vmbus_chan_from_memory(&mem, &m->guest));
+	MUST(!channel_from_memory(&mem, &m->guest));
 	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
-	MUST(!vmbus_chan_from_memory(&mem, &m->host));
+	MUST(!channel_from_memory(&mem, &m->host));
 }
 
 /*
@@ -377,18 +377,18 @@ static void other_header_sizes(void)
 			size_t size = headers[h] + data;
 			unsigned char *a = guarded(size), *b = guarded(size);
 			struct vmbus_memory mem = {
-				.struct_size = sizeof(mem), .flags = VMBUS_MEMORY_RESET, .fd = -1,
+				.flags = VMBUS_MEMORY_RESET, .fd = -1,
 				.tx_ring = a, .rx_ring = b, .tx_size = size, .rx_size = size,
 				.header_size = headers[h],
 			};
 			struct vmbus_chan *guest, *host;
 			struct vmbus_packet pkt;
 
-			MUST(!vmbus_chan_from_memory(&mem, &guest));
+			MUST(!channel_from_memory(&mem, &guest));
 			mem.flags = 0;
 			mem.tx_ring = b;
 			mem.rx_ring = a;
-			MUST(!vmbus_chan_from_memory(&mem, &host));
+			MUST(!channel_from_memory(&mem, &host));
 			CHECK_IS(vmbus_chan_tx_size(guest), data);
 			for (int i = 0; i < 40; i++) {
 				size_t len = i % (vmbus_chan_max_payload(guest) + 1);
@@ -416,19 +416,19 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 {
 	const struct iovec iov = { some, 8 };
 	struct vmbus_tx_packet message = TX_PACKET(some, 8, type, flags, 7);
-	static const struct { enum vmbus_producers producers; uint32_t len; } ways[] = {
-		{ VMBUS_PRODUCERS_ONE, 8 }, { VMBUS_PRODUCERS_ONE, 200 },
-			{ VMBUS_PRODUCERS_SPIN, 8 },
+	static const struct { enum producers producers; uint32_t len; } ways[] = {
+		{ PRODUCERS_ONE, 8 }, { PRODUCERS_ONE, 200 },
+			{ PRODUCERS_SPIN, 8 },
 	};
 	void *payload;
 	int before = checks_failed;
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		vmbus_chan_set_producers(m->guest, ways[i].producers);
+		set_producers(m->guest, ways[i].producers);
 		CHECK_IS(vmbus_send(m->guest, type, flags, 7, some, ways[i].len), expected);
 		CHECK_IS(vmbus_queue(m->guest, type, flags, 7, some, ways[i].len), expected);
 	}
-	vmbus_chan_set_producers(m->guest, VMBUS_PRODUCERS_ONE);
+	set_producers(m->guest, PRODUCERS_ONE);
 	CHECK_IS(vmbus_sendv(m->guest, type, flags, 7, &iov, 1), expected);
 	CHECK_IS(vmbus_queuev(m->guest, type, flags, 7, &iov, 1), expected);
 	CHECK_IS(vmbus_send_many(m->guest, &message, 1), expected ? expected : 1);
@@ -496,7 +496,7 @@ static void a_host_of_a_test_sends_any_packet(void)
 	struct vmbus_packet pkt;
 	struct model m = { .guest = NULL };
 
-	MUST(!vmbus_open_pair(4 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(4 * getpagesize(), 0, &guest, &host));
 	m.guest = host;
 	CHECK(all_ways(&m, 77, 0xf0, 0));
 	CHECK(all_ways(&m, 0, 0, 0));

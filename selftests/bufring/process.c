@@ -20,7 +20,7 @@ static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t d
 	 * rescind loses the contents of the ring.
 	 */
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, done));
-	MUST(!vmbus_open_pair((1 + data_pages) * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair((1 + data_pages) * getpagesize(), 0, &guest, &host));
 	pid = fork();
 	MUST(pid >= 0);
 	if (!pid) {
@@ -79,7 +79,7 @@ static void a_host_that_dies(void)
 	unsigned char buf[8];
 	pid_t pid;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	pid = fork();
 	MUST(pid >= 0);
 	if (!pid) {

@@ -109,7 +109,7 @@ static void interrupts_are_counted(void)
 	struct vmbus_chan *guest, *host;
 	struct vmbus_stats s;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	CHECK_IS(vmbus_signal(host), 0);
 	CHECK_IS(vmbus_ack(guest), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
@@ -181,7 +181,7 @@ static void a_dump_of_a_channel_that_has_ended(void)
 	struct vmbus_chan *guest, *host;
 	FILE *full = fopen("/dev/full", "we");
 
-	MUST(full && !vmbus_open_pair(2 * getpagesize(), &guest, &host));
+	MUST(full && !vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	setbuf(full, NULL);
 	CHECK_IS(vmbus_dump(guest, full, 1), -EIO);
 	fclose(full);
@@ -207,7 +207,7 @@ static void latency_is_a_word_of_the_monitor_page(void)
 	mem.monitor_page = page[1];
 	mem.relid = 17;
 	mem.monitor_id = 33;
-	MUST(!vmbus_chan_from_memory(&mem, &chan));
+	MUST(!channel_from_memory(&mem, &chan));
 	CHECK_IS(vmbus_chan_relid(chan), 17);
 	CHECK_IS(vmbus_set_latency(chan, 50), 0);
 	memcpy(&value, page[1] + 576 + 2 * 33, sizeof(value));

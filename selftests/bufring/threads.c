@@ -31,11 +31,11 @@ static void shared_open(struct shared *s, size_t data_pages)
 	mem.flags = VMBUS_MEMORY_RESET;
 	mem.signal = NULL;
 	mem.fd = s->fd[0];
-	MUST(!vmbus_chan_from_memory(&mem, &s->guest));
+	MUST(!channel_from_memory(&mem, &s->guest));
 	mem = side(&s->to_guest, &s->to_host, NULL);
 	mem.signal = NULL;
 	mem.fd = s->fd[1];
-	MUST(!vmbus_chan_from_memory(&mem, &s->host));
+	MUST(!channel_from_memory(&mem, &s->host));
 }
 
 static void shared_close(struct shared *s)
@@ -251,7 +251,7 @@ static void *send_as_one_of_several(void *arg)
 	return NULL;
 }
 
-static void send_as_several(enum vmbus_producers producers)
+static void send_as_several(enum producers producers)
 {
 	struct sender senders[SENDERS];
 	uint32_t next[SENDERS] = { 0 };
@@ -263,7 +263,7 @@ static void send_as_several(enum vmbus_producers producers)
 
 	stop = false;
 	shared_open(&s, 1);
-	vmbus_chan_set_producers(s.guest, producers);
+	set_producers(s.guest, producers);
 	for (uint64_t i = 0; i < SENDERS; i++) {
 		senders[i] = (struct sender){ .chan = s.guest, .id = i, .messages = MESSAGES / 4 };
 		MUST(!pthread_create(&thread[i], NULL, send_as_one_of_several, &senders[i]));
@@ -297,12 +297,12 @@ static void send_as_several(enum vmbus_producers producers)
 
 static void multi_producer(void)
 {
-	send_as_several(VMBUS_PRODUCERS_MUTEX);
+	send_as_several(PRODUCERS_MUTEX);
 }
 
 static void multi_producer_that_spin(void)
 {
-	send_as_several(VMBUS_PRODUCERS_SPIN);
+	send_as_several(PRODUCERS_SPIN);
 }
 
 /* The linker lets each call of pthread_mutex_lock() come here. */
@@ -345,7 +345,7 @@ static void *send_and_count(void *arg)
 }
 
 /* Return how many times threads that send take a mutex. */
-static unsigned int locks_of_senders(enum vmbus_producers producers)
+static unsigned int locks_of_senders(enum producers producers)
 {
 	struct counter counters[SENDERS];
 	struct vmbus_stats stats = { .tx_full = 0 };
@@ -357,7 +357,7 @@ static unsigned int locks_of_senders(enum vmbus_producers producers)
 	int err = 0;
 
 	shared_open(&s, 1);
-	CHECK_IS(vmbus_chan_set_producers(s.guest, producers), 0);
+	CHECK_IS(set_producers(s.guest, producers), 0);
 	for (uint64_t i = 0; i < SENDERS; i++) {
 		counters[i] = (struct counter){ .chan = s.guest, .first = i << 32 };
 		MUST(!pthread_create(&thread[i], NULL, send_and_count, &counters[i]));
@@ -387,12 +387,8 @@ static unsigned int locks_of_senders(enum vmbus_producers producers)
  */
 static void threads_that_spin_send_without_a_mutex(void)
 {
-#ifdef VMBUS_IS_SHARED
-	cannot_run = "the locks of a shared library are not counted: link the static one";
-	return;
-#endif
-	CHECK_IS(locks_of_senders(VMBUS_PRODUCERS_SPIN), 0);
-	CHECK(locks_of_senders(VMBUS_PRODUCERS_MUTEX) > SENDERS * COUNTED / 8);
+	CHECK_IS(locks_of_senders(PRODUCERS_SPIN), 0);
+	CHECK(locks_of_senders(PRODUCERS_MUTEX) > SENDERS * COUNTED / 8);
 }
 
 struct room_waiter {
@@ -433,13 +429,9 @@ static void threads_that_spin_send_while_another_waits(void)
 	struct shared s;
 	uint32_t start;
 
-#ifdef VMBUS_IS_SHARED
-	cannot_run = "the locks of a shared library are not counted: link the static one";
-	return;
-#endif
 	shared_open(&s, 1);
 	w.chan = s.guest;
-	CHECK_IS(vmbus_chan_set_producers(s.guest, VMBUS_PRODUCERS_SPIN), 0);
+	CHECK_IS(set_producers(s.guest, PRODUCERS_SPIN), 0);
 	while (!locks_of_a_send(s.guest, 72, 0) && vmbus_tx_free(s.guest) > 96)
 		;
 	MUST(!pthread_create(&thread, NULL, be_refused_and_wait, &w));
@@ -526,7 +518,7 @@ static void *echo(void *arg)
 	return NULL;
 }
 
-static void wait_as_several(enum vmbus_producers producers)
+static void wait_as_several(enum producers producers)
 {
 	struct sender threads[SENDERS + 1];
 	uint32_t next[SENDERS] = { 0 }, all = SENDERS * (MESSAGES / 20);
@@ -539,7 +531,7 @@ static void wait_as_several(enum vmbus_producers producers)
 
 	stop = false;
 	shared_open(&s, 1);
-	CHECK_IS(vmbus_chan_set_producers(s.guest, producers), 0);
+	CHECK_IS(set_producers(s.guest, producers), 0);
 	for (uint64_t i = 0; i <= SENDERS; i++) {
 		threads[i] = (struct sender){
 			.chan = i < SENDERS ? s.guest : s.host, .id = i,
@@ -573,12 +565,12 @@ static void wait_as_several(enum vmbus_producers producers)
 
 static void several_threads_wait_on_a_channel(void)
 {
-	wait_as_several(VMBUS_PRODUCERS_MUTEX);
+	wait_as_several(PRODUCERS_MUTEX);
 }
 
 static void several_threads_that_spin_wait_on_a_channel(void)
 {
-	wait_as_several(VMBUS_PRODUCERS_SPIN);
+	wait_as_several(PRODUCERS_SPIN);
 }
 
 static void batches_in_place(void)

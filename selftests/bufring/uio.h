@@ -49,7 +49,7 @@ static inline void uio_host_close(void)
 
 static inline int uio_open(void)
 {
-	struct vmbus_memory mem = { .struct_size = sizeof(mem), .flags = VMBUS_MEMORY_RESET };
+	struct vmbus_memory mem = { .flags = VMBUS_MEMORY_RESET };
 	int fd[2];
 
 	uio_host_close();
@@ -65,7 +65,7 @@ static inline int uio_open(void)
 	mem.tx_size = uio.ring;
 	mem.rx_size = uio.ring;
 	mem.fd = fd[1];
-	MUST(!vmbus_chan_from_memory(&mem, &uio.host));
+	MUST(!channel_from_memory(&mem, &uio.host));
 	uio.fd = fd[0];
 	uio.host_fd = fd[1];
 	uio.opens++;

@@ -227,7 +227,7 @@ static void f_the_old_file_until_the_new_one_is_whole(void)
 static void g_impossible_indices(void)
 {
 	enum { SIZE = 4096 + 16384 };
-	struct vmbus_memory memory = { .struct_size = sizeof(memory), .flags = VMBUS_MEMORY_RESET,
+	struct vmbus_memory memory = { .flags = VMBUS_MEMORY_RESET,
 				       .tx_size = SIZE, .rx_size = SIZE, .header_size = 4096,
 				       .fd = -1 };
 
@@ -491,7 +491,7 @@ static void s_rings_of_any_size(void)
 static void t_pages_of_another_machine(void)
 {
 	enum { PAGE = 65536, SIZE = 2 * PAGE };
-	struct vmbus_memory memory = { .struct_size = sizeof(memory), .flags = VMBUS_MEMORY_RESET,
+	struct vmbus_memory memory = { .flags = VMBUS_MEMORY_RESET,
 				       .tx_size = SIZE, .rx_size = SIZE, .header_size = PAGE };
 	struct vmbus_memory other = memory;
 	int ends[2];

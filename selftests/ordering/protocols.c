@@ -45,7 +45,7 @@ static void open_rings(uint32_t to_host, uint32_t to_guest)
 	rings = machine_alloc(64, rings_size);
 	second = rings + HEADER_SIZE + to_host;
 	memory = (struct vmbus_memory){
-		.struct_size = sizeof(memory), .flags = VMBUS_MEMORY_RESET, .fd = -1,
+		.flags = VMBUS_MEMORY_RESET, .fd = -1,
 		.tx_ring = rings, .tx_size = HEADER_SIZE + to_host,
 		.rx_ring = second, .rx_size = HEADER_SIZE + to_guest,
 		.header_size = HEADER_SIZE, .signal = signal_host, .ctx = &s->host_event,
@@ -61,10 +61,10 @@ static void open_rings(uint32_t to_host, uint32_t to_guest)
 static struct vmbus_chan *open_channel(void)
 {
 	struct vmbus_chan *chan;
-	int err = vmbus_chan_from_memory(&memory, &chan);
+	int err = channel_from_memory(&memory, &chan);
 
 	if (err)
-		machine_violation("vmbus_chan_from_memory() is %d", err);
+		machine_violation("channel_from_memory() is %d", err);
 	return chan;
 }
 
@@ -589,20 +589,20 @@ const void *machine_this_thread(void)
 	return &threads[machine_thread() + 1];
 }
 
-static void open_producers(enum vmbus_producers producers)
+static void open_producers(enum producers producers)
 {
 	setup(128, 64);
-	vmbus_chan_set_producers(s->chan, producers);
+	set_producers(s->chan, producers);
 }
 
 static void spin_setup(void)
 {
-	open_producers(VMBUS_PRODUCERS_SPIN);
+	open_producers(PRODUCERS_SPIN);
 }
 
 static void mutex_setup(void)
 {
-	open_producers(VMBUS_PRODUCERS_MUTEX);
+	open_producers(PRODUCERS_MUTEX);
 }
 
 static void producer_queues(void)
