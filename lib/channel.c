@@ -159,7 +159,7 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 	err = uio_open_monitor(chan, dev->sysfs, relid);
 	if (err)
 		goto err_close;
-	apply_open_flags(chan, opt.flags);
+	channel_opened(chan, relid, opt.flags);
 	*result = chan;
 	return 0;
 
@@ -196,19 +196,6 @@ int set_producers(struct vmbus_chan *chan, enum producers producers)
 	return 0;
 }
 
-int vmbus_chan_latency(const struct vmbus_chan *chan)
-{
-	int err = channel_check(chan), value;
-
-	if (err)
-		return err;
-	if (!chan->latency)
-		return -EOPNOTSUPP;
-	value = READ_ONCE(*chan->latency) / LATENCY_PER_US;
-	err = channel_check(chan);
-	return err ? err : value;
-}
-
 int vmbus_set_latency(struct vmbus_chan *chan, unsigned int microseconds)
 {
 	int err = channel_check(chan);
@@ -223,32 +210,24 @@ int vmbus_set_latency(struct vmbus_chan *chan, unsigned int microseconds)
 	return channel_check(chan);
 }
 
-const struct vmbus_device *vmbus_device_of(const struct vmbus_chan *chan)
+void channel_opened(struct vmbus_chan *chan, uint32_t relid, uint32_t flags)
 {
-	return chan->device;
+	chan->info = (struct vmbus_info){
+		.struct_size = sizeof(chan->info),
+		.device = chan->device,
+		.relid = relid,
+		.is_monitored = chan->monitor_word != NULL,
+		.tx_size = chan->tx.size,
+		.rx_size = chan->rx.size,
+		.max_payload = chan->tx.max_payload,
+	};
+	if (flags & VMBUS_OPEN_POLL)
+		set_poll_mode(chan);
+	if (flags & (VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN))
+		set_producers(chan, flags & VMBUS_OPEN_SPIN ? PRODUCERS_SPIN : PRODUCERS_MUTEX);
 }
 
-size_t vmbus_chan_tx_size(const struct vmbus_chan *chan)
+const struct vmbus_info *vmbus_info(const struct vmbus_chan *chan)
 {
-	return chan->tx.size;
-}
-
-size_t vmbus_chan_rx_size(const struct vmbus_chan *chan)
-{
-	return chan->rx.size;
-}
-
-size_t vmbus_chan_max_payload(const struct vmbus_chan *chan)
-{
-	return chan->tx.max_payload;
-}
-
-int vmbus_chan_is_monitored(const struct vmbus_chan *chan)
-{
-	return chan->monitor_word != NULL;
-}
-
-uint32_t vmbus_chan_relid(const struct vmbus_chan *chan)
-{
-	return chan->relid;
+	return &chan->info;
 }

@@ -64,8 +64,6 @@ int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_
 /* Check and copy the options of an open; @from may be NULL. */
 int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_options *to);
 int check_open_flags(uint32_t flags);
-/* Prepare a channel that was just opened for the mode of these flags. */
-void apply_open_flags(struct vmbus_chan *chan, uint32_t flags);
 int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size);
 
 struct vmbus_device *device_copy(const struct vmbus_device *dev);
@@ -170,7 +168,7 @@ struct vmbus_chan {
 	uint32_t monitor_bit;
 	_Atomic uint16_t *latency;	/* in the monitor page, in units of 100 ns */
 
-	uint32_t relid;			/* of the device's channel, or the caller's number */
+	struct vmbus_info info;
 	counter interrupts;
 
 	struct mapping maps[MAP_COUNT];
@@ -362,6 +360,14 @@ int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size);
 void channel_disown(struct vmbus_chan *chan, int which);
 void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id);
+/* Finish the opening of a channel, in the mode of the VMBUS_OPEN_* in @flags. */
+void channel_opened(struct vmbus_chan *chan, uint32_t relid, uint32_t flags);
+
+/*
+ * Return the bytes that the host has not read yet, or -EIO, or why the channel
+ * has ended.
+ */
+int tx_used(const struct vmbus_chan *chan);
 
 /*
  * These functions are steps of opening a channel of a device. Each returns 0 or

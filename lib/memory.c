@@ -74,7 +74,6 @@ int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **resu
 	chan->fd_is_socket = mem->fd >= 0 && S_ISSOCK(st.st_mode);
 	chan->signal = mem->signal;
 	chan->ctx = mem->ctx;
-	chan->relid = mem->relid;
 	if (mem->int_page)
 		channel_set_monitor(chan, mem->int_page, mem->monitor_page, mem->relid,
 				    mem->monitor_id);
@@ -89,8 +88,7 @@ int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **resu
 		vmbus_close(chan);
 		return err;
 	}
-	if (mem->flags & VMBUS_MEMORY_POLL)
-		set_poll_mode(chan);
+	channel_opened(chan, mem->relid, mem->flags & VMBUS_MEMORY_POLL ? VMBUS_OPEN_POLL : 0);
 	if (mem->flags & VMBUS_MEMORY_ANY_PACKET)
 		chan->tx.wrong = 0;
 	*result = chan;
@@ -172,7 +170,7 @@ int vmbus_open_pair(size_t ring_size, uint32_t flags, struct vmbus_chan **guest,
 		goto err_fds;
 	err = open_side(&pair, fd[1], true, host);
 	if (!err) {
-		apply_open_flags(*guest, flags);
+		channel_opened(*guest, 0, flags);
 		return 0;
 	}
 

@@ -57,14 +57,6 @@ int check_open_flags(uint32_t flags)
 	return flags & ~known ? fail(-EINVAL, "flags 0x%x: only 0x%x are known", flags, known) : 0;
 }
 
-void apply_open_flags(struct vmbus_chan *chan, uint32_t flags)
-{
-	if (flags & VMBUS_OPEN_POLL)
-		set_poll_mode(chan);
-	if (flags & (VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN))
-		set_producers(chan, flags & VMBUS_OPEN_SPIN ? PRODUCERS_SPIN : PRODUCERS_MUTEX);
-}
-
 /*
  * Write @value to the attribute at @path, which may be a plain file in a test.
  * The function leaves no text.

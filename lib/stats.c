@@ -9,8 +9,44 @@
 
 #include "internal.h"
 
+/* Return the bytes in a ring that its reader has not read, or -EIO. */
+static int ring_used(const struct ring_header *shared, uint32_t size)
+{
+	/*
+	 * The caller uses nothing but the number, so the loads order nothing.
+	 */
+	uint32_t read = READ_ONCE(shared->read_index), write = READ_ONCE(shared->write_index);
+
+	if (!index_ok(read, size) || !index_ok(write, size))
+		return -EIO;
+	return bytes_used(read, write, size);
+}
+
+int tx_used(const struct vmbus_chan *chan)
+{
+	int err = channel_check(chan), used;
+
+	if (err)
+		return err;
+	used = ring_used(chan->tx.shared, chan->tx.size);
+	err = channel_check(chan);
+	return err ? err : used;
+}
+
+static int rx_used(const struct vmbus_chan *chan)
+{
+	int err = channel_check(chan), used;
+
+	if (err)
+		return err;
+	used = ring_used(chan->rx.shared, chan->rx.size);
+	err = channel_check(chan);
+	return err ? err : used;
+}
+
 void vmbus_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size)
 {
+	const int sent = tx_used(chan), received = rx_used(chan);
 	const struct tx_ring *tx = &chan->tx;
 	const struct rx_ring *rx = &chan->rx;
 	const struct vmbus_stats now = {
@@ -25,56 +61,13 @@ void vmbus_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_
 		.rx_signals = READ_ONCE(rx->signals),
 		.rx_errors = READ_ONCE(rx->errors),
 		.interrupts = READ_ONCE(chan->interrupts),
+		.tx_used = sent > 0 ? (uint64_t)sent : 0,
+		.rx_used = received > 0 ? (uint64_t)received : 0,
+		.error = channel_check(chan),
 	};
 
 	memset(stats, 0, size);
 	memcpy(stats, &now, size < sizeof(now) ? size : sizeof(now));
-}
-
-int vmbus_tx_free(struct vmbus_chan *chan)
-{
-	int err = channel_check(chan), room;
-
-	if (err)
-		return err;
-	send_lock(chan);
-	room = tx_ring_look(&chan->tx);
-	send_unlock(chan);
-	err = channel_check(chan);
-	return err ? err : room;
-}
-
-int vmbus_tx_used(struct vmbus_chan *chan)
-{
-	const struct tx_ring *tx = &chan->tx;
-	int err = channel_check(chan), used = -EIO;
-	uint32_t read;
-
-	if (err)
-		return err;
-	send_lock(chan);
-	/*
-	 * The caller uses nothing but the number, so the load orders nothing.
-	 */
-	read = READ_ONCE(tx->shared->read_index);
-	if (index_ok(read, tx->size))
-		used = bytes_used(read, tx->published, tx->size);
-	send_unlock(chan);
-	err = channel_check(chan);
-	return err ? err : used;
-}
-
-int vmbus_rx_used(struct vmbus_chan *chan)
-{
-	int err = channel_check(chan), used;
-
-	if (err)
-		return err;
-	used = rx_ring_look(&chan->rx);
-	if (!used && chan->poll_mode)
-		rx_ring_keep_masked(&chan->rx);
-	err = channel_check(chan);
-	return err ? err : used;
 }
 
 struct shown_header {
@@ -137,7 +130,7 @@ static int dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 	if (chan->device)
 		fprintf(stream, "device %s (%s), %s, ", chan->device->instance,
 			chan->device->class_id, chan->device->path);
-	fprintf(stream, "channel %" PRIu32 ", signalled by %s, ", chan->relid,
+	fprintf(stream, "channel %" PRIu32 ", signalled by %s, ", chan->info.relid,
 		chan->monitor_word ? "monitor page" : chan->signal ? "function" :
 		chan->fd >= 0 ? "write" : "nothing");
 	if (!dead) {

@@ -221,7 +221,7 @@ static int open_in_folder(const struct vmbus_device *dev, const char *folder, ui
 	err = uio_open_monitor(chan, folder, relid);
 	if (err)
 		goto err_monitor;
-	apply_open_flags(chan, flags);
+	channel_opened(chan, relid, flags);
 	*result = chan;
 	return 0;
 

@@ -189,7 +189,6 @@ int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid
 	if (relid >= EVENT_CHANNELS)
 		return fail(-EPROTO, "%s: relid %llu", dev->instance,
 			    (unsigned long long)relid);
-	chan->relid = relid;
 	err = read_attribute_u64(folder, "monitor_id", &monitor_id);
 	if (err == -ENOENT)
 		return 0;	/* Without a monitor page, the library signals with write(2). */

@@ -27,8 +27,7 @@
  * A call counts as sending if it queues, publishes, reserves, commits or
  * cancels, and as receiving if it returns, shows or drops received packets or
  * releases their room. The comment of each other function that takes a channel
- * says who may call it. Any thread may call the functions that return a
- * property of a channel, from vmbus_device_of() to vmbus_chan_relid().
+ * says who may call it.
  *
  * Signal handlers: no function is async-signal-safe. A handler sets a flag or
  * writes to an eventfd(2), and a thread of the program does the rest.
@@ -380,9 +379,9 @@ struct vmbus_open_options {
  * The library sets the interrupt mask. A signal through the UIO device makes
  * the kernel clear the masks of all channels of the device. The library sets
  * the mask of the channel that has signalled at once, and that of another
- * channel in poll mode when a call that receives, or vmbus_rx_used(), finds its
- * ring empty. Until then the host may interrupt for a packet. A signal through
- * the monitor page clears no mask.
+ * channel in poll mode when a call that receives finds its ring empty. Until
+ * then the host may interrupt for a packet. A signal through the monitor page
+ * clears no mask.
  *
  * When the ring is full, the library neither asks the host for room nor flushes
  * queued packets, so the program must call vmbus_flush() itself. vmbus_wait()
@@ -668,56 +667,41 @@ int vmbus_guard(void);
 /* About a channel */
 
 /**
- * The device of the channel, which lives as long as the channel; NULL for one
- * over memory.
+ * What never changes while a channel is open
  *
- * Since 0.1.
+ * The library makes the struct, and struct_size works as in struct
+ * vmbus_ic_request.
  */
-const struct vmbus_device *vmbus_device_of(const struct vmbus_chan *chan);
-/**
- * Bytes in the ring to the host, for descriptors, payloads, padding and
- * trailers.
- *
- * Since 0.1.
- */
-size_t vmbus_chan_tx_size(const struct vmbus_chan *chan);
-/**
- * Bytes of data in the ring from the host. No packet can be larger. Since 0.1.
- */
-size_t vmbus_chan_rx_size(const struct vmbus_chan *chan);
-/**
- * The largest payload that vmbus_send() accepts on this channel. The host's own
- * packets may be limited to 8 bytes less.
- *
- * Since 0.1.
- */
-size_t vmbus_chan_max_payload(const struct vmbus_chan *chan);
-/**
- * 1 if the library signals the host through the monitor page, 0 if it writes to
- * the UIO device.
- *
- * Since 0.1.
- */
-int vmbus_chan_is_monitored(const struct vmbus_chan *chan);
-/**
- * The number of the channel for the host and in sysfs; over memory, the number
- * that the caller gave.
- *
- * Since 0.1.
- */
-uint32_t vmbus_chan_relid(const struct vmbus_chan *chan);
+struct vmbus_info {
+	size_t struct_size;
+	const struct vmbus_device *device;	/* NULL for a channel without a device */
+	uint32_t relid;			/* the number of the channel for the host and in sysfs */
+	/*
+	 * 1: the library signals the host through the monitor page; 0: it
+	 * writes to the UIO device
+	 */
+	uint32_t is_monitored;
+	/*
+	 * Bytes in the ring to the host, for descriptors, payloads, padding and
+	 * trailers; a packet occupies VMBUS_PACKET_SPACE()
+	 */
+	uint32_t tx_size;
+	uint32_t rx_size;		/* the same from the host; no packet is larger */
+	/*
+	 * The largest payload that vmbus_send() accepts. The host's own packets
+	 * may be limited to 8 bytes less.
+	 */
+	uint32_t max_payload;
+};
 
 /**
- * vmbus_chan_latency() - return how long the host may leave a signal in the
- * monitor page, in microseconds
+ * vmbus_info() - describe a channel
  *
- * Any thread may call the function at any time.
- *
- * Returns 0 to 6553, or -EOPNOTSUPP (the channel is not monitored), -ENODEV.
+ * Any thread may call the function. The result lives as long as the channel.
  *
  * Since 0.1.
  */
-int vmbus_chan_latency(const struct vmbus_chan *chan);
+const struct vmbus_info *vmbus_info(const struct vmbus_chan *chan);
 
 /**
  * vmbus_set_latency() - set how long the host may leave a signal in the
@@ -734,9 +718,9 @@ int vmbus_chan_latency(const struct vmbus_chan *chan);
 int vmbus_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
 
 /**
- * Counters of a channel since it was opened. tx_bytes and rx_bytes count 24
- * bytes for each packet in addition to its payload. Later versions may add
- * members at the end; see vmbus_stats().
+ * Counters of a channel since it was opened, and its state. tx_bytes and
+ * rx_bytes count 24 bytes for each packet in addition to its payload. Later
+ * versions may add members at the end; see vmbus_stats().
  */
 struct vmbus_stats {
 	uint64_t tx_packets;		/* queued */
@@ -751,14 +735,26 @@ struct vmbus_stats {
 	uint64_t rx_signals;
 	uint64_t rx_errors;		/* impossible indices or lengths */
 	uint64_t interrupts;		/* taken by vmbus_wait() or vmbus_ack() */
+
+	/*
+	 * Bytes that the host has not yet read, without packets that are queued
+	 * and not flushed. A host normally reads soon after a signal; a host
+	 * that has not read for minutes may have stopped for good.
+	 */
+	uint64_t tx_used;
+	uint64_t rx_used;		/* bytes that are not yet received */
+	int64_t error;			/* why the channel has ended, or 0; then both are 0 */
 };
 
 /**
- * vmbus_stats() - read the counters; any thread may call it at any time
+ * vmbus_stats() - read the counters and the state; any thread may call it at
+ * any time
  * @size: sizeof(*stats). Later versions may add members at the end: the library
  *	fills in the members that fit, and clears those that it does not know.
  *
- * The function does not read all counters at the same moment.
+ * The function does not read all members at the same moment. If the host has
+ * written an impossible index, tx_used or rx_used is 0, and the next call that
+ * uses the ring returns -EIO.
  *
  * Since 0.1.
  */
@@ -780,50 +776,10 @@ void vmbus_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_
 int vmbus_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets);
 
 /**
- * vmbus_tx_free() - return the free bytes in the ring to the host
- *
- * The function reads the host's index again. A packet fits if its
- * VMBUS_PACKET_SPACE() is less than the result. The call counts as sending.
- *
- * Returns the number of bytes, or the error with which the channel has ended,
- * or -EIO (the host's index is impossible).
- *
- * Since 0.1.
- */
-int vmbus_tx_free(struct vmbus_chan *chan);
-
-/**
  * Bytes that a packet with @len bytes of payload occupies in the ring; ranges
  * count as payload
  */
 #define VMBUS_PACKET_SPACE(len) (24 + ((size_t)(len) + 7) / 8 * 8)
-
-/**
- * vmbus_tx_used() - return the bytes that the host has not yet read
- *
- * Packets that are queued and not yet flushed do not count. A host normally
- * reads soon after a signal; a host that has not read for minutes may have
- * stopped for good. The call counts as sending.
- *
- * Returns the number of bytes, or the error with which the channel has ended,
- * or -EIO (the host's index is impossible).
- *
- * Since 0.1.
- */
-int vmbus_tx_used(struct vmbus_chan *chan);
-
-/**
- * vmbus_rx_used() - return the bytes in the ring from the host that are not yet
- * received
- *
- * They include descriptors, padding and trailers. The call counts as receiving.
- *
- * Returns the number of bytes, or the error with which the channel has ended,
- * or -EIO (the host's index is impossible).
- *
- * Since 0.1.
- */
-int vmbus_rx_used(struct vmbus_chan *chan);
 
 /* Sending */
 
@@ -844,8 +800,8 @@ enum vmbus_packet_type {
  * @type: VMBUS_PACKET_INBAND or VMBUS_PACKET_COMPLETION
  * @flags: 0 or VMBUS_PACKET_COMPLETION_REQUESTED
  * @transaction_id: any number; the host's completion repeats it
- * @payload: @len bytes, 0 to vmbus_chan_max_payload(). The library adds zeros
- *	up to a multiple of 8.
+ * @payload: @len bytes, 0 to max_payload of struct vmbus_info. The library adds
+ *	zeros up to a multiple of 8.
  *
  * The library sends the whole packet or nothing. When the ring is full, it asks
  * the host (pending_send_sz) to interrupt as soon as there is room for this

@@ -123,6 +123,7 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 	     uint32_t len, uint32_t vlan, bool exchange)
 {
 	struct nic *nic = to->nic;
+	struct vmbus_stats state;
 	struct {
 		struct rndis_packet packet;
 		struct rndis_ppi ppi;
@@ -165,7 +166,8 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 	 * Ask the primary channel, which has mapped the receive buffer for all
 	 * channels.
 	 */
-	if (vmbus_rx_used(from->nic->channels[0].chan) == -ENODEV) {
+	vmbus_stats(from->nic->channels[0].chan, &state, sizeof(state));
+	if (state.error) {
 		pool_put(&nic->pool, slot);
 		return 0;
 	}

@@ -335,10 +335,10 @@ static int nic_open(struct app *app, const char *id)
 	if (err)
 		return report(nic, err, "%s", vmbus_error());
 	add_channel(nic, chan);
-	class = vmbus_device_class_name(vmbus_device_of(chan));
+	class = vmbus_device_class_name(vmbus_info(chan)->device);
 	if (!class || strcmp(class, "nic"))
 		return report(nic, -EINVAL, "the device is no NIC");
-	report(nic, 0, "device %s", vmbus_device_instance(vmbus_device_of(chan)));
+	report(nic, 0, "device %s", vmbus_device_instance(vmbus_info(chan)->device));
 	err = vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &nic->recv);
 	if (!err)
 		err = vmbus_map_buffer(chan, VMBUS_BUFFER_SEND, NULL, &nic->send);

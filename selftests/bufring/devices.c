@@ -353,10 +353,10 @@ static void sizes_come_from_the_maps(void)
 		machine();
 		bind(DEV1, 3, pages * page, 2 * pages);
 		MUST(!vmbus_open("fcopy", NULL, &chan));
-		CHECK_IS(vmbus_chan_tx_size(chan), (pages - 1) * page);
-		CHECK_IS(vmbus_chan_rx_size(chan), (pages - 1) * page);
-		CHECK(!strcmp(vmbus_device_instance(vmbus_device_of(chan)), DEV1));
-		CHECK(!vmbus_chan_is_monitored(chan));
+		CHECK_IS(vmbus_info(chan)->tx_size, (pages - 1) * page);
+		CHECK_IS(vmbus_info(chan)->rx_size, (pages - 1) * page);
+		CHECK(!strcmp(vmbus_device_instance(vmbus_info(chan)->device), DEV1));
+		CHECK(!vmbus_info(chan)->is_monitored);
 		CHECK(vmbus_fd(chan) >= 0);
 		vmbus_close(chan);
 	}
@@ -378,7 +378,7 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	put("69\n", SYS DEV1 "/monitor_id");
 	put("0x123\n", SYS DEV1 "/id");
 	MUST(!vmbus_open("fcopy", NULL, &chan));
-	CHECK(vmbus_chan_is_monitored(chan));
+	CHECK(vmbus_info(chan)->is_monitored);
 	CHECK_IS(vmbus_signal(chan), 0);
 	vmbus_close(chan);
 
@@ -588,10 +588,10 @@ static void a_subchannel_is_opened(void)
 	MUST(!vmbus_open("fcopy", NULL, &primary));
 	subchannel("33", "1\n", 9 * page);
 	MUST(!vmbus_open_subchannel(primary, 33, NULL, &sub));
-	CHECK_IS(vmbus_chan_tx_size(sub), 8 * page);
-	CHECK_IS(vmbus_chan_rx_size(sub), 8 * page);
-	CHECK_IS(vmbus_chan_relid(sub), 33);
-	CHECK(!vmbus_chan_is_monitored(sub));
+	CHECK_IS(vmbus_info(sub)->tx_size, 8 * page);
+	CHECK_IS(vmbus_info(sub)->rx_size, 8 * page);
+	CHECK_IS(vmbus_info(sub)->relid, 33);
+	CHECK(!vmbus_info(sub)->is_monitored);
 	CHECK(vmbus_fd(sub) >= 0 && vmbus_fd(sub) != vmbus_fd(primary));
 	CHECK(fcntl(vmbus_fd(sub), F_GETFL) & O_NONBLOCK);
 	CHECK(fcntl(vmbus_fd(primary), F_GETFL) & O_NONBLOCK);
@@ -619,7 +619,7 @@ static void a_monitored_subchannel_has_its_own_bits(void)
 	subchannel("31", "2\n", 3 * page);
 	put("40\n", SYS DEV1 "/channels/31/monitor_id");
 	MUST(!vmbus_open_subchannel(primary, 31, NULL, &sub));
-	CHECK(vmbus_chan_is_monitored(sub));
+	CHECK(vmbus_info(sub)->is_monitored);
 	CHECK_IS(vmbus_signal(sub), 0);
 	vmbus_close(sub);
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);

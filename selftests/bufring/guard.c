@@ -208,9 +208,7 @@ static int op_xfer(struct vmbus_chan *c)
 	return vmbus_queue_xfer(c, 0, 0, 1, &range, 1, buf, LARGE);
 }
 
-static int op_tx_free(struct vmbus_chan *c) { return vmbus_tx_free(c); }
-static int op_tx_used(struct vmbus_chan *c) { return vmbus_tx_used(c); }
-static int op_rx_used(struct vmbus_chan *c) { return vmbus_rx_used(c); }
+static int op_stats(struct vmbus_chan *c) { return channel_stats(c).error; }
 
 static int op_gpa(struct vmbus_chan *c)
 {
@@ -308,9 +306,7 @@ static const struct operation {
 	{ "send packets of one kind", op_payloads, NOTHING, 3 },
 	{ "send pieces", op_pieces, NOTHING, 3 },
 	{ "send transfer pages", op_xfer, NOTHING, 3 },
-	{ "free bytes", op_tx_free, NOTHING, 0 },
-	{ "bytes that the host has not read", op_tx_used, NOTHING, 0 },
-	{ "bytes to receive", op_rx_used, RECEIVED, 0 },
+	{ "stats", op_stats, NOTHING, 0 },
 	{ "send pages", op_gpa, NOTHING, 3 },
 	{ "reserve and commit", op_reserve, NOTHING, 3 },
 	{ "reserve in a full ring", op_reserve, FULL, 0 },

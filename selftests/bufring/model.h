@@ -177,6 +177,20 @@ static inline void model_close(struct model *m)
 	guarded_free(m->to_guest.base, m->to_guest.size);
 }
 
+static inline struct vmbus_stats channel_stats(const struct vmbus_chan *chan)
+{
+	struct vmbus_stats stats;
+
+	vmbus_stats(chan, &stats, sizeof(stats));
+	return stats;
+}
+
+/* The free bytes in the ring to the host, except for what is queued */
+static inline uint32_t tx_room(const struct vmbus_chan *chan)
+{
+	return vmbus_info(chan)->tx_size - channel_stats(chan).tx_used;
+}
+
 /* Byte @i of message @number: no two messages alike, no run of equal bytes */
 static inline unsigned char pattern(uint64_t number, size_t i)
 {

@@ -74,7 +74,7 @@ static void every_size_around_alignment(void)
 		size_t most;
 
 		model_open(&m, ring_sizes[r]);
-		most = vmbus_chan_max_payload(m.guest);
+		most = vmbus_info(m.guest)->max_payload;
 		for (size_t len = 0; len <= 80; len++)
 			one(&m, len, len + 1);
 		for (size_t power = 128; power <= most; power *= 2)
@@ -125,7 +125,7 @@ static void go_to(struct model *m, uint32_t index)
 	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, sent, all - first - DESCRIPTOR - TRAILER), 0);
 	CHECK_IS(vmbus_recv(m->host, &pkt, got, sizeof(got)), 0);
 	CHECK_IS(*word(&m->to_host, WRITE_INDEX), index);
-	CHECK_IS(vmbus_reserve(m->guest, vmbus_chan_max_payload(m->guest), &payload), 0);
+	CHECK_IS(vmbus_reserve(m->guest, vmbus_info(m->guest)->max_payload, &payload), 0);
 	vmbus_cancel(m->guest);
 }
 
@@ -168,7 +168,7 @@ static void every_size_at_every_place(void)
 
 	model_open(&m, 256);
 	for (size_t way = 0; way < sizeof(ways) / sizeof(ways[0]); way++) {
-		for (size_t len = 0; len <= vmbus_chan_max_payload(m.guest); len++) {
+		for (size_t len = 0; len <= vmbus_info(m.guest)->max_payload; len++) {
 			for (uint32_t place = 0; place < 256; place += 8) {
 				go_to(&m, place);
 				ways[way](&m, len, len + place);
@@ -186,7 +186,7 @@ static void the_largest_fills_the_ring_and_one_more_is_refused(void)
 		size_t most;
 
 		model_open(&m, ring_sizes[r]);
-		most = vmbus_chan_max_payload(m.guest);
+		most = vmbus_info(m.guest)->max_payload;
 		/*
 		 * a ring that is never quite full, and a length of 16 bits in
 		 * units of 8
@@ -389,9 +389,9 @@ static void other_header_sizes(void)
 			mem.tx_ring = b;
 			mem.rx_ring = a;
 			MUST(!channel_from_memory(&mem, &host));
-			CHECK_IS(vmbus_chan_tx_size(guest), data);
+			CHECK_IS(vmbus_info(guest)->tx_size, data);
 			for (int i = 0; i < 40; i++) {
-				size_t len = i % (vmbus_chan_max_payload(guest) + 1);
+				size_t len = i % (vmbus_info(guest)->max_payload + 1);
 
 				fill(sent, i, len);
 				CHECK_IS(vmbus_send(guest, 6, 0, i, sent, len), 0);

@@ -432,7 +432,7 @@ static void threads_that_spin_send_while_another_waits(void)
 	shared_open(&s, 1);
 	w.chan = s.guest;
 	CHECK_IS(set_producers(s.guest, PRODUCERS_SPIN), 0);
-	while (!locks_of_a_send(s.guest, 72, 0) && vmbus_tx_free(s.guest) > 96)
+	while (!locks_of_a_send(s.guest, 72, 0) && tx_room(s.guest) > 96)
 		;
 	MUST(!pthread_create(&thread, NULL, be_refused_and_wait, &w));
 	WAIT_UNTIL(w.refused);

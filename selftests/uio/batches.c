@@ -36,6 +36,15 @@ static void is(const char *what, long long value, long long expected)
 
 #define IS(value, expected) is(#value, value, expected)
 
+/* The bytes in the ring from the host that are not yet received */
+static uint32_t unread(const struct vmbus_chan *chan)
+{
+	struct vmbus_stats stats;
+
+	vmbus_stats(chan, &stats, sizeof(stats));
+	return stats.rx_used;
+}
+
 static void result(const char *name)
 {
 	printf("%sok %s\n", wrong ? "not " : "", name);
@@ -236,7 +245,7 @@ static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 /* The host reads nothing until the program prints "full". */
 static void full_to_the_host(struct vmbus_chan *chan)
 {
-	long long fit = (long long)(vmbus_chan_tx_size(chan) - 1) / LARGE, sent = 0;
+	long long fit = (long long)(vmbus_info(chan)->tx_size - 1) / LARGE, sent = 0;
 	static uint8_t payload[PAYLOAD];
 	struct vmbus_stats before;
 	int err;
@@ -284,14 +293,14 @@ static uint8_t payloads[VIEWS][PAYLOAD];
 /* The host has more packets than fit in the ring, so it must wait. */
 static void full_to_the_guest(struct vmbus_chan *chan)
 {
-	unsigned int size = (unsigned int)vmbus_chan_rx_size(chan), fit = (size - 1) / LARGE;
+	unsigned int size = (unsigned int)vmbus_info(chan)->rx_size, fit = (size - 1) / LARGE;
 	unsigned int done = 0, room;
 	struct vmbus_stats before = stats_of(chan);
 	int n;
 
-	WAIT_UNTIL(vmbus_rx_used(chan) >= (int)(fit * LARGE));
+	WAIT_UNTIL(unread(chan) >= fit * LARGE);
 	usleep(200000);
-	IS(vmbus_rx_used(chan), fit * LARGE);
+	IS(unread(chan), fit * LARGE);
 	IS(stats_of(chan).rx_signals - before.rx_signals, 0);
 	/*
 	 * The host requests a quarter of the ring and a signal when that is
@@ -338,16 +347,16 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 	tell(chan, 0x50);
 	WAIT_UNTIL(vmbus_subchannels(chan, list, 4) == 2);
 	IS(vmbus_open_subchannel(chan, 9999, NULL, &none), -ENOENT);
-	IS(vmbus_open_subchannel(chan, vmbus_chan_relid(chan), NULL, &none), -EINVAL);
+	IS(vmbus_open_subchannel(chan, vmbus_info(chan)->relid, NULL, &none), -EINVAL);
 	for (unsigned int i = 0; i < 2; i++) {
 		int err = vmbus_open_subchannel(chan, list[i].relid, NULL, &subs[i]);
 
 		must("opening a sub-channel", !err, err);
 		IS(list[i].index, i + 1);
 		IS(list[i].cpu != UINT32_MAX, 1);
-		IS(vmbus_chan_relid(subs[i]), list[i].relid);
+		IS(vmbus_info(subs[i])->relid, list[i].relid);
 	}
-	printf("say relids %u %u %u\n", vmbus_chan_relid(chan), list[0].relid, list[1].relid);
+	printf("say relids %u %u %u\n", vmbus_info(chan)->relid, list[0].relid, list[1].relid);
 	result("the sub-channels are found and opened by their relids");
 
 	for (unsigned int i = 0; i < 2; i++) {

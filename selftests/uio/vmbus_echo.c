@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vmbus_echo: %s: %s (errno %d)\n", argv[optind], vmbus_error(), -err);
 		return 1;
 	}
-	printf("open %zu %zu\n", vmbus_chan_tx_size(chan), vmbus_chan_rx_size(chan));
+	printf("open %u %u\n", vmbus_info(chan)->tx_size, vmbus_info(chan)->rx_size);
 	do {
 		err = masking ? wait_at_random(chan) : vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
 		if (err < 0)
