@@ -126,7 +126,9 @@ static int host_ask(struct vmbus_chan *host, uint16_t type, const void *body, si
 	struct vmbus_packet pkt;
 	int err;
 
-	err = vmbus_sendv(host, VMBUS_PACKET_INBAND, 0, 1, iov, 2);
+	err = vmbus_queuev(host, VMBUS_PACKET_INBAND, 0, 1, iov, 2);
+	if (!err)
+		err = vmbus_flush(host);
 	if (!err)
 		err = vmbus_wait(host, VMBUS_WAIT_RECV, 10000);
 	return err < 0 ? err : vmbus_recv(host, &pkt, got, room);

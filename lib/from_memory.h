@@ -39,10 +39,10 @@ struct vmbus_memory {
 
 	/*
 	 * The library calls this function instead of writing to fd, in the
-	 * thread that sends, receives or calls vmbus_signal(). Several threads
-	 * may be in it at the same time. It returns 0, or -ENODEV for a
+	 * thread that sends, receives or calls channel_signal(). Several
+	 * threads may be in it at the same time. It returns 0, or -ENODEV for a
 	 * rescind. The library treats any other value as -EIO. An error ends
-	 * the channel; see vmbus_signal().
+	 * the channel.
 	 *
 	 * The library holds the send lock of the channel during the call when
 	 * the ring is full or the calling thread has a reservation. Therefore
@@ -97,5 +97,12 @@ enum producers {
  * (the channel has a reservation).
  */
 int set_producers(struct vmbus_chan *chan, enum producers producers);
+
+/*
+ * Signal the host, through the monitor page if the channel is monitored, or by
+ * a write to the UIO device. Return 0, -ENODEV (rescinded), or -EIO; an error
+ * ends the channel.
+ */
+int channel_signal(struct vmbus_chan *chan);
 
 #endif /* VMBUS_FROM_MEMORY_H */

@@ -360,7 +360,7 @@ int channel_own(struct vmbus_chan *chan, int which, void *addr, size_t size);
 void channel_disown(struct vmbus_chan *chan, int which);
 void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 			 unsigned char *monitor_page, uint32_t relid, uint32_t monitor_id);
-/* Finish the opening of a channel, in the mode of the VMBUS_OPEN_* in @flags. */
+/* Finish the opening of a channel, in the mode of these VMBUS_OPEN_* flags. */
 void channel_opened(struct vmbus_chan *chan, uint32_t relid, uint32_t flags);
 
 /*

@@ -178,7 +178,7 @@ BEGIN {
 	abouts["Sending"] = "send packets on a VMBus channel"
 	pages["Building packets in the ring"] = "vmbus_reserve"
 	abouts["Building packets in the ring"] = "build a packet in the ring of a VMBus channel"
-	pages["Pages of the guest"] = "vmbus_send_gpa"
+	pages["Pages of the guest"] = "vmbus_queue_gpa"
 	abouts["Pages of the guest"] = "send packets that refer to memory of the guest"
 	pages["Receiving"] = "vmbus_recv"
 	abouts["Receiving"] = "receive packets from a VMBus channel"

@@ -32,7 +32,7 @@ static __attribute__((noinline)) int tell_of_room(struct vmbus_chan *chan, uint3
 						  uint32_t pending)
 {
 	if (rx_ring_made_room(&chan->rx, bytes, pending))
-		vmbus_signal(chan);	/* an error has ended the channel */
+		channel_signal(chan);	/* an error has ended the channel */
 	return 0;
 }
 
@@ -115,29 +115,6 @@ int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, siz
 	if (unlikely(len > COPY_INLINE_MAX || index + len > rx->size))
 		return receive_long(chan, index, buf, len, p.advance);
 	copy_short(buf, rx->data + index, len);
-	return received(chan, p.advance);
-}
-
-int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size)
-{
-	struct rx_ring *rx = &chan->rx;
-	unsigned char *to = buf;
-	struct rx_packet p;
-	int err = peek(chan, &p);
-
-	if (unlikely(err))
-		return err;
-	packet_set(pkt, &p);
-	if (unlikely(size < p.total))
-		return settle(chan, -ENOBUFS);
-	/*
-	 * Copy the descriptor that was checked: the host may have changed the
-	 * one in the ring.
-	 */
-	store_u64(to, p.word);
-	store_u64(to + 8, p.transaction_id);
-	rx_ring_copy(rx, rx->read + RING_DESCRIPTOR, to + RING_DESCRIPTOR,
-		     p.total - RING_DESCRIPTOR);
 	return received(chan, p.advance);
 }
 

@@ -33,7 +33,7 @@ static int flush_locked(struct vmbus_chan *chan, bool *signal)
 	if (!tx_ring_publish(&chan->tx))
 		return channel_check(chan);
 	if (!signal)
-		return vmbus_signal(chan);
+		return channel_signal(chan);
 	*signal = true;
 	return channel_check(chan);
 }
@@ -337,62 +337,12 @@ static inline int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t tr
 }
 
 /*
- * Return 0 if a message has no ranges and its reserved member beside their
- * count is 0.
- */
-static inline uint64_t ranges_or_reserved(const struct vmbus_tx_packet *m)
-{
-	uint64_t both;
-
-	_Static_assert(offsetof(struct vmbus_tx_packet, reserved) ==
-		       offsetof(struct vmbus_tx_packet, range_count) + 4, "not beside each other");
-	memcpy(&both, &m->range_count, sizeof(both));
-	return both;
-}
-
-/*
- * Write the first messages, as many as fit in one piece into the known room and
+ * Write the first packets, as many as fit in one piece into the known room and
  * into @limit bytes. Return their number.
  */
-static inline unsigned int lay_many(struct tx_ring *tx, const struct vmbus_tx_packet *messages,
+static inline unsigned int lay_many(struct tx_ring *tx, uint16_t type, uint16_t flags,
+				    uint64_t transaction_id, const struct iovec *payloads,
 				    unsigned int count, uint32_t limit)
-{
-	const uint32_t first = tx->write, max = tx->max_payload;
-	const uint64_t wrong = tx->wrong;
-	unsigned char *p = tx->data + first;
-	uint32_t left = lower(tx_ring_piece(tx), limit), write = first;
-	unsigned int n;
-
-	for (n = 0; n < count; n++) {
-		const struct vmbus_tx_packet *m = &messages[n];
-		uint32_t len = m->length, need;
-		uint64_t word;
-
-		if (unlikely(len > max || ranges_or_reserved(m)))
-			break;
-		need = tx_ring_need(len);
-		if (unlikely(need >= left))
-			break;
-		word = tx_ring_word(m->type, m->flags, RING_DESCRIPTOR, need - RING_TRAILER);
-		if (unlikely(packet_wrong(word, wrong)))
-			break;
-		tx_ring_lay(p, write, word, m->transaction_id, m->payload, len, need);
-		p += need;
-		write += need;
-		left -= need;
-	}
-	tx->write = write;
-	tx_ring_advance(tx, write - first, n);
-	return n;
-}
-
-/*
- * Write the first payloads as lay_many() does, as packets of one type, with
- * consecutive transaction ids.
- */
-static inline unsigned int lay_payloads(struct tx_ring *tx, uint16_t type, uint16_t flags,
-				     uint64_t transaction_id, const struct iovec *payloads,
-				     unsigned int count, uint32_t limit)
 {
 	const uint32_t first = tx->write, max = tx->max_payload;
 	const uint64_t word = tx_ring_word(type, flags, RING_DESCRIPTOR, 0);
@@ -420,80 +370,28 @@ static inline unsigned int lay_payloads(struct tx_ring *tx, uint16_t type, uint1
 	return n;
 }
 
-static int queue_message(struct vmbus_chan *chan, const struct vmbus_tx_packet *m, bool *signal)
-{
-	if (m->reserved)
-		return -EINVAL;
-	/*
-	 * A channel that may send any packet also sends a packet of this type
-	 * without ranges, as lay_many() does.
-	 */
-	if (m->type != VMBUS_PACKET_GPA_DIRECT || (!m->range_count && !chan->tx.wrong))
-		return m->range_count ? -EINVAL :
-			queue_one(chan, m->type, m->flags, m->transaction_id, m->payload, m->length,
-				  signal);
-	return queue_gpa(chan, m->flags, m->transaction_id, m->ranges, m->range_count, m->payload,
-			 m->length, signal);
-}
-
-/*
- * Return how many bytes a function writes before it publishes: a quarter of the
- * ring, so that the host receives the first packets while the function writes
- * the others. @signal is NULL in functions that do not publish.
- */
-static inline uint32_t quarter(const struct tx_ring *tx, const bool *signal)
-{
-	return signal ? tx->size / 4 : UINT32_MAX;
-}
-
 /* Publish if at least an eighth of the ring is not published yet. */
 static inline void publish_part(struct tx_ring *tx, bool *signal)
 {
-	if (signal && bytes_used(tx->published, tx->write, tx->size) >= tx->size / 8)
+	if (bytes_used(tx->published, tx->write, tx->size) >= tx->size / 8)
 		*signal |= tx_ring_publish(tx);
 }
 
+/*
+ * Queue packets, and publish them after each quarter of the ring, so that the
+ * host receives the first packets while the function writes the others.
+ */
 static inline __attribute__((always_inline)) int
-queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages, unsigned int count,
-	   bool *signal)
-{
-	unsigned int done = 0;
-	int err = 0;
-
-	while (done < count) {
-		const struct vmbus_tx_packet *m;
-
-		if (likely(!chan->tx.pending))
-			done += lay_many(&chan->tx, messages + done, count - done,
-					 quarter(&chan->tx, signal));
-		if (likely(done == count))
-			break;
-		publish_part(&chan->tx, signal);
-		/*
-		 * This message has ranges, wraps around the end, begins another
-		 * quarter, or needs another look at the room.
-		 */
-		m = &messages[done];
-		err = queue_message(chan, m, signal);
-		if (err)
-			break;
-		done++;
-	}
-	return done ? (int)done : err;
-}
-
-static inline __attribute__((always_inline)) int
-queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-	    const struct iovec *payloads, unsigned int count, bool *signal)
+queue_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+	   const struct iovec *payloads, unsigned int count, bool *signal)
 {
 	unsigned int done = 0;
 	int err = 0;
 
 	while (done < count) {
 		if (likely(!chan->tx.pending))
-			done += lay_payloads(&chan->tx, type, flags, transaction_id + done,
-					  payloads + done, count - done,
-					  quarter(&chan->tx, signal));
+			done += lay_many(&chan->tx, type, flags, transaction_id + done,
+					 payloads + done, count - done, chan->tx.size / 4);
 		if (likely(done == count))
 			break;
 		publish_part(&chan->tx, signal);
@@ -510,63 +408,23 @@ queue_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 	return done ? (int)done : err;
 }
 
-static inline int too_many(unsigned int count)
-{
-	return count > INT32_MAX;
-}
-
-int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-		     unsigned int count)
-{
-	int result = channel_ended(chan);
-
-	if (unlikely(result))
-		return result;
-	if (too_many(count))
-		return -EINVAL;
-	send_lock(chan);
-	result = queue_many(chan, messages, count, NULL);
-	send_unlock(chan);
-	return settle(chan, result);
-}
-
-int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-		    unsigned int count)
+int vmbus_send_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+		    uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
 {
 	int result = channel_ended(chan), err;
 	bool signal = false;
 
 	if (unlikely(result))
 		return result;
-	if (too_many(count))
+	if (count > INT32_MAX || wrong_kind(chan, type, flags))
 		return -EINVAL;
 	send_lock(chan);
-	result = queue_many(chan, messages, count, &signal);
+	result = queue_many(chan, type, flags, transaction_id, payloads, count, &signal);
 	signal |= tx_ring_publish(&chan->tx);
 	send_unlock(chan);
 	if (!signal)
 		return settle(chan, result);
-	err = vmbus_signal(chan);
-	return err ? err : result;
-}
-
-int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-		     uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
-{
-	int result = channel_ended(chan), err;
-	bool signal = false;
-
-	if (unlikely(result))
-		return result;
-	if (too_many(count) || wrong_kind(chan, type, flags))
-		return -EINVAL;
-	send_lock(chan);
-	result = queue_payloads(chan, type, flags, transaction_id, payloads, count, &signal);
-	signal |= tx_ring_publish(&chan->tx);
-	send_unlock(chan);
-	if (!signal)
-		return settle(chan, result);
-	err = vmbus_signal(chan);
+	err = channel_signal(chan);
 	return err ? err : result;
 }
 
@@ -646,7 +504,7 @@ static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t 
 	if (likely(!err))
 		signal = tx_ring_publish(&chan->tx);
 	send_unlock(chan);
-	return signal ? vmbus_signal(chan) : settle(chan, err);
+	return signal ? channel_signal(chan) : settle(chan, err);
 }
 
 /* Do the work of vmbus_send() on a channel whose lock spins. */
@@ -670,7 +528,7 @@ static __attribute__((noinline)) int send_spinning(struct vmbus_chan *chan, uint
 	}
 	signal = tx_ring_publish(&chan->tx);
 	send_let_go(chan);
-	return signal ? vmbus_signal(chan) : settle(chan, 0);
+	return signal ? channel_signal(chan) : settle(chan, 0);
 }
 
 int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
@@ -681,33 +539,8 @@ int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
 				COPY_INLINE_MAX)))
 		return send_any(chan, type, flags, transaction_id, payload, len);
-	/* vmbus_signal() checks whether the channel has ended. */
-	return tx_ring_publish(&chan->tx) ? vmbus_signal(chan) : settle(chan, 0);
-}
-
-int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		const struct iovec *iov, int iovcnt)
-{
-	int err = vmbus_queuev(chan, type, flags, transaction_id, iov, iovcnt);
-
-	return err ? err : vmbus_flush(chan);
-}
-
-int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
-		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
-		   size_t len)
-{
-	int err = channel_ended(chan);
-	bool signal = false;
-
-	if (unlikely(err))
-		return err;
-	send_lock(chan);
-	err = queue_gpa(chan, flags, transaction_id, ranges, count, payload, len, NULL);
-	if (likely(!err))
-		signal = tx_ring_publish(&chan->tx);
-	send_unlock(chan);
-	return signal ? vmbus_signal(chan) : settle(chan, err);
+	/* channel_signal() checks whether the channel has ended. */
+	return tx_ring_publish(&chan->tx) ? channel_signal(chan) : settle(chan, 0);
 }
 
 int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload)
@@ -808,51 +641,31 @@ static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
 	return settle(chan, 0);
 }
 
-int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		 size_t len)
-{
-	if (unlikely(wrong_kind(chan, type, flags)))
-		return -EINVAL;
-	return commit(chan, type, flags, transaction_id, 0, len);
-}
-
-int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
-		     size_t ranges_len, size_t len)
+/*
+ * Whether the channel refuses a packet of this type with ranges of @ranges_len
+ * bytes at the beginning of @len bytes
+ */
+static bool wrong_ranges(const struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+			 size_t ranges_len, size_t len)
 {
 	/* The ranges take at least the bytes of one range of one page. */
 	const size_t least = sizeof(struct vmbus_gpa_header) + sizeof(struct vmbus_gpa_entry) +
 		sizeof(uint64_t);
 
-	if (unlikely(ranges_len % 8 || ranges_len < least || ranges_len > len ||
-		     wrong_flags(&chan->tx, flags)))
-		return -EINVAL;
-	return commit(chan, VMBUS_PACKET_GPA_DIRECT, flags, transaction_id, ranges_len, len);
+	if (ranges_len % 8 || ranges_len > len)
+		return true;
+	if (type == VMBUS_PACKET_GPA_DIRECT)
+		return ranges_len < least || wrong_flags(&chan->tx, flags);
+	return chan->tx.wrong;
 }
 
-int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
-		     uint16_t set, const struct vmbus_range *ranges, unsigned int count,
-		     const void *payload, size_t len)
+int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		 size_t ranges_len, size_t len)
 {
-	struct xfer_header header = { .set.number = set, .count = count };
-	unsigned char *p;
-	size_t all;
-	void *packet;
-	int err;
-
-	if (!count || wrong_flags(&chan->tx, flags))
+	if (unlikely(ranges_len ? wrong_ranges(chan, type, flags, ranges_len, len) :
+				  wrong_kind(chan, type, flags)))
 		return -EINVAL;
-	if (len > chan->tx.max_payload || count > chan->tx.max_payload / sizeof(*ranges))
-		return -EMSGSIZE;
-	all = sizeof(header) + count * sizeof(*ranges);
-	err = vmbus_reserve(chan, all + len, &packet);
-	if (err)
-		return err;
-	p = packet;
-	memcpy(p, &header, sizeof(header));
-	memcpy(p + sizeof(header), ranges, count * sizeof(*ranges));
-	if (len)
-		memcpy(p + all, payload, len);
-	return commit(chan, VMBUS_PACKET_XFER_PAGES, flags, transaction_id, all, all + len);
+	return commit(chan, type, flags, transaction_id, ranges_len, len);
 }
 
 void vmbus_cancel(struct vmbus_chan *chan)
@@ -863,11 +676,7 @@ void vmbus_cancel(struct vmbus_chan *chan)
 	send_unlock(chan);
 }
 
-/*
- * Publish the packets. Return 1 if the host needs a signal, 0 if not, or why
- * the channel has ended.
- */
-static inline int publish(struct vmbus_chan *chan)
+int vmbus_flush(struct vmbus_chan *chan)
 {
 	int err = channel_ended(chan);
 	bool signal;
@@ -877,17 +686,5 @@ static inline int publish(struct vmbus_chan *chan)
 	send_lock(chan);
 	signal = tx_ring_publish(&chan->tx);
 	send_unlock(chan);
-	return settle(chan, signal);
-}
-
-int vmbus_publish(struct vmbus_chan *chan)
-{
-	return publish(chan);
-}
-
-int vmbus_flush(struct vmbus_chan *chan)
-{
-	int signal = publish(chan);
-
-	return signal > 0 ? vmbus_signal(chan) : signal;
+	return signal ? channel_signal(chan) : settle(chan, 0);
 }

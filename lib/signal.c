@@ -68,7 +68,7 @@ static int signal_slowly(struct vmbus_chan *chan)
 	return err;
 }
 
-int vmbus_signal(struct vmbus_chan *chan)
+int channel_signal(struct vmbus_chan *chan)
 {
 	int err = channel_check(chan);
 

@@ -24,10 +24,10 @@
  * closes a channel, no other thread may use it. Any thread may call a function
  * that takes neither a channel nor a struct vmbus_ic.
  *
- * A call counts as sending if it queues, publishes, reserves, commits or
- * cancels, and as receiving if it returns, shows or drops received packets or
- * releases their room. The comment of each other function that takes a channel
- * says who may call it.
+ * A call counts as sending if it queues, flushes, reserves, commits or cancels,
+ * and as receiving if it returns, shows or drops received packets or releases
+ * their room. The comment of each other function that takes a channel says who
+ * may call it.
  *
  * Signal handlers: no function is async-signal-safe. A handler sets a flag or
  * writes to an eventfd(2), and a thread of the program does the rest.
@@ -533,7 +533,7 @@ int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count,
  * @options: may be NULL; ring_size must be 0, because sub-channels have the
  *	ring size of the primary channel
  *
- * If the sub-channel is not monitored, vmbus_signal() signals all channels of
+ * If the sub-channel is not monitored, a signal is one to all channels of
  * the device. An interrupt of one channel makes the vmbus_fd() of each channel
  * readable; vmbus_wait() returns only on channels that have something to do.
  *
@@ -811,21 +811,12 @@ enum vmbus_packet_type {
  * fit), -EINVAL (@type or @flags is not one of the above: a host ends a channel
  * on which it finds others), -EBUSY (see vmbus_reserve()), -ENODEV (rescinded),
  * -EIO (the host's index is impossible; nothing was sent), or an error of
- * vmbus_signal().
+ * vmbus_flush().
  *
  * Since 0.1.
  */
 int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 	       const void *payload, size_t len);
-
-/**
- * vmbus_sendv() - send a payload in @iovcnt pieces, as vmbus_send(); -EINVAL if
- * @iovcnt is negative
- *
- * Since 0.1.
- */
-int vmbus_sendv(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		const struct iovec *iov, int iovcnt);
 
 /**
  * vmbus_queue() - queue a packet as vmbus_send(), but do not publish it yet
@@ -849,111 +840,39 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 const struct iovec *iov, int iovcnt);
 
-struct vmbus_gpa_buffer;
-
 /**
- * One packet of many. Programs use arrays of this struct, so its size never
- * changes.
- */
-struct vmbus_tx_packet {
-	const void *payload;
-	uint32_t length;		/* bytes of payload */
-	uint16_t type;			/* as for vmbus_send(), or VMBUS_PACKET_GPA_DIRECT */
-	uint16_t flags;
-	uint64_t transaction_id;
-	const struct vmbus_gpa_buffer *ranges;	/* as for vmbus_queue_gpa() */
-	uint32_t range_count;		/* 0 except for VMBUS_PACKET_GPA_DIRECT */
-	uint32_t reserved;		/* must be 0 */
-};
-
-/**
- * vmbus_queue_many() - queue @count packets in one call, as vmbus_queue()
- *
- * Returns the number of packets that were queued. It is less than @count if the
- * library refused the next one; a call that begins with that one returns the
- * reason. If the library refused the first, the result is the error of
- * vmbus_queue() or vmbus_queue_gpa(). -EINVAL: @count is above 2147483647, or a
- * packet that is not VMBUS_PACKET_GPA_DIRECT has ranges, or its reserved member
- * is not 0.
- *
- * Since 0.1.
- */
-int vmbus_queue_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-		     unsigned int count);
-
-/**
- * vmbus_send_many() - queue packets as vmbus_queue_many(), and flush them with
- * at most one signal
- *
- * The function publishes after each quarter of the ring, so that the host can
- * receive the first packets while the others are written.
- *
- * Returns as vmbus_queue_many(), or an error of vmbus_signal().
- *
- * Since 0.1.
- */
-int vmbus_send_many(struct vmbus_chan *chan, const struct vmbus_tx_packet *messages,
-		    unsigned int count);
-
-/**
- * vmbus_send_payloads() - send packets of one kind, as vmbus_send_many()
+ * vmbus_send_many() - send packets of one kind with at most one signal
  * @type: of all packets, as for vmbus_send()
  * @flags: of all packets
  * @transaction_id: of the first packet; each further packet gets the next
  *	number
  * @payloads: the payload of each packet, in one piece
  *
- * For each packet, the caller fills in less than for vmbus_send_many(), and the
- * library reads less.
+ * The function publishes after each quarter of the ring, so that the host can
+ * receive the first packets while the others are written.
  *
- * Returns as vmbus_send_many().
+ * Returns the number of packets that were sent. It is less than @count if the
+ * library refused the next one; a call that begins with that one returns the
+ * reason. If the library refused the first, the result is the error of
+ * vmbus_send(). -EINVAL: @count is above 2147483647.
  *
  * Since 0.1.
  */
-int vmbus_send_payloads(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-			uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
+int vmbus_send_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
+		    uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
 
 /**
- * vmbus_publish() - show the queued packets to the host, and return whether to
- * signal it
+ * vmbus_flush() - show the queued packets to the host, and signal it if
+ * necessary
  *
- * The guest must signal if the host had emptied the ring before these packets
+ * A signal is necessary if the host had emptied the ring before these packets
  * and has not masked interrupts. A host throttles a guest that signals
- * unnecessarily, and waits forever for a necessary signal.
- *
- * Returns 1 (the caller must call vmbus_signal(), soon), 0 (it must not), or
- * -ENODEV (rescinded).
- *
- * Since 0.1.
- */
-int vmbus_publish(struct vmbus_chan *chan);
-
-/**
- * vmbus_signal() - signal the host
- *
- * The library signals through the monitor page if the channel is monitored.
- * Otherwise it writes to the UIO device. That also clears the interrupt masks
- * of all channels of the device, so an interrupt may come earlier than
- * requested; VMBUS_OPEN_POLL says when the library sets them again in poll
- * mode.
- *
- * Any thread may call the function at any time, even one that neither sends nor
- * receives. A thread that has published packets and lets another thread signal
- * must synchronize with that thread, for example with a lock, as for any other
- * data.
+ * unnecessarily. The library signals through the monitor page if the channel is
+ * monitored, and otherwise writes to the UIO device.
  *
  * Returns 0, or -ENODEV (rescinded), or -EIO (the host cannot be signalled for
  * another reason). After either error the channel has ended, and every later
- * call that sends, receives, signals or waits returns the same.
- *
- * Since 0.1.
- */
-int vmbus_signal(struct vmbus_chan *chan);
-
-/**
- * vmbus_flush() - publish the queued packets, and signal the host if necessary
- *
- * Returns 0, or an error of vmbus_publish() or vmbus_signal().
+ * call that sends, receives or waits returns the same.
  *
  * Since 0.1.
  */
@@ -980,36 +899,29 @@ int vmbus_reserve(struct vmbus_chan *chan, size_t len, void **payload);
 
 /**
  * vmbus_commit() - queue the packet that was built; vmbus_flush() publishes it
- * @type: as for vmbus_send(); the same applies to @flags
- * @len: bytes of payload, no more than were reserved
- *
- * Returns 0, or -EINVAL (@type or @flags is not valid; or @len, rounded up to
- * 8, is more than was reserved; or the caller has no reservation), or -ENODEV.
- * After -EINVAL the reservation remains.
- *
- * Since 0.1.
- */
-int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-		 size_t len);
-
-/**
- * vmbus_commit_gpa() - queue a VMBUS_PACKET_GPA_DIRECT packet that was built,
- * as vmbus_commit()
+ * @type: as for vmbus_send(), or VMBUS_PACKET_GPA_DIRECT with ranges; the same
+ *	applies to @flags
  * @ranges_len: bytes that the ranges occupy at the beginning of the reserved
- *	room, a multiple of 8
- * @len: bytes of ranges and payload together
+ *	room, a multiple of 8; 0: the packet has none
+ * @len: bytes of ranges and payload together, no more than were reserved
  *
  * The caller has written the ranges as the host reads them: struct
  * vmbus_gpa_header, then for each range struct vmbus_gpa_entry and the page
  * numbers, 8 bytes each. The library does not check them.
  *
- * Returns as vmbus_commit(), and also -EINVAL if @ranges_len is not a multiple
- * of 8, is less than 24 or is more than @len.
+ * The host's side of vmbus_open_pair() can also send VMBUS_PACKET_XFER_PAGES:
+ * its ranges are struct vmbus_xfer_set, the count of ranges in 4 bytes, and
+ * each struct vmbus_range.
+ *
+ * Returns 0, or -EINVAL (@type or @flags is not valid; or @len, rounded up to
+ * 8, is more than was reserved; or @ranges_len is not a multiple of 8, is more
+ * than @len, or is less than 24 for guest pages; or the caller has no
+ * reservation), or -ENODEV. After -EINVAL the reservation remains.
  *
  * Since 0.1.
  */
-int vmbus_commit_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
-		     size_t ranges_len, size_t len);
+int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		 size_t ranges_len, size_t len);
 
 /**
  * The ranges of a VMBUS_PACKET_GPA_DIRECT packet begin with this header on the
@@ -1026,8 +938,7 @@ struct vmbus_gpa_header {
  *
  * A test that plays the host finds the struct vmbus_gpa_header of a received
  * packet in the bytes before the payload: at payload - (header - 16) of a
- * struct vmbus_view, and at byte 16 of what vmbus_recv_raw() copies. The test
- * checks count and lengths itself.
+ * struct vmbus_view. The test checks count and lengths itself.
  */
 struct vmbus_gpa_entry {
 	uint32_t length;		/* bytes */
@@ -1072,17 +983,6 @@ struct vmbus_gpa_buffer {
 int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
 		    const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
 		    size_t len);
-
-/**
- * vmbus_send_gpa() - queue a packet as vmbus_queue_gpa(), and flush it
- *
- * Returns as vmbus_queue_gpa().
- *
- * Since 0.1.
- */
-int vmbus_send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
-		   const struct vmbus_gpa_buffer *ranges, unsigned int count, const void *payload,
-		   size_t len);
 
 /** The kernel's table of the pages that hold the memory of this process */
 struct vmbus_pagemap;
@@ -1173,18 +1073,6 @@ struct vmbus_packet {
  * Since 0.1.
  */
 int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
-
-/**
- * vmbus_recv_raw() - receive a whole packet with its 16-byte descriptor, as
- * vmbus_recv()
- *
- * Packets of some types have ranges in their header. @buf needs pkt->header +
- * pkt->length bytes. The caller must check the ranges, because the host wrote
- * them.
- *
- * Since 0.1.
- */
-int vmbus_recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size);
 
 /**
  * vmbus_skip() - drop the packet that vmbus_recv() would return
@@ -1311,27 +1199,6 @@ struct vmbus_xfer_set {
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max);
 
-/**
- * vmbus_queue_xfer() - queue a VMBUS_PACKET_XFER_PAGES packet, as a host sends
- * it
- * @set: number of the page set that the other side has agreed to
- * @ranges: @count parts of the buffer, 1 or more; the library does not check
- *	them
- * @payload: @len bytes in the packet itself, as for vmbus_queue()
- *
- * A guest sends no such packets. The function is for the host's side of a
- * channel over memory, so that a test can play the host of a NIC.
- * vmbus_xfer_ranges() reads what it writes.
- *
- * Returns as vmbus_queue(), and also -EINVAL (@count is 0), -EMSGSIZE (the
- * payload and the ranges, 8 bytes each, are too large together) and -ENOMEM.
- *
- * Since 0.1.
- */
-int vmbus_queue_xfer(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
-		     uint16_t set, const struct vmbus_range *ranges, unsigned int count,
-		     const void *payload, size_t len);
-
 /* Waiting */
 
 #define VMBUS_WAIT_RECV	0x1u	/* there is a packet to receive */
@@ -1417,7 +1284,7 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
  * Returns 0, or -EAGAIN (no interrupt was pending; the mask is set), -ENODEV
  * (rescinded), -EOPNOTSUPP (the channel has no descriptor), or -EIO (the
  * descriptor cannot be read for another reason). After -ENODEV or -EIO the
- * channel has ended, as after an error of vmbus_signal().
+ * channel has ended, as after an error of vmbus_flush().
  *
  * Since 0.1.
  */

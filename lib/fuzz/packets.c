@@ -16,7 +16,7 @@
 #define ROOM	2048u
 
 enum step {
-	SET_WORD, POKE, PACKET, PUBLISH, RECV, RECV_RAW, RECV_MANY, PEEK, SKIP, SEND, SEND_MANY,
+	SET_WORD, POKE, PACKET, PUBLISH, RECV, RECV_TOO, RECV_MANY, PEEK, SKIP, SEND, SEND_MANY,
 	SENDV,
 	GPA, BUILD, FLUSH, LOOK, DUMP, STEPS
 };
@@ -84,12 +84,9 @@ static void receive(struct rings *r, struct input *in, enum step step)
 	MUST(buf || !size);
 	switch (step) {
 	case RECV:
+	case RECV_TOO:
 		n = vmbus_recv(r->guest, &pkt, buf, size);
 		MUST(n || pkt.length <= size);
-		break;
-	case RECV_RAW:
-		n = vmbus_recv_raw(r->guest, &pkt, buf, size);
-		MUST(n || pkt.header + pkt.length <= size);
 		break;
 	case RECV_MANY:
 		n = vmbus_recv_many(r->guest, views, count, buf, size);
@@ -118,11 +115,6 @@ static void transmit(struct rings *r, struct input *in, enum step step)
 	static const uint64_t pages[2] = { 1, 2 };
 	size_t size = take_u16(in) % ROOM;
 	unsigned char *buf = calloc(1, size + 8);
-	const struct vmbus_tx_packet messages[3] = {
-		{ .payload = buf, .length = size / 3, .type = 6 },
-		{ .payload = buf, .length = size, .type = 6, .flags = 1, .transaction_id = 1 },
-		{ .payload = buf, .length = 8, .type = 6, .transaction_id = 2 },
-	};
 	const struct iovec iov[2] = { { buf, size / 2 }, { buf + size / 2, size - size / 2 } };
 	const struct vmbus_gpa_buffer range = { size, size % 5000, pages };
 	void *payload;
@@ -134,8 +126,7 @@ static void transmit(struct rings *r, struct input *in, enum step step)
 		err = vmbus_send(r->guest, 6, 0, 0, buf, size);
 		break;
 	case SEND_MANY:
-		err = size % 2 ? vmbus_queue_many(r->guest, messages, 3) :
-			vmbus_send_payloads(r->guest, 6, 0, 0, iov, 2);
+		err = vmbus_send_many(r->guest, 6, 0, 0, iov, 2);
 		break;
 	case SENDV:
 		err = vmbus_queuev(r->guest, 6, 0, 0, iov, 2);
@@ -151,7 +142,9 @@ static void transmit(struct rings *r, struct input *in, enum step step)
 			break;
 		memset(payload, 1, size);
 		if (size % 3)
-			err = vmbus_commit(r->guest, 6, 0, 0, size / 2);
+			err = vmbus_commit(r->guest, 6, 0, 0, 0, size / 2);
+		else if (size % 2 && size >= 32)
+			err = vmbus_commit(r->guest, VMBUS_PACKET_GPA_DIRECT, 0, 0, 32, size);
 		else
 			vmbus_cancel(r->guest);
 	}
@@ -198,7 +191,7 @@ static void one_step(struct rings *r, struct input *in)
 	case DUMP:
 		MUST(!vmbus_dump(r->guest, r->null, take_u8(in)));
 		break;
-	case RECV: case RECV_RAW: case RECV_MANY: case PEEK: case SKIP:
+	case RECV: case RECV_TOO: case RECV_MANY: case PEEK: case SKIP:
 		receive(r, in, step);
 		break;
 	default:

@@ -78,7 +78,7 @@ static int send_message(const struct load *load, int burst)
 			.iov_base = (void *)(uintptr_t)(load->message + (size_t)i * load->stride),
 			.iov_len = load->size,
 		};
-	ret = vmbus_send_payloads(sender, VMBUS_PACKET_INBAND, 0, load->first, messages,
+	ret = vmbus_send_many(sender, VMBUS_PACKET_INBAND, 0, load->first, messages,
 			       (unsigned int)burst);
 	return ret > 0 ? ret : result(0, ret);
 }
@@ -99,12 +99,6 @@ static int send_gpa(const struct load *load, int burst)
 				.offset = segments[i].offset,
 				.pages = &segments[i].page,
 			};
-		if (burst == 1) {
-			err = vmbus_send_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges,
-					     load->ranges, message,
-					     load->size);
-			return result(!err, err);
-		}
 		err = vmbus_queue_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges,
 				      load->ranges, message,
 				      load->size);
@@ -144,9 +138,9 @@ static int build_gpa(const struct load *load, int burst)
 			};
 		memcpy((unsigned char *)payload + header,
 		       load->message + (size_t)sent * load->stride, load->size);
-		err = vmbus_commit_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED,
-				       load->first + (uint64_t)sent, header,
-				       header + load->size);
+		err = vmbus_commit(sender, VMBUS_PACKET_GPA_DIRECT,
+				   VMBUS_PACKET_COMPLETION_REQUESTED,
+				   load->first + (uint64_t)sent, header, header + load->size);
 		if (err)
 			break;
 	}

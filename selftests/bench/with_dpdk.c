@@ -20,10 +20,9 @@ int with_dpdk(struct vmbus_channel *theirs, struct vmbus_chan *ours);
 
 int with_dpdk(struct vmbus_channel *theirs, struct vmbus_chan *ours)
 {
-	const struct vmbus_tx_packet packet = { .payload = "x", .length = 1, .type = VMBUS_PACKET_INBAND };
 	const struct vmbus_gpa_range range = { .len = 1 };
 
 	if (rte_vmbus_chan_rx_empty(theirs))
-		return vmbus_send_many(ours, &packet, range.len);
+		return vmbus_send(ours, VMBUS_PACKET_INBAND, 0, 0, "x", range.len);
 	return 0;
 }

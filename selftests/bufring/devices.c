@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "../../lib/internal.h"
 #include "sysfs.h"
 
 #define NIC "f8615163-df3e-46c5-913f-f2d2f965ed0e"
@@ -379,7 +380,7 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	put("0x123\n", SYS DEV1 "/id");
 	MUST(!vmbus_open("fcopy", NULL, &chan));
 	CHECK(vmbus_info(chan)->is_monitored);
-	CHECK_IS(vmbus_signal(chan), 0);
+	CHECK_IS(channel_signal(chan), 0);
 	vmbus_close(chan);
 
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
@@ -596,7 +597,7 @@ static void a_subchannel_is_opened(void)
 	CHECK(fcntl(vmbus_fd(sub), F_GETFL) & O_NONBLOCK);
 	CHECK(fcntl(vmbus_fd(primary), F_GETFL) & O_NONBLOCK);
 	CHECK_IS(vmbus_queue(sub, VMBUS_PACKET_INBAND, 0, 1, "hello", 6), 0);
-	CHECK_IS(vmbus_publish(sub), 1);
+	CHECK(tx_ring_publish(&sub->tx));
 	vmbus_close(sub);
 	snprintf(path, sizeof(path), "%s/" SYS DEV1 "/channels/33/ring", base);
 	fd = open(path, O_RDONLY);
@@ -620,7 +621,7 @@ static void a_monitored_subchannel_has_its_own_bits(void)
 	put("40\n", SYS DEV1 "/channels/31/monitor_id");
 	MUST(!vmbus_open_subchannel(primary, 31, NULL, &sub));
 	CHECK(vmbus_info(sub)->is_monitored);
-	CHECK_IS(vmbus_signal(sub), 0);
+	CHECK_IS(channel_signal(sub), 0);
 	vmbus_close(sub);
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_RDONLY);

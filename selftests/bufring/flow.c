@@ -86,12 +86,12 @@ static void a_batch_decides_once(void)
 	for (int i = 0; i < 3; i++)
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
 	CHECK_IS(m.guest_signals, 0);
-	CHECK_IS(vmbus_publish(m.guest), 1);
-	CHECK_IS(vmbus_publish(m.guest), 0);
+	CHECK_IS(tx_ring_publish(&m.guest->tx), 1);
+	CHECK_IS(tx_ring_publish(&m.guest->tx), 0);
 	CHECK_IS(vmbus_flush(m.guest), 0);
 	CHECK_IS(m.guest_signals, 0);
 	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
-	CHECK_IS(vmbus_publish(m.guest), 0);
+	CHECK_IS(tx_ring_publish(&m.guest->tx), 0);
 	for (int i = 0; i < 4; i++)
 		CHECK_IS(recv_one(m.host), 0);
 	CHECK_IS(recv_one(m.host), -EAGAIN);
@@ -256,23 +256,7 @@ static void check_one_signal(int (*send)(struct vmbus_chan *chan, int *signal))
 
 #define BATCH 13
 
-static void batch(struct vmbus_tx_packet *packets)
-{
-	for (int i = 0; i < BATCH; i++)
-		packets[i] = (struct vmbus_tx_packet)TX_PACKET(buf, 72, VMBUS_PACKET_INBAND, 0, 0);
-	packets[BATCH - 2].payload = waking.page;
-	packets[BATCH - 1].length = 4000;
-}
-
 static int send_many(struct vmbus_chan *chan, int *signal)
-{
-	struct vmbus_tx_packet packets[BATCH];
-
-	batch(packets);
-	return vmbus_send_many(chan, packets, BATCH);
-}
-
-static int send_payloads(struct vmbus_chan *chan, int *signal)
 {
 	struct iovec payloads[BATCH];
 
@@ -280,13 +264,12 @@ static int send_payloads(struct vmbus_chan *chan, int *signal)
 		payloads[i] = (struct iovec){ buf, 72 };
 	payloads[BATCH - 2].iov_base = waking.page;
 	payloads[BATCH - 1].iov_len = 4000;
-	return vmbus_send_payloads(chan, VMBUS_PACKET_INBAND, 0, 0, payloads, BATCH);
+	return vmbus_send_many(chan, VMBUS_PACKET_INBAND, 0, 0, payloads, BATCH);
 }
 
 static void a_batch_that_fills_the_ring_signals_once(void)
 {
 	check_one_signal(send_many);
-	check_one_signal(send_payloads);
 }
 
 /*
@@ -394,7 +377,7 @@ static void a_wait_times_out_and_does_not_spin(void)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
 	/* Stale interrupts must not keep it awake. */
 	for (int i = 0; i < 10; i++)
-		CHECK_IS(vmbus_signal(host), 0);
+		CHECK_IS(channel_signal(host), 0);
 	start = ns(CLOCK_MONOTONIC);
 	cpu = ns(CLOCK_THREAD_CPUTIME_ID);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 200), -ETIMEDOUT);
@@ -453,7 +436,7 @@ static void a_wait_for_room_ends_with_the_room(void)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, -1), VMBUS_WAIT_SEND);
 	/* It must not mask, because another thread may wait to receive. */
 	CHECK_IS(vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 1, buf, 8), 0);
-	CHECK_IS(vmbus_publish(host), 1);
+	CHECK_IS(tx_ring_publish(&host->tx), 1);
 	CHECK_IS(send_one(guest, 72), 0);
 	CHECK(count > 30);
 	vmbus_close(guest);
@@ -485,7 +468,6 @@ static void epoll_loop(void)
  */
 static void check_gone(struct vmbus_chan *chan)
 {
-	const struct vmbus_tx_packet message = TX_PACKET(buf, 8, VMBUS_PACKET_INBAND, 0, 0);
 	const uint64_t page = 1;
 	const struct vmbus_gpa_buffer range = { 8, 0, &page };
 	struct iovec iov = { .iov_base = buf, .iov_len = 8 };
@@ -494,27 +476,24 @@ static void check_gone(struct vmbus_chan *chan)
 	void *payload;
 
 	CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), -ENODEV);
-	CHECK_IS(vmbus_recv_raw(chan, &pkt, buf, sizeof(buf)), -ENODEV);
+	CHECK_IS(recv_raw(chan, &pkt, buf, sizeof(buf)), -ENODEV);
 	CHECK_IS(vmbus_skip(chan), -ENODEV);
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, -1), -ENODEV);
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, -1), -ENODEV);
 	CHECK_IS(vmbus_arm(chan, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -ENODEV);
 	CHECK_IS(vmbus_ack(chan), -ENODEV);
 	CHECK_IS(vmbus_send(chan, 6, 0, 0, buf, 8), -ENODEV);
-	CHECK_IS(vmbus_sendv(chan, 6, 0, 0, &iov, 1), -ENODEV);
+	CHECK_IS(send_pieces(chan, 6, 0, 0, &iov, 1), -ENODEV);
 	CHECK_IS(vmbus_queue(chan, 6, 0, 0, buf, 8), -ENODEV);
 	CHECK_IS(vmbus_queuev(chan, 6, 0, 0, &iov, 1), -ENODEV);
-	CHECK_IS(vmbus_publish(chan), -ENODEV);
 	CHECK_IS(vmbus_flush(chan), -ENODEV);
-	CHECK_IS(vmbus_signal(chan), -ENODEV);
-	CHECK_IS(vmbus_queue_many(chan, &message, 1), -ENODEV);
-	CHECK_IS(vmbus_send_many(chan, &message, 1), -ENODEV);
-	CHECK_IS(vmbus_send_payloads(chan, 6, 0, 0, &iov, 1), -ENODEV);
+	CHECK_IS(channel_signal(chan), -ENODEV);
+	CHECK_IS(vmbus_send_many(chan, 6, 0, 0, &iov, 1), -ENODEV);
 	CHECK_IS(channel_stats(chan).error, -ENODEV);
 	CHECK_IS(channel_stats(chan).tx_used, 0);
 	CHECK_IS(channel_stats(chan).rx_used, 0);
 	CHECK_IS(vmbus_queue_gpa(chan, 0, 0, &range, 1, buf, 8), -ENODEV);
-	CHECK_IS(vmbus_send_gpa(chan, 0, 0, &range, 1, buf, 8), -ENODEV);
+	CHECK_IS(send_gpa(chan, 0, 0, &range, 1, buf, 8), -ENODEV);
 	CHECK_IS(vmbus_reserve(chan, 8, &payload), -ENODEV);
 	CHECK_IS(vmbus_peek(chan, &view, 1), -ENODEV);
 	CHECK_IS(vmbus_release(chan, &view), -ENODEV);
@@ -656,7 +635,7 @@ static void *rescind(void *arg)
 
 	until_others_sleep();
 	CHECK_IS(vmbus_queue(r->m->host, VMBUS_PACKET_INBAND, 0, 0, buf, 8), 0);
-	vmbus_publish(r->m->host);	/* and no signal */
+	tx_ring_publish(&r->m->host->tx);	/* and no signal */
 	take_away(r->m);
 	close(r->other);
 	return NULL;
@@ -714,7 +693,7 @@ static void a_channel_ends_with_enodev_or_eio(void)
 		CHECK_IS(vmbus_skip(chan), why);
 		CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), why);
 		CHECK_IS(send_one(chan, 8), why);
-		CHECK_IS(vmbus_signal(chan), why);
+		CHECK_IS(channel_signal(chan), why);
 		vmbus_close(chan);
 		model_close(&m);
 	}
@@ -922,7 +901,7 @@ static void waiting_while_another_thread_has_a_reservation_with_lock(void)
 		other.go = true;
 		usleep(100000);
 		CHECK(!other.ended);
-		CHECK_IS(vmbus_commit(guest, VMBUS_PACKET_INBAND, 0, 0, 8), 0);
+		CHECK_IS(vmbus_commit(guest, VMBUS_PACKET_INBAND, 0, 0, 0, 8), 0);
 		pthread_join(other.thread, NULL);
 		CHECK_IS(other.result, waits[i].result);
 		vmbus_close(guest);
@@ -1027,7 +1006,7 @@ static void send_what_was_refused(struct vmbus_chan *guest, bool reserve)
 		return;
 	}
 	CHECK_IS(vmbus_reserve(guest, 1000, &payload), 0);
-	CHECK_IS(vmbus_commit(guest, VMBUS_PACKET_INBAND, 0, 0, 8), 0);
+	CHECK_IS(vmbus_commit(guest, VMBUS_PACKET_INBAND, 0, 0, 0, 8), 0);
 }
 
 /*
@@ -1186,7 +1165,7 @@ static void a_thread_that_polls_and_does_not_come_back(void)
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	room_thread_start(&sender, guest, 1000);
-	CHECK_IS(vmbus_signal(host), 0);
+	CHECK_IS(channel_signal(host), 0);
 	until_others_sleep();
 	CHECK_IS(recv_some(host, 20), 0);
 	room_thread_end(&sender);
@@ -1195,10 +1174,10 @@ static void a_thread_that_polls_and_does_not_come_back(void)
 		;
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	room_thread_start(&sender, guest, 1000);
-	CHECK_IS(vmbus_signal(host), 0);
+	CHECK_IS(channel_signal(host), 0);
 	until_others_sleep();
 	vmbus_close(host);
-	CHECK_IS(vmbus_signal(guest), -ENODEV);
+	CHECK_IS(channel_signal(guest), -ENODEV);
 	pthread_join(sender.thread, NULL);
 	CHECK_IS(sender.result, -ENODEV);
 	CHECK_IS(vmbus_ack(guest), -ENODEV);
@@ -1234,7 +1213,7 @@ static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 	WAIT_UNTIL(sender.refused);
 	until_others_sleep();
 	if (interrupt)
-		CHECK_IS(vmbus_signal(host), 0);
+		CHECK_IS(channel_signal(host), 0);
 	until_others_sleep();
 	vmbus_close(host);
 	pthread_join(sender.thread, NULL);
@@ -1350,7 +1329,7 @@ static int find_nothing(struct vmbus_chan *chan, int how)
 	case 0:
 		return vmbus_recv(chan, &pkt, buf, sizeof(buf));
 	case 1:
-		return vmbus_recv_raw(chan, &pkt, buf, sizeof(buf));
+		return recv_raw(chan, &pkt, buf, sizeof(buf));
 	case 2:
 		return vmbus_skip(chan);
 	case 3:

@@ -165,12 +165,11 @@ static int in_child(void (*body)(void))
 /* The operations on a channel */
 
 static int op_recv(struct vmbus_chan *c) { return vmbus_recv(c, &pkt, buf, sizeof(buf)); }
-static int op_raw(struct vmbus_chan *c) { return vmbus_recv_raw(c, &pkt, buf, sizeof(buf)); }
+static int op_raw(struct vmbus_chan *c) { return recv_raw(c, &pkt, buf, sizeof(buf)); }
 static int op_small(struct vmbus_chan *c) { return vmbus_recv(c, &pkt, buf, 0); }
 static int op_skip(struct vmbus_chan *c) { return vmbus_skip(c); }
 static int op_send(struct vmbus_chan *c) { return vmbus_send(c, 6, 0, 0, buf, LARGE); }
 static int op_queue(struct vmbus_chan *c) { return vmbus_queue(c, 6, 0, 0, buf, LARGE); }
-static int op_publish(struct vmbus_chan *c) { return vmbus_publish(c); }
 static int op_flush(struct vmbus_chan *c) { return vmbus_flush(c); }
 static int op_wait_recv(struct vmbus_chan *c) { return vmbus_wait(c, VMBUS_WAIT_RECV, 0); }
 static int op_wait_send(struct vmbus_chan *c) { return vmbus_wait(c, VMBUS_WAIT_SEND, 0); }
@@ -180,32 +179,16 @@ static int op_ack(struct vmbus_chan *c) { return vmbus_ack(c); }
 
 static int op_many(struct vmbus_chan *c)
 {
-	const struct vmbus_tx_packet messages[2] = {
-		TX_PACKET(buf, 64, 6, 0, 0), TX_PACKET(buf, LARGE, 6, 0, 0),
-	};
-
-	return vmbus_send_many(c, messages, 2);
-}
-
-static int op_payloads(struct vmbus_chan *c)
-{
 	const struct iovec payloads[2] = { { buf, 64 }, { buf, LARGE } };
 
-	return vmbus_send_payloads(c, 6, 0, 0, payloads, 2);
+	return vmbus_send_many(c, 6, 0, 0, payloads, 2);
 }
 
 static int op_pieces(struct vmbus_chan *c)
 {
 	const struct iovec pieces[2] = { { buf, 64 }, { buf, LARGE - 64 } };
 
-	return vmbus_sendv(c, 6, 0, 0, pieces, 2);
-}
-
-static int op_xfer(struct vmbus_chan *c)
-{
-	static const struct vmbus_range range = { 8, 0 };
-
-	return vmbus_queue_xfer(c, 0, 0, 1, &range, 1, buf, LARGE);
+	return send_pieces(c, 6, 0, 0, pieces, 2);
 }
 
 static int op_stats(struct vmbus_chan *c) { return channel_stats(c).error; }
@@ -215,7 +198,7 @@ static int op_gpa(struct vmbus_chan *c)
 	static const uint64_t page_number = 1;
 	const struct vmbus_gpa_buffer range = { 8, 0, &page_number };
 
-	return vmbus_send_gpa(c, 0, 0, &range, 1, buf, LARGE);
+	return send_gpa(c, 0, 0, &range, 1, buf, LARGE);
 }
 
 static int op_reserve(struct vmbus_chan *c)
@@ -227,7 +210,7 @@ static int op_reserve(struct vmbus_chan *c)
 		return err;
 	/* The guard also covers the program's own access. */
 	memset(payload, 1, LARGE);
-	return vmbus_commit(c, 6, 0, 0, LARGE);
+	return vmbus_commit(c, 6, 0, 0, 0, LARGE);
 }
 
 static int op_peek(struct vmbus_chan *c)
@@ -262,7 +245,7 @@ static int op_dump(struct vmbus_chan *c)
 static int op_mask(struct vmbus_chan *c)
 {
 	vmbus_mask(c);
-	return vmbus_signal(c);
+	return channel_signal(c);
 }
 
 /* The state before the rescind */
@@ -283,7 +266,6 @@ static const struct operation {
 	{ "send into a full ring", op_send, FULL, 0 },
 	{ "queue", op_queue, NOTHING, 0 },
 	{ "queue after others", op_queue, QUEUED, 0 },
-	{ "publish", op_publish, QUEUED, 0 },
 	{ "flush", op_flush, QUEUED, 0 },
 	{ "wait", op_wait_recv, NOTHING, 0 },
 	{ "wait with a packet", op_wait_recv, RECEIVED, 0 },
@@ -301,11 +283,8 @@ static const struct operation {
 	{ "recv_raw in the middle of a packet", op_raw, RECEIVED, RING + 2 },
 	{ "send in the middle of a packet", op_send, NOTHING, 3 },
 	{ "queue in the middle of a packet", op_queue, NOTHING, 3 },
-	{ "send many", op_many, NOTHING, 0 },
-	{ "send many in the middle of a packet", op_many, NOTHING, 3 },
-	{ "send packets of one kind", op_payloads, NOTHING, 3 },
+	{ "send packets of one kind", op_many, NOTHING, 3 },
 	{ "send pieces", op_pieces, NOTHING, 3 },
-	{ "send transfer pages", op_xfer, NOTHING, 3 },
 	{ "stats", op_stats, NOTHING, 0 },
 	{ "send pages", op_gpa, NOTHING, 3 },
 	{ "reserve and commit", op_reserve, NOTHING, 3 },
@@ -415,9 +394,9 @@ static void monitored(void)
 		put("69\n", SYS DEV1 "/monitor_id");
 		MUST(!vmbus_open("fcopy", NULL, &chan));
 		CHECK_IS(vmbus_guard(), 0);
-		CHECK_IS(vmbus_signal(chan), 0);
+		CHECK_IS(channel_signal(chan), 0);
 		cut(&f, left);
-		CHECK_IS(vmbus_signal(chan), -ENODEV);
+		CHECK_IS(channel_signal(chan), -ENODEV);
 		CHECK_IS(vmbus_send(chan, 6, 0, 0, buf, 8), -ENODEV);
 		vmbus_close(chan);
 	}

@@ -23,7 +23,7 @@ static struct vmbus_packet pkt;
 static struct vmbus_view views[VIEWS];
 static char a[1] = "a";
 static const struct iovec payloads[2] = { { a, 1 }, { a, 1 } };
-static const struct vmbus_tx_packet messages[2] = {
+static const struct tx_packet messages[2] = {
 	TX_PACKET("a", 1, 6, 0, 0), TX_PACKET("b", 1, 6, 0, 0),
 };
 
@@ -48,7 +48,7 @@ static void write_index_of_the_host(void)
 		model_open(&m, DATA);
 		publish(&m, bad_indices[i]);
 		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EIO);
-		CHECK_IS(vmbus_recv_raw(m.guest, &pkt, buf, DATA), -EIO);
+		CHECK_IS(recv_raw(m.guest, &pkt, buf, DATA), -EIO);
 		CHECK_IS(vmbus_skip(m.guest), -EIO);
 		CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EIO);
 		CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), -EIO);
@@ -71,8 +71,8 @@ static void read_index_of_the_host(void)
 		*word(&m.to_host, READ_INDEX) = bad_indices[i];
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), -EIO);
-		CHECK_IS(vmbus_send_many(m.guest, messages, 2), -EIO);
-		CHECK_IS(vmbus_send_payloads(m.guest, 6, 0, 0, payloads, 2), -EIO);
+		CHECK_IS(send_packets(m.guest, messages, 2), -EIO);
+		CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, payloads, 2), -EIO);
 		CHECK_IS(vmbus_reserve(m.guest, 8, &payload), -EIO);
 		CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
 		*word(&m.to_host, READ_INDEX) = 8;
@@ -91,7 +91,7 @@ static void read_index_of_the_host(void)
 		*word(&m.to_host, READ_INDEX) = bad_indices[i];
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
-		CHECK_IS(vmbus_send_many(m.guest, messages, 2), -EIO);
+		CHECK_IS(send_packets(m.guest, messages, 2), -EIO);
 		model_close(&m);
 	}
 }
@@ -112,7 +112,7 @@ static void a_bad_index_during_a_reservation(void)
 		*word(&m.to_host, READ_INDEX) = 3;
 		CHECK_IS(vmbus_flush(m.guest), 0);
 		if (end)
-			CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 64), 0);
+			CHECK_IS(vmbus_commit(m.guest, 6, 0, 0, 0, 64), 0);
 		else
 			vmbus_cancel(m.guest);
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 72), -EIO);
@@ -235,7 +235,7 @@ static void length_of_a_packet(void)
 			publish(&m, (start + 64 + 24) % DATA);
 			memset(buf, 0xa5, DATA);
 			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
-			CHECK_IS(vmbus_recv_raw(m.guest, &pkt, buf, DATA), -EPROTO);
+			CHECK_IS(recv_raw(m.guest, &pkt, buf, DATA), -EPROTO);
 			CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EPROTO);
 			CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), -EPROTO);
 			CHECK_IS(buf[0], 0xa5);
@@ -394,7 +394,7 @@ static int receive_somehow(struct vmbus_chan *chan, int way, uint32_t size)
 		CHECK(err || pkt.length <= size);
 		return err;
 	case 1:
-		err = vmbus_recv_raw(chan, &pkt, buf + DATA - size, size);
+		err = recv_raw(chan, &pkt, buf + DATA - size, size);
 		CHECK(err || pkt.header + pkt.length <= size);
 		return err;
 	case 2:
@@ -425,7 +425,7 @@ static int build_one(struct vmbus_chan *chan, uint32_t len)
 	if (err)
 		return err;
 	memset(payload, 1, len);
-	return vmbus_commit(chan, 6, 0, 0, len / 2);
+	return vmbus_commit(chan, 6, 0, 0, 0, len / 2);
 }
 
 static void anything_at_all(void)
@@ -453,8 +453,8 @@ static void anything_at_all(void)
 		if (err == -EPROTO || err == -ENOBUFS)
 			vmbus_skip(m.guest);
 		err = i % 5 ? vmbus_queue(m.guest, 6, 0, 0, buf, random32() % (DATA - 32)) :
-		      i % 2 ? i % 3 ? vmbus_send_many(m.guest, messages, 2) :
-			      vmbus_send_payloads(m.guest, 6, 0, i, payloads, 2) :
+		      i % 2 ? i % 3 ? send_packets(m.guest, messages, 2) :
+			      vmbus_send_many(m.guest, 6, 0, i, payloads, 2) :
 			      build_one(m.guest, random32() % (DATA - 32));
 		if (err > 0)
 			err = 0;
@@ -549,7 +549,7 @@ static void a_descriptor_that_changes_while_it_is_read(void)
 	int err;
 
 	for (race_begin(&r); race_goes_on(&r);) {
-		err = r.tries % 2 ? vmbus_recv_raw(r.m.guest, &pkt, buf + DATA - 24, 24) :
+		err = r.tries % 2 ? recv_raw(r.m.guest, &pkt, buf + DATA - 24, 24) :
 				    vmbus_recv(r.m.guest, &pkt, buf + DATA - 8, 8);
 		race_saw(&r, pkt.length);
 		CHECK_IS(err, pkt.length == 8 ? 0 : -ENOBUFS);
@@ -629,7 +629,7 @@ static void headers_that_change_all_the_time(void)
 		int received = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8) :
 				       vmbus_peek(m.guest, views, VIEWS);
 		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40)
-			: vmbus_send_many(m.guest, messages, 2);
+			: send_packets(m.guest, messages, 2);
 
 		/*
 		 * On one processor the headers change only when the other

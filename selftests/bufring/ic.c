@@ -897,7 +897,7 @@ static void an_impossible_index_costs_the_channel(void)
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 0);
 
 	((uint32_t *)(void *)(uio.rings + uio.ring))[WRITE_INDEX] = 12345678;
-	MUST(!vmbus_signal(uio.host));
+	MUST(!channel_signal(uio.host));
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
 	CHECK_IS(seen.error, -EIO);
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);

@@ -19,7 +19,7 @@ static inline int host_sends(struct vmbus_chan *host, uint16_t type, uint64_t xi
 	};
 	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { (void *)(uintptr_t)body, len } };
 
-	return vmbus_sendv(host, VMBUS_PACKET_INBAND, 0, xid, iov, 2);
+	return send_pieces(host, VMBUS_PACKET_INBAND, 0, xid, iov, 2);
 }
 
 /* Frameworks 1.0 and 3.0, then messages 1.0 and @major.1 */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../lib/from_memory.h"
+#include "compose.h"
 #include "../kselftest/ktap.h"
 #include "../kselftest/wait.h"
 
@@ -28,12 +29,6 @@ enum {
 
 #define DESCRIPTOR 16
 #define TRAILER 8
-
-/* A struct vmbus_tx_packet without ranges */
-#define TX_PACKET(payload_, length_, type_, flags_, id_) {				\
-	.payload = (payload_), .length = (length_), .type = (type_), .flags = (flags_),	\
-	.transaction_id = (id_),							\
-}
 
 struct ring {
 	unsigned char *base;
@@ -166,6 +161,7 @@ static inline void model_open(struct model *m, size_t data_size)
 	mem.flags = VMBUS_MEMORY_RESET;
 	MUST(!channel_from_memory(&mem, &m->guest));
 	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
+	mem.flags = VMBUS_MEMORY_ANY_PACKET;
 	MUST(!channel_from_memory(&mem, &m->host));
 }
 

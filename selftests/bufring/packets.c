@@ -136,7 +136,7 @@ static void built_and_read_in_place(struct model *m, size_t len, uint64_t number
 
 	CHECK_IS(vmbus_reserve(m->guest, len, &payload), 0);
 	fill(payload, number, len);
-	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_INBAND, 0, number, len), 0);
+	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_INBAND, 0, number, 0, len), 0);
 	CHECK_IS(vmbus_flush(m->guest), 0);
 	MUST(vmbus_peek(m->host, &view, 1) == 1);
 	CHECK_IS(view.length, padded(len));
@@ -147,11 +147,11 @@ static void built_and_read_in_place(struct model *m, size_t len, uint64_t number
 
 static void in_a_list(struct model *m, size_t len, uint64_t number)
 {
-	const struct vmbus_tx_packet message = TX_PACKET(sent, len, VMBUS_PACKET_INBAND, 0, number);
+	const struct tx_packet message = TX_PACKET(sent, len, VMBUS_PACKET_INBAND, 0, number);
 	struct vmbus_view view;
 
 	fill(sent, number, len);
-	CHECK_IS(vmbus_send_many(m->guest, &message, 1), 1);
+	CHECK_IS(send_packets(m->guest, &message, 1), 1);
 	MUST(vmbus_recv_many(m->host, &view, 1, got, sizeof(got)) == 1);
 	CHECK_IS(view.length, padded(len));
 	CHECK_IS(view.transaction_id, number);
@@ -216,16 +216,16 @@ static void pieces_arrive_as_one(void)
 	for (uint32_t index = 0; index < 4096; index += 8) {
 		model_open_at(&m, 4096, index);
 		fill(sent, index, 21);
-		CHECK_IS(vmbus_sendv(m.guest, 6, 0, 5, pieces, 4), 0);
+		CHECK_IS(send_pieces(m.guest, 6, 0, 5, pieces, 4), 0);
 		CHECK_IS(vmbus_recv(m.host, &pkt, got, 24), 0);
 		CHECK_IS(pkt.length, 24);
 		CHECK(filled(got, index, 21));
 		model_close(&m);
 	}
 	model_open(&m, 4096);
-	CHECK_IS(vmbus_sendv(m.guest, 6, 0, 0, pieces, -1), -EINVAL);
-	CHECK_IS(vmbus_sendv(m.guest, 6, 0, 0, huge, 2), -EMSGSIZE);
-	CHECK_IS(vmbus_sendv(m.guest, 6, 0, 0, NULL, 0), 0);
+	CHECK_IS(send_pieces(m.guest, 6, 0, 0, pieces, -1), -EINVAL);
+	CHECK_IS(send_pieces(m.guest, 6, 0, 0, huge, 2), -EMSGSIZE);
+	CHECK_IS(send_pieces(m.guest, 6, 0, 0, NULL, 0), 0);
 	CHECK_IS(vmbus_recv(m.host, &pkt, got, 0), 0);
 	CHECK_IS(pkt.length, 0);
 	model_close(&m);
@@ -274,10 +274,10 @@ static void raw_gives_descriptor_and_ranges(void)
 		ring_poke(&m.to_guest, index, &d, sizeof(d));
 		ring_poke(&m.to_guest, index + DESCRIPTOR, sent, 32);
 		*word(&m.to_guest, WRITE_INDEX) = (index + 48 + TRAILER) % 4096;
-		CHECK_IS(vmbus_recv_raw(m.guest, &pkt, got, 47), -ENOBUFS);
+		CHECK_IS(recv_raw(m.guest, &pkt, got, 47), -ENOBUFS);
 		CHECK_IS(pkt.header, 32);
 		CHECK_IS(pkt.length, 16);
-		CHECK_IS(vmbus_recv_raw(m.guest, &pkt, got, 48), 0);
+		CHECK_IS(recv_raw(m.guest, &pkt, got, 48), 0);
 		CHECK(!memcmp(got, &d, sizeof(d)));
 		CHECK(filled(got + DESCRIPTOR, index, 32));
 		model_close(&m);
@@ -320,7 +320,6 @@ static void large_batches_move_in_quarters(void)
 		{ 3, 5000, 3, 1 }, { 7, 2000, 3, 2 }, { 16, 64, 1, 16 },
 	};
 	struct iovec payloads[16];
-	struct vmbus_tx_packet messages[16];
 
 	for (size_t b = 0; b < sizeof(batches) / sizeof(batches[0]); b++) {
 		for (int many = 0; many < 2; many++) {
@@ -334,14 +333,9 @@ static void large_batches_move_in_quarters(void)
 			for (unsigned int i = 0; i < count; i++) {
 				fill(sent + i * len, i, len);
 				payloads[i] = (struct iovec){ sent + i * len, len };
-				messages[i] = (struct vmbus_tx_packet){
-					.payload = payloads[i].iov_base, .length = (uint32_t)len,
-					.type = VMBUS_PACKET_INBAND, .transaction_id = i,
-				};
 			}
-			CHECK_IS(many ? vmbus_send_many(m.guest, messages, count) :
-				 vmbus_send_payloads(m.guest, VMBUS_PACKET_INBAND, 0, 0, payloads,
-						     count), count);
+			CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_INBAND, 0, 0, payloads,
+						 count), count);
 			vmbus_stats(m.guest, &stats, sizeof(stats));
 			CHECK_IS(stats.tx_publications, batches[b].publications);
 			CHECK_IS(m.guest_signals, 1);
@@ -415,7 +409,6 @@ static unsigned char some[2048];
 static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expected)
 {
 	const struct iovec iov = { some, 8 };
-	struct vmbus_tx_packet message = TX_PACKET(some, 8, type, flags, 7);
 	static const struct { enum producers producers; uint32_t len; } ways[] = {
 		{ PRODUCERS_ONE, 8 }, { PRODUCERS_ONE, 200 },
 			{ PRODUCERS_SPIN, 8 },
@@ -429,13 +422,11 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 		CHECK_IS(vmbus_queue(m->guest, type, flags, 7, some, ways[i].len), expected);
 	}
 	set_producers(m->guest, PRODUCERS_ONE);
-	CHECK_IS(vmbus_sendv(m->guest, type, flags, 7, &iov, 1), expected);
+	CHECK_IS(send_pieces(m->guest, type, flags, 7, &iov, 1), expected);
 	CHECK_IS(vmbus_queuev(m->guest, type, flags, 7, &iov, 1), expected);
-	CHECK_IS(vmbus_send_many(m->guest, &message, 1), expected ? expected : 1);
-	CHECK_IS(vmbus_queue_many(m->guest, &message, 1), expected ? expected : 1);
-	CHECK_IS(vmbus_send_payloads(m->guest, type, flags, 7, &iov, 1), expected ? expected : 1);
+	CHECK_IS(vmbus_send_many(m->guest, type, flags, 7, &iov, 1), expected ? expected : 1);
 	MUST(!vmbus_reserve(m->guest, 8, &payload));
-	CHECK_IS(vmbus_commit(m->guest, type, flags, 7, 8), expected);
+	CHECK_IS(vmbus_commit(m->guest, type, flags, 7, 0, 8), expected);
 	vmbus_cancel(m->guest);
 	CHECK_IS(vmbus_flush(m->guest), 0);
 	return checks_failed == before;
@@ -448,9 +439,6 @@ static void kinds_of_packets_that_no_host_takes(void)
 	const uint64_t pages[] = { 1 };
 	const struct vmbus_gpa_buffer range = { 8, 0, pages };
 	const struct vmbus_range part = { 8, 0 };
-	struct vmbus_tx_packet message = {
-		.type = VMBUS_PACKET_GPA_DIRECT, .ranges = &range, .range_count = 1,
-	};
 	struct vmbus_packet pkt;
 	void *payload;
 	struct model m;
@@ -472,16 +460,13 @@ static void kinds_of_packets_that_no_host_takes(void)
 	CHECK(all_ways(&m, VMBUS_PACKET_INBAND, 0x8001, -EINVAL));
 
 	CHECK_IS(vmbus_queue_gpa(m.guest, 2, 0, &range, 1, NULL, 0), -EINVAL);
-	CHECK_IS(vmbus_send_gpa(m.guest, 0xff, 0, &range, 1, NULL, 0), -EINVAL);
-	CHECK_IS(vmbus_queue_xfer(m.host, 2, 0, 1, &part, 1, NULL, 0), -EINVAL);
+	CHECK_IS(send_gpa(m.guest, 0xff, 0, &range, 1, NULL, 0), -EINVAL);
+	/* A guest sends no transfer pages. */
+	CHECK_IS(queue_xfer(m.guest, 1, 0, 1, &part, 1, NULL, 0), -EINVAL);
 	MUST(!vmbus_reserve(m.guest, 64, &payload));
 	memset(payload, 0, 64);
-	CHECK_IS(vmbus_commit_gpa(m.guest, 2, 0, 24, 24), -EINVAL);
-	CHECK_IS(vmbus_commit_gpa(m.guest, 1, 0, 24, 24), 0);
-	message.flags = 2;
-	CHECK_IS(vmbus_queue_many(m.guest, &message, 1), -EINVAL);
-	message.flags = 1;
-	CHECK_IS(vmbus_queue_many(m.guest, &message, 1), 1);
+	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 2, 0, 24, 24), -EINVAL);
+	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 24, 24), 0);
 	model_close(&m);
 }
 
@@ -491,7 +476,6 @@ static void kinds_of_packets_that_no_host_takes(void)
  */
 static void a_host_of_a_test_sends_any_packet(void)
 {
-	struct vmbus_tx_packet no_ranges = TX_PACKET(some, 1500, VMBUS_PACKET_GPA_DIRECT, 0, 7);
 	struct vmbus_chan *guest, *host;
 	struct vmbus_packet pkt;
 	struct model m = { .guest = NULL };
@@ -507,7 +491,7 @@ static void a_host_of_a_test_sends_any_packet(void)
 	 * end of the ring.
 	 */
 	for (int i = 0; i < 100; i++) {
-		CHECK_IS(vmbus_send_many(host, &no_ranges, 1), 1);
+		CHECK_IS(vmbus_send(host, VMBUS_PACKET_GPA_DIRECT, 0, 7, some, 1500), 0);
 		CHECK_IS(vmbus_recv(guest, &pkt, some, sizeof(some)), 0);
 		CHECK_IS(pkt.type, VMBUS_PACKET_GPA_DIRECT);
 	}
@@ -523,7 +507,7 @@ static void a_host_of_a_test_sends_any_packet(void)
  */
 static void no_buffer_for_no_bytes(void)
 {
-	struct vmbus_tx_packet message = TX_PACKET(NULL, 0, 6, 0, 3);
+	const struct iovec nothing = { NULL, 0 };
 	struct vmbus_packet pkt;
 	struct vmbus_view view;
 	struct model m;
@@ -531,8 +515,8 @@ static void no_buffer_for_no_bytes(void)
 	model_open(&m, 4096);
 	for (int i = 0; i < 400; i++) {
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 1, NULL, 0), 0);
-		CHECK_IS(vmbus_sendv(m.guest, 6, 0, 2, NULL, 0), 0);
-		CHECK_IS(vmbus_send_many(m.guest, &message, 1), 1);
+		CHECK_IS(send_pieces(m.guest, 6, 0, 2, NULL, 0), 0);
+		CHECK_IS(vmbus_send_many(m.guest, 6, 0, 3, &nothing, 1), 1);
 		CHECK_IS(vmbus_recv(m.host, &pkt, NULL, 0), 0);
 		CHECK_IS(vmbus_recv(m.host, &pkt, NULL, 0), 0);
 		CHECK_IS(vmbus_recv_many(m.host, &view, 1, NULL, 0), 1);
@@ -540,29 +524,7 @@ static void no_buffer_for_no_bytes(void)
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 1, some, 8), 0);
 		CHECK_IS(vmbus_skip(m.host), 0);
 	}
-	CHECK_IS(vmbus_send_many(m.guest, NULL, 0), 0);
-	model_close(&m);
-}
-
-/* A later version may give the member a meaning. */
-static void a_reserved_member_that_is_not_0(void)
-{
-	const uint64_t pages[] = { 1 };
-	const struct vmbus_gpa_buffer range = { 8, 0, pages };
-	struct vmbus_tx_packet messages[] = {
-		TX_PACKET(some, 8, 6, 0, 1), TX_PACKET(some, 8, 6, 0, 2),
-		{ .type = VMBUS_PACKET_GPA_DIRECT, .ranges = &range, .range_count = 1 },
-	};
-	struct model m;
-
-	model_open(&m, 4096);
-	for (int i = 0; i < 3; i++) {
-		messages[i].reserved = 1;
-		CHECK_IS(vmbus_queue_many(m.guest, &messages[i], 1), -EINVAL);
-		CHECK_IS(vmbus_send_many(m.guest, messages, 3), i ? i : -EINVAL);
-		messages[i].reserved = 0;
-	}
-	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
+	CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, NULL, 0), 0);
 	model_close(&m);
 }
 
@@ -580,7 +542,6 @@ static const struct test tests[] = {
 	TEST(kinds_of_packets_that_no_host_takes),
 	TEST(a_host_of_a_test_sends_any_packet),
 	TEST(no_buffer_for_no_bytes),
-	TEST(a_reserved_member_that_is_not_0),
 };
 
 int main(void)

@@ -42,7 +42,7 @@ static void bytes_that_wait_in_the_rings(void)
 
 static void every_counter_counts(void)
 {
-	struct vmbus_tx_packet messages[3] = {
+	struct tx_packet messages[3] = {
 		TX_PACKET(buf, 8, 6, 0, 0), TX_PACKET(buf, 8, 6, 0, 1), TX_PACKET(buf, 16, 6, 0, 2),
 	};
 	struct vmbus_view views[3];
@@ -51,7 +51,7 @@ static void every_counter_counts(void)
 	struct model m;
 
 	model_open(&m, 4096);
-	CHECK_IS(vmbus_send_many(m.guest, messages, 3), 3);
+	CHECK_IS(send_packets(m.guest, messages, 3), 3);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 1), 0);
 	vmbus_stats(m.guest, &s, sizeof(s));
 	CHECK_IS(s.tx_packets, 4);
@@ -107,7 +107,7 @@ static void interrupts_are_counted(void)
 	struct vmbus_stats s;
 
 	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
-	CHECK_IS(vmbus_signal(host), 0);
+	CHECK_IS(channel_signal(host), 0);
 	CHECK_IS(vmbus_ack(guest), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	vmbus_stats(guest, &s, sizeof(s));

@@ -201,21 +201,21 @@ static atomic_bool stop;
 static int send_somehow(struct vmbus_chan *chan, uint64_t first, unsigned int way,
 			uint32_t *sent)
 {
-	struct vmbus_tx_packet messages[8];
+	struct tx_packet messages[8];
 	uint64_t values[8];
 	void *payload;
 	int n = 1, err;
 
 	for (unsigned int i = 0; i < 8; i++) {
 		values[i] = ~(first + i);
-		messages[i] = (struct vmbus_tx_packet)TX_PACKET(&values[i], 8, 6, 0, first + i);
+		messages[i] = (struct tx_packet)TX_PACKET(&values[i], 8, 6, 0, first + i);
 	}
 	switch (way % 4) {
 	case 0:
 		err = vmbus_send(chan, 6, 0, first, values, 8);
 		break;
 	case 1:
-		n = vmbus_send_many(chan, messages, 8);
+		n = send_packets(chan, messages, 8);
 		err = n < 0 ? n : 0;
 		break;
 	case 2:
@@ -228,7 +228,7 @@ static int send_somehow(struct vmbus_chan *chan, uint64_t first, unsigned int wa
 		if (err)
 			break;
 		memcpy(payload, values, 8);
-		err = vmbus_commit(chan, 6, 0, first, 8);
+		err = vmbus_commit(chan, 6, 0, first, 0, 8);
 		vmbus_flush(chan);
 	}
 	if (!err)

@@ -15,6 +15,7 @@
 
 #include <vmbus_bufring.h>
 
+#include "../bufring/compose.h"
 #include "../kselftest/wait.h"
 #include "pattern.h"
 
@@ -140,7 +141,7 @@ static void tell(struct vmbus_chan *chan, uint8_t word)
 static void bursts(struct vmbus_chan *chan, const char *signals)
 {
 	static uint8_t copies[3 * BURST][64];
-	struct vmbus_tx_packet messages[3 * BURST];
+	struct tx_packet messages[3 * BURST];
 	struct vmbus_stats before, after;
 	unsigned int done = 0, looks = 0;
 	long long signals_before;
@@ -158,7 +159,7 @@ static void bursts(struct vmbus_chan *chan, const char *signals)
 		for (int i = 0; i < n; i++, done++) {
 			check_pattern(&views[i], 64);
 			memcpy(copies[done], views[i].payload, 64);
-			messages[done] = (struct vmbus_tx_packet){
+			messages[done] = (struct tx_packet){
 				.payload = copies[done], .length = 64, .type = VMBUS_PACKET_INBAND,
 				.transaction_id = views[i].transaction_id,
 			};
@@ -175,16 +176,16 @@ static void bursts(struct vmbus_chan *chan, const char *signals)
 
 	before = after;
 	signals_before = kernel_signals(signals);
-	IS(vmbus_send_many(chan, messages, BURST), BURST);
+	IS(send_packets(chan, messages, BURST), BURST);
 	after = stats_of(chan);
 	IS(after.tx_publications - before.tx_publications, 1);
 	IS(after.tx_signals - before.tx_signals, 1);
 	IS(kernel_signals(signals) - signals_before, 1);
 	result("a burst of 32 is published once and signalled once");
 
-	IS(vmbus_send_many(chan, messages + BURST, BURST), BURST);
-	IS(vmbus_queue_many(chan, messages + 2 * BURST, BURST / 2), BURST / 2);
-	IS(vmbus_queue_many(chan, messages + 2 * BURST + BURST / 2, BURST / 2), BURST / 2);
+	IS(send_packets(chan, messages + BURST, BURST), BURST);
+	IS(queue_packets(chan, messages + 2 * BURST, BURST / 2), BURST / 2);
+	IS(queue_packets(chan, messages + 2 * BURST + BURST / 2, BURST / 2), BURST / 2);
 	IS(vmbus_flush(chan), 0);
 	after = stats_of(chan);
 	IS(after.tx_publications - before.tx_publications, 3);
@@ -229,8 +230,8 @@ static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 				vmbus_cancel(chan);
 			}
 			memcpy(reserve(chan, 200), views[i].payload, 100);
-			IS(vmbus_commit(chan, VMBUS_PACKET_INBAND, 0, views[i].transaction_id, 100),
-			   0);
+			IS(vmbus_commit(chan, VMBUS_PACKET_INBAND, 0, views[i].transaction_id, 0,
+					100), 0);
 		}
 		IS(vmbus_flush(chan), 0);
 		IS(vmbus_release(chan, &views[n - 1]), 0);
@@ -360,7 +361,7 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 	result("the sub-channels are found and opened by their relids");
 
 	for (unsigned int i = 0; i < 2; i++) {
-		struct vmbus_tx_packet messages[20];
+		struct tx_packet messages[20];
 		struct vmbus_stats before;
 		unsigned int got;
 
@@ -369,13 +370,13 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 		got = look_for(subs[i], 20);
 		for (unsigned int m = 0; m < got && m < 20; m++) {
 			check_pattern(&views[m], 64);
-			messages[m] = (struct vmbus_tx_packet){
+			messages[m] = (struct tx_packet){
 				.payload = views[m].payload, .length = 64,
 				.type = VMBUS_PACKET_INBAND,
 				.transaction_id = views[m].transaction_id,
 			};
 		}
-		IS(vmbus_send_many(subs[i], messages, 20), 20);
+		IS(send_packets(subs[i], messages, 20), 20);
 		IS(vmbus_release(subs[i], &views[got - 1]), 0);
 		IS(stats_of(subs[i]).tx_publications - before.tx_publications, 1);
 		IS(stats_of(subs[i]).rx_packets - before.rx_packets, 20);
@@ -403,7 +404,6 @@ static void all_say_enodev(struct vmbus_chan *chan)
 	IS(vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 0, &word, sizeof(word)), -ENODEV);
 	IS(vmbus_reserve(chan, 8, &payload), -ENODEV);
 	IS(vmbus_flush(chan), -ENODEV);
-	IS(vmbus_signal(chan), -ENODEV);
 }
 
 static struct vmbus_chan *open_channel(const char *id)

@@ -395,7 +395,7 @@ static int irq_control(int32_t on)
  * Signal the host as DPDK does: on a monitored channel by the trigger alone,
  * and on others by the bit in the interrupt page and a system call.
  */
-static void signal_host(const struct channel *channel)
+static void channel_signal(const struct channel *channel)
 {
 	if (channel->monitor >= 0) {
 		__atomic_or_fetch(word(trigger_of(channel)), 1u << (channel->monitor % 32),
@@ -427,7 +427,7 @@ static bool put(const struct channel *channel, uint8_t byte)
 static void send(const struct channel *channel, uint8_t byte)
 {
 	if (put(channel, byte))
-		signal_host(channel);
+		channel_signal(channel);
 }
 
 static bool is_taken(const struct channel *channel)
@@ -523,7 +523,7 @@ static void signalling(void)
 		trigger = !test_bit(trigger_of(&primary), (unsigned int)primary.monitor % 32);
 	}
 	quiet &= !is_taken(&primary);
-	signal_host(&primary);
+	channel_signal(&primary);
 	heard = taken(&primary, WAIT_MS);
 	answer = receive(&primary, WAIT_MS);
 	point(17, quiet && heard, "a packet %s before and %s after %s", quiet ? "lay there" : "was taken",
