@@ -6,7 +6,7 @@
 # service manager when it is ready.
 HAVE_SYSTEMD ?= 1
 
-fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c))
+fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c)) $(util_objs)
 fcopyd_cflags = $(lib_cflags) -include lib/old_names.h -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags) \
 		-DCONFIG_FILE='"$(sysconfdir)/hyperv-uio/fcopyd.conf"'
 paths_fcopyd  = $(sysconfdir)
@@ -38,7 +38,7 @@ $(O)/daemons/fcopy/%.o: daemons/fcopy/%.c $(O)/paths/fcopyd | check-systemd
 	$(call compile,$(fcopyd_cflags))
 
 $(O)/daemons/hv-fcopyd: $(fcopyd_objs) $(lib_so)
-	$(call link,$(fcopyd_objs) $(lib_libs) $(systemd_libs))
+	$(call link,$(fcopyd_objs) $(lib_libs) $(lib_needs) $(systemd_libs))
 
 $(O)/daemons/fcopy/%: daemons/fcopy/%.in $(O)/paths/subst
 	$(subst_file)

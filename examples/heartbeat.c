@@ -57,7 +57,7 @@ static int event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *
 
 	switch (event->kind) {
 	case VMBUS_IC_EVENT_OPENED:
-		printf("opened %s\n", vmbus_device_path(vmbus_info(vmbus_ic_chan(ic))->device));
+		printf("opened %s\n", vmbus_info(vmbus_ic_chan(ic))->device->path);
 		break;
 	case VMBUS_IC_EVENT_NEGOTIATED:
 		printf("the host speaks version %u.%u\n", event->message.major,

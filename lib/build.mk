@@ -16,9 +16,11 @@ compat_so   := $(lib_dir)/$(compat_name).so
 compat_a    := $(lib_dir)/$(compat_name).a
 lib_pc      := $(lib_dir)/$(lib_name).pc $(lib_dir)/$(compat_name).pc
 lib_cflags  := -Ilib
+# What programs share with the library, and it does not export
+util_objs   := $(O)/util/vmbus.o
 lib_libs    := -L$(lib_dir) -lvmbus_bufring
-lib_objects := $(patsubst %,$(lib_dir)/%.o,buffer channel class device error gpa guard ic ic_serve lock memory options \
-		 receive ring room send signal stats subchannel uio wait)
+lib_objects := $(patsubst %,$(lib_dir)/%.o,buffer channel device error gpa guard ic ic_serve lock memory options \
+		 receive ring room send signal stats subchannel uio vmbus wait)
 compat_objects := $(lib_dir)/$(lib_compat).o $(lib_dir)/ring.o
 lib_needs    = $(shell $(PKG_CONFIG) --libs uuid) -pthread
 
@@ -31,6 +33,10 @@ lib: $(lib_so) $(lib_a) $(compat_so) $(compat_a) $(lib_pc) $(lib_dir)/man3/made
 # has.
 $(lib_dir)/%.o: lib/%.c lib/build.mk | lib-needs
 	$(call compile,-fPIC -fno-lto)
+$(lib_dir)/%.o: util/%.c lib/build.mk | lib-needs
+	$(call compile,-fPIC -fno-lto $(lib_cflags))
+$(O)/util/%.o: util/%.c | lib-needs
+	$(call compile)
 $(lib_dir)/$(lib_compat).o: lib/$(lib_compat)/compat.c lib/build.mk
 	$(call compile,-fPIC -fno-lto)
 
@@ -101,6 +107,8 @@ $(lib_lto)/names.h: $(lib_objects) lib/build.mk
 
 $(lib_lto)/%.o: lib/%.c $(lib_lto)/names.h
 	$(call compile,-fPIC $(lto_cflags) -include $(lib_lto)/names.h)
+$(lib_lto)/%.o: util/%.c $(lib_lto)/names.h
+	$(call compile,-fPIC $(lto_cflags) -include $(lib_lto)/names.h)
 
 $(lib_lto_a): $(lib_lto_objects)
 	$(call quiet,AR)
@@ -141,7 +149,7 @@ install-lib-lto: lib-lto
 	$(Q)$(INSTALL) -m 644 $(lib_lto_a:.a=.pc) $(DESTDIR)$(pkgconfigdir)/
 .PHONY: install-lib-lto
 
--include $(lib_objects:.o=.d) $(lib_dir)/$(lib_compat).d $(lib_lto_objects:.o=.d)
+-include $(lib_objects:.o=.d) $(lib_dir)/$(lib_compat).d $(lib_lto_objects:.o=.d) $(util_objs:.o=.d)
 
 # Record the interface with which check-lib compares the library.
 .PHONY: abi

@@ -116,7 +116,7 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 /* Return 0, or -ENODEV if VMBus keeps a device that the host does not offer. */
 static int check_offered(const struct vmbus_device *dev)
 {
-	return vmbus_device_is_offered(dev) ? 0 :
+	return device_is_offered(dev) ? 0 :
 		fail(-ENODEV, "%s: the host does not offer the device now", dev->instance);
 }
 

@@ -14,12 +14,12 @@
 /* Room for a number as text; sysfs prints no longer numbers. */
 #define NUMBER_SIZE 32
 
-const char *vmbus_sysroot(void)
-{
-	const char *root = secure_getenv("VMBUS_SYSROOT");
-
-	return root && strcmp(root, "/") ? root : "";
-}
+/* A device, and the memory of its GUIDs */
+struct device {
+	struct vmbus_device shown;	/* first, because vmbus_device_free() frees it */
+	char instance[GUID_SIZE];
+	char class_id[GUID_SIZE];
+};
 
 /*
  * Read a line as read_attribute() does, but return -ENOBUFS if it is longer
@@ -58,22 +58,6 @@ int read_attribute(const char *dir, const char *name, char *text, size_t size)
 	return err == -ENOBUFS ? -EPROTO : err;
 }
 
-static int parse_u64(const char *text, uint64_t *value)
-{
-	unsigned long long number;
-	char *end;
-
-	/* strtoull() would also accept spaces, signs and octal digits. */
-	if (text[0] < '0' || text[0] > '9')
-		return -EPROTO;
-	errno = 0;
-	number = strtoull(text, &end, text[1] == 'x' ? 16 : 10);
-	if (errno || *end)
-		return -EPROTO;
-	*value = number;
-	return 0;
-}
-
 int read_attribute_u64(const char *dir, const char *name, uint64_t *value)
 {
 	char text[NUMBER_SIZE];
@@ -92,14 +76,14 @@ static bool is_missing(int err)
  * Read a GUID from a file of the device in @dir. Return 0, -ENODEV (the device
  * is gone), -EPROTO (not a GUID), or the error of the read.
  */
-static int read_guid(const char *dir, const char *name, char guid[VMBUS_GUID_SIZE])
+static int read_guid(const char *dir, const char *name, char guid[GUID_SIZE])
 {
 	char text[64];
 	int err = read_attribute(dir, name, text, sizeof(text));
 
 	if (err)
 		return is_missing(err) ? -ENODEV : err;
-	return vmbus_guid_parse(text, guid) ? -EPROTO : 0;
+	return guid_parse(text, guid) ? -EPROTO : 0;
 }
 
 /*
@@ -164,15 +148,52 @@ static int read_uio(const char *dir, char **uio)
 	return is_missing(err) ? 0 : err;
 }
 
+/* Free a string of a device. */
+static void free_string(const char *text)
+{
+	free((void *)(uintptr_t)text);
+}
+
 void vmbus_device_free(struct vmbus_device *dev)
 {
 	if (!dev)
 		return;
-	free(dev->driver);
-	free(dev->uio);
-	free(dev->path);
-	free(dev->sysfs);
+	free_string(dev->driver);
+	free_string(dev->uio);
+	free_string(dev->path);
+	free_string(dev->sysfs);
 	free(dev);
+}
+
+/* Make a device without strings. Return NULL if there is no memory. */
+static struct device *device_alloc(void)
+{
+	struct device *device = calloc(1, sizeof(*device));
+
+	if (!device)
+		return NULL;
+	device->shown.struct_size = sizeof(device->shown);
+	device->shown.instance = device->instance;
+	device->shown.class_id = device->class_id;
+	return device;
+}
+
+/* Read what a driver changes. Return 0 or -errno. */
+static int read_binding(struct vmbus_device *dev)
+{
+	char *driver = NULL, *uio = NULL, *path;
+	int err = read_driver(dev->sysfs, &driver);
+
+	dev->driver = driver;
+	if (!err)
+		err = read_uio(dev->sysfs, &uio);
+	dev->uio = uio;
+	if (err || !uio)
+		return err;
+	if (asprintf(&path, "%s/dev/%s", sysroot(), uio) < 0)
+		return -ENOMEM;
+	dev->path = path;
+	return 0;
 }
 
 /*
@@ -181,43 +202,40 @@ void vmbus_device_free(struct vmbus_device *dev)
  */
 static int device_read(const char *sysfs, struct vmbus_device **result)
 {
-	struct vmbus_device *dev = calloc(1, sizeof(*dev));
+	struct device *device = device_alloc();
+	const struct class *class;
 	int err = -ENOMEM;
 
-	if (!dev)
+	if (!device)
 		return err;
-	dev->sysfs = strdup(sysfs);
-	if (!dev->sysfs)
+	device->shown.sysfs = strdup(sysfs);
+	if (!device->shown.sysfs)
 		goto err_free;
 	/*
 	 * Do not parse the name of the directory, because old kernels number
 	 * the directories.
 	 */
-	err = read_guid(dev->sysfs, "device_id", dev->instance);
+	err = read_guid(sysfs, "device_id", device->instance);
 	if (!err)
-		err = read_guid(dev->sysfs, "class_id", dev->class_id);
+		err = read_guid(sysfs, "class_id", device->class_id);
 	if (!err)
-		err = read_driver(dev->sysfs, &dev->driver);
-	if (!err)
-		err = read_uio(dev->sysfs, &dev->uio);
+		err = read_binding(&device->shown);
 	if (err)
 		goto err_free;
-	if (dev->uio && asprintf(&dev->path, "%s/dev/%s", vmbus_sysroot(), dev->uio) < 0) {
-		dev->path = NULL;
-		err = -ENOMEM;
-		goto err_free;
-	}
-	*result = dev;
+	class = class_find(device->class_id);
+	if (class)
+		device->shown.class_name = class->name;
+	*result = &device->shown;
 	return 0;
 
 err_free:
-	vmbus_device_free(dev);
+	vmbus_device_free(&device->shown);
 	return err;
 }
 
-static void swap(char **a, char **b)
+static void swap(const char **a, const char **b)
 {
-	char *c = *a;
+	const char *c = *a;
 
 	*a = *b;
 	*b = c;
@@ -251,21 +269,23 @@ static char *copy_string(const char *s, bool *failed)
 
 struct vmbus_device *device_copy(const struct vmbus_device *dev)
 {
-	struct vmbus_device *copy = calloc(1, sizeof(*copy));
+	struct device *copy = device_alloc();
 	bool failed = false;
 
 	if (!copy)
 		return NULL;
-	*copy = *dev;
-	copy->driver = copy_string(dev->driver, &failed);
-	copy->uio = copy_string(dev->uio, &failed);
-	copy->path = copy_string(dev->path, &failed);
-	copy->sysfs = copy_string(dev->sysfs, &failed);
+	memcpy(copy->instance, dev->instance, GUID_SIZE);
+	memcpy(copy->class_id, dev->class_id, GUID_SIZE);
+	copy->shown.class_name = dev->class_name;
+	copy->shown.driver = copy_string(dev->driver, &failed);
+	copy->shown.uio = copy_string(dev->uio, &failed);
+	copy->shown.path = copy_string(dev->path, &failed);
+	copy->shown.sysfs = copy_string(dev->sysfs, &failed);
 	if (failed) {
-		vmbus_device_free(copy);
+		vmbus_device_free(&copy->shown);
 		return NULL;
 	}
-	return copy;
+	return &copy->shown;
 }
 
 static int by_instance(const void *a, const void *b)
@@ -284,15 +304,15 @@ void vmbus_device_list_free(struct vmbus_device **list)
 	free(list);
 }
 
-static int class_guid(const char *id, char guid[VMBUS_GUID_SIZE])
+static int class_guid(const char *id, char guid[GUID_SIZE])
 {
-	const struct vmbus_class *class = vmbus_class_find(id);
+	const struct class *class = class_find(id);
 
 	if (class) {
-		memcpy(guid, class->guid, VMBUS_GUID_SIZE);
+		memcpy(guid, class->guid, GUID_SIZE);
 		return 0;
 	}
-	return vmbus_guid_parse(id, guid);
+	return guid_parse(id, guid);
 }
 
 /* Append @dev to a list of @count devices. Return 0 or -ENOMEM. */
@@ -378,14 +398,14 @@ int vmbus_device_list(const char *class_id, struct vmbus_device ***result)
 {
 	int count = 0, unreadable = 0, err;
 	struct vmbus_device **list;
-	char guid[VMBUS_GUID_SIZE];
+	char guid[GUID_SIZE];
 	char *folder;
 
 	*result = NULL;
 	if (class_id && class_guid(class_id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID",
 			    class_id);
-	if (asprintf(&folder, "%s/sys/bus/vmbus/devices", vmbus_sysroot()) < 0)
+	if (asprintf(&folder, "%s/sys/bus/vmbus/devices", sysroot()) < 0)
 		return fail(-ENOMEM, "out of memory");
 	list = calloc(1, sizeof(*list));
 	err = list ? list_folder(folder, class_id ? guid : NULL, &list, &count, &unreadable) :
@@ -424,7 +444,7 @@ static int pick(struct vmbus_device **list, const char *guid, struct vmbus_devic
 int vmbus_device_find(const char *id, struct vmbus_device **result)
 {
 	struct vmbus_device **list, **at = NULL;
-	char guid[VMBUS_GUID_SIZE];
+	char guid[GUID_SIZE];
 	int count, found, err;
 
 	*result = NULL;
@@ -450,75 +470,10 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 int vmbus_device_attribute(const struct vmbus_device *dev, const char *name, char *text,
 			   size_t size)
 {
-	char guid[VMBUS_GUID_SIZE];
+	char guid[GUID_SIZE];
 	int err = size ? read_line(dev->sysfs, name, text, size) : -ENOBUFS;
 
 	if (err == -ENOENT || err == -ENOTDIR)
 		return read_guid(dev->sysfs, "device_id", guid) == -ENODEV ? -ENODEV : -ENOENT;
 	return err;
-}
-
-int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name, uint64_t *value)
-{
-	char text[NUMBER_SIZE];
-	int err = vmbus_device_attribute(dev, name, text, sizeof(text));
-
-	if (err)
-		return err == -ENOBUFS ? -EPROTO : err;
-	return parse_u64(text, value);
-}
-
-int vmbus_device_is_offered(const struct vmbus_device *dev)
-{
-	uint64_t relid;
-	char text[NUMBER_SIZE];
-	int err = vmbus_device_attribute(dev, "id", text, sizeof(text));
-
-	if (err)
-		return err;
-	/*
-	 * The kernel marks a missing number with UINT32_MAX, and prints it as a
-	 * signed number.
-	 */
-	if (!strcmp(text, "-1"))
-		return 0;
-	err = parse_u64(text, &relid);
-	return err ? err : relid != UINT32_MAX;
-}
-
-const char *vmbus_device_instance(const struct vmbus_device *dev)
-{
-	return dev->instance;
-}
-
-const char *vmbus_device_class(const struct vmbus_device *dev)
-{
-	return dev->class_id;
-}
-
-const char *vmbus_device_class_name(const struct vmbus_device *dev)
-{
-	const struct vmbus_class *class = vmbus_class_find(dev->class_id);
-
-	return class ? class->name : NULL;
-}
-
-const char *vmbus_device_driver(const struct vmbus_device *dev)
-{
-	return dev->driver;
-}
-
-const char *vmbus_device_uio(const struct vmbus_device *dev)
-{
-	return dev->uio;
-}
-
-const char *vmbus_device_path(const struct vmbus_device *dev)
-{
-	return dev->path;
-}
-
-const char *vmbus_device_sysfs(const struct vmbus_device *dev)
-{
-	return dev->sysfs;
 }

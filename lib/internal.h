@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "deadline.h"
+#include "../util/vmbus.h"
 #include "from_memory.h"
 #include "ring.h"
 #include "vmbus_bufring.h"
@@ -29,15 +30,6 @@
 
 /* Store the text for vmbus_error(), and return @err. */
 int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-struct vmbus_device {
-	char instance[VMBUS_GUID_SIZE];
-	char class_id[VMBUS_GUID_SIZE];
-	char *driver;		/* or NULL */
-	char *uio;		/* or NULL */
-	char *path;		/* or NULL */
-	char *sysfs;
-};
 
 #define RING_SIZE_ATTRIBUTE "uio_hv_generic/ring_size"
 

@@ -160,8 +160,6 @@ function finish(    file, i, line, n, lines) {
 BEGIN {
 	pages["The library"] = "vmbus_version"
 	abouts["The library"] = "the library itself, and its last error"
-	pages["GUIDs and classes"] = "vmbus_class_find"
-	abouts["GUIDs and classes"] = "GUIDs of VMBus devices, and short names of their classes"
 	pages["Devices"] = "vmbus_device_find"
 	abouts["Devices"] = "find the VMBus devices of this machine"
 	pages["Channels"] = "vmbus_open"

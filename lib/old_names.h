@@ -6,6 +6,7 @@
 #ifndef OLD_NAMES_H
 #define OLD_NAMES_H
 
+#include "../util/vmbus.h"
 #include "from_memory.h"
 
 #define vmbus_chan_open vmbus_open
@@ -21,6 +22,22 @@
 #define vmbus_subchannel_open vmbus_open_subchannel
 #define vmbus_devices_list vmbus_device_list
 #define vmbus_devices_free vmbus_device_list_free
+
+#define vmbus_sysroot sysroot
+#define vmbus_guid_parse guid_parse
+#define vmbus_class_at class_at
+#define vmbus_class_find class_find
+#define vmbus_class class
+#define VMBUS_GUID_SIZE GUID_SIZE
+#define vmbus_device_attribute_u64 device_u64
+#define vmbus_device_is_offered device_is_offered
+#define vmbus_device_instance(dev) ((dev)->instance)
+#define vmbus_device_class(dev) ((dev)->class_id)
+#define vmbus_device_class_name(dev) ((dev)->class_name)
+#define vmbus_device_driver(dev) ((dev)->driver)
+#define vmbus_device_uio(dev) ((dev)->uio)
+#define vmbus_device_path(dev) ((dev)->path)
+#define vmbus_device_sysfs(dev) ((dev)->sysfs)
 
 static inline int vmbus_tx_used(struct vmbus_chan *chan)
 {

@@ -79,7 +79,7 @@ int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size)
 	char *path;
 	int err;
 
-	err = vmbus_device_attribute_u64(dev, RING_SIZE_ATTRIBUTE, &now);
+	err = device_u64(dev, RING_SIZE_ATTRIBUTE, &now);
 	if (!err && now == ring_size)
 		return 0;
 	if (err == -ENOENT)

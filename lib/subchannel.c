@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/*
- * This file finds the sub-channels of a device, waits for them, and opens them.
- */
+/* This file finds the sub-channels of a device, and opens them. */
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +11,6 @@
 #include <unistd.h>
 
 #include "internal.h"
-
-/*
- * The kernel does not announce a new directory in sysfs, so
- * vmbus_subchannels_wait() looks at this interval.
- */
-#define LOOK_EVERY_MS 5
 
 static bool has_ring(const char *folder)
 {
@@ -125,23 +116,6 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
 		qsort(list, (unsigned int)found < max ? (unsigned int)found : max, sizeof(*list),
 		      by_index);
 	return found;
-}
-
-int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms)
-{
-	const int64_t deadline = deadline_after(timeout_ms);
-	int found, left;
-
-	for (;;) {
-		found = vmbus_subchannels(primary, NULL, 0);
-		if (found < 0 || (unsigned int)found >= count)
-			return found;
-		left = remaining(deadline);
-		if (!left)
-			return fail(-ETIMEDOUT, "%s: %d of %u sub-channels are there",
-				    primary->device->instance, found, count);
-		poll(NULL, 0, left < 0 || left > LOOK_EVERY_MS ? LOOK_EVERY_MS : left);
-	}
 }
 
 /*

@@ -50,8 +50,9 @@
  * checks it, and uses only the copy. A false value causes an error (-EIO or
  * -EPROTO, see vmbus_recv()) and never an access outside the rings.
  *
- * Environment: VMBUS_SYSROOT names a directory that stands in for /; see
- * vmbus_sysroot().
+ * Environment: VMBUS_SYSROOT names a directory that stands in for /. A test
+ * sets it to a directory that contains what the library reads: sys, and dev to
+ * open a device. A program that runs set-user-id ignores it.
  */
 #ifndef VMBUS_BUFRING_H
 #define VMBUS_BUFRING_H
@@ -103,7 +104,7 @@ const char *vmbus_version(void);
  *
  * These functions set a text for each failure: vmbus_device_list(),
  * vmbus_device_find(), vmbus_open(), vmbus_chan_open_device(),
- * vmbus_subchannels(), vmbus_subchannels_wait(), vmbus_open_subchannel(),
+ * vmbus_subchannels(), vmbus_open_subchannel(),
  * vmbus_map_buffer(), vmbus_open_pair(), vmbus_guard(), vmbus_pagemap_open(),
  * vmbus_gpa_pages(), vmbus_ic_new(), vmbus_ic_from_chan(), vmbus_ic_dispatch()
  * and vmbus_ic_serve(). The last two set no text for a result of the event
@@ -121,74 +122,25 @@ const char *vmbus_version(void);
  */
 const char *vmbus_error(void);
 
-/* GUIDs and classes */
-
-/** Room for a GUID as text: 36 characters and a NUL */
-#define VMBUS_GUID_SIZE 37
-
-/**
- * vmbus_guid_parse() - convert a GUID to the library's spelling: lower case, no
- * braces
- * @text: 36 characters in any case, with or without one pair of braces
- * @guid: the result
- *
- * Returns 0, or -EINVAL (@guid untouched).
- *
- * Since 0.1.
- */
-int vmbus_guid_parse(const char *text, char guid[VMBUS_GUID_SIZE]);
-
-/**
- * A class of VMBus devices that has a short name. The struct will never get
- * more members.
- */
-struct vmbus_class {
-	const char *name;		/* "fcopy" */
-	const char *guid;		/* lower case, no braces */
-	const char *description;	/* for people: "Guest file copy" */
-};
-
-/**
- * vmbus_class_at() - return a class with a short name; NULL after the last.
- * Since 0.1.
- */
-const struct vmbus_class *vmbus_class_at(size_t index);
-
-/**
- * vmbus_class_find() - find a class by short name (any case) or GUID (any
- * spelling)
- *
- * Returns NULL if no class has that name or GUID.
- *
- * Since 0.1.
- */
-const struct vmbus_class *vmbus_class_find(const char *name_or_guid);
-
 /* Devices */
 
 /**
  * A device as sysfs showed it. Only vmbus_device_refresh() reads its driver
  * again.
+ *
+ * The library makes the struct, and struct_size works as in struct
+ * vmbus_ic_request. GUIDs are in lower case, without braces.
  */
-struct vmbus_device;
-
-/**
- * vmbus_sysroot() - return the directory that stands in for the root directory
- *
- * A test sets the environment variable VMBUS_SYSROOT to a directory that
- * contains what the program reads: the library needs sys, and dev to open a
- * device. A program puts the result in front of each absolute path that it
- * wants to read there. The section "Trying a driver without a host" of
- * doc/library.md in the sources lists the files that a device needs.
- *
- * Returns the value of the variable. Returns "", which stands for the machine
- * itself, if the variable is unset or "/", or if the program runs set-user-id.
- * The result is never NULL, and is valid until the program changes its
- * environment.
- *
- * Since 0.1.
- */
-const char *vmbus_sysroot(void);
+struct vmbus_device {
+	size_t struct_size;
+	const char *instance;	/* GUID */
+	const char *class_id;	/* GUID */
+	const char *class_name;	/* short name of the class, or NULL */
+	const char *sysfs;	/* its directory in sysfs */
+	const char *driver;	/* NULL: unbound */
+	const char *uio;	/* such as "uio3"; NULL: no UIO driver has it */
+	const char *path;	/* such as "/dev/uio3"; NULL: no UIO driver has it */
+};
 
 /**
  * vmbus_device_list() - list the devices that VMBus has
@@ -197,8 +149,9 @@ const char *vmbus_sysroot(void);
  *	a success. The caller frees @list with vmbus_device_list_free() after
  *	every call, even after an error.
  *
- * The list omits a device that goes away during the call. VMBus may also have a
- * device that the host does not offer: see vmbus_device_is_offered().
+ * The list omits a device that goes away during the call. VMBus keeps its
+ * devices while the machine hibernates, so it may also have a device that the
+ * host does not offer: its attribute id is -1.
  *
  * If a device cannot be read, the call returns an error, but @list still has
  * the other devices. vmbus_error() names the device, or the first one if there
@@ -245,8 +198,7 @@ void vmbus_device_free(struct vmbus_device *dev);
  * @dev: from vmbus_device_find() or vmbus_device_list(); no other thread may
  *	use it during the call
  *
- * The strings that vmbus_device_driver(), vmbus_device_uio() and
- * vmbus_device_path() returned before become invalid.
+ * The former strings driver, uio and path become invalid.
  *
  * Returns 0, or -ENODEV (the device went away), -ENOMEM, -EPROTO (the device
  * has no proper GUID), or an error from reading sysfs. After an error @dev is
@@ -259,7 +211,7 @@ int vmbus_device_refresh(struct vmbus_device *dev);
 /**
  * vmbus_device_attribute() - read an attribute of a device: a file in its
  * directory in sysfs
- * @name: the path below vmbus_device_sysfs(), such as "uio_hv_generic/state"
+ * @name: the path below its directory, such as "uio_hv_generic/state"
  * @text: the result: the first line without its newline, and a NUL
  * @size: the size of @text in bytes
  *
@@ -276,67 +228,6 @@ int vmbus_device_refresh(struct vmbus_device *dev);
 int vmbus_device_attribute(const struct vmbus_device *dev, const char *name, char *text,
 			   size_t size);
 
-/**
- * vmbus_device_attribute_u64() - read an attribute that is a number
- * @name: as for vmbus_device_attribute()
- * @value: the result, 0 to 2^64 - 1, in the unit of the attribute; untouched
- *	after an error
- *
- * The attribute may be a decimal number, or a hexadecimal number with the
- * prefix 0x.
- *
- * Returns 0, or -EPROTO (the line is not such a number), or an error of
- * vmbus_device_attribute().
- *
- * Since 0.1.
- */
-int vmbus_device_attribute_u64(const struct vmbus_device *dev, const char *name, uint64_t *value);
-
-/**
- * vmbus_device_is_offered() - check whether the host offers a device that VMBus
- * has
- *
- * VMBus keeps its devices while the machine hibernates. When the machine
- * resumes, the host offers them again, possibly after a delay. Until then a
- * device has no channel number and cannot be opened. No event announces that
- * this has changed, so a program must check again after a while.
- *
- * Each call reads the attribute id again.
- *
- * Returns 1 (offered), 0 (not offered), or an error of
- * vmbus_device_attribute_u64().
- *
- * Since 0.1.
- */
-int vmbus_device_is_offered(const struct vmbus_device *dev);
-
-/*
- * Each string is valid as long as the device, except that
- * vmbus_device_refresh() invalidates the strings that its comment names.
- */
-
-/** Instance GUID, lower case, no braces. Since 0.1. */
-const char *vmbus_device_instance(const struct vmbus_device *dev);
-/** Class GUID, lower case, no braces. Since 0.1. */
-const char *vmbus_device_class(const struct vmbus_device *dev);
-/** Short name of the class, or NULL. Since 0.1. */
-const char *vmbus_device_class_name(const struct vmbus_device *dev);
-/**
- * Name of the driver that has the device, or NULL if it is unbound. Since 0.1.
- */
-const char *vmbus_device_driver(const struct vmbus_device *dev);
-/**
- * Its UIO device, such as "uio3", or NULL if no UIO driver has it. Since 0.1.
- */
-const char *vmbus_device_uio(const struct vmbus_device *dev);
-/**
- * Path of its UIO device, such as "/dev/uio3", or NULL if no UIO driver has it.
- * Since 0.1.
- */
-const char *vmbus_device_path(const struct vmbus_device *dev);
-/** Its directory in sysfs. Since 0.1. */
-const char *vmbus_device_sysfs(const struct vmbus_device *dev);
-
 /* Channels */
 
 /** One open channel: two rings and a way to signal */
@@ -347,8 +238,8 @@ struct vmbus_chan;
  * accepts NULL, which selects the defaults.
  *
  * There is no option for non-blocking calls, because every channel is
- * non-blocking. Its descriptor has O_NONBLOCK. Only vmbus_wait(),
- * vmbus_subchannels_wait() and vmbus_ic_serve() wait for the host. A call that
+ * non-blocking. Its descriptor has O_NONBLOCK. Only vmbus_wait()
+ * and vmbus_ic_serve() wait for the host. A call that
  * opens or closes a device may wait for the kernel. With several producers a
  * call that sends may wait for another thread of the program.
  *
@@ -450,7 +341,7 @@ int vmbus_open(const char *id, const struct vmbus_open_options *options,
  * size), -E2BIG (see struct vmbus_open_options), -EOPNOTSUPP (the module cannot
  * set ring sizes), -EBUSY (a program has the device open with another ring
  * size), -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the
- * host does not offer it now: see vmbus_device_is_offered()), -EACCES or -EPERM
+ * host does not offer it now), -EACCES or -EPERM
  * (see PERMISSIONS in libvmbus_bufring(3)), -ENOMEM, -EPROTO (the maps or
  * attributes are not those of uio_hv_generic), -EIO (the indices in the rings
  * are impossible), or an error of open() or mmap().
@@ -495,9 +386,10 @@ struct vmbus_subchannel {
  *	more than @max, the function returns an arbitrary choice of them.
  *
  * A driver requests sub-channels with a message of its device's own protocol.
- * The host then offers them, and the kernel opens each of them.
- * vmbus_subchannels_wait() waits for that. Any thread may call the function at
- * any time while @primary is open.
+ * The host then offers them, and the kernel opens each of them. No event
+ * announces that, so a program calls the function again after some milliseconds
+ * until it returns the number that the device's protocol promises. Any thread
+ * may call the function at any time while @primary is open.
  *
  * Returns the number of sub-channels, which may be more than @max; or
  * -EOPNOTSUPP (a channel of vmbus_open_pair()), -ENODEV, or an error from
@@ -507,23 +399,6 @@ struct vmbus_subchannel {
  */
 int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel *list,
 		      unsigned int max);
-
-/**
- * vmbus_subchannels_wait() - wait until a device has enough sub-channels
- * @primary: as for vmbus_subchannels()
- * @count: wait for at least this number
- * @timeout_ms: milliseconds; 0: do not wait; -1: no limit
- *
- * No event announces that the kernel has opened a sub-channel, so the function
- * reads sysfs every few milliseconds. Any thread may call it, and other threads
- * may use @primary during the call.
- *
- * Returns the number of sub-channels, @count or more; or -ETIMEDOUT, or an
- * error of vmbus_subchannels().
- *
- * Since 0.1.
- */
-int vmbus_subchannels_wait(const struct vmbus_chan *primary, unsigned int count, int timeout_ms);
 
 /**
  * vmbus_open_subchannel() - open a sub-channel: a channel with rings and a

@@ -46,7 +46,7 @@ ifeq ($(OVERRIDE_TARGETS),)
 $(OUTPUT)/%: %.c $(LOCAL_HDRS) $(filter %.a,$(LDLIBS))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ \
-		$(filter-out %.h $(filter %.a,$(LDLIBS)),$^) $(LDLIBS)
+		$(filter-out %.h %.a,$^) $(LDLIBS)
 -include $(wildcard $(OUTPUT)/*.d)
 endif
 

@@ -297,10 +297,10 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 		err = stop_requested ? -EINTR : turn(nic->app, now_ms());
 		if (err && err != -ETIMEDOUT)
 			return err;
-		found = vmbus_subchannels_wait(primary, count, 20);
-	} while (found == -ETIMEDOUT && now_ms() < deadline);
-	if (found >= 0)
 		found = vmbus_subchannels(primary, list, CHANNELS_MAX);
+		if (found >= 0 && (unsigned int)found < count)
+			poll(NULL, 0, 5);
+	} while (found >= 0 && (unsigned int)found < count && now_ms() < deadline);
 	if (found < 0)
 		return report(nic, found, "%s", vmbus_error());
 	if ((unsigned int)found != count)
@@ -335,10 +335,10 @@ static int nic_open(struct app *app, const char *id)
 	if (err)
 		return report(nic, err, "%s", vmbus_error());
 	add_channel(nic, chan);
-	class = vmbus_device_class_name(vmbus_info(chan)->device);
+	class = vmbus_info(chan)->device->class_name;
 	if (!class || strcmp(class, "nic"))
 		return report(nic, -EINVAL, "the device is no NIC");
-	report(nic, 0, "device %s", vmbus_device_instance(vmbus_info(chan)->device));
+	report(nic, 0, "device %s", vmbus_info(chan)->device->instance);
 	err = vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &nic->recv);
 	if (!err)
 		err = vmbus_map_buffer(chan, VMBUS_BUFFER_SEND, NULL, &nic->send);

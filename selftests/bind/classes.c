@@ -6,9 +6,9 @@
 
 int main(void)
 {
-	const struct vmbus_class *class;
+	const struct class *class;
 
-	for (size_t i = 0; (class = vmbus_class_at(i)); i++)
+	for (size_t i = 0; (class = class_at(i)); i++)
 		printf("%s %s\n", class->name, class->guid);
 	return 0;
 }

@@ -15,7 +15,7 @@ default_settings() {
 }
 
 # class_of NAME: print the GUID that the library's table has for a class
-class_of() { sed -n "s/^\t{ \"$1\", \"\([0-9a-f-]*\)\", .*/\1/p" "$top/lib/class.c"; }
+class_of() { sed -n "s/^\t{ \"$1\", \"\([0-9a-f-]*\)\", .*/\1/p" "$top/util/vmbus.c"; }
 
 # device KIND: print the class and the instance of a device of the bench
 device() {

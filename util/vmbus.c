@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* This file parses GUIDs, and lists the short names of classes. */
+/* This file parses GUIDs and numbers, and lists the short names of classes. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <uuid/uuid.h>
 
-#include "internal.h"
+#include "vmbus.h"
+
+/* Room for a number as text; sysfs prints no longer numbers. */
+#define NUMBER_SIZE 32
 
 /* Sorted by name */
-static const struct vmbus_class classes[] = {
+static const struct class classes[] = {
 	{ "avma1", "f8e65716-3cb3-4a06-9a60-1889c5cccab5", "Automatic VM activation" },
 	{ "avma2", "3375baf4-9e15-4b30-b765-67acb10d607b", "Automatic VM activation" },
 	{ "balloon", "525074dc-8985-46e2-8057-a307dc18a502", "Dynamic memory" },
@@ -38,17 +42,17 @@ static const struct vmbus_class classes[] = {
 
 #define CLASS_COUNT (sizeof(classes) / sizeof(classes[0]))
 
-int vmbus_guid_parse(const char *text, char guid[VMBUS_GUID_SIZE])
+int guid_parse(const char *text, char guid[GUID_SIZE])
 {
 	size_t len = strlen(text);
-	char bare[VMBUS_GUID_SIZE];
+	char bare[GUID_SIZE];
 	uuid_t uuid;
 
-	if (len == VMBUS_GUID_SIZE + 1 && text[0] == '{' && text[len - 1] == '}') {
+	if (len == GUID_SIZE + 1 && text[0] == '{' && text[len - 1] == '}') {
 		text++;
 		len -= 2;
 	}
-	if (len != VMBUS_GUID_SIZE - 1)
+	if (len != GUID_SIZE - 1)
 		return -EINVAL;
 	memcpy(bare, text, len);
 	bare[len] = '\0';
@@ -58,18 +62,69 @@ int vmbus_guid_parse(const char *text, char guid[VMBUS_GUID_SIZE])
 	return 0;
 }
 
-const struct vmbus_class *vmbus_class_at(size_t index)
+const struct class *class_at(size_t index)
 {
 	return index < CLASS_COUNT ? &classes[index] : NULL;
 }
 
-const struct vmbus_class *vmbus_class_find(const char *name_or_guid)
+const struct class *class_find(const char *name_or_guid)
 {
-	char guid[VMBUS_GUID_SIZE] = "";
+	char guid[GUID_SIZE] = "";
 
-	vmbus_guid_parse(name_or_guid, guid);
+	guid_parse(name_or_guid, guid);
 	for (size_t i = 0; i < CLASS_COUNT; i++)
 		if (!strcasecmp(classes[i].name, name_or_guid) || !strcmp(classes[i].guid, guid))
 			return &classes[i];
 	return NULL;
+}
+
+const char *sysroot(void)
+{
+	const char *root = secure_getenv("VMBUS_SYSROOT");
+
+	return root && strcmp(root, "/") ? root : "";
+}
+
+int parse_u64(const char *text, uint64_t *value)
+{
+	unsigned long long number;
+	char *end;
+
+	/* strtoull() would also accept spaces, signs and octal digits. */
+	if (text[0] < '0' || text[0] > '9')
+		return -EPROTO;
+	errno = 0;
+	number = strtoull(text, &end, text[1] == 'x' ? 16 : 10);
+	if (errno || *end)
+		return -EPROTO;
+	*value = number;
+	return 0;
+}
+
+int device_u64(const struct vmbus_device *dev, const char *name, uint64_t *value)
+{
+	char text[NUMBER_SIZE];
+	int err = vmbus_device_attribute(dev, name, text, sizeof(text));
+
+	if (err)
+		return err == -ENOBUFS ? -EPROTO : err;
+	return parse_u64(text, value);
+}
+
+int device_is_offered(const struct vmbus_device *dev)
+{
+	uint64_t relid;
+	char text[NUMBER_SIZE];
+	int err = vmbus_device_attribute(dev, "id", text, sizeof(text));
+
+	if (err)
+		return err;
+	/*
+	 * The kernel marks a missing number with UINT32_MAX, and prints it as a
+	 * signed number.
+	 */
+	if (!strcmp(text, "-1"))
+		return 0;
+	err = parse_u64(text, &relid);
+	return err ? err : relid != UINT32_MAX;
 }
