@@ -35,7 +35,7 @@ $(lib_dir)/%.o: lib/%.c lib/build.mk | lib-needs
 	$(call compile,-fPIC -fno-lto)
 $(lib_dir)/%.o: util/%.c lib/build.mk | lib-needs
 	$(call compile,-fPIC -fno-lto $(lib_cflags))
-$(O)/util/%.o: util/%.c | lib-needs
+$(util_objs): $(O)/%.o: %.c | lib-needs
 	$(call compile)
 $(lib_dir)/$(lib_compat).o: lib/$(lib_compat)/compat.c lib/build.mk
 	$(call compile,-fPIC -fno-lto)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <vmbus_bufring.h>
+#include "vmbus.h"
 
 #define FILE_MAX (16u << 20)
 
@@ -21,7 +21,7 @@ static char *path_of(const char *format, va_list args)
 
 	if (vasprintf(&below, format, args) < 0)
 		below = NULL;
-	path = need_printf("%s%s", vmbus_sysroot(), (char *)need(below));
+	path = need_printf("%s%s", sysroot(), (char *)need(below));
 	free(below);
 	return path;
 }
@@ -166,7 +166,7 @@ int make_folders(const char *path, mode_t mode)
 	char *folder = need_strdup(path), *slash, *next;
 	int ret = 0;
 
-	slash = strchr(folder + strlen(vmbus_sysroot()) + 1, '/');
+	slash = strchr(folder + strlen(sysroot()) + 1, '/');
 	for (; !ret && slash; slash = next) {
 		next = strchr(slash + 1, '/');
 		*slash = '\0';
