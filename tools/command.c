@@ -38,6 +38,12 @@ int command_misused(const struct command *command, const char *format, ...)
 	return EXIT_USAGE;
 }
 
+int command_wrong_bus(const char *bus)
+{
+	complain("the bus must be vmbus, not %s; use driverctl for other buses", bus);
+	return EXIT_USAGE;
+}
+
 int command_operands(const struct command *command, int count, char **operands, int least,
 		     int most)
 {

@@ -73,6 +73,9 @@ int command_misused(const struct command *command, const char *format, ...)
 int command_operands(const struct command *command, int count, char **operands, int least,
 		     int most);
 
+/* Report that the option --bus of driverctl is wrong. Return EXIT_USAGE. */
+int command_wrong_bus(const char *bus);
+
 /* Print "vmbusctl: " and a message, one line, to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Test vmbusctl bind, unbind, show and ring-size, and the syntax of driverctl
 # for them.
-# shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
+# shellcheck disable=SC2016,SC2086,SC2154,SC2317 # the model expands what is in single quotes; GUIDs need no quotes; tests are called by name
 # shellcheck source=tree.sh
 command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
@@ -95,6 +95,26 @@ test_bind_again_changes_nothing() {
 	case $(cat $root/kernel/log) in
 	*bind*) fail "bound again" ;;
 	esac
+}
+
+# vmbusctl writes the rule, and removes it after a failure, while it holds the
+# lock of the device. So a run for vmbus-bind.path that begins meanwhile does
+# not try again.
+test_bind_that_fails_leaves_no_rule_to_another_run() {
+	guest
+	echo 12 >"$root/kernel/probe/uio_hv_generic"
+	mv "$root/kernel/model" "$root/kernel/real"
+	printf '%s\n' '#!/bin/sh' 'case $2 in */uio_hv_generic/bind) : >"${0%/*}/binding" && sleep 1 ;; esac' \
+		'exec "${0%/*}/real" "$@"' >"$root/kernel/model"
+	chmod +x "$root/kernel/model"
+	"$dir/vmbusctl" bind eth1 >/dev/null 2>&1 &
+	until [ -e "$root/kernel/binding" ]; do sleep 0.05; done
+	[ -e "$root/$file1" ] || fail "there is no rule yet"
+	vmbus_bind --all
+	! wait $! || fail "vmbusctl succeeded"
+	is attempts "$(grep -c "uio_hv_generic/bind $nic1" "$root/kernel/log")" 1
+	no_file $file1
+	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
 test_bind_with_a_driver() {
