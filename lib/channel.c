@@ -29,6 +29,7 @@ struct vmbus_chan *channel_alloc(void)
 	memset(chan, 0, sizeof(*chan));
 	chan->fd = -1;
 	chan->wake_fd = -1;
+	chan->map_fd = -1;
 	chan->serial = fetch_add_relaxed(&serial, 1) + 1;
 	pthread_mutex_init(&chan->send_mutex, NULL);
 	pthread_mutex_init(&chan->wait_lock, NULL);
@@ -82,6 +83,8 @@ void vmbus_close(struct vmbus_chan *chan)
 		channel_disown(chan, i);
 	if (chan->own_fd)
 		close(chan->fd);
+	if (chan->map_fd >= 0)
+		close(chan->map_fd);
 	if (chan->wake_fd >= 0)
 		close(chan->wake_fd);
 	vmbus_device_free(chan->device);
@@ -120,9 +123,8 @@ static int check_offered(const struct vmbus_device *dev)
 		fail(-ENODEV, "%s: the host does not offer the device now", dev->instance);
 }
 
-int vmbus_chan_open_device(const struct vmbus_device *dev,
-			   const struct vmbus_open_options *options,
-			   struct vmbus_chan **result)
+int channel_open(const struct vmbus_device *dev, const struct vmbus_open_options *options,
+		 struct vmbus_chan **result)
 {
 	struct vmbus_open_options opt;
 	struct vmbus_chan *chan;
@@ -137,7 +139,7 @@ int vmbus_chan_open_device(const struct vmbus_device *dev,
 	if (!err && opt.ring_size && dev->uio)
 		err = set_ring_size(dev, opt.ring_size);
 	if (!err)
-		err = uio_open(dev, &chan);
+		err = uio_open(dev, opt.flags & VMBUS_OPEN_EXCLUSIVE ? EXCLUSIVE : SHARED, &chan);
 	if (err)
 		return err;
 	err = uio_map_required(chan, "txrx_rings", MAP_RINGS, &map);
@@ -182,7 +184,7 @@ int vmbus_open(const char *id, const struct vmbus_open_options *options,
 		err = vmbus_device_find(id, &dev);
 	if (err)
 		return err;
-	err = vmbus_chan_open_device(dev, options, chan);
+	err = channel_open(dev, options, chan);
 	vmbus_device_free(dev);
 	return err;
 }
@@ -225,6 +227,7 @@ void channel_opened(struct vmbus_chan *chan, uint32_t relid, uint32_t flags)
 		set_poll_mode(chan);
 	if (flags & (VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN))
 		set_producers(chan, flags & VMBUS_OPEN_SPIN ? PRODUCERS_SPIN : PRODUCERS_MUTEX);
+	no_failure();
 }
 
 const struct vmbus_info *vmbus_info(const struct vmbus_chan *chan)

@@ -105,4 +105,7 @@ int set_producers(struct vmbus_chan *chan, enum producers producers);
  */
 int channel_signal(struct vmbus_chan *chan);
 
+/* Return the text for vmbus_error(), which then returns it, too. */
+const char *error_text(void);
+
 #endif /* VMBUS_FROM_MEMORY_H */

@@ -513,10 +513,10 @@ static int open_channel(struct vmbus_ic *ic)
 /* Tell the program why it waits, unless it already knows. */
 static void tell_waiting(struct vmbus_ic *ic, int err)
 {
-	if (ic->told_error == err && ic->told && !strcmp(ic->told, vmbus_error()))
+	if (ic->told_error == err && ic->told && !strcmp(ic->told, error_text()))
 		return;
 	free(ic->told);
-	ic->told = strdup(vmbus_error());
+	ic->told = strdup(error_text());
 	ic->told_error = err;
 	tell(ic, VMBUS_IC_EVENT_WAITING, err, ic->told ? ic->told : strerror(-err));
 }

@@ -30,6 +30,8 @@
 
 /* Store the text for vmbus_error(), and return @err. */
 int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Forget the text, because a function that leaves one has succeeded. */
+void no_failure(void);
 
 #define RING_SIZE_ATTRIBUTE "uio_hv_generic/ring_size"
 
@@ -141,12 +143,17 @@ struct vmbus_chan {
 	_Atomic(const void *) poller;
 	bool interrupt_left;	/* there is an interrupt, and it is for the poller */
 	int wake_fd;		/* an eventfd that ends the sleep in poll(); -1: none yet */
+	unsigned int waiters;	/* threads in vmbus_wait() that may sleep */
+	unsigned int wakes;	/* calls of vmbus_wake() that they must notice */
+	bool wake_left;		/* a call that found no such thread */
 	/* how many times the waiting threads had to look again */
 	unsigned int wait_turns;
 
 	int fd;			/* -1: none */
 	bool own_fd;
 	bool fd_is_socket;
+	bool fd_is_fifo;	/* that of a test; its maps are in another file */
+	int map_fd;		/* -1: fd */
 	int (*signal)(void *ctx);
 	void *ctx;
 
@@ -344,6 +351,9 @@ void wake_waiters(struct vmbus_chan *chan);
 
 size_t page_size(void);
 struct vmbus_chan *channel_alloc(void);
+/* Open the primary channel of a device, as vmbus_open() does. */
+int channel_open(const struct vmbus_device *dev, const struct vmbus_open_options *options,
+		 struct vmbus_chan **chan);
 /* Return 0, -EIO (the indices in the rings are impossible) or -ENOMEM. */
 int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,
 		   size_t rx_size, size_t header_size);
@@ -368,9 +378,11 @@ int tx_used(const struct vmbus_chan *chan);
  */
 /*
  * Open the file of the device, and check that it belongs to the device. The
- * result is a channel without rings.
+ * result is a channel without rings. A sub-channel leaves the lock of the file
+ * to the primary channel.
  */
-int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result);
+enum sharing { LEFT_TO_PRIMARY, SHARED, EXCLUSIVE };
+int uio_open(const struct vmbus_device *dev, enum sharing sharing, struct vmbus_chan **result);
 /*
  * Return @err, the error of a step of opening, or -ENODEV if the step failed
  * because the device has gone.

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Make the manual pages of section 3 from the comments of the header: a page for
-# each of its parts, and for each further function in a part a page that refers
-# to it. Variables: folder, version, date.
+# each of its parts, and for each further function and struct in a part a page
+# that refers to it. Variables: folder, version, date.
 
 function begin(title) {
 	finish()
 	page = pages[title]
 	part = title
-	count = 0
+	count = struct_count = 0
 	text = ""
 }
 
@@ -90,6 +90,8 @@ function function_name(declaration) {
 }
 
 function item(comment, declaration,    name, dash) {
+	if (match(declaration, /^struct [a-z_]+/))
+		structs[++struct_count] = substr(declaration, 8, RLENGTH - 7)
 	if (declaration ~ /^(struct|enum|#define)/ || declaration !~ /\(/) {
 		if (declaration ~ /^struct [a-z_]+;/) {
 			# Only a long comment adds to the comments of the
@@ -154,6 +156,12 @@ function finish(    file, i, line, n, lines) {
 			printf ".so man3/%s.3\n", page >file
 			close(file)
 		}
+	for (i = 1; i <= struct_count; i++) {
+		file = folder "/" structs[i] ".3"
+		if (structs[i] != page && (getline line <file) < 0)
+			printf ".so man3/%s.3\n", page >file
+		close(file)
+	}
 	page = ""
 }
 

@@ -23,6 +23,7 @@
 #define vmbus_devices_list vmbus_device_list
 #define vmbus_devices_free vmbus_device_list_free
 
+#define vmbus_chan_open_device channel_open
 #define vmbus_sysroot sysroot
 #define vmbus_guid_parse guid_parse
 #define vmbus_class_at class_at

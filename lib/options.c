@@ -52,7 +52,8 @@ int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_o
 
 int check_open_flags(uint32_t flags)
 {
-	const uint32_t known = VMBUS_OPEN_POLL | VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN;
+	const uint32_t known = VMBUS_OPEN_POLL | VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN |
+		VMBUS_OPEN_EXCLUSIVE;
 
 	return flags & ~known ? fail(-EINVAL, "flags 0x%x: only 0x%x are known", flags, known) : 0;
 }

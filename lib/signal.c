@@ -23,9 +23,13 @@ static int meaning_of(int error)
 static int write_signal(struct vmbus_chan *chan)
 {
 	const int32_t one = 1;	/* zero would set the mask */
-	const int cancel = cancel_defer();
+	int cancel;
 	ssize_t n;
 
+	/* What this side writes to a FIFO, it would read itself. */
+	if (chan->fd_is_fifo)
+		return 0;
+	cancel = cancel_defer();
 	do {
 		n = chan->fd_is_socket ? send(chan->fd, &one, sizeof(one), MSG_NOSIGNAL) :
 					 write(chan->fd, &one, sizeof(one));
@@ -95,11 +99,12 @@ int take_interrupt(struct vmbus_chan *chan)
 		n = read(chan->fd, &count, sizeof(count));
 	} while (n < 0 && errno == EINTR);
 	cancel_restore(cancel);
-	if (n > 0) {
+	/* The host of a test writes less than 4 bytes to a FIFO to rescind. */
+	if (n > 0 && (!chan->fd_is_fifo || n == sizeof(count))) {
 		count_up(&chan->interrupts, 1);
 		return 0;
 	}
 	if (n < 0 && errno == EAGAIN)
 		return -EAGAIN;
-	return channel_dead(chan, n ? meaning_of(errno) : -ENODEV);
+	return channel_dead(chan, n < 0 ? meaning_of(errno) : -ENODEV);
 }

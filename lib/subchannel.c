@@ -181,7 +181,7 @@ static int open_in_folder(const struct vmbus_device *dev, const char *folder, ui
 	 * The channel needs its own descriptor, because readers of one
 	 * descriptor take each other's interrupts.
 	 */
-	err = uio_open(dev, &chan);
+	err = uio_open(dev, LEFT_TO_PRIMARY, &chan);
 	if (err)
 		return err;
 	if (asprintf(&path, "%s/ring", folder) < 0) {

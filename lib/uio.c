@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -118,13 +119,47 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 				    (unsigned long long)m->offset);
 		start = (unsigned char *)address - m->offset;
 	}
-	err = uio_map_file(chan, which, start, chan->fd,
+	err = uio_map_file(chan, which, start, chan->map_fd < 0 ? chan->fd : chan->map_fd,
 			   (m->offset + m->size + page - 1) / page * page, (off_t)m->number * page);
 	if (err)
 		return fail(err, "%s: cannot map %s of %s, %llu bytes: %s", dev->instance, name,
 			    dev->path, (unsigned long long)m->size, strerror(-err));
 	m->address = (unsigned char *)chan->maps[which].addr + m->offset;
 	return 0;
+}
+
+/*
+ * The tree of a test may have a FIFO, because a program can poll it. The memory
+ * of the maps is then in the file PATH.maps.
+ */
+static int open_maps(struct vmbus_chan *chan)
+{
+	const struct vmbus_device *dev = chan->device;
+	char *path;
+	int err = 0;
+
+	if (asprintf(&path, "%s.maps", dev->path) < 0)
+		return fail(-ENOMEM, "out of memory");
+	chan->fd_is_fifo = true;
+	chan->map_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (chan->map_fd < 0)
+		err = fail(-errno, "%s: %s: %s", dev->instance, path, strerror(errno));
+	free(path);
+	return err;
+}
+
+/* Lock the file for this channel, so that no other program opens it. */
+static int lock_uio(struct vmbus_chan *chan, enum sharing sharing)
+{
+	const struct vmbus_device *dev = chan->device;
+
+	if (sharing == LEFT_TO_PRIMARY ||
+	    !flock(chan->fd, (sharing == EXCLUSIVE ? LOCK_EX : LOCK_SH) | LOCK_NB))
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return fail(-EBUSY, "%s: another program has %s open%s", dev->instance, dev->path,
+			    sharing == EXCLUSIVE ? "" : " exclusively");
+	return fail(-errno, "%s: cannot lock %s: %s", dev->instance, dev->path, strerror(errno));
 }
 
 /*
@@ -141,6 +176,8 @@ static int check_uio(struct vmbus_chan *chan)
 
 	if (fstat(chan->fd, &st))
 		return fail(-errno, "%s: %s", dev->path, strerror(errno));
+	if (S_ISFIFO(st.st_mode))
+		return open_maps(chan);
 	if (!S_ISCHR(st.st_mode))
 		return 0;
 	if (asprintf(&folder, "%s/uio/%s", dev->sysfs, dev->uio) < 0)
@@ -205,7 +242,7 @@ int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid
 	return err;
 }
 
-int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result)
+int uio_open(const struct vmbus_device *dev, enum sharing sharing, struct vmbus_chan **result)
 {
 	struct vmbus_chan *chan;
 	int err;
@@ -235,6 +272,8 @@ int uio_open(const struct vmbus_device *dev, struct vmbus_chan **result)
 	}
 	chan->own_fd = true;
 	err = check_uio(chan);
+	if (!err)
+		err = lock_uio(chan, sharing);
 	if (err)
 		goto err_close;
 	*result = chan;

@@ -103,20 +103,19 @@ const char *vmbus_version(void);
  * functions that open or serve
  *
  * These functions set a text for each failure: vmbus_device_list(),
- * vmbus_device_find(), vmbus_open(), vmbus_chan_open_device(),
- * vmbus_subchannels(), vmbus_open_subchannel(),
- * vmbus_map_buffer(), vmbus_open_pair(), vmbus_guard(), vmbus_pagemap_open(),
- * vmbus_gpa_pages(), vmbus_ic_new(), vmbus_ic_from_chan(), vmbus_ic_dispatch()
- * and vmbus_ic_serve(). The last two set no text for a result of the event
- * callback.
+ * vmbus_device_find(), vmbus_open(), vmbus_open_retry(), vmbus_subchannels(),
+ * vmbus_open_subchannel(), vmbus_map_buffer(), vmbus_open_pair(),
+ * vmbus_guard(), vmbus_pagemap_open(), vmbus_gpa_pages(), vmbus_ic_new(),
+ * vmbus_ic_from_chan(), vmbus_ic_dispatch() and vmbus_ic_serve(). The last two
+ * set no text for a result of the event callback.
  *
- * A failure of any other function leaves the text as it was: strerror(3)
- * describes its error number. Read the text right after the failure, because
- * any function above may change it even when it succeeds.
+ * The function returns each text once. Without a text that was not returned yet
+ * it says so, and strerror(3) describes the error number: a failure of another
+ * function has no text, and an open that succeeds removes an older one.
  *
  * The text names the device or file and the reason, without a final full stop
  * or newline. The result is never NULL and is valid until the same thread calls
- * one of these functions again.
+ * the function again.
  *
  * Since 0.1.
  */
@@ -310,47 +309,65 @@ struct vmbus_open_options {
 #define VMBUS_OPEN_SPIN 0x4u
 
 /**
+ * The open fails if another program has opened the device through the library,
+ * and no other program can open it as long as this one has it
+ *
+ * The lock is that of flock(2) on /dev/uioN, so it does not keep out a program
+ * that does without the library.
+ */
+#define VMBUS_OPEN_EXCLUSIVE 0x8u
+
+/**
  * vmbus_open() - find a device and open its primary channel
  * @id: as for vmbus_device_find()
  * @options: may be NULL
  * @chan: the result; close it with vmbus_close()
  *
- * Returns 0, or an error of vmbus_device_find() or vmbus_chan_open_device().
- *
- * Since 0.1.
- */
-int vmbus_open(const char *id, const struct vmbus_open_options *options,
-	       struct vmbus_chan **chan);
-
-/**
- * vmbus_chan_open_device() - open the primary channel of a device
- * @options: may be NULL
- *
  * The kernel opens the channel with the host when the first program opens
  * /dev/uioN, and closes it when the last one has closed the file. The first
- * program finds both rings empty. One process at a time may use the rings.
- * Nothing prevents a second one from using them, too, but it would take and
- * overwrite packets of the first.
+ * program finds both rings empty. One process at a time may use the rings: a
+ * second one would take and overwrite packets of the first. With
+ * VMBUS_OPEN_EXCLUSIVE no other program can open the device through the
+ * library.
  *
  * If @options has a ring size, the library writes it to the attribute
  * uio_hv_generic/ring_size of the device, unless the attribute has that value
  * already. This needs the module of this project and permission to write the
  * attribute, and no program may have the device open.
  *
- * Returns 0, or -EINVAL (@options is not valid, or the module rejects the ring
- * size), -E2BIG (see struct vmbus_open_options), -EOPNOTSUPP (the module cannot
- * set ring sizes), -EBUSY (a program has the device open with another ring
- * size), -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the
- * host does not offer it now), -EACCES or -EPERM
- * (see PERMISSIONS in libvmbus_bufring(3)), -ENOMEM, -EPROTO (the maps or
- * attributes are not those of uio_hv_generic), -EIO (the indices in the rings
- * are impossible), or an error of open() or mmap().
+ * Returns 0, or -EINVAL (@id or @options is not valid, or the module rejects
+ * the ring size), -E2BIG (see struct vmbus_open_options), -EOPNOTSUPP (the
+ * module cannot set ring sizes), -EBUSY (a program has the device open with
+ * another ring size, or exclusively), -ENOTUNIQ (see vmbus_device_find()),
+ * -ENXIO (no UIO driver has the device), -ENODEV (it went away, or the host
+ * does not offer it now), -EACCES or -EPERM (see PERMISSIONS in
+ * libvmbus_bufring(3)), -ENOMEM, -EPROTO (the maps or attributes are not those
+ * of uio_hv_generic), -EIO (the indices in the rings are impossible), or an
+ * error of open() or mmap().
  *
  * Since 0.1.
  */
-int vmbus_chan_open_device(const struct vmbus_device *dev,
-			   const struct vmbus_open_options *options,
-			   struct vmbus_chan **chan);
+int vmbus_open(const char *id, const struct vmbus_open_options *options, struct vmbus_chan **chan);
+
+/**
+ * vmbus_open_retry() - open a channel as vmbus_open(), or say when to try again
+ * @timer: -1 at the first call; the function stores a descriptor there, which
+ *	the caller passes to later calls, and closes in the end
+ *
+ * If the device is not there, has no driver or another one, is in use, or
+ * cannot be opened yet, the function returns -EAGAIN, and vmbus_error() has the
+ * reason. The descriptor then becomes readable when the next attempt is due,
+ * after 100 ms and after growing intervals of up to 2 s. Poll it, and call the
+ * function again, without reading it. After a channel has ended, close it, and
+ * call the function to wait for the device to come back.
+ *
+ * Returns 0, or -EAGAIN, or another error of vmbus_open(), or one of
+ * timerfd_create(2).
+ *
+ * Since 0.1.
+ */
+int vmbus_open_retry(const char *id, const struct vmbus_open_options *options, int *timer,
+		     struct vmbus_chan **chan);
 
 /**
  * vmbus_close() - close a channel; NULL is allowed
@@ -381,7 +398,7 @@ struct vmbus_subchannel {
 
 /**
  * vmbus_subchannels() - list the sub-channels that a device has now
- * @primary: from vmbus_open() or vmbus_chan_open_device()
+ * @primary: from vmbus_open() or vmbus_open_retry()
  * @list: room for @max entries; the result is sorted by index. If there are
  *	more than @max, the function returns an arbitrary choice of them.
  *
@@ -416,7 +433,7 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
  * thread at a time may send on each sub-channel, and one may receive.
  *
  * Returns 0, or -ENOENT (there is no such sub-channel), -EINVAL (it is the
- * primary channel), or an error of vmbus_chan_open_device(). By default only
+ * primary channel), or an error of vmbus_open(). By default only
  * root can open the file of the rings; other users get -EACCES.
  *
  * Since 0.1.
@@ -1101,12 +1118,11 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
  * made room since then. A wait to send may take longer than @timeout_ms while
  * another thread has a reservation.
  *
- * A signal handler ends only the wait of the thread that sleeps for all. To end
- * all waits of a channel, let the threads wait with a timeout and look at a
- * flag, or poll vmbus_fd() together with an eventfd.
+ * A signal handler ends only the wait of the thread that sleeps for all.
  *
  * Returns the events that are ready (more than 0); or -ETIMEDOUT, -EINTR (a
- * signal handler ran in the thread that slept for all), -ENODEV (rescinded:
+ * signal handler ran in the thread that slept for all), -ECANCELED
+ * (vmbus_wake()), -ENODEV (rescinded:
  * what is left in the ring is lost), -EIO (the host's index is impossible),
  * -EINVAL (@events is not valid), -EOPNOTSUPP (poll mode), or an error of
  * eventfd(2).
@@ -1114,6 +1130,19 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
  * Since 0.1.
  */
 int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
+
+/**
+ * vmbus_wake() - end the waits of all threads that are in vmbus_wait()
+ *
+ * They return -ECANCELED, unless one of their events is ready. If no thread
+ * waits, the next vmbus_wait() that would sleep returns -ECANCELED instead, so
+ * a thread that is about to wait notices the call, too. Any thread may call the
+ * function at any time. A loop that polls vmbus_fd() polls an eventfd(2) of its
+ * own instead.
+ *
+ * Since 0.1.
+ */
+void vmbus_wake(struct vmbus_chan *chan);
 
 /**
  * vmbus_fd() - return a descriptor for poll and epoll that an interrupt makes

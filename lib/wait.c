@@ -143,6 +143,29 @@ int vmbus_fd(const struct vmbus_chan *chan)
 	return chan->fd;
 }
 
+/*
+ * Count a thread that may sleep, and return the number of wakes so far. If
+ * vmbus_wake() came earlier, the number says that this thread must notice it.
+ */
+static unsigned int wait_enter(struct vmbus_chan *chan)
+{
+	unsigned int wakes;
+
+	pthread_mutex_lock(&chan->wait_lock);
+	chan->waiters++;
+	wakes = chan->wakes - chan->wake_left;
+	chan->wake_left = false;
+	pthread_mutex_unlock(&chan->wait_lock);
+	return wakes;
+}
+
+static void wait_leave(struct vmbus_chan *chan)
+{
+	pthread_mutex_lock(&chan->wait_lock);
+	chan->waiters--;
+	pthread_mutex_unlock(&chan->wait_lock);
+}
+
 /* Begin another turn. The caller holds the lock. */
 static void next_turn(struct vmbus_chan *chan)
 {
@@ -150,16 +173,35 @@ static void next_turn(struct vmbus_chan *chan)
 	pthread_cond_broadcast(&chan->wait_turn);
 }
 
-void wake_waiters(struct vmbus_chan *chan)
+/* End the sleep of all threads. The caller holds the lock. */
+static void wake_locked(struct vmbus_chan *chan)
 {
 	int cancel;
 
-	pthread_mutex_lock(&chan->wait_lock);
 	next_turn(chan);
 	if (chan->wait_sleeper && chan->wake_fd >= 0) {
 		cancel = cancel_defer();
 		eventfd_write(chan->wake_fd, 1);
 		cancel_restore(cancel);
+	}
+}
+
+void wake_waiters(struct vmbus_chan *chan)
+{
+	pthread_mutex_lock(&chan->wait_lock);
+	wake_locked(chan);
+	pthread_mutex_unlock(&chan->wait_lock);
+}
+
+void vmbus_wake(struct vmbus_chan *chan)
+{
+	pthread_mutex_lock(&chan->wait_lock);
+	if (chan->waiters) {
+		chan->wakes++;
+		wake_locked(chan);
+	} else if (!chan->wake_left) {
+		chan->wakes++;
+		chan->wake_left = true;
 	}
 	pthread_mutex_unlock(&chan->wait_lock);
 }
@@ -289,21 +331,13 @@ out:
 	return err;
 }
 
-/*
- * Prepare for wake_waiters() if another thread may call it while this one
- * sleeps. On a channel with one sender, a thread that receives sleeps alone,
- * and the end of the channel makes the descriptor readable. But the program's
- * own function for signals may end the channel and leave the descriptor as it
- * is.
- */
-static int prepare_sleep(struct vmbus_chan *chan, unsigned int events)
+/* Prepare for another thread that ends the sleep of this one. */
+static int prepare_sleep(struct vmbus_chan *chan)
 {
 	int err = 0;
 
 	if (chan->fd < 0)
 		return -EOPNOTSUPP;
-	if (events & VMBUS_WAIT_RECV && !chan->producers && !chan->signal)
-		return 0;
 	pthread_mutex_lock(&chan->wait_lock);
 	if (chan->wake_fd < 0) {
 		chan->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -315,32 +349,29 @@ static int prepare_sleep(struct vmbus_chan *chan, unsigned int events)
 }
 
 /*
- * Return the turn in which a thread is before it looks at the rings. The lock
- * orders the look after everything that earlier turns announced.
+ * Set *@turn to the turn in which a thread is before it looks at the rings. The
+ * lock orders the look after everything that earlier turns announced. Return
+ * whether vmbus_wake() was called since @wakes.
  */
-static unsigned int current_turn(struct vmbus_chan *chan)
+static bool begin_turn(struct vmbus_chan *chan, unsigned int wakes, unsigned int *turn)
 {
-	unsigned int turn;
+	bool woken;
 
 	pthread_mutex_lock(&chan->wait_lock);
-	turn = chan->wait_turns;
+	*turn = chan->wait_turns;
+	woken = chan->wakes != wakes;
 	pthread_mutex_unlock(&chan->wait_lock);
-	return turn;
+	return woken;
 }
 
-static int wait_for_events(struct wait *w)
+static int sleep_until_ready(struct wait *w, unsigned int wakes)
 {
 	unsigned int turn;
 	int ready, err;
 
-	ready = look(w->chan, w->events, &w->waiter, false);
-	if (ready)
-		return ready;
-	err = prepare_sleep(w->chan, w->events);
-	if (err)
-		return err;
 	for (;;) {
-		turn = current_turn(w->chan);
+		if (begin_turn(w->chan, wakes, &turn))
+			return -ECANCELED;
 		ready = look(w->chan, w->events, &w->waiter, true);
 		if (ready)
 			return ready;
@@ -352,6 +383,20 @@ static int wait_for_events(struct wait *w)
 		if (ready || err)
 			return ready ? ready : err;
 	}
+}
+
+static int wait_for_events(struct wait *w)
+{
+	int ready = look(w->chan, w->events, &w->waiter, false);
+
+	if (ready)
+		return ready;
+	ready = prepare_sleep(w->chan);
+	if (ready)
+		return ready;
+	ready = sleep_until_ready(w, wait_enter(w->chan));
+	wait_leave(w->chan);
+	return ready;
 }
 
 /*
@@ -368,6 +413,7 @@ static void cancelled(void *arg)
 		chan->wait_sleeper = false;
 		next_turn(chan);
 	}
+	chan->waiters--;
 	pthread_mutex_unlock(&chan->wait_lock);
 	if (w->events & VMBUS_WAIT_SEND)
 		room_wait_end(chan, &w->waiter, false);

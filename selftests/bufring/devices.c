@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* These tests find and open devices in a sysfs that consists of plain files. */
 
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #include <pthread.h>
@@ -92,7 +95,7 @@ static void a_list_is_sorted_and_complete(void)
 	CHECK_IS(vmbus_device_list("{" FCOPY "}", &list), 1);
 	vmbus_device_list_free(list);
 	CHECK_IS(vmbus_device_list("nonsense", &list), -EINVAL);
-	CHECK(strstr(vmbus_error(), "nonsense"));
+	CHECK(strstr(error_text(), "nonsense"));
 }
 
 static void a_device_by_instance_class_or_name(void)
@@ -121,7 +124,7 @@ static void a_device_by_instance_class_or_name(void)
 	CHECK_IS(vmbus_device_find("nonsense", &dev), -EINVAL);
 	setenv("VMBUS_SYSROOT", "/nonexistent", 1);
 	CHECK_IS(vmbus_device_find("fcopy", &dev), -ENODEV);
-	CHECK(strstr(vmbus_error(), "/nonexistent/sys/bus/vmbus/devices"));
+	CHECK(strstr(error_text(), "/nonexistent/sys/bus/vmbus/devices"));
 }
 
 /* Old kernels number the directories. */
@@ -173,15 +176,15 @@ static void an_unreadable_device_is_no_missing_device(void)
 	CHECK(list && !list[0]);
 	vmbus_device_list_free(list);
 	CHECK_IS(err[1], -EMFILE);
-	CHECK(strstr(vmbus_error(), "bus/vmbus/devices/"));
+	CHECK(strstr(error_text(), "bus/vmbus/devices/"));
 
 	/* A driver file that is no link does not count as a missing driver. */
 	put("text", SYS "%s/driver", DEV2);
 	CHECK_IS(vmbus_device_list(NULL, &list), -EINVAL);
-	CHECK(strstr(vmbus_error(), "devices/" DEV2));
+	CHECK(strstr(error_text(), "devices/" DEV2));
 	vmbus_device_list_free(list);
 	CHECK_IS(vmbus_device_find(DEV2, &dev), -EINVAL);
-	CHECK(strstr(vmbus_error(), "devices/" DEV2));
+	CHECK(strstr(error_text(), "devices/" DEV2));
 	snprintf(path, sizeof(path), "%s/" SYS "%s/driver", base, DEV2);
 	MUST(!unlink(path));
 	/* No device: no attributes, no directory */
@@ -198,7 +201,7 @@ static void an_unreadable_device_spoils_nothing_for_the_others(void)
 	machine();
 	put("nonsense\n", SYS DEV2 "/class_id");
 	CHECK_IS(vmbus_device_list(NULL, &list), -EPROTO);
-	CHECK(strstr(vmbus_error(), "devices/" DEV2 ": no GUID"));
+	CHECK(strstr(error_text(), "devices/" DEV2 ": no GUID"));
 	MUST(list && list[0] && list[1]);
 	CHECK(!strcmp(list[0]->instance, DEV1));
 	CHECK(!strcmp(list[1]->instance, DEV3));
@@ -299,10 +302,10 @@ static void a_device_that_the_host_does_not_offer(void)
 	CHECK_IS(device_is_offered(dev), 1);
 	put("-1\n", SYS DEV1 "/id");
 	CHECK_IS(device_is_offered(dev), 0);
-	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -ENODEV);
-	CHECK(strstr(vmbus_error(), "does not offer"));
+	CHECK_IS(channel_open(dev, NULL, &chan), -ENODEV);
+	CHECK(strstr(error_text(), "does not offer"));
 	put("4294967295\n", SYS DEV1 "/id");
-	CHECK_IS(vmbus_chan_open_device(dev, NULL, &chan), -ENODEV);
+	CHECK_IS(channel_open(dev, NULL, &chan), -ENODEV);
 	CHECK_IS(device_is_offered(dev), 0);
 	put("-2\n", SYS DEV1 "/id");
 	CHECK_IS(device_is_offered(dev), -EPROTO);
@@ -406,7 +409,7 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	put("other\n", SYS DEV1 "/uio/uio3/maps/map2/name");
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
-	CHECK(strstr(vmbus_error(), "monitor_page"));
+	CHECK(strstr(error_text(), "monitor_page"));
 }
 
 static void wrong_maps_are_refused_with_a_reason(void)
@@ -422,7 +425,7 @@ static void wrong_maps_are_refused_with_a_reason(void)
 		machine();
 		put(sizes[i], SYS DEV1 "/uio/uio3/maps/map0/size");
 		CHECK(vmbus_open("fcopy", NULL, &chan) < 0);
-		CHECK(strstr(vmbus_error(), DEV1));
+		CHECK(strstr(error_text(), DEV1));
 	}
 	machine();
 	put("0x8\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
@@ -432,14 +435,14 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	machine();
 	put("other\n", SYS DEV1 "/uio/uio3/maps/map0/name");
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
-	CHECK(strstr(vmbus_error(), "txrx_rings"));
+	CHECK(strstr(error_text(), "txrx_rings"));
 	put("a name that no map of uio_hv_generic has\n", SYS DEV1 "/uio/uio3/maps/map0/name");
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
-	CHECK(strstr(vmbus_error(), "maps/map0"));
+	CHECK(strstr(error_text(), "maps/map0"));
 
 	machine();
 	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
-	CHECK(strstr(vmbus_error(), "driver: none"));
+	CHECK(strstr(error_text(), "driver: none"));
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_WRONLY);
 	MUST(pwrite(fd, "\1", 1, 0) == 1);	/* the write index of the first ring */
@@ -447,7 +450,7 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EIO);
 	unlink(path);
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
-	CHECK(strstr(vmbus_error(), path));
+	CHECK(strstr(error_text(), path));
 }
 
 static void another_device_under_the_number_is_refused(void)
@@ -461,7 +464,7 @@ static void another_device_under_the_number_is_refused(void)
 	MUST(!symlink("/dev/null", path));
 	put("240:3\n", SYS DEV1 "/uio/uio3/dev");
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
-	CHECK(strstr(vmbus_error(), "240:3"));
+	CHECK(strstr(error_text(), "240:3"));
 }
 
 /*
@@ -509,7 +512,7 @@ static void a_device_that_goes_away_while_it_is_opened(void)
 		machine();
 		vanish_when_read(&v, moments[i].file, moments[i].text);
 		CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
-		CHECK(strstr(vmbus_error(), DEV1 ": the device went away"));
+		CHECK(strstr(error_text(), DEV1 ": the device went away"));
 		pthread_join(v.thread, NULL);
 	}
 	machine();
@@ -632,7 +635,7 @@ static void subchannels_that_cannot_be_opened(void)
 	CHECK_IS(vmbus_open_subchannel(primary, 7, NULL, &sub), -EINVAL);
 	CHECK_IS(vmbus_open_subchannel(primary, 99, NULL, &sub), -ENOENT);
 	CHECK_IS(vmbus_open_subchannel(primary, 40, NULL, &sub), -ENOENT);
-	CHECK(strstr(vmbus_error(), "channels/40/ring"));
+	CHECK(strstr(error_text(), "channels/40/ring"));
 	for (size_t size = 0; size < 2 * page; size += page / 2) {
 		subchannel("34", "6\n", size);
 		CHECK_IS(vmbus_open_subchannel(primary, 34, NULL, &sub), -EPROTO);
@@ -659,7 +662,7 @@ static void a_subchannel_that_goes_away_while_it_is_opened(void)
 	CHECK_IS(vmbus_open_subchannel(primary, 31, NULL, &sub), -ENODEV);
 	pthread_join(v.thread, NULL);
 	CHECK_IS(vmbus_open_subchannel(primary, 31, NULL, &sub), -ENODEV);
-	CHECK(strstr(vmbus_error(), DEV1 ": the device went away"));
+	CHECK(strstr(error_text(), DEV1 ": the device went away"));
 	vmbus_close(primary);
 }
 
@@ -678,7 +681,7 @@ static void options_of_an_open(void)
 	/* A module without ring sizes, then one that has them */
 	options.ring_size = 65536;
 	CHECK_IS(vmbus_open("fcopy", &options, &chan), -EOPNOTSUPP);
-	CHECK(strstr(vmbus_error(), DEV1) && strstr(vmbus_error(), "ring size"));
+	CHECK(strstr(error_text(), DEV1) && strstr(error_text(), "ring size"));
 	put("16384\n", SYS DEV1 "/uio_hv_generic/ring_size");
 	MUST(!vmbus_open("fcopy", &options, &chan));
 	vmbus_close(chan);
@@ -704,7 +707,7 @@ static void options_of_an_open(void)
 		vmbus_close(chan);
 		options.ring_size = 4096;
 		CHECK_IS(vmbus_open("fcopy", &options, &chan), -EACCES);
-		CHECK(strstr(vmbus_error(), path));
+		CHECK(strstr(error_text(), path));
 	}
 
 	options = (struct vmbus_open_options){ .struct_size = sizeof(options),
@@ -717,12 +720,12 @@ static void options_of_an_open(void)
 	vmbus_close(sub);
 	options.ring_size = 65536;
 	CHECK_IS(vmbus_open_subchannel(chan, 31, &options, &sub), -EINVAL);
-	options.flags = 8;
+	options.flags = 16;
 	CHECK_IS(vmbus_open("fcopy", &options, &sub), -EINVAL);
-	CHECK(strstr(vmbus_error(), "flags"));
+	CHECK(strstr(error_text(), "flags"));
 	/* The machine has no such device. */
 	CHECK_IS(vmbus_open("kvp", &options, &sub), -EINVAL);
-	CHECK(strstr(vmbus_error(), "flags"));
+	CHECK(strstr(error_text(), "flags"));
 	options.struct_size = 8;
 	CHECK_IS(vmbus_open("fcopy", &options, &sub), -EINVAL);
 	vmbus_close(chan);
@@ -735,7 +738,7 @@ static void options_of_an_open(void)
 	CHECK_IS(vmbus_open_subchannel(chan, 31, &later.options, &sub), -E2BIG);
 	vmbus_close(chan);
 	CHECK_IS(vmbus_open("fcopy", &later.options, &chan), -E2BIG);
-	CHECK(strstr(vmbus_error(), "struct_size"));
+	CHECK(strstr(error_text(), "struct_size"));
 }
 
 /* The text must tell what the reader can do. */
@@ -746,15 +749,15 @@ static void a_device_without_a_uio_device(void)
 
 	machine();
 	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
-	CHECK(strstr(vmbus_error(), "'vmbusctl bind " DEV2 "'"));
+	CHECK(strstr(error_text(), "'vmbusctl bind " DEV2 "'"));
 	snprintf(path, sizeof(path), "%s/" SYS DEV2 "/driver", base);
 	MUST(!symlink("../../drivers/hv_netvsc", path));
 	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
-	CHECK(strstr(vmbus_error(), "hv_netvsc") && strstr(vmbus_error(), "vmbusctl bind"));
+	CHECK(strstr(error_text(), "hv_netvsc") && strstr(error_text(), "vmbusctl bind"));
 	/* Bound a moment ago */
 	MUST(!unlink(path) && !symlink("../../drivers/uio_hv_generic", path));
 	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
-	CHECK(strstr(vmbus_error(), "yet") && !strstr(vmbus_error(), "vmbusctl"));
+	CHECK(strstr(error_text(), "yet") && !strstr(error_text(), "vmbusctl"));
 }
 
 static void a_failure_leaves_null(void)
@@ -779,7 +782,7 @@ static void a_failure_leaves_null(void)
 	IS_NULL(vmbus_device_find("kvp", &dev), dev);
 	IS_NULL(vmbus_open("kvp", NULL, &chan), chan);
 	MUST(!vmbus_device_find(DEV2, &dev));
-	IS_NULL(vmbus_chan_open_device(dev, NULL, &chan), chan);
+	IS_NULL(channel_open(dev, NULL, &chan), chan);
 	vmbus_device_free(dev);
 	MUST(!vmbus_open("fcopy", NULL, &chan));
 	IS_NULL(vmbus_open_subchannel(chan, 31, NULL, &sub), sub);
@@ -842,7 +845,7 @@ static void buffers_have_addresses_and_handles(void)
 	CHECK_IS(buffer.gpadl, 2);
 	CHECK(*(unsigned char *)buffer.address == 1);
 	CHECK_IS(vmbus_map_buffer(chan, 2, NULL, &buffer), -EINVAL);
-	CHECK(strstr(vmbus_error(), "kind 2") && strstr(vmbus_error(), "VMBUS_BUFFER_SEND"));
+	CHECK(strstr(error_text(), "kind 2") && strstr(error_text(), "VMBUS_BUFFER_SEND"));
 
 	/*
 	 * A second user of the buffers maps them at the addresses of the first
@@ -853,8 +856,8 @@ static void buffers_have_addresses_and_handles(void)
 	vmbus_close(chan);
 	CHECK_IS(vmbus_map_buffer(second, VMBUS_BUFFER_SEND, (char *)buffer.address + 8, &again),
 		 -EINVAL);
-	CHECK(strstr(vmbus_error(), "map send:2 cannot lie at address"));
-	CHECK(strstr(vmbus_error(), "8 bytes into a page: it begins 0 bytes into one"));
+	CHECK(strstr(error_text(), "map send:2 cannot lie at address"));
+	CHECK(strstr(error_text(), "8 bytes into a page: it begins 0 bytes into one"));
 	CHECK_IS(vmbus_map_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), 0);
 	CHECK(again.address == buffer.address && again.gpadl == 2);
 	CHECK(*(unsigned char *)again.address == 1);
@@ -863,7 +866,7 @@ static void buffers_have_addresses_and_handles(void)
 	add_map(DEV1, 3, 4, "send:2junk\n", text);
 	MUST(!vmbus_open("fcopy", NULL, &chan));
 	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_SEND, NULL, &buffer), -EPROTO);
-	CHECK(strstr(vmbus_error(), "send:2junk"));
+	CHECK(strstr(error_text(), "send:2junk"));
 	vmbus_close(chan);
 	MUST(!vmbus_open_pair(2 * page, 0, &a, &b));
 	CHECK_IS(vmbus_map_buffer(a, VMBUS_BUFFER_SEND, NULL, &buffer), -EOPNOTSUPP);
@@ -936,7 +939,122 @@ static void buffers_in_a_second_process(void)
 	vmbus_close(chan);
 }
 
+/* A text is returned once, and an open removes that of an earlier failure. */
+static void a_text_is_never_that_of_an_older_failure(void)
+{
+	struct vmbus_chan *chan;
+
+	machine();
+	CHECK_IS(vmbus_open("kvp", NULL, &chan), -ENODEV);
+	CHECK(strstr(vmbus_error(), "kvp"));
+	CHECK(strstr(vmbus_error(), "no text"));
+	CHECK_IS(vmbus_open("kvp", NULL, &chan), -ENODEV);
+	MUST(!vmbus_open("fcopy", NULL, &chan));
+	CHECK_IS(vmbus_send(chan, 77, 0, 0, NULL, 0), -EINVAL);
+	CHECK(strstr(vmbus_error(), "no text"));
+	vmbus_close(chan);
+}
+
+static void an_exclusive_open_keeps_others_out(void)
+{
+	struct vmbus_open_options options = {
+		.struct_size = sizeof(options), .flags = VMBUS_OPEN_EXCLUSIVE,
+	};
+	struct vmbus_chan *chan, *other;
+
+	machine();
+	MUST(!vmbus_open("fcopy", &options, &chan));
+	CHECK_IS(vmbus_open("fcopy", NULL, &other), -EBUSY);
+	CHECK(strstr(vmbus_error(), "exclusively"));
+	CHECK_IS(vmbus_open("fcopy", &options, &other), -EBUSY);
+	vmbus_close(chan);
+	MUST(!vmbus_open("fcopy", NULL, &chan) && !vmbus_open("fcopy", NULL, &other));
+	vmbus_close(other);
+	CHECK_IS(vmbus_open("fcopy", &options, &other), -EBUSY);
+	vmbus_close(chan);
+	MUST(!vmbus_open("fcopy", &options, &chan));
+	vmbus_close(chan);
+}
+
+static int milliseconds(int timer)
+{
+	struct itimerspec spec;
+
+	MUST(!timerfd_gettime(timer, &spec));
+	return spec.it_interval.tv_sec * 1000 + spec.it_interval.tv_nsec / 1000000;
+}
+
+static void a_device_that_comes_is_opened(void)
+{
+	struct pollfd p = { .fd = -1, .events = POLLIN };
+	struct vmbus_chan *chan;
+
+	sysfs_make();
+	CHECK_IS(vmbus_open_retry("no class", NULL, &p.fd, &chan), -EINVAL);
+	for (int i = 0; i < 7; i++) {
+		CHECK_IS(vmbus_open_retry("fcopy", NULL, &p.fd, &chan), -EAGAIN);
+		CHECK(!chan && strstr(vmbus_error(), "no VMBus here"));
+		CHECK_IS(milliseconds(p.fd), i < 5 ? 100 << i : 2000);
+		if (!i)
+			CHECK_IS(poll(&p, 1, -1), 1);
+	}
+	machine();
+	MUST(!vmbus_open_retry("fcopy", NULL, &p.fd, &chan));
+	CHECK_IS(poll(&p, 1, 0), 0);
+	CHECK_IS(milliseconds(p.fd), 0);
+	vmbus_close(chan);
+	close(p.fd);
+}
+
+static void device_file(char *path, size_t size, const char *name)
+{
+	snprintf(path, size, "%s/dev/%s", base, name);
+}
+
+/*
+ * A driver can wait for a FIFO in place of the plain file of the device. Its
+ * host writes 4 bytes to interrupt, and fewer to rescind.
+ */
+static void a_fifo_interrupts_and_rescinds(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	char path[512], maps[512];
+	struct vmbus_chan *chan;
+	int epoll, fd;
+
+	machine();
+	device_file(path, sizeof(path), "uio3");
+	device_file(maps, sizeof(maps), "uio3.maps");
+	MUST(!rename(path, maps) && !mkfifo(path, 0600));
+	MUST(!vmbus_open("fcopy", NULL, &chan));
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	MUST(epoll >= 0 && !epoll_ctl(epoll, EPOLL_CTL_ADD, vmbus_fd(chan), &event));
+	CHECK_IS(vmbus_arm(chan, VMBUS_WAIT_RECV), 0);
+	/* A signal of the driver does not come back to it. */
+	CHECK_IS(vmbus_send(chan, VMBUS_PACKET_INBAND, 0, 1, "hello", 6), 0);
+	CHECK_IS(epoll_wait(epoll, &event, 1, 0), 0);
+	fd = open(path, O_WRONLY);
+	MUST(fd >= 0 && write(fd, "1234", 4) == 4);
+	CHECK_IS(epoll_wait(epoll, &event, 1, -1), 1);
+	CHECK_IS(vmbus_ack(chan), 0);
+	CHECK_IS(vmbus_ack(chan), -EAGAIN);
+	MUST(write(fd, "x", 1) == 1);
+	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, -1), -ENODEV);
+	vmbus_close(chan);
+	MUST(!vmbus_open("fcopy", NULL, &chan));
+	vmbus_close(chan);
+	close(epoll);
+	close(fd);
+	MUST(!unlink(maps));
+	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENOENT);
+	CHECK(strstr(vmbus_error(), "uio3.maps"));
+}
+
 static const struct test tests[] = {
+	TEST(a_text_is_never_that_of_an_older_failure),
+	TEST(an_exclusive_open_keeps_others_out),
+	TEST(a_device_that_comes_is_opened),
+	TEST(a_fifo_interrupts_and_rescinds),
 	TEST(guids_in_every_spelling),
 	TEST(classes_by_name_and_guid),
 	TEST(a_list_is_sorted_and_complete),

@@ -1451,15 +1451,66 @@ static void too_large_a_header(struct model *m, size_t size)
 
 	mem.header_size = size;
 	CHECK_IS(channel_from_memory(&mem, &chan), -EINVAL);
-	CHECK(strstr(vmbus_error(), "tx_size"));
+	CHECK(strstr(error_text(), "tx_size"));
+}
+
+struct woken {
+	struct vmbus_chan *chan;
+	unsigned int events;
+	int result;
+};
+
+static void *wait_to_be_woken(void *arg)
+{
+	struct woken *w = arg;
+
+	/* A thread waits for the room that its own packet needed. */
+	if (w->events == VMBUS_WAIT_SEND)
+		w->result = send_one(w->chan, 72);
+	w->result = vmbus_wait(w->chan, w->events, -1);
+	return NULL;
+}
+
+/* Two threads wait, one to receive and one to send, and both are woken. */
+static void a_wake_ends_every_wait(void)
+{
+	struct vmbus_chan *guest, *host;
+	struct woken w[2] = { { .events = VMBUS_WAIT_RECV }, { .events = VMBUS_WAIT_SEND } };
+	pthread_t threads[2];
+
+	MUST(!vmbus_open_pair(2 * getpagesize(), VMBUS_OPEN_SENDERS, &guest, &host));
+	while (!send_one(guest, 72))
+		;
+	for (int i = 0; i < 2; i++) {
+		w[i].chan = guest;
+		MUST(!pthread_create(&threads[i], NULL, wait_to_be_woken, &w[i]));
+	}
+	WAIT_UNTIL(__atomic_load_n(&guest->waiters, __ATOMIC_RELAXED) == 2);
+	vmbus_wake(guest);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK_IS(w[i].result, -ECANCELED);
+	}
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
+	/* Nobody waits, so the next wait notices both calls, once. */
+	vmbus_wake(guest);
+	vmbus_wake(guest);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ECANCELED);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
+	/* A packet counts more than a wake. */
+	vmbus_wake(guest);
+	CHECK_IS(send_one(host, 72), 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void a_pair_has_the_mode_of_its_flags(void)
 {
 	struct vmbus_chan *guest, *host;
 
-	CHECK_IS(vmbus_open_pair(2 * getpagesize(), 8, &guest, &host), -EINVAL);
-	CHECK(strstr(vmbus_error(), "flags 0x8"));
+	CHECK_IS(vmbus_open_pair(2 * getpagesize(), 16, &guest, &host), -EINVAL);
+	CHECK(strstr(error_text(), "flags 0x10"));
 	MUST(!vmbus_open_pair(2 * getpagesize(), VMBUS_OPEN_POLL, &guest, &host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	CHECK_IS(vmbus_wait(host, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
@@ -1486,7 +1537,7 @@ static void wrong_memory_is_refused(void)
 										\
 	mem.member = value;							\
 	CHECK_IS(channel_from_memory(&mem, &chan), -EINVAL);		\
-	CHECK(strstr(vmbus_error(), #member));					\
+	CHECK(strstr(error_text(), #member));					\
 } while (0)
 	REFUSED(flags, 8);
 	REFUSED(tx_ring, NULL);
@@ -1503,17 +1554,17 @@ static void wrong_memory_is_refused(void)
 	REFUSED(monitor_id, 128);
 	REFUSED(fd, 99999);
 	/* The text must name the rule. */
-	CHECK(strstr(vmbus_error(), "99999"));
+	CHECK(strstr(error_text(), "99999"));
 	REFUSED(header_size, 64);
-	CHECK(strstr(vmbus_error(), "at least 128"));
+	CHECK(strstr(error_text(), "at least 128"));
 	REFUSED(rx_size, (size_t)getpagesize());
-	CHECK(strstr(vmbus_error(), "64 more than the header"));
+	CHECK(strstr(error_text(), "64 more than the header"));
 	/* Pass the same ring twice, or a part of one. */
 	REFUSED(rx_ring, m.to_host.base);
 	REFUSED(tx_ring, m.to_guest.base);
 	REFUSED(rx_ring, m.to_host.base + 8);
 	REFUSED(rx_ring, m.to_host.base - 8);
-	CHECK(strstr(vmbus_error(), "overlap"));
+	CHECK(strstr(error_text(), "overlap"));
 	/*
 	 * Too large a header for the ring, also where a sum of both would wrap
 	 */
@@ -1521,9 +1572,9 @@ static void wrong_memory_is_refused(void)
 	too_large_a_header(&m, SIZE_MAX - 7);
 	CHECK_IS(vmbus_open_pair(getpagesize(), 0, &chan, &chan), -EINVAL);
 	CHECK_IS(vmbus_open_pair(2 * getpagesize() + 8, 0, &chan, &chan), -EINVAL);
-	CHECK(strstr(vmbus_error(), "multiple of the page size"));
+	CHECK(strstr(error_text(), "multiple of the page size"));
 	CHECK_IS(vmbus_open_pair((size_t)1 << 31, 0, &chan, &chan), -EINVAL);
-	CHECK(strstr(vmbus_error(), "below 2 GiB"));
+	CHECK(strstr(error_text(), "below 2 GiB"));
 	model_close(&m);
 }
 
@@ -1566,6 +1617,7 @@ static const struct test tests[] = {
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),
 	TEST(a_pair_has_the_mode_of_its_flags),
+	TEST(a_wake_ends_every_wait),
 	TEST(wrong_memory_is_refused),
 };
 

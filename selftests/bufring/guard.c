@@ -371,7 +371,7 @@ static void gone_while_opened(void)
 	vmbus_open("fcopy", NULL, &chan);	/* stdio maps its buffers once */
 	maps = mappings();
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
-	CHECK(strstr(vmbus_error(), "went away"));
+	CHECK(strstr(error_text(), "went away"));
 	CHECK_IS(mappings(), maps);
 }
 

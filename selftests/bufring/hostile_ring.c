@@ -606,7 +606,7 @@ static void open_again(struct model *m)
 
 	vmbus_close(m->guest);
 	while (channel_from_memory(&mem, &m->guest))
-		CHECK(strstr(vmbus_error(), "impossible index"));
+		CHECK(strstr(error_text(), "impossible index"));
 }
 
 static void headers_that_change_all_the_time(void)

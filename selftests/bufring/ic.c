@@ -690,13 +690,13 @@ static void the_end_of_a_channel_of_the_caller(void)
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	CHECK_IS(seen.error, -ENODEV);
-	CHECK(strstr(vmbus_error(), "went away"));
+	CHECK(strstr(error_text(), "went away"));
 	CHECK(!vmbus_ic_chan(s.ic));
 	/* A loop that misses the event once sees it again. */
 	CHECK(readable(s.ic, -1));
 	CHECK_IS(vmbus_open_pair(1, 0, &none, &none), -EINVAL);
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
-	CHECK(strstr(vmbus_error(), "went away"));
+	CHECK(strstr(error_text(), "went away"));
 	CHECK_IS(vmbus_ic_serve(s.ic, -1), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	CHECK_IS(vmbus_ic_fd(s.ic), fd);
@@ -950,7 +950,7 @@ static void options_that_are_refused(void)
 	opt = options();					\
 	change;							\
 	CHECK_IS(vmbus_ic_new("fcopy", &opt, &ic), error);	\
-	CHECK(strstr(vmbus_error(), word));			\
+	CHECK(strstr(error_text(), word));			\
 } while (0)
 	REFUSED(opt.struct_size = 8, -EINVAL, "struct_size");
 	REFUSED(opt.flags = 1, -EINVAL, "flags");
@@ -966,7 +966,7 @@ static void options_that_are_refused(void)
 	REFUSED(opt.open = &poll_mode, -EINVAL, "poll");
 	opt = options();
 	CHECK_IS(vmbus_ic_new("nonsense", &opt, &ic), -EINVAL);
-	CHECK(strstr(vmbus_error(), "nonsense"));
+	CHECK(strstr(error_text(), "nonsense"));
 	CHECK_IS(vmbus_ic_new("fcopy", NULL, &ic), -EINVAL);
 	later.opt.struct_size = sizeof(later);
 	CHECK_IS(vmbus_ic_new("fcopy", &later.opt, &ic), 0);

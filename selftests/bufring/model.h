@@ -67,7 +67,7 @@ static int checks_failed;
 #define MUST(condition) do {							\
 	if (!(condition)) {							\
 		ksft_print_msg("%s:%d: not so: %s (%s; %s)\n", __FILE__, __LINE__,	\
-			       #condition, strerror(errno), vmbus_error());	\
+			       #condition, strerror(errno), error_text());	\
 		ksft_exit_fail_msg("cannot go on");				\
 	}									\
 } while (0)

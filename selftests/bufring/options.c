@@ -62,7 +62,7 @@ static void a_newer_program_must_clear_what_is_unknown(void)
 	CHECK(has(to, NOW));
 	for (size_t known = NOW + 1; known <= LATER; known++) {
 		CHECK_IS(copy(to, LATER, LATER - known), -E2BIG);
-		CHECK(strstr(vmbus_error(), "knows 28 bytes") && strstr(vmbus_error(), "byte at 28"));
+		CHECK(strstr(error_text(), "knows 28 bytes") && strstr(error_text(), "byte at 28"));
 	}
 	CHECK_IS(copy(to, LARGEST, LARGEST - NOW), 0);
 	CHECK(has(to, NOW));
@@ -75,7 +75,7 @@ static void a_struct_below_its_first_size(void)
 
 	for (size_t size = 4; size < FIRST; size += 4) {
 		CHECK_IS(copy(to, size, 0), -EINVAL);
-		CHECK(strstr(vmbus_error(), "16 bytes in version 0.1, and 28 in this one"));
+		CHECK(strstr(error_text(), "16 bytes in version 0.1, and 28 in this one"));
 	}
 }
 
@@ -93,7 +93,7 @@ static void options_of_a_later_version(void)
 	for (size_t i = 0; i < sizeof(later.more); i++) {
 		later.more[i] = 1;
 		CHECK_IS(copy_open_options(&later.options, &copied), -E2BIG);
-		CHECK(strstr(vmbus_error(), "struct_size"));
+		CHECK(strstr(error_text(), "struct_size"));
 		later.more[i] = 0;
 	}
 	later.options.struct_size = OPEN_OPTIONS_SIZE_0_1 - 1;

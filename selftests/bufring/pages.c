@@ -115,7 +115,7 @@ static void frames_of_others_are_refused(void)
 
 	memory = small_pages(2, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	CHECK_IS(look_up(memory, numbers), -EFAULT);
-	CHECK(strstr(vmbus_error(), "not present: write to the memory first"));
+	CHECK(strstr(error_text(), "not present: write to the memory first"));
 	touch_by_reading(memory, 2);
 	n = look_up(memory, numbers);
 	if (n != -EPERM) {
@@ -124,7 +124,7 @@ static void frames_of_others_are_refused(void)
 		 */
 		CHECK(n == -EFAULT || numbers[0] != numbers[1]);
 		if (n < 0)
-			CHECK(strstr(vmbus_error(), "not the program's alone: write to the memory first"));
+			CHECK(strstr(error_text(), "not the program's alone: write to the memory first"));
 		memory[0] = 1;
 		CHECK(n == -EFAULT ? look_up(memory, numbers) == -EFAULT : true);
 		memory[page] = 1;
