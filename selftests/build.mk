@@ -57,7 +57,7 @@ check-selftests:
 pictures: export O := $(abspath $(O))
 pictures:
 	$(Q)mkdir -p $(O)
-	$(Q)sed -n '/^<!-- session -->$$/,/^<!-- end of session -->$$/s/^    //p' README.md | \
+	$(Q)sed -n '/^<!-- session -->$$/,/^<!-- end of session -->$$/s/^    //p' doc/udev.md | \
 		selftests/picture vmbusctl >doc/vmbusctl.svg
 	$(Q)selftests/demo >$(O)/demo.txt
 	$(Q)sed 's|$(CURDIR)/||; /^  [A-Z][A-Z]* /d; /^#/d; /^ok /d' $(O)/demo.txt | \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of, and for, the scripts that source this file
 # Make a guest of Hyper-V as a directory tree, for the tests of vmbusctl and for
-# its session in README. Scripts source this file after tree.sh.
+# its session in doc/udev.md. Scripts source this file after tree.sh.
 
 kvp=a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
 heartbeat=57164f39-9115-4e78-ab55-382f3bd5422d
