@@ -15,6 +15,7 @@
 
 #include "attributes.h"
 #include "filesystem.h"
+#include "identity.h"
 #include "log.h"
 
 #define ACL	"system.posix_acl_access"
@@ -23,13 +24,14 @@
 
 #define GROUP_BITS 070
 
-void attributes_init(struct attributes *attributes, const struct policy *policy)
+void attributes_init(struct attributes *attributes, const struct settings *settings)
 {
 	*attributes = (struct attributes){
-		.mode = policy->mode, .owner = policy->owner, .group = policy->group,
-		.uid = policy->uid, .gid = policy->gid,
+		.mode = settings->mode, .has_owner = settings->has_user,
+		.has_group = settings->has_group, .uid = settings->identity.uid,
+		.gid = settings->gid,
 	};
-	memcpy(attributes->label, policy->label, sizeof(attributes->label));
+	memcpy(attributes->label, settings->label, sizeof(attributes->label));
 }
 
 int attributes_created(struct attributes *attributes, int file)
@@ -38,9 +40,9 @@ int attributes_created(struct attributes *attributes, int file)
 
 	if (fstat(file, &st) < 0)
 		return -errno;
-	if (attributes->owner == POLICY_ID_DEFAULT)
+	if (!attributes->has_owner)
 		attributes->uid = st.st_uid;
-	if (attributes->group == POLICY_ID_DEFAULT)
+	if (!attributes->has_group)
 		attributes->gid = st.st_gid;
 	return 0;
 }
@@ -125,12 +127,13 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 
 	if (fstat(file, &st) < 0 || fstat(dir, &in) < 0)
 		return fail_errno(failure, errno, "the owner");
-	uid = attributes->owner == POLICY_ID_DIRECTORY ? in.st_uid : attributes->uid;
-	gid = attributes->group == POLICY_ID_DIRECTORY ? in.st_gid : attributes->gid;
-	if (inherits(replaced, &in) && attributes->owner == POLICY_ID_DEFAULT)
+	uid = attributes->uid;
+	gid = attributes->gid;
+	if (inherits(replaced, &in) && !attributes->has_owner) {
 		uid = replaced->st_uid;
-	if (inherits(replaced, &in) && attributes->group == POLICY_ID_DEFAULT)
-		gid = replaced->st_gid;
+		if (!attributes->has_group)
+			gid = replaced->st_gid;
+	}
 
 	err = change_owner(file, &st, uid, gid);
 	if (has_no_owners(file, err)) {
@@ -409,40 +412,27 @@ static int check_empty(int dir)
 	return err;
 }
 
-static id_t choose_id(enum policy_id from, id_t fixed, id_t directory, id_t now)
+int attributes_directory_owner(const struct settings *settings, int dir)
 {
-	switch (from) {
-	case POLICY_ID_FIXED:
-		return fixed;
-	case POLICY_ID_DIRECTORY:
-		return directory;
-	default:
-		return now;
-	}
-}
-
-int attributes_directory_owner(const struct policy *policy, int dir, int parent)
-{
-	struct stat st, above;
+	struct stat st;
 	int err;
 
-	if (policy->owner == POLICY_ID_DEFAULT && policy->group == POLICY_ID_DEFAULT)
+	if (!settings->has_user && !settings->has_group)
 		return 0;
-	if (fstat(dir, &st) < 0 || fstat(parent, &above) < 0)
+	if (fstat(dir, &st) < 0)
 		return -errno;
 	/*
-	 * A user who can write to @parent can move another directory to the
-	 * name between mkdir() and open(). The daemon owns the directory that
-	 * the copy created, and it is empty. The link count cannot show that,
-	 * because btrfs does not count directories in it.
+	 * A user who can write to the parent can move another directory to the
+	 * name between mkdir() and open(). The user of the place owns the
+	 * directory that the copy created, and it is empty. The link count
+	 * cannot show that, because btrfs does not count directories in it.
 	 */
-	if (st.st_uid != geteuid())
+	if (st.st_uid != identity_uid())
 		return -EBUSY;
 	err = check_empty(dir);
 	if (err)
 		return err;
-	err = change_owner(dir, &st,
-			   choose_id(policy->owner, policy->uid, above.st_uid, st.st_uid),
-			   choose_id(policy->group, policy->gid, above.st_gid, st.st_gid));
+	err = change_owner(dir, &st, settings->has_user ? settings->identity.uid : st.st_uid,
+			   settings->has_group ? settings->gid : st.st_gid);
 	return has_no_owners(dir, err) ? 0 : err;
 }

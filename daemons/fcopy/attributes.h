@@ -9,7 +9,9 @@
 
 /*
  * These functions set the owner, the group, the permission bits, the POSIX ACL
- * and the SELinux label of a file that a copy creates.
+ * and the SELinux label of a file that a copy creates. The caller has assumed
+ * the identity of the place (identity.h), so a file of a place with user= has
+ * that owner from the start.
  *
  * A new file gets the attributes that the policy names. Where the policy names
  * none, the file gets the daemon's user, the group that the directory gives,
@@ -27,27 +29,26 @@
  * group's bits, could give the group more than it had.
  */
 struct attributes {
-	int mode;		/* as in struct policy */
-	enum policy_id owner;
-	enum policy_id group;
+	int mode;		/* as in struct settings */
+	bool has_owner;		/* the policy names the owner */
+	bool has_group;		/* the policy names the group */
 	uid_t uid;
 	gid_t gid;
 	char label[POLICY_LABEL_SIZE];
 };
 
 /**
- * attributes_init() - copy the settings of @policy, so that a reload does not
- * change an active copy
+ * attributes_init() - copy the settings of the place
  */
-void attributes_init(struct attributes *attributes, const struct policy *policy);
+void attributes_init(struct attributes *attributes, const struct settings *settings);
 
 /**
  * attributes_created() - record the owner and group that the kernel gave a new
  * file
  *
- * The caller must call this before attributes_owner(). POLICY_ID_DEFAULT stands
- * for this owner and group, even if somebody has meanwhile removed the file
- * that the copy was to replace. Returns 0 or -errno.
+ * The caller must call this before attributes_owner(). Where the policy names
+ * no owner or group, the file keeps these, even if somebody has meanwhile
+ * removed the file that the copy was to replace. Returns 0 or -errno.
  */
 int attributes_created(struct attributes *attributes, int file);
 
@@ -88,11 +89,10 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
  * attributes_directory_owner() - set owner and group of a directory that a copy
  * created
  * @dir: the new directory, O_PATH
- * @parent: the directory that it is in
  *
- * Returns 0 or -errno; -EBUSY if somebody who can write to @parent put another
- * directory in its place.
+ * Returns 0 or -errno; -EBUSY if somebody who can write to its parent put
+ * another directory in its place.
  */
-int attributes_directory_owner(const struct policy *policy, int dir, int parent);
+int attributes_directory_owner(const struct settings *settings, int dir);
 
 #endif

@@ -9,22 +9,21 @@
 
 #define TEXT_SIZE (2 * PATH_MAX)
 
-static void print_rule(const struct policy *policy, const struct destination *to, FILE *out)
+static void print_place(const struct policy *policy, const struct destination *to, FILE *out)
 {
-	const struct policy_rule *rule = to->decision.rule;
-	bool any_allow = false;
+	const struct place *place = to->place;
 	char escaped[TEXT_SIZE];
 
-	if (rule) {
-		log_escape(escaped, sizeof(escaped), rule->path);
-		fprintf(out, "rule: %s=%s (%s)\n", rule->allow ? "allow" : "deny", escaped,
-			rule->source);
-		return;
+	if (!policy->count) {
+		fprintf(out, "section: there is none, so the host may write everywhere\n");
+	} else if (!place) {
+		fprintf(out, "section: none covers the target\n");
+	} else {
+		log_escape(escaped, sizeof(escaped), places_name(place));
+		fprintf(out, "section: [%s] (%s)\n", escaped, place->source);
+		if (place->settings.has_user)
+			fprintf(out, "user: %u\n", (unsigned int)place->settings.identity.uid);
 	}
-	for (size_t i = 0; i < policy->count; i++)
-		any_allow |= policy->rules[i].allow;
-	fprintf(out, "rule: no rule covers the target, so hv-fcopyd %s\n",
-		any_allow ? "refuses it, because there is an allow= rule" : "allows it");
 }
 
 static void print_target(const struct destination_request *request, const struct destination *to,
@@ -78,17 +77,14 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	refusal = check_text(request, &failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = destination_resolve(request, policy, &to, &failure);
-	/* The daemon checks this before anything else. */
-	if (!policy->enable)
-		refusal = fail(&failure, REFUSAL_DISABLED, "%s", "");
-	/* If the path itself has a fault, the search has not begun. */
-	if (refusal != REFUSAL_NAME || to.into_directory)
+	/* A search that no place allows has looked at no file. */
+	if (to.place && to.place->enable)
 		print_target(request, &to, out);
-	/* A search that found no name has not reached the rules. */
-	if (*to.name && (refusal == REFUSAL_NONE || to.decision.rule || refusal == REFUSAL_RULE))
-		print_rule(policy, &to, out);
+	/* If the path itself has a fault, the search has not begun. */
+	if (policy->count ? refusal != REFUSAL_NAME || to.place : refusal == REFUSAL_NONE)
+		print_place(policy, &to, out);
 	if (refusal == REFUSAL_NONE) {
-		fprintf(out, "space: not checked (max-size, min-free, free space), because the "
+		fprintf(out, "space: not checked (max-size, max-total, max-files, min-free, free space), because the "
 			"size of the file is not known\n");
 		fprintf(out, "result: hv-fcopyd would accept the copy%s\n",
 			to.target.st_mode ? " and replace what is there" : "");

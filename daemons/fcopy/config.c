@@ -16,9 +16,25 @@
 #include "config.h"
 #include "log.h"
 #include "name.h"
+#include "path.h"
+
+/* The keys of a section, as bits of place->named */
+enum key {
+	KEY_ENABLE, KEY_USER, KEY_GROUP, KEY_MODE, KEY_DIRECTORY_MODE, KEY_MAX_SIZE,
+	KEY_MAX_TOTAL, KEY_MAX_FILES, KEY_MIN_FREE, KEY_LABEL, KEY_COUNT
+};
+
+static const char *const key_names[KEY_COUNT] = {
+	[KEY_ENABLE] = "enable", [KEY_USER] = "user", [KEY_GROUP] = "group", [KEY_MODE] = "mode",
+	[KEY_DIRECTORY_MODE] = "directory-mode", [KEY_MAX_SIZE] = "max-size",
+	[KEY_MAX_TOTAL] = "max-total", [KEY_MAX_FILES] = "max-files",
+	[KEY_MIN_FREE] = "min-free", [KEY_LABEL] = "selinux-label",
+};
 
 struct reader {
 	struct policy *policy;
+	struct place *place;	/* of the section that the reader is in, or NULL */
+	bool lost;		/* the line that begins the section has a fault */
 	const char *path;
 	unsigned int line;
 	int err;
@@ -91,18 +107,27 @@ static bool parse_size(const char *value, uint64_t *out)
 	return true;
 }
 
-static void parse_max_size(struct reader *reader, const char *value)
+static void parse_limit(struct reader *reader, const char *key, const char *value, uint64_t *out)
 {
 	if (!strcmp(value, "unlimited"))
-		reader->policy->max_size = UINT64_MAX;
-	else if (!parse_size(value, &reader->policy->max_size))
-		fault(reader, "max-size must be unlimited, or a number of bytes with K, M, G or T "
-		      "after it, not '%s'", value);
+		*out = UINT64_MAX;
+	else if (!parse_size(value, out))
+		fault(reader, "%s must be unlimited, or a number of bytes with K, M, G or T after it, "
+		      "not '%s'", key, value);
 }
 
-static void parse_min_free(struct reader *reader, const char *value)
+static void parse_count(struct reader *reader, const char *key, const char *value, uint64_t *out)
 {
-	struct policy *policy = reader->policy;
+	const char *rest = parse_digits(value, 10, out);
+
+	if (!strcmp(value, "unlimited"))
+		*out = UINT64_MAX;
+	else if (!rest || *rest)
+		fault(reader, "%s must be unlimited or a number, not '%s'", key, value);
+}
+
+static void parse_min_free(struct reader *reader, const char *value, struct settings *settings)
+{
 	uint64_t size = 0, percent = 0;
 	const char *rest = parse_digits(value, 10, &percent);
 	bool is_default = !strcmp(value, "default");
@@ -119,9 +144,9 @@ static void parse_min_free(struct reader *reader, const char *value)
 		      "it, or a number below 100 with %% after it, not '%s'", value);
 		return;
 	}
-	policy->min_free_default = is_default;
-	policy->min_free = size;
-	policy->min_free_percent = percent;
+	settings->min_free_default = is_default;
+	settings->min_free = size;
+	settings->min_free_percent = percent;
 }
 
 static void parse_mode(struct reader *reader, const char *key, const char *value, int *out)
@@ -156,177 +181,219 @@ static bool parse_number(const char *value, uint32_t *id)
 	return true;
 }
 
-static bool find_user(const char *value, uint32_t *id)
+/* The group of a user without an entry in the user database */
+#define NO_GROUP ((gid_t)-1)
+
+static bool find_groups(struct reader *reader, const struct passwd *user,
+			struct identity *identity)
 {
-	struct passwd *user;
+	int count = IDENTITY_GROUPS;
 
-	if (parse_number(value, id))
-		return true;
-	user = getpwnam(value);
-	if (user)
-		*id = user->pw_uid;
-	return user;
-}
-
-static bool find_group(const char *value, uint32_t *id)
-{
-	struct group *group;
-
-	if (parse_number(value, id))
-		return true;
-	group = getgrnam(value);
-	if (group)
-		*id = group->gr_gid;
-	return group;
-}
-
-/*
- * Parse a user or group. The two keywords come first, so the number is the only
- * way to name a user who is called "directory".
- */
-static bool parse_id(const char *value, bool (*find)(const char *value, uint32_t *id),
-		     enum policy_id *kind, uint32_t *id)
-{
-	if (!strcmp(value, "default")) {
-		*kind = POLICY_ID_DEFAULT;
-	} else if (!strcmp(value, "directory")) {
-		*kind = POLICY_ID_DIRECTORY;
-	} else {
-		if (!find(value, id))
-			return false;
-		*kind = POLICY_ID_FIXED;
+	if (getgrouplist(user->pw_name, user->pw_gid, identity->groups, &count) < 0) {
+		fault(reader, "user: %s is in more than %d groups", user->pw_name, IDENTITY_GROUPS);
+		return false;
 	}
+	identity->count = count;
+	identity->gid = user->pw_gid;
 	return true;
 }
 
-static void parse_owner(struct reader *reader, const char *value)
+static void parse_user(struct reader *reader, const char *value, struct settings *settings)
 {
-	if (!parse_id(value, find_user, &reader->policy->owner, &reader->policy->uid))
-		fault(reader, "owner: there is no user '%s'", value);
+	struct identity identity = { .gid = NO_GROUP };
+	struct passwd *user;
+	uint32_t id;
+
+	settings->has_user = false;
+	if (!strcmp(value, "default"))
+		return;
+	if (parse_number(value, &id)) {
+		user = getpwuid(id);
+		identity.uid = id;
+	} else {
+		user = getpwnam(value);
+		if (!user) {
+			fault(reader, "user: there is no user '%s'", value);
+			return;
+		}
+		identity.uid = user->pw_uid;
+	}
+	if (user && !find_groups(reader, user, &identity))
+		return;
+	settings->identity = identity;
+	settings->has_user = true;
 }
 
-static void parse_group(struct reader *reader, const char *value)
+static void parse_group(struct reader *reader, const char *value, struct settings *settings)
 {
-	if (!parse_id(value, find_group, &reader->policy->group, &reader->policy->gid))
-		fault(reader, "group: there is no group '%s'", value);
+	struct group *group;
+	uint32_t id;
+
+	settings->has_group = false;
+	if (!strcmp(value, "default"))
+		return;
+	if (!parse_number(value, &id)) {
+		group = getgrnam(value);
+		if (!group) {
+			fault(reader, "group: there is no group '%s'", value);
+			return;
+		}
+		id = group->gr_gid;
+	}
+	settings->gid = id;
+	settings->has_group = true;
 }
 
 /*
  * Parse an SELinux context, which is user:role:type. The SELinux policy of the
  * machine decides what may follow after another colon.
  */
-static void parse_label(struct reader *reader, const char *value)
+static void parse_label(struct reader *reader, const char *value, struct settings *settings)
 {
 	unsigned int colons = 0;
 	const char *p;
 
 	if (!strcmp(value, "default")) {
-		reader->policy->label[0] = '\0';
+		settings->label[0] = '\0';
 		return;
 	}
 	for (p = value; *p > ' ' && *p < 0x7f; p++)
 		colons += *p == ':';
-	if (*p || colons < 2 || (size_t)(p - value) >= sizeof(reader->policy->label))
+	if (*p || colons < 2 || (size_t)(p - value) >= sizeof(settings->label))
 		fault(reader, "selinux-label must be default or a context such as "
 		      "system_u:object_r:etc_t:s0, not '%s'", value);
 	else
-		memcpy(reader->policy->label, value, p - value + 1);
+		memcpy(settings->label, value, p - value + 1);
 }
 
-static void free_rule(struct policy_rule *rule)
+static void free_place(struct place *place)
 {
-	free(rule->path);
-	free(rule->source);
+	free(place->path);
+	free(place->source);
 }
 
-static void forget_rules(struct policy *policy, bool allow)
+static struct place *find_place(struct policy *policy, const char *path)
 {
-	size_t left = 0;
-
-	for (size_t i = 0; i < policy->count; i++) {
-		if (policy->rules[i].allow == allow)
-			free_rule(&policy->rules[i]);
-		else
-			policy->rules[left++] = policy->rules[i];
-	}
-	policy->count = left;
+	for (size_t i = 0; i < policy->count; i++)
+		if (!strcmp(policy->places[i].path, path))
+			return &policy->places[i];
+	return NULL;
 }
 
-static const char *check_rule(const char *path)
-{
-	if (*path != '/')
-		return "the path does not begin with '/'";
-	if (strlen(path) >= PATH_MAX)
-		return "the path is too long";
-	return name_check_path(path);
-}
-
-static void add_rule(struct reader *reader, const char *path, bool allow)
+/* Return the place of a section, a new one if no earlier section names it. */
+static struct place *add_place(struct reader *reader, const char *path)
 {
 	struct policy *policy = reader->policy;
-	struct policy_rule rule = { .allow = allow }, *rules;
-	size_t length = strlen(path);
+	struct place place = PLACE_DEFAULTS, *places = find_place(policy, path);
 
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	rule.path = strndup(path, length);
-	if (asprintf(&rule.source, "%s:%u", reader->path, reader->line) < 0)
-		rule.source = NULL;
-	rules = reallocarray(policy->rules, policy->count + 1, sizeof(*rules));
-	if (rules)
-		policy->rules = rules;
-	if (!rule.path || !rule.source || !rules) {
-		free_rule(&rule);
+	if (places)
+		return places;
+	place.path = strdup(path);
+	if (asprintf(&place.source, "%s:%u", reader->path, reader->line) < 0)
+		place.source = NULL;
+	places = reallocarray(policy->places, policy->count + 1, sizeof(*places));
+	if (places)
+		policy->places = places;
+	if (!place.path || !place.source || !places) {
+		free_place(&place);
 		log_line(LOG_ERR, "%s:%u: %s", reader->path, reader->line, strerror(ENOMEM));
 		reader->err = -ENOMEM;
-		return;
+		return NULL;
 	}
-	rules[policy->count++] = rule;
+	places[policy->count] = place;
+	return &places[policy->count++];
 }
 
-static void parse_rule(struct reader *reader, const char *key, const char *value, bool allow)
+static void on_section(struct reader *reader, char *text)
 {
-	const char *wrong;
+	size_t length = strlen(text);
+	char path[PATH_MAX] = "";
+	const char *wrong = NULL;
 
-	if (!*value) {
-		forget_rules(reader->policy, allow);
+	reader->place = NULL;
+	reader->lost = true;
+	if (length < 2 || text[length - 1] != ']') {
+		fault(reader, "a section is [PATH] on a line of its own, not '%s'", text);
 		return;
 	}
-	wrong = check_rule(value);
+	text[length - 1] = '\0';
+	text++;
+	if (*text != '/')
+		wrong = "the path does not begin with '/'";
+	else if (!(wrong = name_check_path(text)) && !path_join(path, text))
+		wrong = "the path is too long";
 	if (wrong)
-		fault(reader, "%s: %s: '%s'", key, wrong, value);
+		fault(reader, "[%s]: %s", text, wrong);
 	else
-		add_rule(reader, value, allow);
+		reader->place = add_place(reader, path);
+	reader->lost = !reader->place;
 }
 
-static void on_key(struct reader *reader, const char *key, const char *value)
+static enum key find_key(const char *name)
 {
-	struct policy *policy = reader->policy;
+	enum key key;
 
-	if (!strcmp(key, "enable"))
-		parse_switch(reader, key, value, &policy->enable);
-	else if (!strcmp(key, "allow"))
-		parse_rule(reader, key, value, true);
-	else if (!strcmp(key, "deny"))
-		parse_rule(reader, key, value, false);
-	else if (!strcmp(key, "follow-links"))
-		parse_switch(reader, key, value, &policy->follow_links);
-	else if (!strcmp(key, "max-size"))
-		parse_max_size(reader, value);
-	else if (!strcmp(key, "min-free"))
-		parse_min_free(reader, value);
-	else if (!strcmp(key, "mode"))
-		parse_mode(reader, key, value, &policy->mode);
-	else if (!strcmp(key, "directory-mode"))
-		parse_mode(reader, key, value, &policy->directory_mode);
-	else if (!strcmp(key, "owner"))
-		parse_owner(reader, value);
-	else if (!strcmp(key, "group"))
-		parse_group(reader, value);
-	else if (!strcmp(key, "selinux-label"))
-		parse_label(reader, value);
-	else
-		fault(reader, "unknown key '%s'", key);
+	for (key = 0; key < KEY_COUNT; key++)
+		if (!strcmp(name, key_names[key]))
+			break;
+	return key;
+}
+
+static void set_key(struct reader *reader, enum key key, const char *value)
+{
+	struct settings *settings = &reader->place->settings;
+	struct place *place = reader->place;
+
+	place->named |= 1u << key;
+	switch (key) {
+	case KEY_ENABLE:
+		parse_switch(reader, key_names[key], value, &place->enable);
+		break;
+	case KEY_USER:
+		parse_user(reader, value, settings);
+		break;
+	case KEY_GROUP:
+		parse_group(reader, value, settings);
+		break;
+	case KEY_MODE:
+		parse_mode(reader, key_names[key], value, &settings->mode);
+		break;
+	case KEY_DIRECTORY_MODE:
+		parse_mode(reader, key_names[key], value, &settings->directory_mode);
+		break;
+	case KEY_MAX_SIZE:
+		parse_limit(reader, key_names[key], value, &settings->max_size);
+		break;
+	case KEY_MAX_TOTAL:
+		parse_limit(reader, key_names[key], value, &place->max_total);
+		break;
+	case KEY_MAX_FILES:
+		parse_count(reader, key_names[key], value, &place->max_files);
+		break;
+	case KEY_MIN_FREE:
+		parse_min_free(reader, value, settings);
+		break;
+	default:
+		parse_label(reader, value, settings);
+	}
+}
+
+static void on_key(struct reader *reader, const char *name, const char *value)
+{
+	enum key key = find_key(name);
+
+	if (!strcmp(name, "allow") || !strcmp(name, "deny"))
+		fault(reader, "there is no key %s: a section [PATH] allows a directory, and enable=no "
+		      "in it takes it out", name);
+	else if (!strcmp(name, "owner"))
+		fault(reader, "there is no key owner: user= names the user as whom a copy is made");
+	else if (key == KEY_COUNT)
+		fault(reader, "unknown key '%s'", name);
+	else if (reader->place)
+		set_key(reader, key, value);
+	else if (!reader->lost)
+		fault(reader, "%s stands before the first section: begin with a section such as "
+		      "[/srv/from-host], or [/] for everywhere", name);
 }
 
 static void on_line(struct reader *reader, char *text, size_t length)
@@ -335,6 +402,8 @@ static void on_line(struct reader *reader, char *text, size_t length)
 
 	if (line.kind == CONF_KEY)
 		on_key(reader, line.text, line.value);
+	else if (line.kind == CONF_SECTION)
+		on_section(reader, line.text);
 	else if (line.kind == CONF_NUL)
 		fault(reader, "%s", conf_fault(line.kind));
 	else if (line.kind != CONF_NOTHING)
@@ -444,6 +513,88 @@ static int read_folder(const char *folder, struct policy *policy)
 	return err;
 }
 
+static int by_path(const void *a, const void *b)
+{
+	const struct place *one = a, *other = b;
+
+	return strcmp(one->path, other->path);
+}
+
+/* Whether the section of @place names @key */
+static bool is_named(const struct place *place, enum key key)
+{
+	return place->named & 1u << key;
+}
+
+/* Give @place the settings that its section does not name, from @above. */
+static void inherit(struct place *place, const struct place *above)
+{
+	struct settings *to = &place->settings;
+	const struct settings *from = &above->settings;
+
+	/* A section that names another user does not get this group. */
+	if (!is_named(place, KEY_USER) && !is_named(place, KEY_GROUP)) {
+		to->has_group = from->has_group;
+		to->gid = from->gid;
+	}
+	if (!is_named(place, KEY_USER)) {
+		to->has_user = from->has_user;
+		to->identity = from->identity;
+	}
+	if (!is_named(place, KEY_MODE))
+		to->mode = from->mode;
+	if (!is_named(place, KEY_DIRECTORY_MODE))
+		to->directory_mode = from->directory_mode;
+	if (!is_named(place, KEY_MAX_SIZE))
+		to->max_size = from->max_size;
+	if (!is_named(place, KEY_MIN_FREE)) {
+		to->min_free_default = from->min_free_default;
+		to->min_free = from->min_free;
+		to->min_free_percent = from->min_free_percent;
+	}
+	if (!is_named(place, KEY_LABEL))
+		memcpy(to->label, from->label, sizeof(to->label));
+}
+
+/* Combine user and group. Returns 0 or -EINVAL. */
+static int finish_identity(const struct place *place, struct settings *settings)
+{
+	if (settings->has_user && settings->has_group)
+		settings->identity.gid = settings->gid;
+	if (!settings->has_user || settings->identity.gid != NO_GROUP)
+		return 0;
+	log_line(LOG_ERR, "%s: [%s]: user %u is not in the user database, so the section needs group=",
+		 place->source, *place->path ? place->path : "/",
+		 (unsigned int)settings->identity.uid);
+	return -EINVAL;
+}
+
+/*
+ * Sort the places, and give each the settings of the place above it that its
+ * section does not name. enable=, max-total= and max-files= are not inherited:
+ * a section allows its place, and the limits of a place count what is below it.
+ */
+static int finish(struct policy *policy)
+{
+	int err = 0;
+
+	if (policy->count)
+		qsort(policy->places, policy->count, sizeof(*policy->places), by_path);
+	for (size_t i = 0; i < policy->count; i++) {
+		/* The places above it come before it, the deepest one last. */
+		for (size_t j = i; j-- > 0;) {
+			if (place_covers(&policy->places[j], policy->places[i].path)) {
+				inherit(&policy->places[i], &policy->places[j]);
+				break;
+			}
+		}
+	}
+	for (size_t i = 0; i < policy->count; i++)
+		if (finish_identity(&policy->places[i], &policy->places[i].settings) < 0)
+			err = -EINVAL;
+	return err;
+}
+
 int config_load(const char *file, bool must_exist, struct policy *policy)
 {
 	struct policy result = POLICY_DEFAULTS;
@@ -452,9 +603,15 @@ int config_load(const char *file, bool must_exist, struct policy *policy)
 
 	if (snprintf(folder, sizeof(folder), "%s.d", file) >= (int)sizeof(folder))
 		return -ENAMETOOLONG;
+	result.file = strdup(file);
+	if (!result.file)
+		return -ENOMEM;
 	/* Continue after a fault, so that the log shows all faults at once. */
 	err = read_file(file, must_exist, &result);
 	second = read_folder(folder, &result);
+	if (!err)
+		err = second;
+	second = finish(&result);
 	if (!err)
 		err = second;
 	if (err)
@@ -467,9 +624,11 @@ int config_load(const char *file, bool must_exist, struct policy *policy)
 void config_free(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->count; i++)
-		free_rule(&policy->rules[i]);
-	free(policy->rules);
-	policy->rules = NULL;
+		free_place(&policy->places[i]);
+	free(policy->places);
+	free(policy->file);
+	policy->places = NULL;
+	policy->file = NULL;
 	policy->count = 0;
 }
 
@@ -481,52 +640,54 @@ static void print_mode(const char *key, int mode, FILE *to)
 		fprintf(to, "%s=%04o\n", key, (unsigned int)mode);
 }
 
-static void print_id(const char *key, enum policy_id kind, uint32_t id, FILE *to)
+static void print_id(const char *key, bool named, uint32_t id, FILE *to)
 {
-	if (kind == POLICY_ID_FIXED)
+	if (named)
 		fprintf(to, "%s=%" PRIu32 "\n", key, id);
 	else
-		fprintf(to, "%s=%s\n", key, kind == POLICY_ID_DIRECTORY ? "directory" : "default");
+		fprintf(to, "%s=default\n", key);
 }
 
-/* Print the rules of a key. An empty value means no rule, as in the file. */
-static void print_rules(const struct policy *policy, bool allow, FILE *to)
+static void print_limit(const char *key, uint64_t limit, FILE *to)
 {
-	const char *key = allow ? "allow" : "deny", *path;
-	bool any = false;
+	if (limit == UINT64_MAX)
+		fprintf(to, "%s=unlimited\n", key);
+	else
+		fprintf(to, "%s=%" PRIu64 "\n", key, limit);
+}
 
-	for (size_t i = 0; i < policy->count; i++) {
-		if (policy->rules[i].allow != allow)
-			continue;
-		path = policy->rules[i].path;
-		/* The slash keeps a blank at the end from being trimmed. */
-		fprintf(to, "%s=%s%s\n", key, path,
-			strchr(" \t\r", path[strlen(path) - 1]) ? "/" : "");
-		any = true;
-	}
-	if (!any)
-		fprintf(to, "%s=\n", key);
+static void print_min_free(const struct settings *settings, FILE *to)
+{
+	if (settings->min_free_default)
+		fprintf(to, "min-free=default\n");
+	else if (settings->min_free_percent)
+		fprintf(to, "min-free=%u%%\n", settings->min_free_percent);
+	else
+		fprintf(to, "min-free=%" PRIu64 "\n", settings->min_free);
+}
+
+static void print_place(const struct place *place, FILE *to)
+{
+	const struct settings *settings = &place->settings;
+
+	fprintf(to, "[%s]\n", *place->path ? place->path : "/");
+	fprintf(to, "enable=%s\n", place->enable ? "yes" : "no");
+	print_id("user", settings->has_user, settings->identity.uid, to);
+	print_id("group", settings->has_group, settings->gid, to);
+	print_mode("mode", settings->mode, to);
+	print_mode("directory-mode", settings->directory_mode, to);
+	print_limit("max-size", settings->max_size, to);
+	print_limit("max-total", place->max_total, to);
+	print_limit("max-files", place->max_files, to);
+	print_min_free(settings, to);
+	fprintf(to, "selinux-label=%s\n", settings->label[0] ? settings->label : "default");
 }
 
 void config_print(const struct policy *policy, FILE *to)
 {
-	fprintf(to, "enable=%s\n", policy->enable ? "yes" : "no");
-	print_rules(policy, true, to);
-	print_rules(policy, false, to);
-	fprintf(to, "follow-links=%s\n", policy->follow_links ? "yes" : "no");
-	if (policy->max_size == UINT64_MAX)
-		fprintf(to, "max-size=unlimited\n");
-	else
-		fprintf(to, "max-size=%" PRIu64 "\n", policy->max_size);
-	if (policy->min_free_default)
-		fprintf(to, "min-free=default\n");
-	else if (policy->min_free_percent)
-		fprintf(to, "min-free=%u%%\n", policy->min_free_percent);
-	else
-		fprintf(to, "min-free=%" PRIu64 "\n", policy->min_free);
-	print_mode("mode", policy->mode, to);
-	print_mode("directory-mode", policy->directory_mode, to);
-	print_id("owner", policy->owner, policy->uid, to);
-	print_id("group", policy->group, policy->gid, to);
-	fprintf(to, "selinux-label=%s\n", policy->label[0] ? policy->label : "default");
+	if (!policy->count)
+		fprintf(to, "# no section names a place: the host may write everywhere but below "
+			"/proc, /sys, /dev and their like\n");
+	for (size_t i = 0; i < policy->count; i++)
+		print_place(&policy->places[i], to);
 }

@@ -13,9 +13,12 @@
  * @must_exist: whether a missing FILE is an error
  * @policy: the result, for config_free(); unchanged after a failure
  *
- * A later value overrides an earlier one, key by key. "allow" and "deny" add
- * up, and an empty value drops the rules of its key. The function logs every
- * fault with file and line.
+ * A later value of a key in the same section overrides an earlier one. The
+ * function logs every fault with file and line. The reader is that of bind.d
+ * (lib/conf_line.h), not libinih: Debian builds libinih so that it cuts the
+ * path of a section after 49 bytes, does not report a section without keys, and
+ * drops what follows a ';'. Each of these could open a place that the
+ * administrator did not name, or shut one that he did.
  *
  * Returns 0; or -EINVAL if a file has a fault, -EPERM if a user other than root
  * and the user of this process can write to a file, or the error of open(2),
@@ -23,14 +26,14 @@
  */
 int config_load(const char *file, bool must_exist, struct policy *policy);
 
-/** config_free() - free the rules of @policy */
+/** config_free() - free the places of @policy */
 void config_free(struct policy *policy);
 
 /**
- * config_print() - print every key with its value, in the form of the file
+ * config_print() - print every place with all its settings, in the form of the
+ * file
  *
- * config_load() reads the same policy back. The function prints "allow" and
- * "deny" with an empty value if they have no rules.
+ * config_load() reads the same policy back.
  */
 void config_print(const struct policy *policy, FILE *to);
 

@@ -10,6 +10,7 @@
 
 #include "attributes.h"
 #include "destination.h"
+#include "identity.h"
 #include "path.h"
 
 /* The oldest supported headers lack this constant. */
@@ -47,8 +48,8 @@ static bool sticky_forbids(int dir, const struct stat *target)
 {
 	struct stat st;
 
-	return fstat(dir, &st) == 0 && (st.st_mode & S_ISVTX) && target->st_uid != geteuid() &&
-	       st.st_uid != geteuid() && !may_ignore_owners();
+	return fstat(dir, &st) == 0 && (st.st_mode & S_ISVTX) && target->st_uid != identity_uid() &&
+	       st.st_uid != identity_uid() && !may_ignore_owners();
 }
 
 /* Check whether the daemon can create a file or directory in the directory. */
@@ -57,7 +58,7 @@ static enum refusal check_writable(const struct destination *destination, struct
 	if (statx_attributes(destination->dir, "", NULL) & STATX_ATTR_IMMUTABLE)
 		return fail(failure, REFUSAL_IMMUTABLE, "%s/ is immutable (lsattr)",
 			    destination->directory);
-	if (faccessat(destination->dir, ".", W_OK | X_OK, 0) < 0)
+	if (faccessat(destination->dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno(failure, errno, "%s/", destination->directory);
 	return REFUSAL_NONE;
 }
@@ -135,8 +136,8 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 }
 
 /*
- * Make @path absolute for path_resolve(). *directory becomes true if the form
- * of the path shows that it is a directory.
+ * Make @path absolute, without dots and doubled slashes. *directory becomes
+ * true if the form of the path shows that it is a directory.
  */
 static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *directory,
 			     struct failure *failure)
@@ -204,8 +205,8 @@ static enum refusal check_meant(const struct destination_request *request, const
 }
 
 /*
- * Build the path of the target relative to @dir, for the rules. The whole path
- * must fit in PATH_MAX.
+ * Build the path of the target relative to @dir. The whole path must fit in
+ * PATH_MAX.
  */
 static enum refusal target_below(const struct destination *destination, char below[PATH_MAX],
 				 struct failure *failure)
@@ -219,22 +220,63 @@ static enum refusal target_below(const struct destination *destination, char bel
 }
 
 /*
- * Check @dir against the protected places and the rules. The copy calls this
- * before and after it creates the missing directories.
+ * Check that no section names the target itself, or a directory that the copy
+ * would create. Such a place is not there, or is a file.
+ */
+static enum refusal check_target_place(const struct destination *destination,
+				       const struct policy *policy, const char *below,
+				       struct failure *failure)
+{
+	char target[PATH_MAX];
+	const struct place *place;
+
+	strcpy(target, destination->directory);
+	if (!path_join(target, below))
+		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", below);
+	place = places_find(policy, target);
+	if (place == destination->place)
+		return REFUSAL_NONE;
+	if (place && !place->enable)
+		return fail(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(place),
+			    place->source);
+	return fail(failure, REFUSAL_RULE, "%s is the place of a section of its own, and no directory",
+		    target);
+}
+
+/*
+ * Check @dir against the protected places and the table of places. The copy
+ * calls this before and after it creates the missing directories. The user of
+ * a place may not be able to climb to the root, so the daemon does.
  */
 static enum refusal check_directory(struct destination *destination, const struct policy *policy,
 				    struct failure *failure)
 {
+	const struct identity *identity = identity_current();
 	char below[PATH_MAX];
 	enum refusal refusal;
 
-	refusal = path_check_place(destination->dir, destination->directory, failure);
-	if (refusal == REFUSAL_NONE)
-		refusal = target_below(destination, below, failure);
-	if (refusal == REFUSAL_NONE)
-		refusal = rules_check(policy, destination->dir, destination->directory, below,
-				      &destination->decision, failure);
+	refusal = target_below(destination, below, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	refusal = check_target_place(destination, policy, below, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	identity_assume(NULL);
+	refusal = places_confirm(policy, destination->place, destination->dir,
+				 destination->directory, below, failure);
+	if (identity_assume(identity) < 0 && refusal == REFUSAL_NONE)
+		refusal = fail_errno(failure, EPERM, "user %u", (unsigned int)identity->uid);
 	return refusal;
+}
+
+enum refusal destination_confirm(struct destination *destination, const struct policy *policy,
+				 struct failure *failure)
+{
+	destination->place = places_find(policy, destination->directory);
+	if (!destination->place || !destination->place->enable)
+		return fail(failure, REFUSAL_RULE, "fcopyd.conf does not allow %s/ any more",
+			    destination->directory);
+	return check_directory(destination, policy, failure);
 }
 
 static enum refusal check_resolved(struct destination *destination,
@@ -253,18 +295,102 @@ static enum refusal check_resolved(struct destination *destination,
 	return destination_check_target(destination, request->force, failure);
 }
 
-enum refusal destination_resolve(const struct destination_request *request,
-				 const struct policy *policy, struct destination *result,
-				 struct failure *failure)
+/*
+ * Find the place of the target @path, and check that it allows copies. The
+ * function looks at no file.
+ */
+static enum refusal find_place(const struct policy *policy, const char *path,
+			       const struct destination_request *request,
+			       struct destination *result, struct failure *failure)
 {
-	unsigned int flags = policy->follow_links ? PATH_FOLLOW_LINKS : 0;
+	const char *fault = name_check_meant(request->path);
+
+	result->place = places_find(policy, path);
+	if (!result->place && fault)
+		return fail(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
+	if (!result->place)
+		return fail(failure, REFUSAL_RULE, "no section of fcopyd.conf covers %s",
+			    *path ? path : "/");
+	if (!result->place->enable)
+		return fail(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(result->place),
+			    result->place->source);
+	return REFUSAL_NONE;
+}
+
+/*
+ * Walk along @whole from its place. From the root the walk follows the links of
+ * root, and below another place it follows none.
+ */
+static enum refusal walk(const struct place *place, const char *whole, unsigned int flags,
+			 struct path *path, struct failure *failure)
+{
+	const struct identity *identity = settings_identity(&place->settings);
+	enum refusal refusal;
+	int dir = -1, err;
+
+	path->dir = -1;
+	path->place[0] = path->missing[0] = '\0';
+	identity_assume(NULL);
+	if (*place->path) {
+		refusal = places_open(place, &dir, failure);
+		if (refusal != REFUSAL_NONE)
+			return refusal;
+	}
+	err = identity_assume(identity);
+	if (err) {
+		if (dir >= 0)
+			close(dir);
+		return fail_errno(failure, -err, "cannot become user %u",
+				  (unsigned int)identity->uid);
+	}
+	if (!*place->path)
+		return path_resolve(whole, flags | PATH_FOLLOW_LINKS, path, failure);
+	return path_walk(dir, place->path, whole + strlen(place->path), flags, path, failure);
+}
+
+/*
+ * Find the place and the directory of the target @whole. A link that the walk
+ * followed from the root may lead into another place, which then decides: the
+ * function walks again from there, without links.
+ */
+static enum refusal find_directory(const struct policy *policy, const char *whole,
+				   const struct destination_request *request, unsigned int flags,
+				   struct destination *result, struct path *path,
+				   struct failure *failure)
+{
+	const struct place *first;
+	char target[PATH_MAX];
+	enum refusal refusal;
+
+	refusal = find_place(policy, whole, request, result, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	first = result->place;
+	refusal = walk(first, whole, flags, path, failure);
+	if (refusal != REFUSAL_NONE || *first->path)
+		return refusal;
+	strcpy(target, path->place);
+	if (!path_join(target, path->missing))
+		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", path->missing);
+	else
+		refusal = find_place(policy, target, request, result, failure);
+	if (refusal == REFUSAL_NONE && result->place == first)
+		return REFUSAL_NONE;
+	close(path->dir);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	return walk(result->place, target, flags, path, failure);
+}
+
+static enum refusal resolve(const struct destination_request *request, const struct policy *policy,
+			    struct destination *result, struct failure *failure)
+{
+	struct path path = { .dir = -1 };
 	char whole[PATH_MAX];
 	enum refusal refusal;
 	const char *fault;
-	struct path path;
 	bool directory;
 
-	*result = (struct destination){ .dir = -1 };
 	fault = name_check_path(request->path);
 	if (fault)
 		return fail(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
@@ -272,7 +398,8 @@ enum refusal destination_resolve(const struct destination_request *request,
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 
-	refusal = path_resolve(whole, flags | (directory ? 0 : PATH_TARGET), &path, failure);
+	refusal = find_directory(policy, whole, request, directory ? 0 : PATH_TARGET, result, &path,
+				 failure);
 	strcpy(result->directory, path.place);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
@@ -289,12 +416,24 @@ enum refusal destination_resolve(const struct destination_request *request,
 	return refusal;
 }
 
-static int make_one(int at, const char *name, const struct policy *policy)
+enum refusal destination_resolve(const struct destination_request *request,
+				 const struct policy *policy, struct destination *result,
+				 struct failure *failure)
 {
-	mode_t mode = policy->directory_mode < 0 ? 0755 : policy->directory_mode, mask;
+	enum refusal refusal;
+
+	*result = (struct destination){ .dir = -1 };
+	refusal = resolve(request, policy, result, failure);
+	identity_assume(NULL);
+	return refusal;
+}
+
+static int make_one(int at, const char *name, const struct settings *settings)
+{
+	mode_t mode = settings->directory_mode < 0 ? 0755 : settings->directory_mode, mask;
 	int r;
 
-	if (policy->directory_mode < 0)
+	if (settings->directory_mode < 0)
 		return mkdirat(at, name, mode);
 	mask = umask(0);
 	r = mkdirat(at, name, mode);
@@ -304,10 +443,11 @@ static int make_one(int at, const char *name, const struct policy *policy)
 
 /* Create the directory @name in destination->dir, and descend into it. */
 static enum refusal make_next(struct destination *destination, const char *name,
-			      const struct policy *policy, struct failure *failure)
+			      struct failure *failure)
 {
+	const struct settings *settings = &destination->place->settings;
 	int at = destination->dir, next, err;
-	bool made = make_one(at, name, policy) == 0;
+	bool made = make_one(at, name, settings) == 0;
 
 	if (!made && errno != EEXIST)
 		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
@@ -325,7 +465,7 @@ static enum refusal make_next(struct destination *destination, const char *name,
 		return failure->refusal;
 	}
 	if (made) {
-		err = attributes_directory_owner(policy, next, at);
+		err = attributes_directory_owner(settings, next);
 		/* The directory must survive a power loss, as its file will. */
 		if (!err)
 			err = path_sync_directory(at);
@@ -356,20 +496,19 @@ enum refusal destination_make(struct destination *destination, const struct poli
 	strcpy(missing, destination->missing);
 	*destination->missing = '\0';
 	while (refusal == REFUSAL_NONE && path_next(&rest, name))
-		refusal = make_next(destination, name, policy, failure);
+		refusal = make_next(destination, name, failure);
 	if (refusal == REFUSAL_NONE && *rest)
 		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
 	/*
-	 * Check the rules again: the place of a rule may exist only now, and
-	 * the check can now compare inodes. A file system may ignore case in
-	 * ways that a comparison of names does not show.
+	 * Check the place again: a place below it may exist only now, and a
+	 * file system may ignore case.
 	 */
 	if (refusal == REFUSAL_NONE && *missing)
 		refusal = check_directory(destination, policy, failure);
 	if (refusal != REFUSAL_NONE)
 		goto err_make;
 
-	readable = openat(destination->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	readable = path_open_readable(destination->dir);
 	if (readable < 0) {
 		refusal = fail_errno(failure, errno, "%s/", destination->directory);
 		goto err_make;

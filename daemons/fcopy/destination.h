@@ -9,7 +9,7 @@
 #include "name.h"
 #include "policy.h"
 #include "refusal.h"
-#include "rules.h"
+#include "places.h"
 
 /*
  * The host's START carries two strings; doc/fcopy.md names the sources for
@@ -39,7 +39,7 @@ struct destination {
 	char name[NAME_BYTES];		/* the file's name in it */
 	bool into_directory;		/* the path names a directory, @name is the source's */
 	struct stat target;		/* the file that has the name; st_mode is 0 if none */
-	struct rules_decision decision;
+	const struct place *place;	/* the place that decides, or NULL */
 	/* how many components of @directory destination_make() created */
 	unsigned int created;
 };
@@ -58,6 +58,7 @@ enum refusal destination_resolve(const struct destination_request *request,
 /**
  * destination_make() - create the missing directories, and open the last one
  *
+ * The caller has assumed the identity of the place (identity.h).
  * Afterwards @missing is empty and the caller can sync @dir. After a failure
  * the function has removed what it created and has closed the destination.
  */
@@ -74,6 +75,15 @@ enum refusal destination_make(struct destination *destination, const struct poli
  */
 enum refusal destination_check_target(struct destination *destination, bool force,
 				      struct failure *failure);
+
+/**
+ * destination_confirm() - check again that the directory is in its place
+ *
+ * A user may have moved the directory since START, and the administrator may
+ * have changed the policy.
+ */
+enum refusal destination_confirm(struct destination *destination, const struct policy *policy,
+				 struct failure *failure);
 
 /**
  * destination_is_append_only() - whether nobody can rename or remove a file of

@@ -332,7 +332,7 @@ static void after_messages(struct loop *loop, bool tick)
 		spin_begin(&loop->spin, has_packet, loop->exchange);
 	loop->active = active;
 	/* While a copy begins, the thread reads the configuration. */
-	if (loop->reload_due && !session_starts(session)) {
+	if (loop->reload_due && !session_reads_policy(session)) {
 		loop->reload_due = false;
 		loop->reload();
 	}
@@ -426,7 +426,7 @@ int loop_wait(struct exchange *exchange, int signals, void (*reload)(void), unsi
 			session_collect(session);
 		}
 		/* While a copy begins, the thread reads the configuration. */
-		if (reload_due && !(session && session_starts(session))) {
+		if (reload_due && !(session && session_reads_policy(session))) {
 			reload_due = false;
 			reload();
 		}

@@ -18,7 +18,7 @@
 #include "loop.h"
 #include "notify.h"
 #include "options.h"
-#include "rules.h"
+#include "places.h"
 #include "status.h"
 
 /* These are too large for the stack; reload() needs the first two. */
@@ -46,8 +46,8 @@ static int load_policy(struct policy *result)
 }
 
 /*
- * Read the configuration again. An active copy keeps its old settings, except
- * that enable=no ends it.
+ * Read the configuration again. An active copy keeps its old settings, unless
+ * its place is shut now.
  */
 static void reload_policy(void)
 {
@@ -63,16 +63,18 @@ static void reload_policy(void)
 }
 
 /*
- * Apply enable=no to an active copy. A COMPLETE that the daemon is working on
- * keeps its time.
+ * End an active copy to a place that the administrator has shut. A COMPLETE
+ * that the daemon is working on keeps its time.
  */
 static void end_disabled_copy(void)
 {
+	const char *path = session_view(&exchange.session)->path;
+	const struct place *place = places_find(&policy, path);
 	struct failure failure;
 
-	if (policy.enable || session_completes(&exchange.session))
+	if ((place && place->enable) || session_completes(&exchange.session))
 		return;
-	fail(&failure, REFUSAL_DISABLED, "%s", "");
+	fail(&failure, place ? REFUSAL_DISABLED : REFUSAL_RULE, "%s", path);
 	session_abort(&exchange.session, &failure);
 }
 
@@ -95,7 +97,7 @@ static int end_output(int code)
 
 static int check_config(void)
 {
-	rules_warn(&policy);
+	places_warn(&policy);
 	config_print(&policy, stdout);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "identity.h"
 #include "path.h"
 
 #define LINKS_MAX 40
@@ -270,7 +271,7 @@ static enum refusal check_link(const struct walk *walk, int link, const char *na
 	if (fs.f_type == PROC_SUPER_MAGIC)
 		return fail_at(walk, REFUSAL_KERNEL, name, " is a link of procfs");
 	if (!(walk->flags & PATH_FOLLOW_LINKS))
-		return fail_at(walk, REFUSAL_LINK, name, " (follow-links=no)");
+		return fail_at(walk, REFUSAL_LINK, name, " is a link, and none is followed here");
 	if ((uint32_t)fs.f_type == FUSE_MAGIC)
 		return fail_at(walk, REFUSAL_LINK, name,
 			       " is a link on FUSE, which can show any owner");
@@ -398,24 +399,23 @@ static enum refusal step(struct walk *walk, const char *name, bool *end)
 	return REFUSAL_NONE;
 }
 
-enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
-			  struct failure *failure)
+enum refusal path_walk(int from, const char *place, const char *path, unsigned int flags,
+		       struct path *result, struct failure *failure)
 {
 	struct walk walk = { .path = result, .flags = flags, .failure = failure };
 	enum refusal refusal = REFUSAL_NONE;
 	char name[NAME_MAX + 1];
 	bool end = false;
 
-	*result->place = *result->missing = '\0';
-	result->dir = -1;
+	strcpy(result->place, place);
+	*result->missing = '\0';
+	result->dir = from;
 	walk.from_caller = strlen(path);
 	if (walk.from_caller >= sizeof(walk.text))
-		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s... has %zu bytes", path,
-			    walk.from_caller);
-	memcpy(walk.text, path, walk.from_caller + 1);
-	result->dir = open("/", PATH_STEP);
-	if (result->dir < 0)
-		return fail_errno(failure, errno, "/");
+		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s... has %zu bytes", path,
+			       walk.from_caller);
+	else
+		memcpy(walk.text, path, walk.from_caller + 1);
 
 	while (refusal == REFUSAL_NONE && !end && !is_last(&walk)) {
 		const char *rest = walk.text;
@@ -435,16 +435,52 @@ enum refusal path_resolve(const char *path, unsigned int flags, struct path *res
 	return refusal;
 }
 
+enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
+			  struct failure *failure)
+{
+	int root = open("/", PATH_STEP);
+
+	if (root < 0) {
+		*result = (struct path){ .dir = -1 };
+		return fail_errno(failure, errno, "/");
+	}
+	return path_walk(root, "", path, flags, result, failure);
+}
+
+/* EINVAL means that this file system does not sync directories. */
+static int sync_readable(int dir)
+{
+	return fsync(dir) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+int path_open_readable(int dir)
+{
+	const struct identity *identity = identity_current();
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 || errno != EACCES || !identity)
+		return fd;
+	identity_assume(NULL);
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (identity_assume(identity) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	errno = EACCES;
+	return -1;
+}
+
 int path_sync_directory(int dir)
 {
-	/* @dir may be O_PATH, which fsync() rejects. */
-	int readable = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	int err = sync_readable(dir), readable;
 
+	/* @dir may be O_PATH, which fsync() rejects. */
+	if (err != -EBADF)
+		return err;
+	readable = path_open_readable(dir);
 	if (readable < 0)
 		return -errno;
-	/* EINVAL means that this file system does not sync directories. */
-	if (fsync(readable) < 0 && errno != EINVAL)
-		err = -errno;
+	err = sync_readable(readable);
 	close(readable);
 	return err;
 }

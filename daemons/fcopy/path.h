@@ -10,9 +10,10 @@
 
 /*
  * These functions resolve a path that the host chose to an open directory. The
- * walk takes one O_NOFOLLOW step for each component. Local users can still
- * rename or replace their own directories on the way, but they cannot choose
- * where a symbolic link leads:
+ * walk takes one O_NOFOLLOW step for each component. Below a place of
+ * fcopyd.conf(5) it follows no link at all. From the root it follows some:
+ * local users can rename or replace their own directories on the way, but they
+ * cannot choose where a symbolic link leads:
  *   - The walk follows a link only if root owns both the link and its
  *     directory, and nobody else can write to that directory. So it follows
  *     /var/run and /bin, but not a user's link.
@@ -62,6 +63,17 @@ enum refusal path_resolve(const char *path, unsigned int flags, struct path *res
 			  struct failure *failure);
 
 /**
+ * path_walk() - call path_resolve(), but from a directory below the root
+ * @from: the directory (O_PATH); the function closes it after a failure, and
+ *	otherwise result->dir takes its place
+ * @place: its path without links and dots; "" is the root
+ * @path: the rest of the path; @flags may have PATH_FOLLOW_LINKS only if @from
+ *	is the root
+ */
+enum refusal path_walk(int from, const char *place, const char *path, unsigned int flags,
+		       struct path *result, struct failure *failure);
+
+/**
  * path_check_place() - refuse a directory that belongs to the kernel, with
  * REFUSAL_KERNEL
  */
@@ -93,6 +105,14 @@ static inline bool path_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
+
+/**
+ * path_open_readable() - open a directory for fsync(2)
+ *
+ * If the user of a place may not read the directory, the daemon opens it with
+ * its own identity. Returns the descriptor, or -1 with errno.
+ */
+int path_open_readable(int dir);
 
 /**
  * path_sync_directory() - call fsync(2) for a directory

@@ -5,39 +5,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
+#include "identity.h"
+
 /*
- * The policy is what the administrator of the guest lets the host do; see
- * fcopyd.conf(5). No policy can open /proc, /sys and /dev; see path.h.
+ * The policy is what the administrator of the guest lets the host do: a table
+ * of places; see fcopyd.conf(5). No policy can open /proc, /sys and /dev; see
+ * path.h.
  */
 
 /** The limit of an SELinux context, with its NUL */
 #define POLICY_LABEL_SIZE 512
 
-/** One "allow" or "deny" of fcopyd.conf(5) */
-struct policy_rule {
-	bool allow;
-	char *path;		/* absolute; passed name_check_path() */
-	char *source;		/* FILE:LINE, where the rule is */
-};
-
-/** The source of the owner, or of the group, of a new file */
-enum policy_id {
-	POLICY_ID_DEFAULT,	/* the daemon's own user; the group that the directory gives */
-	POLICY_ID_FIXED,	/* the uid or gid that the policy names */
-	POLICY_ID_DIRECTORY,	/* the owner or group of the directory */
-};
-
-struct policy {
-	bool enable;		/* allow copies at all */
-	bool follow_links;	/* follow the links that only root can have created */
+/** The settings of a place */
+struct settings {
 	int mode;		/* of a new file; -1: 0644 less the umask */
 	int directory_mode;	/* of a directory that a copy creates; -1: 0755 less the umask */
-	enum policy_id owner;	/* of new files and directories */
-	enum policy_id group;
-	uid_t uid;		/* with POLICY_ID_FIXED */
-	gid_t gid;
+	bool has_user;		/* the policy names the owner of new files and directories */
+	bool has_group;		/* the policy names their group */
+	struct identity identity;	/* that user */
+	gid_t gid;		/* that group */
 	char label[POLICY_LABEL_SIZE];	/* SELinux context of new files; "": the directory's */
 	uint64_t max_size;	/* bytes of a file */
 
@@ -49,23 +38,56 @@ struct policy {
 	bool min_free_default;
 	uint64_t min_free;	/* bytes */
 	unsigned int min_free_percent;	/* of the bytes, and of the inodes */
-
-	/*
-	 * The rule for the deepest place at or above the target decides. If two
-	 * rules name the same place, "deny" wins. Without such a rule the
-	 * policy allows the target only if it has no "allow" at all.
-	 */
-	struct policy_rule *rules;
-	size_t count;
 };
+
+/** settings_identity() - return the user of a place, or NULL for the daemon */
+static inline const struct identity *settings_identity(const struct settings *settings)
+{
+	return settings->has_user ? &settings->identity : NULL;
+}
+
+/** A section of fcopyd.conf(5): what the host may do below a directory */
+struct place {
+	char *path;		/* absolute, without links, dots and a '/' at its end; "" is the root */
+	char *source;		/* FILE:LINE of its section */
+	bool enable;		/* allow copies */
+	uint64_t max_total;	/* bytes of all files in it and below it */
+	uint64_t max_files;	/* files and directories in it and below it */
+	struct settings settings;
+	unsigned int named;	/* the keys that the section names, for config.c */
+};
+
+struct policy {
+	/*
+	 * The deepest place at or above the target decides. Without any place
+	 * the host may write everywhere, with the settings of @everywhere.
+	 */
+	struct place *places;
+	size_t count;
+	struct place everywhere;
+	char *file;		/* fcopyd.conf, which the host may not write; NULL: none */
+};
+
+/** place_covers() - whether @path, in the form of place->path, is in @place */
+static inline bool place_covers(const struct place *place, const char *path)
+{
+	size_t n = strlen(place->path);
+
+	return !strncmp(place->path, path, n) && (path[n] == '/' || !path[n]);
+}
 
 #define POLICY_MIN_FREE		(16ull << 20)
 #define POLICY_MIN_FREE_PERCENT	5
 
-/** With these defaults Copy-VMFile behaves as Microsoft documents it */
-#define POLICY_DEFAULTS \
-	{ .enable = true, .follow_links = true, .mode = -1, .directory_mode = -1, \
-	  .max_size = UINT64_MAX, .min_free_default = true, .min_free = POLICY_MIN_FREE, \
-	  .min_free_percent = POLICY_MIN_FREE_PERCENT }
+/** With these settings Copy-VMFile behaves as Microsoft documents it */
+#define SETTINGS_DEFAULTS \
+	{ .mode = -1, .directory_mode = -1, .max_size = UINT64_MAX, .min_free_default = true, \
+	  .min_free = POLICY_MIN_FREE, .min_free_percent = POLICY_MIN_FREE_PERCENT }
+
+#define PLACE_DEFAULTS \
+	{ .path = (char *)"", .source = (char *)"the default", .enable = true, \
+	  .max_total = UINT64_MAX, .max_files = UINT64_MAX, .settings = SETTINGS_DEFAULTS }
+
+#define POLICY_DEFAULTS { .everywhere = PLACE_DEFAULTS }
 
 #endif

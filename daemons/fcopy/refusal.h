@@ -39,8 +39,10 @@ enum refusal {
 
 	/* fcopyd.conf(5) */
 	REFUSAL_DISABLED,	/* enable=no */
-	REFUSAL_RULE,		/* allow= and deny= */
+	REFUSAL_RULE,		/* no section covers the target */
 	REFUSAL_MAX_SIZE,
+	REFUSAL_MAX_TOTAL,
+	REFUSAL_MAX_FILES,
 	REFUSAL_MIN_FREE,
 
 	/* Resources */

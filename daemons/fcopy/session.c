@@ -361,11 +361,6 @@ static enum refusal read_start(struct session *session, const struct fcopy_start
 		transfer_refused(&session->transfer, NULL, failure);
 		return failure->refusal;
 	}
-	if (!session->transfer.policy->enable) {
-		fail(failure, REFUSAL_DISABLED, "%s", "");
-		transfer_refused(&session->transfer, NULL, failure);
-		return failure->refusal;
-	}
 	if (fault) {
 		fail(failure, REFUSAL_NAME, "the destination has %s", fault);
 		transfer_refused(&session->transfer, NULL, failure);

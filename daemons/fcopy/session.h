@@ -166,10 +166,11 @@ bool session_active(struct session *session);
  */
 bool session_receives(struct session *session);
 
-/** session_starts() - whether the thread reads the policy */
-static inline bool session_starts(const struct session *session)
+/** session_reads_policy() - whether the thread reads the policy now */
+static inline bool session_reads_policy(const struct session *session)
 {
-	return session->running && session->task.kind == TASK_START;
+	return session->running && (session->task.kind == TASK_START ||
+				    session->task.kind == TASK_COMPLETE);
 }
 
 /**

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "path.h"
 #include "transfer.h"
+#include "usage.h"
 
 /*
  * The daemon writes data to the disk in steps while the data arrives. Each step
@@ -185,14 +186,46 @@ void transfer_look(struct transfer *transfer, struct transfer_view *view)
 	transfer_totals(transfer, &view->totals);
 }
 
+/*
+ * Work with the place's user from now on. The functions that the session calls
+ * begin with this and end with identity_assume(NULL). The notes of the journal
+ * are the daemon's own.
+ */
+static int assume(const struct transfer *transfer)
+{
+	return identity_assume(settings_identity(&transfer->settings));
+}
+
+/* Write a note as the daemon. Returns 0 or -errno. */
+static int note(struct transfer *transfer, unsigned int made, const char *name)
+{
+	int err, back;
+
+	identity_assume(NULL);
+	err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory, made, name);
+	back = assume(transfer);
+	return err ? err : back;
+}
+
+static void forget_note(struct transfer *transfer, const char *name, bool keep)
+{
+	const struct identity *identity = identity_current();
+
+	identity_assume(NULL);
+	if (keep)
+		journal_keep(transfer->journal, name);
+	else
+		journal_forget(transfer->journal, name);
+	identity_assume(identity);
+}
+
 static int choose_temporary(struct transfer *transfer)
 {
 	int err = journal_name(transfer->temporary);
 
 	if (err)
 		return err;
-	err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory, 0,
-			   transfer->temporary);
+	err = note(transfer, 0, transfer->temporary);
 	if (err)
 		log_line(LOG_WARNING,
 			 "%s: cannot write its note to the state directory (%s), so a crash would "
@@ -202,7 +235,7 @@ static int choose_temporary(struct transfer *transfer)
 
 static void forget_temporary(struct transfer *transfer)
 {
-	journal_forget(transfer->journal, transfer->temporary);
+	forget_note(transfer, transfer->temporary, false);
 	transfer->temporary[0] = '\0';
 }
 
@@ -214,8 +247,7 @@ static void note_created(struct transfer *transfer)
 		return;
 	err = journal_name(transfer->made);
 	if (!err)
-		err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory,
-				   transfer->to.created, transfer->made);
+		err = note(transfer, transfer->to.created, transfer->made);
 	if (err)
 		log_line(LOG_WARNING,
 			 "%s: cannot write its note to the state directory (%s), so a crash would "
@@ -225,7 +257,7 @@ static void note_created(struct transfer *transfer)
 static void forget_created(struct transfer *transfer)
 {
 	if (transfer->made[0])
-		journal_forget(transfer->journal, transfer->made);
+		forget_note(transfer, transfer->made, false);
 }
 
 /*
@@ -283,15 +315,15 @@ static enum refusal open_file(struct transfer *transfer, struct failure *failure
 }
 
 /* Return the bytes of a file system that min-free keeps free. */
-static uint64_t bytes_kept(const struct policy *policy, const struct statvfs *fs)
+static uint64_t bytes_kept(const struct settings *settings, const struct statvfs *fs)
 {
 	uint64_t size = (uint64_t)fs->f_blocks * fs->f_frsize;
-	uint64_t share = size / 100 * policy->min_free_percent +
-			 size % 100 * policy->min_free_percent / 100;
+	uint64_t share = size / 100 * settings->min_free_percent +
+			 size % 100 * settings->min_free_percent / 100;
 
-	if (policy->min_free_default)
-		return share < policy->min_free ? share : policy->min_free;
-	return share > policy->min_free ? share : policy->min_free;
+	if (settings->min_free_default)
+		return share < settings->min_free ? share : settings->min_free;
+	return share > settings->min_free ? share : settings->min_free;
 }
 
 /*
@@ -299,7 +331,7 @@ static uint64_t bytes_kept(const struct policy *policy, const struct statvfs *fs
  * system that reports no blocks, such as ramfs and some network and FUSE file
  * systems.
  */
-static enum refusal check_room(int file, uint64_t size, const struct policy *policy,
+static enum refusal check_room(int file, uint64_t size, const struct settings *settings,
 			       struct failure *failure)
 {
 	struct statvfs fs;
@@ -311,7 +343,7 @@ static enum refusal check_room(int file, uint64_t size, const struct policy *pol
 	if (size > available)
 		return fail(failure, REFUSAL_DISK_FULL, "%" PRIu64 " bytes needed, %" PRIu64 " free",
 			    size, available);
-	kept = bytes_kept(policy, &fs);
+	kept = bytes_kept(settings, &fs);
 	if (available - size < kept)
 		return fail(failure, REFUSAL_MIN_FREE, "%" PRIu64 " bytes needed, %" PRIu64
 			    " free, %" PRIu64 " of them kept free", size, available, kept);
@@ -319,13 +351,13 @@ static enum refusal check_room(int file, uint64_t size, const struct policy *pol
 }
 
 /* Return the inodes of a file system that min-free keeps free. */
-static uint64_t inodes_kept(const struct policy *policy, const struct statvfs *fs)
+static uint64_t inodes_kept(const struct settings *settings, const struct statvfs *fs)
 {
 	uint64_t share = fs->f_files / 100 * POLICY_MIN_FREE_PERCENT;
 
-	if (!policy->min_free_default && policy->min_free_percent)
-		return fs->f_files / 100 * policy->min_free_percent;
-	if (!policy->min_free_default && !policy->min_free)
+	if (!settings->min_free_default && settings->min_free_percent)
+		return fs->f_files / 100 * settings->min_free_percent;
+	if (!settings->min_free_default && !settings->min_free)
 		return 0;
 	return share < INODES_KEPT ? share : INODES_KEPT;
 }
@@ -334,14 +366,14 @@ static uint64_t inodes_kept(const struct policy *policy, const struct statvfs *f
  * Check that empty files and new directories leave inodes. The copy has already
  * created its own. Some file systems have no limit and report no number.
  */
-static enum refusal check_inodes(int file, const struct policy *policy, struct failure *failure)
+static enum refusal check_inodes(int file, const struct settings *settings, struct failure *failure)
 {
 	struct statvfs fs;
 	uint64_t kept;
 
 	if (fstatvfs(file, &fs) < 0 || !fs.f_files)
 		return REFUSAL_NONE;
-	kept = inodes_kept(policy, &fs);
+	kept = inodes_kept(settings, &fs);
 	if (fs.f_favail < kept)
 		return fail(failure, REFUSAL_MIN_FREE, "%" PRIu64 " inodes free, %" PRIu64
 			    " of them kept free", (uint64_t)fs.f_favail, kept);
@@ -396,9 +428,9 @@ static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 	enum refusal refusal;
 	int r;
 
-	refusal = check_inodes(transfer->file, &transfer->limits, failure);
+	refusal = check_inodes(transfer->file, &transfer->settings, failure);
 	if (refusal == REFUSAL_NONE)
-		refusal = check_room(transfer->file, size, &transfer->limits, failure);
+		refusal = check_room(transfer->file, size, &transfer->settings, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	transfer->reserved = size;
@@ -460,7 +492,7 @@ static bool end(struct transfer *transfer, bool placed)
 			log_line(LOG_WARNING,
 				 "%s/%s cannot be removed: %s; the daemon tries again later",
 				 transfer->to.directory, transfer->temporary, strerror(errno));
-			journal_keep(transfer->journal, transfer->temporary);
+			forget_note(transfer, transfer->temporary, true);
 			transfer->temporary[0] = '\0';
 			clean = false;
 		}
@@ -475,7 +507,7 @@ static bool end(struct transfer *transfer, bool placed)
 	if (clean)
 		forget_created(transfer);
 	else if (transfer->made[0])
-		journal_keep(transfer->journal, transfer->made);
+		forget_note(transfer, transfer->made, true);
 	transfer->made[0] = '\0';
 	return clean;
 }
@@ -484,15 +516,19 @@ void transfer_discard(struct transfer *transfer, const struct failure *failure)
 {
 	char text[FAILURE_DETAIL + 256];
 	struct log_copy copy;
-	bool clean;
+	bool failed, clean;
 
 	if (!transfer_active(transfer))
 		return;
-	if (!pass_gate(transfer, TRANSFER_FAILED)) {
-		log_given_up(transfer, end(transfer, false));
+	failed = pass_gate(transfer, TRANSFER_FAILED);
+	/* Without the user's identity, the daemon's own removes the file. */
+	assume(transfer);
+	clean = end(transfer, false);
+	identity_assume(NULL);
+	if (!failed) {
+		log_given_up(transfer, clean);
 		return;
 	}
-	clean = end(transfer, false);
 	count_failure(transfer, transfer->path, failure);
 	copy = copy_for_log(transfer, LOG_LOST, failure);
 	failure_text(failure, text, sizeof(text));
@@ -527,30 +563,59 @@ static enum refusal check_announced(const struct transfer *transfer, struct fail
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && transfer->announced > limit.rlim_cur)
 		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and RLIMIT_FSIZE is %"
 			    PRIu64, transfer->announced, (uint64_t)limit.rlim_cur);
-	if (transfer->announced > transfer->limits.max_size)
-		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
-			    transfer->announced, transfer->limits.max_size);
 	return REFUSAL_NONE;
 }
 
-/* Find the target's directory, create it if necessary, and check the target. */
-static enum refusal open_destination(struct transfer *transfer,
+/* Check the announced size against the limits of the place. */
+static enum refusal check_limits(struct transfer *transfer, struct failure *failure)
+{
+	const struct settings *settings = &transfer->settings;
+	enum refusal refusal;
+	uint64_t left;
+
+	if (transfer->announced > settings->max_size)
+		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
+			    transfer->announced, settings->max_size);
+	refusal = usage_check(transfer->policy, &transfer->to, transfer->announced, &left, failure);
+	transfer->max_bytes = left;
+	return refusal;
+}
+
+/* Find the target's directory, and take the settings of its place. */
+static enum refusal find_destination(struct transfer *transfer,
 				     const struct destination_request *request,
 				     struct failure *failure)
 {
 	enum refusal refusal;
-	bool missing;
+	int err;
 
 	refusal = destination_resolve(request, transfer->policy, &transfer->to, failure);
 	name_place(transfer);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	missing = *transfer->to.missing;
+	transfer->settings = transfer->to.place->settings;
+	attributes_init(&transfer->attributes, &transfer->settings);
+	refusal = check_limits(transfer, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	err = assume(transfer);
+	return err ? fail_errno(failure, -err, "cannot become user %u",
+				(unsigned int)transfer->settings.identity.uid) : REFUSAL_NONE;
+}
+
+/* Create the target's directory if necessary, and check the target. */
+static enum refusal open_destination(struct transfer *transfer,
+				     const struct destination_request *request,
+				     struct failure *failure)
+{
+	bool missing = *transfer->to.missing;
+	enum refusal refusal;
+
 	refusal = destination_make(&transfer->to, transfer->policy, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	/* A reload may free the rule during the copy. */
-	transfer->to.decision.rule = NULL;
+	/* A reload may free the place during the copy. */
+	transfer->to.place = NULL;
 	note_created(transfer);
 	return missing ? destination_check_target(&transfer->to, request->force, failure) :
 			 REFUSAL_NONE;
@@ -573,16 +638,15 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	transfer->flushed = transfer->written_back = 0;
 	transfer->step = STEP_FIRST;
 	transfer->whole = false;
-	transfer->limits = *transfer->policy;
-	transfer->limits.rules = NULL;
-	transfer->limits.count = 0;
+	transfer->settings = (struct settings)SETTINGS_DEFAULTS;
 	transfer->late.refusal = REFUSAL_NONE;
-	attributes_init(&transfer->attributes, transfer->policy);
 	buffer_reset(&transfer->buffer);
 	clock_gettime(CLOCK_MONOTONIC, &transfer->begun);
 	transfer_name(request, transfer->path);
 
 	refusal = check_announced(transfer, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = find_destination(transfer, request, failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = open_destination(transfer, request, failure);
 	if (refusal == REFUSAL_NONE)
@@ -617,6 +681,7 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	} else {
 		log_given_up(transfer, end(transfer, false));
 	}
+	identity_assume(NULL);
 	return refusal;
 }
 
@@ -632,9 +697,12 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 			    offset, transfer->received);
 	if (size > INT64_MAX - offset)
 		return fail(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64, offset);
-	if (offset + size > transfer->limits.max_size)
+	if (offset + size > transfer->settings.max_size)
 		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " bytes were announced, and more than %"
-			    PRIu64 " arrived", transfer->announced, transfer->limits.max_size);
+			    PRIu64 " arrived", transfer->announced, transfer->settings.max_size);
+	if (offset + size > transfer->max_bytes)
+		return fail(failure, REFUSAL_MAX_TOTAL, "%" PRIu64 " bytes were announced, and more than %"
+			    PRIu64 " arrived", transfer->announced, transfer->max_bytes);
 	return REFUSAL_NONE;
 }
 
@@ -651,12 +719,12 @@ static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct
 	if (end <= transfer->reserved || end <= transfer->received)
 		return REFUSAL_NONE;
 	more = end - transfer->received + transfer->buffer.length;
-	refusal = check_room(transfer->file, more + GROWTH_STEP, &transfer->limits, failure);
+	refusal = check_room(transfer->file, more + GROWTH_STEP, &transfer->settings, failure);
 	if (refusal == REFUSAL_NONE) {
 		transfer->reserved = end + GROWTH_STEP;
 		return REFUSAL_NONE;
 	}
-	refusal = check_room(transfer->file, more, &transfer->limits, failure);
+	refusal = check_room(transfer->file, more, &transfer->settings, failure);
 	if (refusal == REFUSAL_NONE)
 		transfer->reserved = end;
 	return refusal;
@@ -668,7 +736,7 @@ bool transfer_is_quick(const struct transfer *transfer, uint64_t offset, size_t 
 	uint64_t end = offset + size;
 
 	return transfer->late.refusal == REFUSAL_NONE && end >= offset && end <= INT64_MAX &&
-	       end <= transfer->limits.max_size &&
+	       end <= transfer->settings.max_size && end <= transfer->max_bytes &&
 	       offset <= transfer->received && offset >= buffer->offset &&
 	       offset <= buffer->offset + buffer->length && end - buffer->offset <= BUFFER_SIZE &&
 	       (end <= transfer->reserved || end <= transfer->received);
@@ -678,15 +746,18 @@ enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const vo
 			    size_t size, struct failure *failure)
 {
 	enum refusal refusal = check_write(transfer, offset, size, failure);
-	int err;
+	int err = 0;
 
-	if (refusal == REFUSAL_NONE)
+	/* A quick write touches no file. */
+	if (!transfer_is_quick(transfer, offset, size))
+		err = assume(transfer);
+	if (!err && refusal == REFUSAL_NONE)
 		refusal = check_growth(transfer, offset + size, failure);
-	if (refusal == REFUSAL_NONE) {
+	if (!err && refusal == REFUSAL_NONE)
 		err = buffer_add(&transfer->buffer, transfer->file, offset, data, size);
-		if (err)
-			refusal = fail_errno(failure, -err, "%s", transfer->path);
-	}
+	if (err)
+		refusal = fail_errno(failure, -err, "%s", transfer->path);
+	identity_assume(NULL);
 	if (refusal != REFUSAL_NONE) {
 		transfer_discard(transfer, failure);
 		return refusal;
@@ -767,9 +838,12 @@ void transfer_work(struct transfer *transfer)
 
 	if (!transfer_has_work(transfer))
 		return;
-	err = buffer_write(&transfer->buffer, transfer->file);
+	err = assume(transfer);
+	if (!err)
+		err = buffer_write(&transfer->buffer, transfer->file);
 	if (!err && transfer->buffer.offset >= transfer->flushed + transfer->step)
 		err = begin_step(transfer, transfer->buffer.offset);
+	identity_assume(NULL);
 	if (err)
 		fail_errno(&transfer->late, -err, "%s", transfer->path);
 }
@@ -896,7 +970,10 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 	err = buffer_flush(&transfer->buffer, transfer->file);
 	if (err)
 		return fail_errno(failure, -err, "%s", transfer->path);
-	refusal = destination_check_target(&transfer->to, transfer->force, failure);
+	refusal = destination_confirm(&transfer->to, transfer->policy, failure);
+	transfer->to.place = NULL;
+	if (refusal == REFUSAL_NONE)
+		refusal = destination_check_target(&transfer->to, transfer->force, failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,
 					   &transfer->to.target, transfer->path, failure);
@@ -926,13 +1003,17 @@ enum refusal transfer_complete(struct transfer *transfer, struct failure *failur
 	double seconds;
 	int err;
 
-	refusal = put_in_place(transfer, failure);
+	err = assume(transfer);
+	refusal = err ? fail_errno(failure, -err, "%s", transfer->path) :
+			put_in_place(transfer, failure);
 	if (refusal != REFUSAL_NONE) {
+		identity_assume(NULL);
 		transfer_discard(transfer, failure);
 		return refusal;
 	}
 	err = path_sync_directory(transfer->to.dir);
 	end(transfer, true);
+	identity_assume(NULL);
 	pthread_mutex_lock(&transfer->counting);
 	transfer->totals.files++;
 	transfer->totals.bytes += transfer->received;

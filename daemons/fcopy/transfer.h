@@ -14,6 +14,7 @@
 #include "destination.h"
 #include "journal.h"
 #include "log.h"
+#include "identity.h"
 #include "policy.h"
 #include "refusal.h"
 
@@ -77,7 +78,8 @@ struct transfer {
 	bool force;
 	int journal;			/* the descriptor of journal_open(), or -1 */
 	const struct policy *policy;	/* the current policy */
-	struct policy limits;		/* the policy at START, without its rules */
+	struct settings settings;	/* those of the place at START */
+	uint64_t max_bytes;		/* how large the file may become */
 	struct attributes attributes;
 	uint64_t announced;		/* the size in START, which is a hint */
 	uint64_t received;		/* bytes from the start, without a gap */

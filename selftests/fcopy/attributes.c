@@ -14,7 +14,7 @@
 #define DEFAULT_ACL "system.posix_acl_default"
 #define LABEL	"security.selinux"
 
-static struct policy policy = POLICY_DEFAULTS;
+static struct settings settings = SETTINGS_DEFAULTS;
 static struct failure failure;
 static const struct stat nothing;
 
@@ -99,7 +99,7 @@ static int create(const char *path)
 
 static void begin_in(const char *place)
 {
-	policy = (struct policy)POLICY_DEFAULTS;
+	settings = (struct settings)SETTINGS_DEFAULTS;
 	logged[0] = '\0';
 	chown_error = acl_set_error = acl_remove_error = label_error = 0;
 	magic = 0;
@@ -134,7 +134,7 @@ static struct attributes attributes(void)
 {
 	struct attributes now;
 
-	attributes_init(&now, &policy);
+	attributes_init(&now, &settings);
 	expect_int(attributes_created(&now, file), 0);
 	return now;
 }
@@ -299,12 +299,12 @@ static void owner_that_a_policy_names(void)
 	if (geteuid() != 0)
 		skip("run this as root");
 	begin();
-	policy.owner = POLICY_ID_FIXED;
-	policy.uid = 65534;
-	policy.gid = 65533;	/* which POLICY_ID_DEFAULT ignores */
+	settings.has_user = true;
+	settings.identity.uid = 65534;
+	settings.gid = 65533;	/* which has no effect without has_group */
 	expect_int(set_owner(&nothing), REFUSAL_NONE);
 	expect_owner(65534, getegid());
-	policy.group = POLICY_ID_FIXED;
+	settings.has_group = true;
 	expect_int(set_owner(&nothing), REFUSAL_NONE);
 	expect_owner(65534, 65533);
 	/* It has both now. */
@@ -315,38 +315,22 @@ static void owner_that_a_policy_names(void)
 	finish();
 }
 
-static void owner_of_the_directory(void)
-{
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin();
-	expect(chown("to", 1001, 1002) == 0);
-	policy.owner = POLICY_ID_DIRECTORY;
-	expect_int(set_owner(&nothing), REFUSAL_NONE);
-	expect_owner(1001, getegid());
-	begin_again();
-	policy.group = POLICY_ID_DIRECTORY;
-	expect_int(set_owner(&nothing), REFUSAL_NONE);
-	expect_owner(geteuid(), 1002);
-	finish();
-}
-
 static void attributes_stay_when_the_policy_changes(void)
 {
 	struct attributes then;
 
 	begin();
-	policy.mode = 0640;
-	policy.owner = POLICY_ID_FIXED;
-	policy.uid = geteuid();
-	policy.group = POLICY_ID_FIXED;
-	policy.gid = getegid();
-	strcpy(policy.label, "label");
+	settings.mode = 0640;
+	settings.has_user = true;
+	settings.identity.uid = geteuid();
+	settings.has_group = true;
+	settings.gid = getegid();
+	strcpy(settings.label, "label");
 	then = attributes();
-	policy = (struct policy)POLICY_DEFAULTS;
+	settings = (struct settings)SETTINGS_DEFAULTS;
 	expect_int(then.mode, 0640);
-	expect_int(then.owner, POLICY_ID_FIXED);
-	expect_int(then.group, POLICY_ID_FIXED);
+	expect_int(then.has_owner, true);
+	expect_int(then.has_group, true);
 	expect_int(then.uid, geteuid());
 	expect_int(then.gid, getegid());
 	expect(!strcmp(then.label, "label"));
@@ -370,11 +354,12 @@ static void owner_of_the_replaced_file(void)
 	expect_int(set_owner(&old), REFUSAL_NONE);
 	expect_int(chown_calls, 0);
 	/* What the policy names wins. */
-	policy.owner = POLICY_ID_FIXED;
-	policy.uid = policy.gid = 65534;
+	settings.has_user = true;
+	settings.identity.uid = settings.gid = 65534;
 	expect_int(set_owner(&old), REFUSAL_NONE);
+	/* The user decides about the group, too, so it stays. */
 	expect_owner(65534, 1002);
-	policy.group = POLICY_ID_FIXED;
+	settings.has_group = true;
 	expect_int(set_owner(&old), REFUSAL_NONE);
 	expect_owner(65534, 65534);
 	expect_quiet();
@@ -449,8 +434,8 @@ static void file_system_without_owners(void)
 	static const int errors[] = { EPERM, EINVAL, EACCES, ENOSYS, EOPNOTSUPP };
 
 	begin();
-	policy.owner = POLICY_ID_FIXED;
-	policy.uid = geteuid() + 1;
+	settings.has_user = true;
+	settings.identity.uid = geteuid() + 1;
 	for (int i = 0; i < 25; i++) {
 		logged[0] = '\0';
 		magic = without[i / 5];
@@ -484,8 +469,8 @@ static void vfat_body(void)
 		   "mount -t vfat -o loop image to >mkfs 2>&1") != 0)
 		leave_child(CANNOT_MOUNT);
 	begin();
-	policy.owner = policy.group = POLICY_ID_FIXED;
-	policy.uid = policy.gid = 65534;
+	settings.has_user = settings.has_group = true;
+	settings.identity.uid = settings.gid = 65534;
 	expect_int(set_owner(&nothing), REFUSAL_NONE);
 	expect_logged("/to/a: this file system has no owners: ");
 	expect_owner(0, 0);
@@ -517,10 +502,10 @@ static void mode_without_a_policy(void)
 static void mode_of_the_policy(void)
 {
 	begin();
-	policy.mode = 0;
+	settings.mode = 0;
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	expect_mode(0);
-	policy.mode = 0666;	/* the umask does not count */
+	settings.mode = 0666;	/* the umask does not count */
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	expect_mode(0666);
 	finish();
@@ -534,7 +519,7 @@ static void mode_of_the_replaced_file(void)
 	old = make_old(geteuid(), getegid(), 0751);
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect_mode(0751);
-	policy.mode = 0600;
+	settings.mode = 0600;
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect_mode(0600);
 	expect_quiet();
@@ -546,7 +531,7 @@ static void no_set_user_id(void)
 	struct stat old;
 
 	begin();
-	policy.mode = 07755;
+	settings.mode = 07755;
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	expect_mode(0755);
 	old = make_old(geteuid(), getegid(), 07755);
@@ -825,10 +810,10 @@ static void default_acl_mode_body(void)
 	 * nothing.
 	 */
 	expect_mode(0640);
-	policy.mode = 0604;
+	settings.mode = 0604;
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	expect_mode(0604);
-	policy.mode = -1;
+	settings.mode = -1;
 	umask(022);
 	expect_quiet();
 }
@@ -885,7 +870,7 @@ static void new_file_body(void)
 
 	make_default_acl();
 	begin_again();
-	policy.mode = 0660;
+	settings.mode = 0660;
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	expect(has_acl(with_mode, sizeof(with_mode)));
 	expect_quiet();
@@ -914,14 +899,14 @@ static void labels_body(void)
 	old = make_old(0, 0, 0644);
 	if (setxattr("to/a", LABEL, old_label, sizeof(old_label), 0) < 0)
 		leave_child(NO_ACLS);
-	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
+	strcpy(settings.label, "system_u:object_r:tmp_t:s0");
 	expect_int(set_label(), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));
 	/* The label of the policy wins. */
 	old = look_again();
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));
-	policy.label[0] = '\0';
+	settings.label[0] = '\0';
 	/*
 	 * In a directory where others can write, the label of the replaced
 	 * file does not count,
@@ -969,7 +954,7 @@ static void label_of_the_policy_that_cannot_be_set(void)
 	/* The policy names no label. */
 	expect_int(set_label(), REFUSAL_NONE);
 	expect_quiet();
-	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
+	strcpy(settings.label, "system_u:object_r:tmp_t:s0");
 	expect_int(set_label(), REFUSAL_IO);
 	label_error = EINVAL;
 	expect_int(set_label(), REFUSAL_OTHER);
@@ -1022,20 +1007,17 @@ static void directory_owner(void)
 	begin_made();
 	expect(chown("to", 1001, 1002) == 0);
 	chown_calls = 0;
-	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	expect_int(attributes_directory_owner(&settings, made), 0);
 	expect_made_owner(0, 0);
 	expect_int(chown_calls, 0);
-	policy.group = POLICY_ID_DIRECTORY;
-	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	settings.has_group = true;
+	settings.gid = 1002;
+	expect_int(attributes_directory_owner(&settings, made), 0);
 	expect_made_owner(0, 1002);
-	policy.owner = POLICY_ID_DIRECTORY;
-	expect_int(attributes_directory_owner(&policy, made, dir), 0);
-	expect_made_owner(1001, 1002);
-	expect(chown("to/made", 0, 0) == 0);
-	policy.owner = policy.group = POLICY_ID_FIXED;
-	policy.uid = 65534;
-	policy.gid = 65533;
-	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	settings.has_user = settings.has_group = true;
+	settings.identity.uid = 65534;
+	settings.gid = 65533;
+	expect_int(attributes_directory_owner(&settings, made), 0);
 	expect_made_owner(65534, 65533);
 	expect_quiet();
 	finish_made();
@@ -1051,17 +1033,17 @@ static void another_directory_in_its_place(void)
 	 * change it does no harm.
 	 */
 	make_file("to/made/precious", "");
-	expect_int(attributes_directory_owner(&policy, made, dir), 0);
-	policy.owner = POLICY_ID_FIXED;
-	policy.uid = 65534;
-	expect_int(attributes_directory_owner(&policy, made, dir), -EBUSY);
+	expect_int(attributes_directory_owner(&settings, made), 0);
+	settings.has_user = true;
+	settings.identity.uid = 65534;
+	expect_int(attributes_directory_owner(&settings, made), -EBUSY);
 	expect_made_owner(0, 0);
 	expect(unlink("to/made/precious") == 0 && mkdir("to/made/precious", 0755) == 0);
-	expect_int(attributes_directory_owner(&policy, made, dir), -EBUSY);
+	expect_int(attributes_directory_owner(&settings, made), -EBUSY);
 	expect_made_owner(0, 0);
 	/* A user put his own directory here. */
 	expect(rmdir("to/made/precious") == 0 && chown("to/made", 1001, 1001) == 0);
-	expect_int(attributes_directory_owner(&policy, made, dir), -EBUSY);
+	expect_int(attributes_directory_owner(&settings, made), -EBUSY);
 	expect_made_owner(1001, 1001);
 	finish_made();
 }
@@ -1069,16 +1051,16 @@ static void another_directory_in_its_place(void)
 static void directory_without_owners(void)
 {
 	begin_made();
-	policy.owner = POLICY_ID_FIXED;
-	policy.uid = geteuid() + 1;
+	settings.has_user = true;
+	settings.identity.uid = geteuid() + 1;
 	chown_error = EPERM;
-	expect_int(attributes_directory_owner(&policy, made, dir), -EPERM);
+	expect_int(attributes_directory_owner(&settings, made), -EPERM);
 	magic = 0x4d44;
-	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	expect_int(attributes_directory_owner(&settings, made), 0);
 	magic = 0x2011BAB0;
-	expect_int(attributes_directory_owner(&policy, made, dir), 0);
+	expect_int(attributes_directory_owner(&settings, made), 0);
 	chown_error = EDQUOT;
-	expect_int(attributes_directory_owner(&policy, made, dir), -EDQUOT);
+	expect_int(attributes_directory_owner(&settings, made), -EDQUOT);
 	expect_quiet();
 	finish_made();
 }
@@ -1087,7 +1069,6 @@ int main(void)
 {
 	test(owner_without_a_policy_stays);
 	test(owner_that_a_policy_names);
-	test(owner_of_the_directory);
 	test(attributes_stay_when_the_policy_changes);
 	test(owner_of_the_replaced_file);
 	test(owner_of_a_replaced_link_does_not_count);

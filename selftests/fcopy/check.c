@@ -79,9 +79,9 @@ static void expect_said_at(int line, const char *const *lines)
 
 #define INTO "(the path is a directory or ends in '/', so the file keeps the source's name)"
 #define ITSELF "(the path names the file itself)"
-#define SPACE "space: not checked (max-size, min-free, free space), because the size of the file is not known"
+#define SPACE "space: not checked (max-size, max-total, max-files, min-free, free space), because the size of the file is not known"
 #define TAKEN SPACE, "result: hv-fcopyd would accept the copy"
-#define NO_RULE "rule: no rule covers the target, so hv-fcopyd allows it"
+#define NO_SECTION "section: there is none, so the host may write everywhere"
 
 static void copies_that_would_be_taken(void)
 {
@@ -89,23 +89,23 @@ static void copies_that_would_be_taken(void)
 	make_file("d/f", "");
 	expect(symlink("f", "d/link") == 0);
 	expect_int(check(in("d"), "src", 0), 0);
-	expect_said("directory: %/d/", "file: src " INTO, NO_RULE, TAKEN);
+	expect_said("directory: %/d/", "file: src " INTO, NO_SECTION, TAKEN);
 	expect_int(check(in("d/"), "src", FORCE | CREATE), 0);
-	expect_said("directory: %/d/", "file: src " INTO, NO_RULE, TAKEN);
+	expect_said("directory: %/d/", "file: src " INTO, NO_SECTION, TAKEN);
 	expect_int(check(in("d/new"), "src", 0), 0);
-	expect_said("directory: %/d/", "file: new " ITSELF, NO_RULE, TAKEN);
+	expect_said("directory: %/d/", "file: new " ITSELF, NO_SECTION, TAKEN);
 	expect_int(check(in("x/y/new"), "src", CREATE), 0);
-	expect_said("directory: %/", "missing: x/y (would be created)", "file: new " ITSELF, NO_RULE,
+	expect_said("directory: %/", "missing: x/y (would be created)", "file: new " ITSELF, NO_SECTION,
 		    TAKEN);
 	expect_int(check(in("d/f"), "src", FORCE), 0);
-	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file", NO_RULE, SPACE,
+	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file", NO_SECTION, SPACE,
 		    "result: hv-fcopyd would accept the copy and replace what is there");
 	expect_int(check(in("d/link"), "src", FORCE), 0);
-	expect_said("directory: %/d/", "file: link " ITSELF, "exists: a symbolic link", NO_RULE, SPACE,
+	expect_said("directory: %/d/", "file: link " ITSELF, "exists: a symbolic link", NO_SECTION, SPACE,
 		    "result: hv-fcopyd would accept the copy and replace what is there");
 	if (access("/", W_OK) == 0) {
 		expect_int(check("", "fcopy-test", 0), 0);
-		expect_said("directory: /", "file: fcopy-test " INTO, NO_RULE,
+		expect_said("directory: /", "file: fcopy-test " INTO, NO_SECTION,
 			    TAKEN);
 	}
 }
@@ -192,44 +192,53 @@ static void link_on_the_way(void)
 		    "host: 0x80070150");
 }
 
-static void rules(void)
+static void sections(void)
 {
 	mkdir("a", 0755);
 	mkdir("a/b", 0755);
-	make_file("a/f", "");
-	RULES("+a", "-a/b", "-a/f");
+	PLACES("+a", "-a/b");
 	expect_int(check(in("a"), "src", 0), 0);
-	expect_said("directory: %/a/", "file: src " INTO, "rule: allow=%/a (rules.conf:1)",
-		    TAKEN);
+	expect_said("directory: %/a/", "file: src " INTO, "section: [%/a] (places.conf:1)", TAKEN);
 	expect_int(check(in("a/b"), "src", 0), 1);
-	expect_said("directory: %/a/b/", "file: src " INTO, "rule: deny=%/a/b (rules.conf:2)",
-		    "result: refused: fcopyd.conf does not allow this place: "
-		    "deny=%/a/b (rules.conf:2) covers %/a/b/src", "host: 0x80070005");
-	expect_int(check(in("a/f"), "src", FORCE), 1);
-	expect(strstr(said, "rule: deny=") && strstr(said, "(rules.conf:3)"));
+	expect_said("section: [%/a/b] (places.conf:2)",
+		    "result: refused: fcopyd.conf allows no copies there (enable=no): "
+		    "[%/a/b] (places.conf:2)", "host: 0x800704ec");
 	expect_int(check(in("x/new"), "src", CREATE), 1);
-	expect_said("directory: %/", "missing: x (would be created)", "file: new " ITSELF,
-		    "rule: no rule covers the target, so hv-fcopyd refuses it, because there is an allow= rule",
+	expect_said("section: none covers the target",
 		    "result: refused: fcopyd.conf does not allow this place: "
-		    "no allow= covers %/x/new",
-		    "host: 0x80070005");
-	/* A rule allows it, and something else refuses it. */
+		    "no section of fcopyd.conf covers %/x/new", "host: 0x80070005");
+	/* A section allows it, and something else refuses it. */
 	expect_int(check(in("a/x/new"), "src", 0), 1);
-	expect(strstr(said, "rule: allow=") && strstr(said, "(rules.conf:1)") &&
+	expect(strstr(said, "section: [") && strstr(said, "(places.conf:1)") &&
 	       strstr(said, "host: 0x80070003"));
+	policy.places[0].settings.has_user = true;
+	policy.places[0].settings.identity.uid = geteuid();
+	expect_int(check(in("a"), "src", 0), 0);
+	expect(strstr(said, "\nuser: "));
 	default_policy();
 }
 
-/* The host learns first that copies are disabled. */
-static void disabled(void)
+/* Nobody can tell whether something exists outside of the places. */
+static void nothing_outside_is_looked_at(void)
 {
-	default_policy();
-	policy.enable = false;
-	expect_int(check(in("new"), "src", 0), 1);
-	expect(strstr(said, "result: refused: fcopyd.conf allows no copies (enable=no)\n"));
-	expect(strstr(said, "host: 0x800704ec"));
-	expect_int(check(in("x/y/new"), "src", 0), 1);
-	expect(strstr(said, "host: 0x800704ec"));
+	static const char *const paths[] = { "/etc/shadow/x", "/etc/no-such-file/x", "/etc/shadow" };
+	char *first = NULL;
+
+	mkdir("a", 0755);
+	PLACES("+a");
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char *host;
+
+		expect_int(check(paths[i], "src", FORCE | CREATE), 1);
+		host = strstr(said, "host: ");
+		if (!expect(host))
+			break;
+		expect(!strstr(said, "directory: ") && !strstr(said, "exists"));
+		if (!first)
+			first = strdup(host);
+		expect(!strcmp(host, first));
+	}
+	free(first);
 	default_policy();
 }
 
@@ -246,9 +255,9 @@ static void deceiving_names_are_escaped(void)
 	expect(!strstr(said, "\xe2\x80\xae") && strstr(said, "\\u{202e}"));
 	expect_int(check(in("new\xe2\x80\xa8/x"), "src", CREATE), 0);
 	expect(!strstr(said, "\xe2\x80\xa8") && strstr(said, "missing: new\\u{2028} ("));
-	/* A rule, too: somebody else may have written it. */
-	RULES("-a\nresult: fine");
-	expect_int(check(in("a\nresult: fine"), "src", 0), 1);
+	/* A section, too: somebody else may have written it. */
+	PLACES("+a\nresult: fine");
+	expect_int(check(in("a\u2028"), "src", 0), 1);
 	expect(!strstr(said, "\nresult: fine"));
 	default_policy();
 }
@@ -259,8 +268,8 @@ int main(void)
 	test(names_that_no_host_can_send);
 	test(copies_that_would_be_refused);
 	test(link_on_the_way);
-	test(rules);
-	test(disabled);
+	test(sections);
+	test(nothing_outside_is_looked_at);
 	test(deceiving_names_are_escaped);
 	run_tests();
 }

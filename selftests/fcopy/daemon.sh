@@ -115,12 +115,12 @@ run --status
 is_status 3 "state=stopped"
 result "status where none runs"
 
-printf 'allow=/srv\nmax-size=1M\n' >"$conf"
+printf '[/srv]\nmax-size=1M\n' >"$conf"
 run --check-config
-is_status 0 "allow=/srv" && is_status 0 "max-size=1048576"
+is_status 0 "[/srv]" && is_status 0 "max-size=1048576"
 result "check of a good configuration prints what it comes to"
 
-printf '# first\nmax-size=huge\ncolour=blue\n' >"$conf"
+printf '[/]\nmax-size=huge\ncolour=blue\n' >"$conf"
 run --check-config
 is_status 78 "$conf:2: max-size must be" && is_status 78 "$conf:3: unknown key 'colour'"
 result "check of a bad configuration names line and reason"

@@ -542,11 +542,11 @@ static void u_offsets_beyond_the_file(void)
 	 */
 	expect(start("a", 0, 1ull << 60) != S_OK);
 	/* The announced size is a hint, and max-size a limit. */
-	policy.max_size = 4;
+	policy.everywhere.settings.max_size = 4;
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(send_data(0, "abcd"), S_OK);
 	expect_int(send_data(4, "e"), E_TOO_LARGE);
-	policy.max_size = UINT64_MAX;
+	policy.everywhere.settings.max_size = UINT64_MAX;
 	end_test(0);
 }
 

@@ -335,10 +335,10 @@ static void force_never_replaces_a_link_to_a_directory(void)
 			expect_refused(in("d"), "link", how, REFUSAL_DIRECTORY, in("d/link"));
 			expect_refused(in("d/"), "link", how, REFUSAL_DIRECTORY, in("d/link"));
 		}
-		policy.follow_links = false;
+		add_place(true, scratch);
 		expect_refused(in("d/"), "link", FORCE, REFUSAL_DIRECTORY, in("d/link"));
 		expect_refused(in("d/link"), "src", FORCE, REFUSAL_LINK, in("d/link"));
-		policy.follow_links = true;
+		default_policy();
 		/* The path itself leads there only if the link is trusted. */
 		if (geteuid() != 0 || user) {
 			expect_refused(in("d/link"), "src", FORCE, REFUSAL_LINK, in("d/link"));
@@ -578,8 +578,9 @@ static void on_overlay(void)
 		leave_child(CANNOT_MOUNT);
 	expect_goes(in("over/f"), "src", FORCE, "over", "", "f", false);
 	expect_goes(in("over/d"), "f", FORCE, "over/d", "", "f", true);
-	RULES("-over/f");
-	expect_refused(in("over/f"), "src", FORCE, REFUSAL_RULE, "rules.conf:1");
+	PLACES("+over", "-over/f");
+	expect_refused(in("over/f"), "src", FORCE, REFUSAL_DISABLED, "places.conf:2");
+	expect_refused(in("over"), "f", FORCE, REFUSAL_DISABLED, "places.conf:2");
 }
 
 static void overlay(void)
@@ -720,34 +721,117 @@ static void places_of_the_kernel(void)
 	expect_refused("/dev/fcopy-test/x", "x", CREATE, REFUSAL_KERNEL, "/dev");
 	expect_refused("/proc/self/cwd/x", "x", FORCE, REFUSAL_KERNEL, "/proc/self");
 	expect_refused("", "proc", FORCE, REFUSAL_DIRECTORY, "/proc");
-	RULES("+/proc", "+/dev");
+	PLACES("+/proc", "+/dev");
 	expect_refused("/proc/", "x", CREATE, REFUSAL_KERNEL, "/proc");
 	default_policy();
 }
 
-static void rules_hold(void)
+static void places_hold(void)
 {
 	mkdir("a", 0755);
 	mkdir("a/b", 0755);
 	make_file("a/secret", "");
 	make_file("a/free", "");
-	RULES("+a", "-a/secret", "-a/b", "-a/none");
+	PLACES("+a", "-a/secret", "-a/b", "-a/none", "+a/b/in", "+a/missing");
+	mkdir("a/b/in", 0755);
 	expect_goes(in("a/free"), "src", FORCE, "a", "", "free", false);
-	expect(to.decision.rule == &policy.rules[0] && to.decision.allowed);
-	expect_refused(in("a/secret"), "src", FORCE, REFUSAL_RULE, "rules.conf:2");
-	expect_refused(in("a"), "secret", FORCE, REFUSAL_RULE, "rules.conf:2");
-	expect_refused(in("a/b"), "src", FORCE, REFUSAL_RULE, "rules.conf:3");
-	expect(to.decision.rule == &policy.rules[2] && !to.decision.allowed);
-	expect_refused(in("a/none"), "src", 0, REFUSAL_RULE, "rules.conf:4");
-	expect_refused(in("a/none/"), "src", CREATE, REFUSAL_RULE, "rules.conf:4");
+	expect(to.place == &policy.places[0]);
+	expect_goes(in("a/b/in"), "src", 0, "a/b/in", "", "src", true);
+	expect(to.place == &policy.places[4]);
+	expect_refused(in("a/secret"), "src", FORCE, REFUSAL_DISABLED, "places.conf:2");
+	expect_refused(in("a"), "secret", FORCE, REFUSAL_DISABLED, "places.conf:2");
+	expect_refused(in("a/b"), "src", FORCE, REFUSAL_DISABLED, "places.conf:3");
+	expect_refused(in("a/none"), "src", 0, REFUSAL_DISABLED, "places.conf:4");
+	expect_refused(in("a"), "none", 0, REFUSAL_DISABLED, "places.conf:4");
+	expect_refused(in("a/none/"), "src", CREATE, REFUSAL_DISABLED, "places.conf:4");
 	expect_goes(in("a/new/x/f"), "src", CREATE, "a", "new/x", "f", false);
-	/* The refusal by a rule does not tell whether something exists. */
-	expect_refused(in("a/b/new"), "src", 0, REFUSAL_RULE, "rules.conf:3");
-	expect_refused(in("a/b/x/new"), "src", 0, REFUSAL_RULE, "rules.conf:3");
-	expect_refused(in("a/secret"), "src", 0, REFUSAL_RULE, "rules.conf:2");
-	expect_refused(in("new"), "src", 0, REFUSAL_RULE, "no allow=");
-	expect_refused("/", "etc", 0, REFUSAL_RULE, "no allow=");
+	/* A refusal does not tell whether something exists. */
+	expect_refused(in("a/b/new"), "src", 0, REFUSAL_DISABLED, "places.conf:3");
+	expect_refused(in("a/b/x/new"), "src", 0, REFUSAL_DISABLED, "places.conf:3");
+	expect_refused(in("new"), "src", 0, REFUSAL_RULE, "no section");
+	expect_refused("/", "etc", 0, REFUSAL_RULE, "no section");
+	expect_refused("~/x", "src", CREATE, REFUSAL_NAME, "'~'");
+	/* A copy does not create the place. */
+	expect_refused(in("a/missing"), "src", CREATE, REFUSAL_MISSING, "places.conf:6");
+	expect_refused(in("a/missing/x/"), "src", CREATE, REFUSAL_MISSING, "places.conf:6");
+	expect_refused(in("a"), "missing", CREATE, REFUSAL_RULE, "section of its own");
 	default_policy();
+}
+
+static int only_count(unsigned int n, const uint64_t args[6])
+{
+	return 0;
+}
+
+static void resolve_outside(void)
+{
+	unsigned int before;
+
+	if (!meanwhile(SYS_openat, only_count))
+		leave_child(NO_MEANWHILE);
+	before = meanwhile_calls;
+	expect_int(resolve("/etc/shadow/x", "src", FORCE | CREATE), REFUSAL_RULE);
+	expect_int(resolve(in("other/x"), "src", FORCE | CREATE), REFUSAL_RULE);
+	expect_int(resolve(in("shut/x"), "src", FORCE | CREATE), REFUSAL_DISABLED);
+	expect_int(meanwhile_calls, before);
+	expect_int(resolve(in("a/x"), "src", 0), REFUSAL_NONE);
+	expect(meanwhile_calls > before);
+	destination_close(&to, false);
+}
+
+/* Outside of the places the daemon mounts nothing, and reveals nothing. */
+static void nothing_outside_is_opened(void)
+{
+	int status;
+
+	mkdir("a", 0755);
+	PLACES("+a", "-shut");
+	status = in_child(resolve_outside);
+	default_policy();
+	if (status == NO_MEANWHILE)
+		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
+	expect_int(status, 0);
+}
+
+/* A link of root in the root's section leads into another place. */
+static void link_into_another_place(void)
+{
+	if (geteuid() != 0)
+		skip("run this as root");
+	mkdir("shut", 0755);
+	mkdir("open", 0755);
+	mkdir("open/deep", 0755);
+	expect(symlink("shut", "to-shut") == 0);
+	expect(symlink("open", "to-open") == 0);
+	PLACES("+/", "-shut", "+open");
+	expect_refused(in("to-shut/f"), "src", 0, REFUSAL_DISABLED, "places.conf:2");
+	expect_goes(in("to-open/f"), "src", 0, "open", "", "f", false);
+	expect(to.place == &policy.places[2]);
+	expect_goes(in("to-open/deep"), "src", 0, "open/deep", "", "src", true);
+	/* A walk that begins at the other place follows no link. */
+	expect(symlink("deep", "open/link") == 0);
+	expect_refused(in("open/link/f"), "src", 0, REFUSAL_LINK, in("open/link"));
+	default_policy();
+}
+
+/* The walk has the permissions of the place's user. */
+static void walk_as_the_user(void)
+{
+	if (geteuid() != 0)
+		skip("run this as root");
+	mkdir("drop", 0755);
+	mkdir("drop/mine", 0755);
+	mkdir("drop/roots", 0700);
+	expect(chown("drop/mine", TEST_USER, TEST_USER) == 0 && chmod(".", 0700) == 0);
+	PLACES("+drop");
+	policy.places[0].settings.has_user = true;
+	policy.places[0].settings.identity.uid = policy.places[0].settings.identity.gid = TEST_USER;
+	expect_goes(in("drop/mine/f"), "src", 0, "drop/mine", "", "f", false);
+	expect_refused(in("drop/roots/f"), "src", 0, REFUSAL_ACCESS, in("drop/roots"));
+	expect_refused(in("drop/f"), "src", 0, REFUSAL_ACCESS, in("drop"));
+	expect_int(identity_uid(), 0);
+	default_policy();
+	expect(chmod(".", 0755) == 0);
 }
 
 static void what_a_failure_leaves(void)
@@ -778,9 +862,14 @@ static struct stat status_of(const char *path)
 /* destination_resolve() that succeeds, and destination_make() */
 static enum refusal make(const char *path, const char *name)
 {
+	enum refusal refusal;
+
 	if (!expect_int(resolve(path, name, CREATE), REFUSAL_NONE))
 		return REFUSAL_COUNT;
-	return destination_make(&to, &policy, &failure);
+	expect_int(identity_assume(settings_identity(&to.place->settings)), 0);
+	refusal = destination_make(&to, &policy, &failure);
+	identity_assume(NULL);
+	return refusal;
 }
 
 static void directories_are_made(void)
@@ -794,7 +883,6 @@ static void directories_are_made(void)
 	expect_int(to.created, 3);
 	expect(!*to.missing);
 	expect(!strcmp(to.directory, in("a/b/c")) && !strcmp(to.name, "file"));
-	expect_int(to.decision.allowed, true);
 	st = status_of("a/b/c");
 	expect_int(st.st_mode & 07777, 0750);
 	expect(fstat(to.dir, &dir) == 0 && path_same_file(&st, &dir));
@@ -824,11 +912,13 @@ static void made_directories_get_what_the_policy_says(void)
 	struct stat st;
 
 	default_policy();
-	policy.directory_mode = 0775;
+	policy.everywhere.settings.directory_mode = 0775;
 	if (geteuid() == 0) {
-		policy.owner = policy.group = POLICY_ID_FIXED;
-		policy.uid = 12345;
-		policy.gid = 54321;
+		policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = true;
+		policy.everywhere.settings.identity.uid = 12345;
+		policy.everywhere.settings.gid = 54321;
+		policy.everywhere.settings.identity.gid = 54321;
+		expect(chmod(".", 0777) == 0);
 	}
 	umask(077);
 	expect_int(make(in("a/b/file"), "src"), REFUSAL_NONE);
@@ -843,19 +933,12 @@ static void made_directories_get_what_the_policy_says(void)
 		}
 	}
 	if (geteuid() == 0) {
-		policy.owner = policy.group = POLICY_ID_DIRECTORY;
-		expect(chown("a", 1111, 2222) == 0);
-		expect_int(make(in("a/x/y/file"), "src"), REFUSAL_NONE);
-		destination_close(&to, false);
-		st = status_of("a/x/y");
-		expect_int(st.st_uid, 1111);
-		expect_int(st.st_gid, 2222);
-		policy.owner = policy.group = POLICY_ID_DEFAULT;
+		policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = false;
 		expect_int(make(in("a/z/file"), "src"), REFUSAL_NONE);
 		destination_close(&to, false);
 		expect_int(status_of("a/z").st_uid, 0);
 	}
-	policy.directory_mode = 01777;
+	policy.everywhere.settings.directory_mode = 01777;
 	expect_int(make(in("t/file"), "src"), REFUSAL_NONE);
 	destination_close(&to, false);
 	expect_int(status_of("t").st_mode & 07777, 01777);
@@ -1022,7 +1105,7 @@ static int swap_made(unsigned int n, const uint64_t args[6])
 	struct stat st;
 
 	/* Between mkdir() of a/b and what opens it */
-	if (stat(in("a/b"), &st) == 0 && st.st_uid == 0) {
+	if (stat(in("a/b"), &st) == 0 && st.st_uid == 12345) {
 		rename(in("a/b"), in("a/mine"));
 		mkdir(in("a/b"), 0700);
 		expect(chown(in("a/b"), TEST_USER, TEST_USER) == 0);
@@ -1032,12 +1115,15 @@ static int swap_made(unsigned int n, const uint64_t args[6])
 
 static void somebody_swaps_what_was_made(void)
 {
-	policy.owner = POLICY_ID_FIXED;
-	policy.uid = 12345;
+	policy.everywhere.settings.has_user = true;
+	policy.everywhere.settings.identity.uid = 12345;
+	expect(chmod(".", 0755) == 0 && chmod("a", 0777) == 0);
 	expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
 	if (!meanwhile(SYS_openat, swap_made))
 		leave_child(NO_MEANWHILE);
+	expect_int(identity_assume(&policy.everywhere.settings.identity), 0);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_BUSY);
+	identity_assume(NULL);
 	expect_int(to.dir, -1);
 	/* The other directory keeps its owner, and stays. */
 	expect_int(status_of("a/b").st_uid, TEST_USER);
@@ -1083,25 +1169,43 @@ static void others_while_directories_are_made(void)
 	expect_int(status, 0);
 }
 
-static void rule_that_is_found_later(void)
+/* A directory that the copy creates is the place of another section. */
+static void place_that_is_found_later(void)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
 	mkdir("a", 0755);
-	RULES("-other/secret");
-	expect_int(resolve(in("a/x/secret/file"), "src", CREATE), REFUSAL_NONE);
-	/* Only now the paths of the rule and of the copy are the same. */
-	expect(symlink("a/x", "other") == 0);
+	mkdir("a/shut", 0755);
+	PLACES("+a", "-a/shut");
+	expect_int(resolve(in("a/x/y/file"), "src", CREATE), REFUSAL_NONE);
+	/* A user moves the directory into the other place meanwhile. */
+	expect(rename("a/shut", "shut") == 0 && mkdir("a/x", 0755) == 0);
+	expect(symlink("a/x", "link") == 0 && rename("a/x", "a/shut") == 0);
+	close(to.dir);
+	to.dir = open("a/shut", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_RULE);
-	expect(strstr(failure.detail, "rules.conf:1"));
-	expect(strstr(failure.detail, in("a/x/secret/file")));
+	expect(strstr(failure.detail, "places.conf:2"));
 	expect_int(to.dir, -1);
-	expect_int(entries("a"), 0);
-	/* The rules allow this one. */
-	expect_int(unlink("other"), 0);
-	RULES("+a/x");
-	expect_int(make(in("a/x/secret/file"), "src"), REFUSAL_NONE);
-	expect(to.decision.rule == &policy.rules[0]);
+	expect_int(entries("a/shut"), 0);
+	default_policy();
+}
+
+static void directory_that_leaves_its_place(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/in", 0755);
+	mkdir("a/shut", 0755);
+	PLACES("+a", "-a/shut");
+	expect_int(make(in("a/in/file"), "src"), REFUSAL_NONE);
+	expect_int(destination_confirm(&to, &policy, &failure), REFUSAL_NONE);
+	expect(rename("a/in", "a/shut/in") == 0);
+	expect_int(destination_confirm(&to, &policy, &failure), REFUSAL_RULE);
+	expect(strstr(failure.detail, "places.conf:2"));
+	expect(rename("a/shut/in", "in") == 0);
+	expect_int(destination_confirm(&to, &policy, &failure), REFUSAL_RULE);
+	expect(strstr(failure.detail, "no longer in"));
+	expect(rename("in", "a/other") == 0);
+	expect_int(destination_confirm(&to, &policy, &failure), REFUSAL_NONE);
 	destination_close(&to, true);
 	default_policy();
 }
@@ -1153,7 +1257,10 @@ int main(void)
 	test(sticky_directories);
 	test(missing_permission);
 	test(places_of_the_kernel);
-	test(rules_hold);
+	test(places_hold);
+	test(nothing_outside_is_opened);
+	test(link_into_another_place);
+	test(walk_as_the_user);
 	test(what_a_failure_leaves);
 	test(directories_are_made);
 	test(made_directories_get_what_the_policy_says);
@@ -1166,7 +1273,8 @@ int main(void)
 	test_variant(others_while_directories_are_made, "a file", 1);
 	test_variant(others_while_directories_are_made, "another directory instead", 2);
 	test_variant(others_while_directories_are_made, "a link instead", 3);
-	test(rule_that_is_found_later);
+	test(place_that_is_found_later);
+	test(directory_that_leaves_its_place);
 	test(target_is_looked_at_again);
 	run_tests();
 }

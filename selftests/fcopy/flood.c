@@ -150,8 +150,8 @@ static void rounds(void)
 	close(fd);
 	unsetenv("JOURNAL_STREAM");
 	log_open(false);
-	policy.min_free_default = false;
-	policy.min_free = policy.min_free_percent = 0;
+	policy.everywhere.settings.min_free_default = false;
+	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
 	session_init(&session, session.transfer.journal, &policy);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
@@ -229,9 +229,9 @@ static void files_that_cannot_be_removed(void)
 static void policy_that_does_not_fit(void)
 {
 	session.transfer.journal = -1;
-	strcpy(policy.label, "system_u:object_r:tmp_t:s0");
+	strcpy(policy.everywhere.settings.label, "system_u:object_r:tmp_t:s0");
 	flood(warnings);
-	*policy.label = '\0';
+	*policy.everywhere.settings.label = '\0';
 }
 
 int main(void)

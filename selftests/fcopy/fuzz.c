@@ -19,7 +19,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct policy policy = POLICY_DEFAULTS;
-static struct policy_rule rule = { .allow = true };
+static struct place place = PLACE_DEFAULTS;
 
 /* Do not use the disk, which would take most of the time. */
 int fsync(int fd)
@@ -75,9 +75,9 @@ static void confine(const char *directory)
 {
 	if (geteuid() == 0 && (chroot(directory) < 0 || chdir("/") < 0))
 		ksft_exit_fail_perror("chroot");
-	rule.source = (char *)"test:1";
-	rule.path = strdup(geteuid() == 0 ? "/tmp" : directory);
-	policy.rules = &rule;
+	place.source = (char *)"test:1";
+	place.path = strdup(geteuid() == 0 ? "/tmp" : directory);
+	policy.places = &place;
 	policy.count = 1;
 	mkdir("/tmp", 0755);
 }
@@ -90,12 +90,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static char directory[] = "/tmp/fcopy-fuzz.XXXXXX";
 
-	/* libFuzzer itself needs the corpus: no chroot, only the rule. */
+	/* libFuzzer itself needs the corpus: no chroot, only the place. */
 	if (!mkdtemp(directory))
 		abort();
-	rule.source = (char *)"test:1";
-	rule.path = directory;
-	policy.rules = &rule;
+	place.source = (char *)"test:1";
+	place.path = directory;
+	policy.places = &place;
 	policy.count = 1;
 	return 0;
 }

@@ -310,7 +310,7 @@ static int look(const char *path, const struct stat *st, int type, struct FTW *f
 
 static void attack(void)
 {
-	static struct policy_rule rule = { .allow = true };
+	static struct place place = PLACE_DEFAULTS;
 	const char *text = getenv("HOSTILE_SECONDS");
 	double seconds = text ? atof(text) : 2;
 	struct timespec begun;
@@ -323,10 +323,10 @@ static void attack(void)
 		expect(chroot(".") == 0 && chdir("/") == 0);
 	else
 		snprintf(to, sizeof(to), "%s/to", scratch);
-	rule.path = to;
-	rule.source = (char *)"test:1";
+	place.path = to;
+	place.source = (char *)"test:1";
 	if (geteuid() != 0 || below(2)) {
-		policy.rules = &rule;
+		policy.places = &place;
 		policy.count = 1;
 	}
 	exchange_init(&exchange, guest, -1, &policy);

@@ -486,7 +486,7 @@ static void configuration_read_again_in_a_copy(void)
 
 	begin_test();
 	begin_copy();
-	read_again("mode=0640\n");
+	read_again("[/]\nmode=0640\n");
 	/* This copy keeps its settings. */
 	write_message(&request, 5, "56789", 5);
 	expect_int(ask(), S_OK);
@@ -498,7 +498,7 @@ static void configuration_read_again_in_a_copy(void)
 	rmdir("to/made");
 	/* An administrator stops a copy in this way. */
 	begin_copy();
-	read_again("enable=no\n");
+	read_again("[/]\nenable=no\n");
 	WAIT_UNTIL(entries("to") == 0);
 	write_message(&request, 5, "56789", 5);
 	expect_int(ask(), E_POLICY);
@@ -507,9 +507,9 @@ static void configuration_read_again_in_a_copy(void)
 	start_message(&request, in("to"), "b", 0, 0);
 	expect_int(ask(), E_POLICY);
 	/* A file with a fault changes nothing. */
-	read_again("enable=yes\nwrong\n");
+	read_again("[/]\nenable=yes\nwrong\n");
 	expect_int(ask(), E_POLICY);
-	read_again("mode=0600\n");
+	read_again("[/]\nmode=0600\n");
 	expect_int(ask(), S_OK);
 	end_message(&request, COMPLETE);
 	expect_int(ask(), S_OK);
@@ -982,7 +982,7 @@ static void configuration_read_again_while_a_disk_is_slow(void)
 	begin_test();
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
-	make_file("fcopyd.conf", "enable=no\n");
+	make_file("fcopyd.conf", "[/]\nenable=no\n");
 	start_message(&request, in("to/"), "a", 0, 10);
 	post_held();
 	kill(daemon_pid, SIGHUP);
@@ -1159,7 +1159,7 @@ static void signals_in_a_flood(void)
 	begin_copy();
 	flood = start_flood();
 	usleep(100000);
-	read_again("mode=0600\n");
+	read_again("[/]\nmode=0600\n");
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
 	end_flood(flood);

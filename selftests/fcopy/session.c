@@ -98,8 +98,8 @@ static void begin_test(void)
 	/*
 	 * The disk of the machine that tests may be full up to the last 16 MiB.
 	 */
-	policy.min_free_default = false;
-	policy.min_free = policy.min_free_percent = 0;
+	policy.everywhere.settings.min_free_default = false;
+	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
 	session_init(&session, -1, &policy);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
@@ -423,7 +423,7 @@ static void no_writing(void)
 	if (mount("tmpfs", "to", "tmpfs", 0, "size=64k") < 0)
 		leave_child(CANNOT_MOUNT);
 	expect_int(start("a", 0, 65537), E_DISK_FULL);
-	policy.min_free = 65536;
+	policy.everywhere.settings.min_free = 65536;
 	expect_int(start("a", 0, 1), E_DISK_FULL);
 	end_test(0);
 	umount("to");
@@ -543,34 +543,33 @@ static void late_error(void)
 
 static void refusals_of_the_policy(void)
 {
-	struct policy_rule deny = { .allow = false, .path = (char *)in("to"),
-				    .source = (char *)"test:1" };
+	struct place other = PLACE_DEFAULTS;
 
 	begin_test();
-	policy.max_size = 2;
+	policy.everywhere.settings.max_size = 2;
 	expect_int(start("a", 0, 3), E_TOO_LARGE);
-	policy.max_size = UINT64_MAX;
-	policy.rules = &deny;
+	policy.everywhere.settings.max_size = UINT64_MAX;
+	other.path = strdup(in("other"));
+	policy.places = &other;
 	policy.count = 1;
 	expect_int(start("a", 0, 3), E_ACCESS);
 	expect_int(session.transfer.totals.failure.refusal, REFUSAL_RULE);
-	policy.count = 0;
+	free(other.path);
 
-	/*
-	 * Copies are disabled during a copy: the daemon completes that one, and
-	 * refuses the next.
-	 */
-	expect_int(start("a", 0, 3), S_OK);
-	policy.enable = false;
-	expect_int(send_data(0, "abc"), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	/* A section shuts the place. */
+	other.path = strdup(in("to"));
+	other.enable = false;
 	expect_int(start("b", 0, 3), E_POLICY);
 	expect_int(session.transfer.totals.failure.refusal, REFUSAL_DISABLED);
-	expect(!*session.transfer.totals.failed_file);
 	expect_int(send_data(0, "abc"), E_POLICY);
 	expect_int(end(CANCEL), S_OK);
-	policy.enable = true;
+	other.enable = true;
 	expect_int(start("b", 0, 3), S_OK);
+	expect_int(send_data(0, "abc"), S_OK);
+	/* The section ends while the copy is active. */
+	policy.count = 0;
+	expect_int(end(COMPLETE), S_OK);
+	free(other.path);
 	end_test(1);
 }
 

@@ -19,7 +19,7 @@
 /* The limit from the Makefile */
 #define LIMIT	SESSION_LIMIT_MSEC
 
-enum place { NOWHERE, ALLOCATE, WRITING, SYNC, LINKING, SYNC_DIRECTORY, UNLINK };
+enum delay { NOWHERE, ALLOCATE, WRITING, SYNC, LINKING, SYNC_DIRECTORY, UNLINK };
 
 static struct vmbus_chan *guest, *host;
 static struct exchange exchange;
@@ -33,9 +33,9 @@ static uint64_t transaction;
  */
 static atomic_int held_at, held, allocations;
 
-static void pass(enum place place)
+static void pass(enum delay place)
 {
-	if (place != (enum place)held_at)
+	if (place != (enum delay)held_at)
 		return;
 	held = 1;
 	WAIT_UNTIL(!held_at);
@@ -149,8 +149,8 @@ static uint32_t send_data(void)
 static void begin_test(void)
 {
 	mkdir("to", 0755);
-	policy.min_free_default = false;
-	policy.min_free = policy.min_free_percent = 0;
+	policy.everywhere.settings.min_free_default = false;
+	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
 	expect_int(vmbus_chan_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960,
 				   &guest, &host), 0);
 	exchange_init(&exchange, guest, journal_open("state"), &policy);
@@ -162,7 +162,7 @@ static void begin_test(void)
 	expect_int(ask(), S_OK);
 }
 
-static void hold(enum place place)
+static void hold(enum delay place)
 {
 	held_at = place;
 }
@@ -227,7 +227,7 @@ static uint32_t status_at_limit(uint64_t id)
 
 static void start_too_slow(void)
 {
-	static const enum place places[] = { ALLOCATE, SYNC_DIRECTORY };
+	static const enum delay places[] = { ALLOCATE, SYNC_DIRECTORY };
 
 	for (int i = 0; i < 2; i++) {
 		begin_test();

@@ -10,33 +10,35 @@ struct policy policy = POLICY_DEFAULTS;
 void default_policy(void)
 {
 	for (size_t i = 0; i < policy.count; i++) {
-		free(policy.rules[i].path);
-		free(policy.rules[i].source);
+		free(policy.places[i].path);
+		free(policy.places[i].source);
 	}
-	free(policy.rules);
+	free(policy.places);
 	policy = (struct policy)POLICY_DEFAULTS;
 }
 
-void add_rule(bool allow, const char *path)
+struct place *add_place(bool enable, const char *path)
 {
-	struct policy_rule *rule;
+	struct place *place;
 	char source[32];
 
-	policy.rules = realloc(policy.rules, (policy.count + 1) * sizeof(*policy.rules));
-	if (!policy.rules)
+	policy.places = realloc(policy.places, (policy.count + 1) * sizeof(*policy.places));
+	if (!policy.places)
 		ksft_exit_fail_perror("realloc");
-	rule = &policy.rules[policy.count++];
-	snprintf(source, sizeof(source), "rules.conf:%zu", policy.count);
-	rule->allow = allow;
-	rule->path = strdup(path);
-	rule->source = strdup(source);
+	place = &policy.places[policy.count++];
+	snprintf(source, sizeof(source), "places.conf:%zu", policy.count);
+	*place = (struct place)PLACE_DEFAULTS;
+	place->enable = enable;
+	place->path = strdup(strcmp(path, "/") ? path : "");
+	place->source = strdup(source);
+	return place;
 }
 
-void set_rules(const char *const *rules)
+void set_places(const char *const *places)
 {
 	default_policy();
-	for (; *rules; rules++)
-		add_rule(**rules == '+', (*rules)[1] == '/' ? *rules + 1 : in(*rules + 1));
+	for (; *places; places++)
+		add_place(**places == '+', (*places)[1] == '/' ? *places + 1 : in(*places + 1));
 }
 
 static FILE *snapshot_to;

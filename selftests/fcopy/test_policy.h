@@ -11,17 +11,20 @@
 extern struct policy policy;
 
 /*
- * Replace the policy by the defaults and these rules: "+PATH" allows, "-PATH"
- * denies. PATH is absolute or in the test's directory. The n-th rule comes from
- * "rules.conf:n".
+ * Replace the policy by these places: "+PATH" is a section that allows PATH,
+ * and "-PATH" one with enable=no. PATH is absolute or in the test's directory.
+ * The n-th section comes from "places.conf:n".
  */
-#define RULES(...) set_rules((const char *const []){ __VA_ARGS__, NULL })
-void set_rules(const char *const *rules);
+#define PLACES(...) set_places((const char *const []){ __VA_ARGS__, NULL })
+void set_places(const char *const *places);
 
-/** add_rule() - adds a rule for @path, which is used as it is */
-void add_rule(bool allow, const char *path);
+/**
+ * add_place() - adds a section for @path, which is used as it is; the result is
+ * valid until the next call
+ */
+struct place *add_place(bool enable, const char *path);
 
-/** default_policy() - sets the defaults, without rules */
+/** default_policy() - sets the defaults, without places */
 void default_policy(void);
 
 /**

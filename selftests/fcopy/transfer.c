@@ -232,8 +232,8 @@ static void open_transfer(void)
 	/*
 	 * The disk of the machine that tests may be full up to the last 16 MiB.
 	 */
-	policy.min_free_default = false;
-	policy.min_free = policy.min_free_percent = 0;
+	policy.everywhere.settings.min_free_default = false;
+	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
 	mkdir("state", 0700);
 	mkdir("to", 0755);
 	journal = journal_open("state");
@@ -837,7 +837,7 @@ static void more_bytes_than_announced(void)
 static void more_bytes_than_the_policy_allows(void)
 {
 	begin_test();
-	policy.max_size = 6;
+	policy.everywhere.settings.max_size = 6;
 	expect_int(start("a", 0, 4), REFUSAL_NONE);
 	expect_int(put(0, "abcdef", 6), REFUSAL_NONE);
 	/* Neither bytes that come again nor an empty WRITE are more. */
@@ -853,7 +853,7 @@ static void more_bytes_than_the_policy_allows(void)
 	expect_int(complete(), REFUSAL_NONE);
 	expect(holds("to/a", "abcdef"));
 	/* It is more after pieces were written. */
-	policy.max_size = 3 * BUFFER_PIECE;
+	policy.everywhere.settings.max_size = 3 * BUFFER_PIECE;
 	expect_int(start("b", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 3 * BUFFER_PIECE), REFUSAL_NONE);
 	expect_int(put(3 * BUFFER_PIECE, "x", 1), REFUSAL_MAX_SIZE);
@@ -867,26 +867,25 @@ static void more_bytes_than_the_policy_allows(void)
 static void policy_that_changes_during_a_copy(void)
 {
 	begin_test();
-	policy.max_size = 10;
+	policy.everywhere.settings.max_size = 10;
 	expect_int(start("a", 0, 3), REFUSAL_NONE);
-	policy.max_size = 2;
-	policy.enable = false;
+	policy.everywhere.settings.max_size = 2;
 	expect_int(put(0, "abcdef", 6), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_NONE);
 	expect(holds("to/a", "abcdef"));
 	expect_int(start("b", 0, 3), REFUSAL_MAX_SIZE);
 
 	policy = (struct policy)POLICY_DEFAULTS;
-	policy.max_size = 2;
-	policy.min_free_default = false;
-	policy.min_free = 0;
+	policy.everywhere.settings.max_size = 2;
+	policy.everywhere.settings.min_free_default = false;
+	policy.everywhere.settings.min_free = 0;
 	expect_int(start("b", 0, 1), REFUSAL_NONE);
-	policy.max_size = UINT64_MAX;
+	policy.everywhere.settings.max_size = UINT64_MAX;
 	expect_int(put(0, "abc", 3), REFUSAL_MAX_SIZE);
 
-	policy.max_size = UINT64_MAX;
+	policy.everywhere.settings.max_size = UINT64_MAX;
 	expect_int(start("b", 0, 3), REFUSAL_NONE);
-	policy.min_free = UINT64_MAX / 2;
+	policy.everywhere.settings.min_free = UINT64_MAX / 2;
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	expect_int(put(3, "d", 1), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_NONE);
@@ -1018,11 +1017,12 @@ static void mode_and_owner_of_the_policy(void)
 	struct stat st;
 
 	begin_test();
-	policy.mode = 0660;
+	policy.everywhere.settings.mode = 0660;
 	if (geteuid() == 0) {
-		policy.owner = policy.group = POLICY_ID_FIXED;
-		policy.uid = 65534;
-		policy.gid = 65533;
+		policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = true;
+		policy.everywhere.settings.identity.uid = 65534;
+		policy.everywhere.settings.identity.gid = policy.everywhere.settings.gid = 65533;
+		expect(chmod(".", 0755) == 0 && chown("to", 65534, 0) == 0);
 	}
 	expect_int(start("a", 0, 3), REFUSAL_NONE);
 	/* A change is for the next copy. */
@@ -1036,10 +1036,11 @@ static void mode_and_owner_of_the_policy(void)
 		expect_int(st.st_gid, 65533);
 	}
 	/* A file that replaces another one gets it, too. */
-	policy.mode = 0600;
+	policy.everywhere.settings.mode = 0600;
 	if (geteuid() == 0) {
-		policy.owner = POLICY_ID_FIXED;
-		policy.uid = 12345;
+		policy.everywhere.settings.has_user = true;
+		policy.everywhere.settings.identity.uid = 12345;
+		expect(chown("to", 12345, 0) == 0);
 	}
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	policy = (struct policy)POLICY_DEFAULTS;
@@ -1060,14 +1061,14 @@ static void owner_from_the_start(void)
 	if (geteuid() != 0)
 		skip("run this as root");
 	begin_test();
-	policy.owner = policy.group = POLICY_ID_FIXED;
-	policy.uid = 65534;
-	policy.gid = 65533;
+	policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = true;
+	policy.everywhere.settings.identity.uid = 65534;
+	policy.everywhere.settings.identity.gid = policy.everywhere.settings.gid = 65533;
+	expect(chmod(".", 0755) == 0 && chown("to", 65534, 0) == 0);
 	expect_int(start("a", 0, 3), REFUSAL_NONE);
 	expect(fstat(transfer.file, &st) == 0);
-	/* A file with a name stays root's until it is in place, see below. */
-	expect_int(st.st_uid, variant & NO_TMPFILE ? 0 : 65534);
-	expect_int(st.st_gid, variant & NO_TMPFILE ? 0 : 65533);
+	expect_int(st.st_uid, 65534);
+	expect_int(st.st_gid, 65533);
 	expect_int(st.st_mode & 07777, 0600);
 	discard();
 	policy = (struct policy)POLICY_DEFAULTS;
@@ -1076,6 +1077,7 @@ static void owner_from_the_start(void)
 	expect(chown("to", 65533, 0) == 0 && chown("to/a", 65533, 65534) == 0);
 	expect_int(start("a", FORCE, 3), REFUSAL_NONE);
 	expect(fstat(transfer.file, &st) == 0);
+	/* A file with a name stays root's until it is in place, see below. */
 	expect_int(st.st_uid, variant & NO_TMPFILE ? 0 : 65533);
 	/* It is a new file if the one to replace has disappeared meanwhile, */
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
@@ -1094,6 +1096,94 @@ static void owner_from_the_start(void)
 	expect(st.st_uid == 65533 && st.st_gid == 65534);
 	expect_int(st.st_mode & 07777, 0640);
 	end_test(2);
+}
+
+/* The user of the place has no other rights than anywhere else. */
+static void user_of_the_place(void)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip("run this as root");
+	begin_test();
+	policy.everywhere.settings.has_user = true;
+	policy.everywhere.settings.identity.uid = policy.everywhere.settings.identity.gid = 65534;
+	expect(chmod(".", 0755) == 0 && chmod("to", 0755) == 0);
+	expect_int(start("a", 0, 3), REFUSAL_ACCESS);
+	expect_int(identity_uid(), 0);
+	expect(mkdir("to/mine", 0300) == 0 && chown("to/mine", 65534, 65534) == 0);
+	/* The user may not even read this directory. */
+	expect_int(start_at(in("to/mine/new/"), "a", CREATE, 3), REFUSAL_NONE);
+	expect_int(identity_uid(), 0);
+	expect_int(put(0, "abc", 3), REFUSAL_NONE);
+	expect_int(complete(), REFUSAL_NONE);
+	expect_int(identity_uid(), 0);
+	expect(stat("to/mine/new/a", &st) == 0 && st.st_uid == 65534 && st.st_gid == 65534);
+	expect(stat("to/mine/new", &st) == 0 && st.st_uid == 65534 && st.st_gid == 65534);
+	/* Nothing is left of a copy that ends. */
+	expect_int(start_at(in("to/mine/x/"), "a", CREATE, 3), REFUSAL_NONE);
+	expect_int(put(0, "abc", 3), REFUSAL_NONE);
+	discard();
+	expect_int(identity_uid(), 0);
+	expect_int(entries("to/mine"), 1);
+	/* Not even root may read what -Force replaces. */
+	make_file("to/mine/roots", "old");
+	expect(chmod("to/mine/roots", 0600) == 0);
+	expect_int(start_at(in("to/mine/roots"), "a", FORCE, 3), REFUSAL_NONE);
+	expect_int(put(0, "new", 3), REFUSAL_NONE);
+	expect_int(complete(), REFUSAL_NONE);
+	expect(stat("to/mine/roots", &st) == 0 && st.st_uid == 65534);
+	expect(unlink("to/mine/roots") == 0 && unlink("to/mine/new/a") == 0 &&
+	       rmdir("to/mine/new") == 0 && rmdir("to/mine") == 0);
+	end_test(0);
+}
+
+static void limits_of_a_place(void)
+{
+	begin_test();
+	policy.places = calloc(1, sizeof(*policy.places));
+	policy.places[0] = policy.everywhere;
+	policy.places[0].path = strdup(in("to"));
+	policy.count = 1;
+	policy.places[0].max_total = 8;
+	expect_int(start("a", 0, 9), REFUSAL_MAX_TOTAL);
+	expect_int(copy("a", 0, "123456"), REFUSAL_NONE);
+	expect_int(start("b", 0, 3), REFUSAL_MAX_TOTAL);
+	/* The announced size is only a hint. */
+	expect_int(start("b", 0, 0), REFUSAL_NONE);
+	expect_int(put(0, "12", 2), REFUSAL_NONE);
+	expect_int(put(2, "3", 1), REFUSAL_MAX_TOTAL);
+	policy.places[0].max_files = 1;
+	expect_int(start("b", 0, 1), REFUSAL_MAX_FILES);
+	expect_int(copy("a", FORCE, "12345678"), REFUSAL_NONE);
+	free(policy.places[0].path);
+	free(policy.places);
+	policy = (struct policy)POLICY_DEFAULTS;
+	end_test(1);
+}
+
+/* A user moves the directory of the copy into a place that is shut. */
+static void place_that_the_directory_leaves(void)
+{
+	struct place places[2] = { PLACE_DEFAULTS, PLACE_DEFAULTS };
+
+	begin_test();
+	places[0].path = strdup(in("to"));
+	places[1].path = strdup(in("to/shut"));
+	places[1].enable = false;
+	policy.places = places;
+	policy.count = 2;
+	expect(mkdir("to/in", 0755) == 0 && mkdir("to/shut", 0755) == 0);
+	expect_int(start_at(in("to/in/"), "a", 0, 3), REFUSAL_NONE);
+	expect_int(put(0, "abc", 3), REFUSAL_NONE);
+	expect(rename("to/in", "to/shut/in") == 0);
+	expect_int(complete(), REFUSAL_RULE);
+	expect_int(entries("to/shut/in"), 0);
+	expect(rmdir("to/shut/in") == 0 && rmdir("to/shut") == 0);
+	policy = (struct policy)POLICY_DEFAULTS;
+	free(places[0].path);
+	free(places[1].path);
+	end_test(0);
 }
 
 static bool has_label(const char *path, const char *wanted)
@@ -1131,14 +1221,14 @@ static void selinux_labels(void)
 	}
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	expect(has_label("to/a", old));
-	snprintf(policy.label, sizeof(policy.label), "system_u:object_r:new_t:s0");
+	snprintf(policy.everywhere.settings.label, sizeof(policy.everywhere.settings.label), "system_u:object_r:new_t:s0");
 	expect_int(start("b", 0, 0), REFUSAL_NONE);
 	/* A change is for the next copy. */
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect_int(complete(), REFUSAL_NONE);
 	expect(has_label("to/b", "system_u:object_r:new_t:s0"));
 	/* A file that replaces another one gets it, too. */
-	snprintf(policy.label, sizeof(policy.label), "system_u:object_r:new_t:s0");
+	snprintf(policy.everywhere.settings.label, sizeof(policy.everywhere.settings.label), "system_u:object_r:new_t:s0");
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect(has_label("to/a", "system_u:object_r:new_t:s0"));
@@ -1207,12 +1297,12 @@ static void owner_in_a_directory_of_all(void)
 static void largest_size_of_the_policy(void)
 {
 	begin_test();
-	policy.max_size = 3;
+	policy.everywhere.settings.max_size = 3;
 	expect_int(start("a", 0, 4), REFUSAL_MAX_SIZE);
 	expect(strstr(failure.detail, "4 of at most 3 bytes"));
 	expect_int(start("a", 0, UINT64_MAX / 4), REFUSAL_MAX_SIZE);
 	expect_int(copy("a", 0, "abc"), REFUSAL_NONE);
-	policy.max_size = 0;
+	policy.everywhere.settings.max_size = 0;
 	expect_int(start("b", 0, 1), REFUSAL_MAX_SIZE);
 	expect_int(copy("b", 0, ""), REFUSAL_NONE);
 	end_test(2);
@@ -1236,7 +1326,7 @@ static void leave_small(int files)
 static void small_file_system_with_min_free(void)
 {
 	mount_small("size=64k");
-	policy.min_free = 32 << 10;
+	policy.everywhere.settings.min_free = 32 << 10;
 	expect_int(start("a", 0, 40 << 10), REFUSAL_MIN_FREE);
 	expect(strstr(failure.detail, "40960 bytes needed, 65536 free, 32768 of them kept free"));
 	expect_int(entries("to"), 0);
@@ -1246,18 +1336,18 @@ static void small_file_system_with_min_free(void)
 	expect_int(start("a", 0, 32 << 10), REFUSAL_NONE);
 	discard();
 	expect_int(start("a", 0, (32 << 10) + 1), REFUSAL_MIN_FREE);
-	policy.min_free = 0;
-	policy.min_free_percent = 50;
+	policy.everywhere.settings.min_free = 0;
+	policy.everywhere.settings.min_free_percent = 50;
 	expect_int(start("a", 0, 40 << 10), REFUSAL_MIN_FREE);
 	expect_int(start("a", 0, 128 << 10), REFUSAL_DISK_FULL);
 	expect(strstr(failure.detail, "131072 bytes needed, 65536 free"));
 	expect_int(start("a", 0, 20 << 10), REFUSAL_NONE);
 	discard();
-	policy.min_free = 64 << 10;
-	policy.min_free_percent = 0;
+	policy.everywhere.settings.min_free = 64 << 10;
+	policy.everywhere.settings.min_free_percent = 0;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	discard();
-	policy.min_free++;
+	policy.everywhere.settings.min_free++;
 	expect_int(start("a", 0, 0), REFUSAL_MIN_FREE);
 	leave_small(0);
 }
@@ -1270,14 +1360,14 @@ static void use_up_inodes(void)
 	int n = 0;
 
 	mount_small("size=64m,nr_inodes=1000");
-	policy.min_free_percent = 50;
+	policy.everywhere.settings.min_free_percent = 50;
 	do
 		snprintf(path, sizeof(path), "%s/%d/d/d/d/d/d/d/d/d/d/", in("to"), n++);
 	while (n < 200 && copy_at(path, "a", CREATE, "") == REFUSAL_NONE);
 	expect_int(failure.refusal, REFUSAL_MIN_FREE);
 	expect(strstr(failure.detail, " inodes free, 500 of them kept free"));
 	expect(statvfs("to", &fs) == 0 && fs.f_favail >= 500 && fs.f_favail < 520);
-	policy.min_free_percent = 0;
+	policy.everywhere.settings.min_free_percent = 0;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	discard();
 	policy = (struct policy)POLICY_DEFAULTS;
@@ -1331,7 +1421,7 @@ static void growing_file_and_min_free(void)
 	enum refusal refusal;
 
 	mount_small("size=1m");
-	policy.min_free = 256 << 10;
+	policy.everywhere.settings.min_free = 256 << 10;
 	for (size_t i = 0; i < sizeof(announced) / sizeof(announced[0]); i++) {
 		/* Exactly as much as there may be */
 		expect_int(start("a", 0, announced[i]), REFUSAL_NONE);
@@ -1352,7 +1442,7 @@ static void growing_file_and_min_free(void)
 	}
 
 	/* All of it is less than a piece. */
-	policy.min_free = (1 << 20) - (16 << 10);
+	policy.everywhere.settings.min_free = (1 << 20) - (16 << 10);
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	refusal = put_many(0, 100 << 10);
 	if (refusal == REFUSAL_NONE)
@@ -1360,7 +1450,7 @@ static void growing_file_and_min_free(void)
 	expect_int(refusal, REFUSAL_MIN_FREE);
 
 	/* A first byte that comes again makes the buffer write what it has. */
-	policy.min_free = 256 << 10;
+	policy.everywhere.settings.min_free = 256 << 10;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	refusal = REFUSAL_NONE;
 	for (uint64_t at = 0; refusal == REFUSAL_NONE && at < 1 << 20; at += 60 << 10) {
@@ -1385,7 +1475,7 @@ static void growing_file_and_min_free(void)
 
 	/* The daemon looks for room in steps, and more than once. */
 	mount_small("size=32m");
-	policy.min_free = 4 << 20;
+	policy.everywhere.settings.min_free = 4 << 20;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 28 << 20), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_NONE);
@@ -2006,6 +2096,7 @@ static void all(const char *how, int lacks)
 	test_variant(read_only_directory, how, lacks);
 	test_variant(immutable_directory, how, lacks);
 	test_variant(mode_and_owner_of_the_policy, how, lacks);
+	test_variant(user_of_the_place, how, lacks);
 	test_variant(owner_from_the_start, how, lacks);
 	test_variant(owner_in_a_directory_of_all, how, lacks);
 	test_variant(selinux_labels, how, lacks);
@@ -2020,6 +2111,8 @@ int main(void)
 {
 	all("unnamed file", 0);
 	test(largest_size_of_the_policy);
+	test(limits_of_a_place);
+	test(place_that_the_directory_leaves);
 	test(room_that_must_stay_free);
 	test(inodes_that_must_stay_free);
 	test(min_free_by_default);

@@ -166,7 +166,7 @@ if stock_takes_over; then
 	check "hv_utils has it" within 30 has hv_utils
 	say "released"
 	stock_copies
-	echo 'deny=/etc' >/etc/hyperv-uio/fcopyd.conf.d/50-limit.conf
+	echo '[/srv]' >/etc/hyperv-uio/fcopyd.conf.d/50-limit.conf
 	/usr/lib/udev/hv-fcopyd-other-daemons --review
 	check "a review stops the distribution's daemon when fcopyd.conf limits hv-fcopyd" within 30 stock_is inactive
 	rm /etc/hyperv-uio/fcopyd.conf.d/50-limit.conf

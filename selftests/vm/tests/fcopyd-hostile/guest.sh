@@ -5,7 +5,7 @@ check "vmbus-bind binds the device" bind_fcopy
 argument() { sed -n "s/.*bench\.$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
 note "seed $(argument seed) (FCOPYD_SEED=$(argument seed) repeats it)"
 mkdir -p /tmp/in
-echo allow=/tmp/in >/tmp/fcopyd.conf
+echo '[/tmp/in]' >/tmp/fcopyd.conf
 # List files, directories and links.
 entries() { find / /tmp /dev -xdev ! -path '/proc/*' ! -path '/sys/*' ! -path '/tmp/in/*' ! -path '/tmp/state*' ! -path '/tmp/run*' ! -path '/tmp/entries.*' ! -path '/tmp/stamp' ! -name fcopyd.log | sort; }
 : >/tmp/fcopyd.log

@@ -45,10 +45,13 @@ say ready
 hear refused
 check "nothing is left of what was refused" test "$(ls -A /tmp/ro; cd /tmp/ext4 && find . -name '*big*')$(leftovers)" = 0
 end
-echo owner=65534 >$conf
+# The quota of a place's user counts.
+printf '[/]\nuser=65534\ngroup=65534\n' >$conf
+chmod 0777 /tmp/ext4
 start
 say owner
 hear owned
+chmod 0755 /tmp/ext4
 check "nor of what its owner may not have" test "$(cd /tmp/ext4 && find . -name '*owned*')$(leftovers)" = 0
 end
 : >$conf

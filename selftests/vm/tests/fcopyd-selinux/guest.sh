@@ -69,7 +69,7 @@ end
 copied() { test -s "$1" -a "$1" -nt /tmp/before && getfattr -n security.selinux "$1" | grep -qxF "security.selinux=\"$2\""; }
 check "/etc/shadow is new, with the label of the old one" copied /etc/shadow system_u:object_r:shadow_t:s0
 check "a user's file is new, with the label and the SELinux user of the old one" copied /home/user/theirs unconfined_u:object_r:user_home_t:s0
-echo selinux-label=system_u:object_r:usr_t:s0 >/etc/hyperv-uio/fcopyd.conf
+printf '[/]\nselinux-label=system_u:object_r:usr_t:s0\n' >/etc/hyperv-uio/fcopyd.conf
 run -r || return
 say again
 hear copied again

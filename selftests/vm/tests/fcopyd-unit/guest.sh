@@ -9,7 +9,9 @@ check "without the device, hv-fcopyd does not run" test "$(systemctl is-active h
 check "and no line of the journal is a warning of ours" test -z "$(warnings -u hv-fcopyd)$(warnings -t vmbus-bind)$(warnings -t hv-fcopyd)"
 say bare
 check "with it, it does" within 40 running
-printf 'owner=nobody\nmode=0640\n' >/etc/hyperv-uio/fcopyd.conf.d/10-test.conf
+mkdir /srv/new
+chown nobody /srv/new
+printf '[/]\n[/srv/new]\nuser=nobody\nmode=0640\n' >/etc/hyperv-uio/fcopyd.conf.d/10-test.conf
 check "systemctl reload" systemctl reload hv-fcopyd
 # Do the same as chattr +i: FS_IOC_SETFLAGS, FS_IMMUTABLE_FL.
 mkdir /srv/fixed
@@ -41,16 +43,16 @@ say awake
 hear slept
 check "and copies" test "$(stat -c %s /srv/slept)" = 5000
 pid=$(systemctl show -p MainPID --value hv-fcopyd)
-check "three capabilities" grep -q '^CapBnd:.*0000000b$' "/proc/$pid/status"
+check "five capabilities" grep -q '^CapBnd:.*000000cb$' "/proc/$pid/status"
 check "a filter of system calls" grep -q '^Seccomp:.*2$' "/proc/$pid/status"
 peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")
 check "it has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120
-echo colour=blue >/etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
+printf '[/]\ncolour=blue\n' >/etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
 check "a faulty configuration fails a reload, and the daemon goes on" sh -c '! systemctl reload hv-fcopyd && hv-fcopyd --status'
 systemctl restart hv-fcopyd
 check "a faulty configuration keeps it from starting" within 10 sh -c 'systemctl is-failed hv-fcopyd'
 check "and the journal has file, line and reason" \
-	sh -c "journalctl -u hv-fcopyd --no-pager | grep -q '20-bad.conf:1: unknown key .colour'"
+	sh -c "journalctl -u hv-fcopyd --no-pager | grep -q '20-bad.conf:2: unknown key .colour'"
 rm /etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
 say stopped
 hear tried

@@ -7,7 +7,7 @@ check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /tmp/in/sub /tmp/in/no /tmp/small /tmp/ro
 mount -t tmpfs -o size=512k tmpfs /tmp/small
 mount -t tmpfs -o ro tmpfs /tmp/ro
-printf 'deny=/tmp/in/no\nmax-size=3M\n' >$conf
+printf '[/]\nmax-size=3M\n[/tmp/in/no]\nenable=no\n' >$conf
 
 start() {
 	hv-fcopyd --foreground --config=$conf --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
@@ -32,12 +32,12 @@ check "hv-fcopyd --status: files and failures are counted" within 5 has '^files=
 peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$daemon/status)
 check "it has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120
 
-echo enable=no >$conf
+printf '[/]\nenable=no\n' >$conf
 kill -HUP $daemon
 within 20 read_again 1
 say off
 hear refused
-printf 'mode=0600\n' >$conf
+printf '[/]\nmode=0600\n' >$conf
 kill -HUP $daemon
 within 20 read_again 2
 say on

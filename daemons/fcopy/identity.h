@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_IDENTITY_H
+#define FCOPY_IDENTITY_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * A place with user= belongs to a user. While the daemon works in such a place,
+ * the calling thread has that user's identity for every access to files
+ * (credentials(7), setfsuid(2)). So the kernel's own permissions, quotas and
+ * protected links apply, and root's capabilities for files do not. The other
+ * thread and the process keep their identity.
+ */
+
+/** The limit of the supplementary groups of a user */
+#define IDENTITY_GROUPS 256
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+	size_t count;			/* of @groups */
+	gid_t groups[IDENTITY_GROUPS];	/* supplementary groups */
+};
+
+/**
+ * identity_assume() - access files as this user from now on, in this thread
+ * @identity: must stay valid; NULL stands for the daemon's own identity
+ *
+ * Returns 0, or -errno if the thread keeps the daemon's identity; -EPERM if the
+ * daemon lacks the privilege. NULL always succeeds.
+ */
+int identity_assume(const struct identity *identity);
+
+/**
+ * identity_current() - return what this thread has assumed, for a caller that
+ * assumes another identity for a moment
+ */
+const struct identity *identity_current(void);
+
+/** identity_uid() - return the owner of the files that this thread creates */
+uid_t identity_uid(void);
+
+#endif

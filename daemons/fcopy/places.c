@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "path.h"
+#include "places.h"
+
+const struct place *places_find(const struct policy *policy, const char *path)
+{
+	const struct place *found = NULL;
+
+	if (!policy->count)
+		return &policy->everywhere;
+	for (size_t i = 0; i < policy->count; i++)
+		if (place_covers(&policy->places[i], path) &&
+		    (!found || strlen(policy->places[i].path) > strlen(found->path)))
+			found = &policy->places[i];
+	return found;
+}
+
+const char *places_name(const struct place *place)
+{
+	return *place->path ? place->path : "/";
+}
+
+enum refusal places_open(const struct place *place, int *dir, struct failure *failure)
+{
+	enum refusal refusal;
+	struct path path;
+
+	refusal = path_resolve(places_name(place), 0, &path, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	if (*path.missing) {
+		close(path.dir);
+		return fail(failure, REFUSAL_MISSING, "%s/%s, of the section [%s] (%s)", path.place,
+			    path.missing, places_name(place), place->source);
+	}
+	*dir = path.dir;
+	return REFUSAL_NONE;
+}
+
+/* A directory by its device and inode */
+struct spot {
+	dev_t device;
+	ino_t inode;
+};
+
+/*
+ * Find out the device and inode of a directory. The call does not trigger an
+ * automount, and does not ask the server of a network file system.
+ */
+static bool find_spot(int at, const char *path, struct spot *spot)
+{
+	struct statx st;
+
+	if (statx(at, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
+		  AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0 || !S_ISDIR(st.stx_mode))
+		return false;
+	spot->device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	spot->inode = st.stx_ino;
+	return true;
+}
+
+static bool same_spot(const struct spot *a, const struct spot *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+/* A directory, and the directories above it up to the root */
+struct chain {
+	size_t count;
+	struct spot spots[PATH_MAX / 2];
+};
+
+/* Fill in @chain from @dir upwards. Returns 0 or -errno. */
+static int climb(int dir, struct chain *chain)
+{
+	int at = openat(dir, ".", PATH_STEP), parent, err = 0;
+	struct spot spot;
+
+	chain->count = 0;
+	for (;;) {
+		if (at < 0 || !find_spot(at, "", &spot)) {
+			err = -errno;
+			break;
+		}
+		if (chain->count && same_spot(&chain->spots[chain->count - 1], &spot))
+			break;
+		if (chain->count == sizeof(chain->spots) / sizeof(chain->spots[0])) {
+			err = -ENAMETOOLONG;
+			break;
+		}
+		chain->spots[chain->count++] = spot;
+		parent = openat(at, "..", PATH_STEP);
+		close(at);
+		at = parent;
+	}
+	if (at >= 0)
+		close(at);
+	return err;
+}
+
+/* Return how far above the directory of @chain @path is, or -1. */
+static int find_above(const struct chain *chain, const char *path)
+{
+	struct spot spot;
+
+	if (!find_spot(AT_FDCWD, path, &spot))
+		return -1;
+	for (size_t i = 0; i < chain->count; i++)
+		if (same_spot(&chain->spots[i], &spot))
+			return i;
+	return -1;
+}
+
+/*
+ * Find the place that the directory of @chain is really in, among @place and
+ * the places below it. The other places do not matter, and the function must
+ * not wait for their disks.
+ */
+static const struct place *find_real(const struct policy *policy, const struct place *place,
+				     const struct chain *chain)
+{
+	int nearest = find_above(chain, places_name(place)), distance;
+	const struct place *found = nearest < 0 ? NULL : place;
+
+	for (size_t i = 0; i < policy->count; i++) {
+		const struct place *other = &policy->places[i];
+
+		if (other == place || !place_covers(place, other->path))
+			continue;
+		distance = find_above(chain, other->path);
+		/* Of two names for one directory, the deeper one decides. */
+		if (distance >= 0 && (!found || distance <= nearest)) {
+			nearest = distance;
+			found = other;
+		}
+	}
+	return found;
+}
+
+/*
+ * Return the section that names the existing file @name in @dir, by whatever
+ * name, among those of places below @place.
+ */
+static const struct place *find_file(const struct policy *policy, const struct place *place,
+				     int dir, const char *name)
+{
+	struct stat file, named;
+
+	if (strchr(name, '/') || fstatat(dir, name, &file, AT_SYMLINK_NOFOLLOW) < 0)
+		return NULL;
+	for (size_t i = 0; i < policy->count; i++) {
+		const struct place *other = &policy->places[i];
+
+		if (other == place || !place_covers(place, other->path))
+			continue;
+		if (fstatat(AT_FDCWD, other->path, &named,
+			    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
+		    path_same_file(&file, &named))
+			return other;
+	}
+	return NULL;
+}
+
+/* Whether the first component of @below is @name */
+static bool begins_with(const char *below, const char *name)
+{
+	size_t n = strlen(name);
+
+	return !strncmp(below, name, n) && (below[n] == '/' || !below[n]);
+}
+
+/*
+ * Whether the target @below the directory of @chain is @path, is in it, or
+ * would create it. @path need not exist.
+ */
+static bool is_at(const char *path, const struct chain *chain, const char *below)
+{
+	const char *name = strrchr(path, '/');
+	char parent[PATH_MAX] = ".";
+
+	if (find_above(chain, path) >= 0)
+		return true;
+	if (name && snprintf(parent, sizeof(parent), "%.*s/", (int)(name - path), path) >=
+		    (int)sizeof(parent))
+		return false;
+	return begins_with(below, name ? name + 1 : path) && find_above(chain, parent) == 0;
+}
+
+/*
+ * Refuse the files that limit the host: a host that may write to them could
+ * remove every limit. They are fcopyd.conf and its drop-ins, and the places of
+ * units and of AppArmor's profiles.
+ */
+static enum refusal check_own(const struct policy *policy, const struct chain *chain,
+			      const char *directory, const char *below, struct failure *failure)
+{
+	static const char *const own[] = {
+		"/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/usr/local/lib/systemd",
+		"/etc/apparmor.d",
+	};
+	char folder[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (is_at(own[i], chain, below))
+			return fail(failure, REFUSAL_RULE, "%s/%s is in %s, which can remove the limits of "
+				    "fcopyd.conf", directory, below, own[i]);
+	if (!policy->file)
+		return REFUSAL_NONE;
+	snprintf(folder, sizeof(folder), "%s.d", policy->file);
+	if (is_at(policy->file, chain, below) || is_at(folder, chain, below))
+		return fail(failure, REFUSAL_RULE, "%s/%s belongs to the configuration of hv-fcopyd",
+			    directory, below);
+	return REFUSAL_NONE;
+}
+
+enum refusal places_confirm(const struct policy *policy, const struct place *place, int dir,
+			    const char *directory, const char *below, struct failure *failure)
+{
+	const struct place *real;
+	enum refusal refusal;
+	struct chain chain;
+	int err;
+
+	refusal = path_check_place(dir, directory, failure);
+	if (refusal != REFUSAL_NONE || !policy->count)
+		return refusal;
+	err = climb(dir, &chain);
+	if (err)
+		return fail_errno(failure, -err, "%s/", directory);
+	real = find_real(policy, place, &chain);
+	if (!real)
+		return fail(failure, REFUSAL_RULE, "%s/ is no longer in [%s] (%s)", directory,
+			    places_name(place), place->source);
+	if (real == place) {
+		const struct place *file = find_file(policy, place, dir, below);
+
+		real = file ? file : place;
+	}
+	if (real != place)
+		return fail(failure, REFUSAL_RULE, "%s/%s is also in [%s] (%s), under another name",
+			    directory, below, places_name(real), real->source);
+	return check_own(policy, &chain, directory, below, failure);
+}
+
+static unsigned int warn_about(const struct place *place)
+{
+	char text[FAILURE_DETAIL + 256];
+	struct failure failure;
+	enum refusal refusal;
+	int dir;
+
+	refusal = places_open(place, &dir, &failure);
+	if (refusal == REFUSAL_NONE) {
+		refusal = path_check_place(dir, place->path, &failure);
+		close(dir);
+	}
+	if (refusal == REFUSAL_NONE)
+		return 0;
+	failure_text(&failure, text, sizeof(text));
+	log_line(LOG_WARNING, "%s: the host can write nothing in [%s]: %s", place->source,
+		 places_name(place), text);
+	return 1;
+}
+
+unsigned int places_warn(const struct policy *policy)
+{
+	unsigned int warnings = 0;
+
+	for (size_t i = 0; i < policy->count; i++)
+		if (policy->places[i].enable)
+			warnings += warn_about(&policy->places[i]);
+	return warnings;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "path.h"
+#include "usage.h"
+
+/* Each level of directories needs a descriptor while the function counts. */
+#define DEPTH_MAX 128
+
+struct usage {
+	const struct place *place;
+	dev_t devices[2];	/* of the place and of the target */
+	uint64_t replaced;	/* bytes of the file that the copy replaces */
+	uint64_t files;
+	uint64_t bytes;
+};
+
+/* A walk ends when it has found more than the limits. */
+static bool is_over(const struct usage *usage)
+{
+	uint64_t bytes = usage->bytes < usage->replaced ? 0 : usage->bytes - usage->replaced;
+
+	return usage->files > usage->place->max_files || bytes > usage->place->max_total;
+}
+
+static int count_below(int dir, unsigned int depth, struct usage *usage);
+
+/* Count the entry @name of the directory @dir, and what is below it. */
+static int count_entry(int dir, const char *name, int type, unsigned int depth,
+		       struct usage *usage)
+{
+	struct statx st;
+	dev_t device;
+	int below;
+
+	usage->files++;
+	/* SELinux lets the daemon examine no device. */
+	if (type == DT_CHR || type == DT_BLK)
+		return 0;
+	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		  STATX_TYPE | STATX_SIZE, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (S_ISREG(st.stx_mode))
+		usage->bytes += st.stx_size;
+	device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	if (!S_ISDIR(st.stx_mode) || (device != usage->devices[0] && device != usage->devices[1]))
+		return 0;
+	if (depth == DEPTH_MAX)
+		return -ENAMETOOLONG;
+	below = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (below < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : -errno;
+	return count_below(below, depth + 1, usage);
+}
+
+/* Count everything below @dir, and close it. Returns 0 or -errno. */
+static int count_below(int dir, unsigned int depth, struct usage *usage)
+{
+	DIR *stream = fdopendir(dir);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!stream) {
+		err = -errno;
+		close(dir);
+		return err;
+	}
+	while (!err && !is_over(usage)) {
+		errno = 0;
+		entry = readdir(stream);
+		if (!entry) {
+			err = -errno;
+			break;
+		}
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			err = count_entry(dirfd(stream), entry->d_name, entry->d_type, depth,
+					  usage);
+	}
+	closedir(stream);
+	return err;
+}
+
+static enum refusal count(struct usage *usage, const struct destination *to,
+			  struct failure *failure)
+{
+	enum refusal refusal;
+	int at = -1, dir, err;
+	struct stat st;
+
+	refusal = places_open(usage->place, &at, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	dir = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = dir < 0 ? -errno : 0;
+	close(at);
+	if (!err && fstat(dir, &st) == 0) {
+		usage->devices[0] = usage->devices[1] = st.st_dev;
+		if (fstat(to->dir, &st) == 0)
+			usage->devices[1] = st.st_dev;
+	}
+	if (!err)
+		err = count_below(dir, 0, usage);
+	if (err)
+		return fail_errno(failure, -err, "the files in [%s] (%s) cannot be counted",
+				  places_name(usage->place), usage->place->source);
+	return REFUSAL_NONE;
+}
+
+static unsigned int components(const char *path)
+{
+	char name[NAME_MAX + 1];
+	unsigned int n = 0;
+
+	while (path_next(&path, name))
+		n++;
+	return n;
+}
+
+static enum refusal check_place(const struct place *place, const struct destination *to,
+				uint64_t announced, uint64_t *left, struct failure *failure)
+{
+	uint64_t more = components(to->missing) + !to->target.st_mode;
+	struct usage usage = { .place = place };
+	enum refusal refusal;
+	uint64_t bytes;
+
+	usage.replaced = S_ISREG(to->target.st_mode) ? (uint64_t)to->target.st_size : 0;
+	refusal = count(&usage, to, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	if (more && (usage.files >= place->max_files || more > place->max_files - usage.files))
+		return fail(failure, REFUSAL_MAX_FILES, "[%s] (%s) may have %" PRIu64,
+			    places_name(place), place->source, place->max_files);
+	bytes = usage.bytes < usage.replaced ? 0 : usage.bytes - usage.replaced;
+	if (bytes > place->max_total || announced > place->max_total - bytes)
+		return fail(failure, REFUSAL_MAX_TOTAL, "[%s] (%s) may have %" PRIu64,
+			    places_name(place), place->source, place->max_total);
+	if (place->max_total != UINT64_MAX && place->max_total - bytes < *left)
+		*left = place->max_total - bytes;
+	return REFUSAL_NONE;
+}
+
+enum refusal usage_check(const struct policy *policy, const struct destination *to,
+			 uint64_t announced, uint64_t *left, struct failure *failure)
+{
+	enum refusal refusal = REFUSAL_NONE;
+
+	*left = UINT64_MAX;
+	for (size_t i = 0; i < policy->count && refusal == REFUSAL_NONE; i++) {
+		const struct place *place = &policy->places[i];
+
+		if (place_covers(place, to->place->path) &&
+		    (place->max_total != UINT64_MAX || place->max_files != UINT64_MAX))
+			refusal = check_place(place, to, announced, left, failure);
+	}
+	return refusal;
+}

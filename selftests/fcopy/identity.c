@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test the identity with which a thread accesses the files of a place.
+ */
+#include <grp.h>
+#include <pthread.h>
+#include <sys/fsuid.h>
+
+#include "../../daemons/fcopy/identity.h"
+#include "fcopy_test.h"
+
+static const struct identity user = { .uid = 65534, .gid = 65533, .count = 1, .groups = { 65532 } };
+
+static bool is_own(void)
+{
+	gid_t groups[IDENTITY_GROUPS];
+	int count = getgroups(IDENTITY_GROUPS, groups);
+
+	return setfsuid(-1) == (int)geteuid() && setfsgid(-1) == (int)getegid() &&
+	       !identity_current() && identity_uid() == geteuid() &&
+	       !(count == 1 && groups[0] == 65532);
+}
+
+static void without_privilege(void)
+{
+	expect_int(setresuid(65531, 65531, 65531), 0);
+	expect_int(identity_assume(&user), -EPERM);
+	expect(is_own());
+	expect_int(identity_assume(NULL), 0);
+}
+
+static void needs_root(void)
+{
+	if (geteuid() != 0) {
+		expect_int(identity_assume(&user), -EPERM);
+		expect(is_own());
+		return;
+	}
+	expect_int(in_child(without_privilege), 0);
+}
+
+static void files_belong_to_the_user(void)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip("run this as root");
+	mkdir("open", 0777);
+	mkdir("shut", 0700);
+	mkdir("group", 0770);
+	mkdir("groups", 0770);
+	expect(chmod("open", 0777) == 0 && chmod("group", 0770) == 0 && chmod("groups", 0770) == 0 &&
+	       chmod(".", 0755) == 0);
+	expect(chown("group", 0, 65533) == 0 && chown("groups", 0, 65532) == 0);
+	expect_int(identity_assume(&user), 0);
+	expect_int(identity_uid(), 65534);
+	expect_int(mkdir("open/d", 0755), 0);
+	expect(mkdir("shut/d", 0755) < 0 && errno == EACCES);
+	expect_int(mkdir("group/d", 0755), 0);
+	expect_int(mkdir("groups/d", 0755), 0);
+	expect(chown("open/d", 0, 0) < 0 && errno == EPERM);
+	expect_int(identity_assume(NULL), 0);
+	expect(is_own());
+	expect(stat("open/d", &st) == 0 && st.st_uid == 65534 && st.st_gid == 65533);
+	expect_int(mkdir("shut/d", 0755), 0);
+	expect(stat("shut/d", &st) == 0 && st.st_uid == 0);
+}
+
+static void one_after_another(void)
+{
+	static const struct identity other = { .uid = 65530, .gid = 65529 };
+
+	if (geteuid() != 0)
+		skip("run this as root");
+	expect_int(identity_assume(&user), 0);
+	expect_int(identity_assume(&user), 0);
+	expect_int(identity_assume(&other), 0);
+	expect(identity_current() == &other);
+	expect_int(setfsuid(-1), 65530);
+	expect_int(getgroups(0, NULL), 0);
+	expect_int(identity_assume(NULL), 0);
+	expect(is_own());
+}
+
+static void own_user(void)
+{
+	const struct identity own = { .uid = geteuid(), .gid = 12345 };
+
+	expect_int(identity_assume(&own), 0);
+	expect(is_own());
+}
+
+static pthread_barrier_t begun;
+
+static void *look(void *result)
+{
+	pthread_barrier_wait(&begun);
+	*(bool *)result = is_own();
+	return NULL;
+}
+
+static void other_threads_keep_theirs(void)
+{
+	bool own = false;
+	pthread_t thread;
+
+	if (geteuid() != 0)
+		skip("run this as root");
+	expect_int(pthread_barrier_init(&begun, NULL, 2), 0);
+	expect_int(pthread_create(&thread, NULL, look, &own), 0);
+	expect_int(identity_assume(&user), 0);
+	pthread_barrier_wait(&begun);
+	expect_int(pthread_join(thread, NULL), 0);
+	expect(own);
+	expect_int(identity_assume(NULL), 0);
+}
+
+int main(void)
+{
+	test(needs_root);
+	test(files_belong_to_the_user);
+	test(one_after_another);
+	test(own_user);
+	test(other_threads_keep_theirs);
+	run_tests();
+}

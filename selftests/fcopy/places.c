@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test the table of places: which place decides about a path, and that a
+ * directory is in the place that its path names.
+ */
+/* In Debian 11, this header must come before <linux/fs.h>. */
+#include <sys/mount.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
+#include "../../daemons/fcopy/path.h"
+#include "../../daemons/fcopy/places.h"
+#include "fcopy_test.h"
+#include "test_log.h"
+#include "test_policy.h"
+
+#ifndef FS_CASEFOLD_FL
+#define FS_CASEFOLD_FL 0x40000000
+#endif
+
+static struct failure failure;
+
+/* Expect that the N-th section decides about PATH; with 0, that none does. */
+#define expect_place(path, n) expect_place_at(__LINE__, path, n)
+static void expect_place_at(int line, const char *path, size_t n)
+{
+	const struct place *place = places_find(&policy, path);
+
+	if (!expect(n ? place == &policy.places[n - 1] : !place))
+		ksft_print_msg("line %d: %s\n", line, path);
+}
+
+/* places_confirm() for a directory and the place that decides about its path */
+static enum refusal confirm(const char *directory, const char *below)
+{
+	int before = open_files(), dir = open(directory, PATH_STEP);
+	enum refusal refusal;
+
+	if (!expect(dir >= 0))
+		return REFUSAL_COUNT;
+	failure = (struct failure){ 0 };
+	refusal = places_confirm(&policy, places_find(&policy, directory), dir, directory, below,
+				 &failure);
+	close(dir);
+	expect_int(open_files(), before);
+	return refusal;
+}
+
+#define expect_confirmed(directory, below) \
+	expect_confirmed_at(__LINE__, confirm(directory, below))
+static void expect_confirmed_at(int line, enum refusal refusal)
+{
+	if (!expect_int(refusal, REFUSAL_NONE))
+		ksft_print_msg("line %d: '%s'\n", line, failure.detail);
+}
+
+#define expect_denied(directory, below, detail) \
+	expect_denied_at(__LINE__, confirm(directory, below), detail)
+static void expect_denied_at(int line, enum refusal refusal, const char *detail)
+{
+	if (!(expect_int(refusal, REFUSAL_RULE) & expect(strstr(failure.detail, detail))))
+		ksft_print_msg("line %d: '%s'\n", line, failure.detail);
+}
+
+static void without_a_section(void)
+{
+	default_policy();
+	expect(places_find(&policy, "") == &policy.everywhere);
+	expect(places_find(&policy, "/etc/shadow") == &policy.everywhere);
+	expect_confirmed("/etc", "systemd/system/hv-fcopyd.service");
+}
+
+static void the_deepest_place_decides(void)
+{
+	PLACES("+/srv", "-/srv/a", "+/srv/a/b");
+	expect_place("/srv", 1);
+	expect_place("/srv/x/y", 1);
+	expect_place("/srv/a", 2);
+	expect_place("/srv/a/x", 2);
+	expect_place("/srv/a/b", 3);
+	expect_place("/srv/a/b/x", 3);
+	/* The same letters are not the same directory. */
+	expect_place("/srv/ab", 1);
+	expect_place("/srv/a/bc", 2);
+	expect_place("/srvx", 0);
+	expect_place("/SRV", 0);
+	expect_place("", 0);
+	expect_place("/etc", 0);
+	/* The order of the sections does not matter. */
+	PLACES("+/srv/a/b", "-/srv/a", "+/", "+/srv");
+	expect_place("/srv/a/b/x", 1);
+	expect_place("/srv/a/x", 2);
+	expect_place("/srv/x", 4);
+	expect_place("/etc", 3);
+	expect_place("", 3);
+	default_policy();
+}
+
+static void place_is_opened_without_links(void)
+{
+	int files = open_files(), dir = -1;
+
+	mkdir("real", 0755);
+	mkdir("real/sub", 0755);
+	make_file("file", "");
+	expect(symlink("real", "link") == 0);
+	PLACES("+real/sub", "+link/sub", "+link", "+none", "+real/none/x", "+file", "+/");
+	expect_int(places_open(&policy.places[0], &dir, &failure), REFUSAL_NONE);
+	close(dir);
+	dir = -1;
+	expect_int(places_open(&policy.places[1], &dir, &failure), REFUSAL_LINK);
+	expect_int(places_open(&policy.places[2], &dir, &failure), REFUSAL_LINK);
+	expect_int(places_open(&policy.places[3], &dir, &failure), REFUSAL_MISSING);
+	expect(strstr(failure.detail, "places.conf:4"));
+	expect_int(places_open(&policy.places[4], &dir, &failure), REFUSAL_MISSING);
+	expect_int(places_open(&policy.places[5], &dir, &failure), REFUSAL_NOT_DIRECTORY);
+	expect_int(dir, -1);
+	expect_int(places_open(&policy.places[6], &dir, &failure), REFUSAL_NONE);
+	close(dir);
+	expect_int(open_files(), files);
+	default_policy();
+}
+
+static void directory_is_in_its_place(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	mkdir("a/shut", 0755);
+	mkdir("other", 0755);
+	PLACES("+a", "-a/shut", "-a/missing", "-other");
+	expect_confirmed(in("a"), "f");
+	expect_confirmed(in("a/b"), "x/y/f");
+	/* A user who owns a/ moves directories. */
+	expect(rename("a/b", "a/shut/b") == 0 && symlink("shut/b", "a/b") == 0);
+	expect(mkdir("a/c", 0755) == 0);
+	expect_confirmed(in("a/c"), "f");
+	for (int i = 0; i < 2; i++) {
+		int dir = open(i ? "other" : "a/shut/b", PATH_STEP);
+
+		expect_int(places_confirm(&policy, &policy.places[0], dir, "place", "f", &failure),
+			   REFUSAL_RULE);
+		expect(strstr(failure.detail, i ? "no longer in" : "places.conf:2"));
+		close(dir);
+	}
+	default_policy();
+}
+
+static void file_of_another_section(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/etc", 0755);
+	make_file("a/etc/shadow", "");
+	expect(link("a/etc/shadow", "a/hard") == 0);
+	PLACES("+a", "-a/etc/shadow");
+	expect_denied(in("a"), "hard", "places.conf:2");
+	expect_confirmed(in("a"), "soft");
+	expect_confirmed(in("a/etc"), "shadow-");
+	default_policy();
+}
+
+static void bind_mounts(void)
+{
+	mkdir("srv", 0755);
+	mkdir("srv/secret", 0755);
+	mkdir("srv/secret/in", 0755);
+	mkdir("srv/bound", 0755);
+	mkdir("srv/deep", 0755);
+	mkdir("srv/ram", 0755);
+	if (mount("srv/secret", "srv/bound", NULL, MS_BIND, NULL) < 0 ||
+	    mount("srv/secret/in", "srv/deep", NULL, MS_BIND, NULL) < 0 ||
+	    mount("tmpfs", "srv/ram", "tmpfs", 0, NULL) < 0)
+		leave_child(CANNOT_MOUNT);
+	PLACES("+srv", "-srv/secret");
+	expect_denied(in("srv/bound"), "f", "places.conf:2");
+	expect_denied(in("srv/bound/in"), "f", "places.conf:2");
+	expect_confirmed(in("srv/ram"), "f");
+	/* The path upwards from here does not pass the denied directory. */
+	expect_confirmed(in("srv/deep"), "f");
+	PLACES("+/", "-srv/secret");
+	expect_denied(in("srv/bound"), "f", "places.conf:2");
+	expect_confirmed(in("srv"), "f");
+}
+
+static void bind_mount_of_another_place(void)
+{
+	in_own_mounts(bind_mounts);
+}
+
+static void in_folding_directory(void)
+{
+	PLACES("+m/d", "-m/d/Secret");
+	expect(mkdir("m/d/SECRET", 0755) == 0);
+	expect_denied(in("m/d/sEcReT"), "x", "places.conf:2");
+	expect(rmdir("m/d/SECRET") == 0);
+	make_file("m/d/SECRET", "");
+	expect_denied(in("m/d"), "secREt", "places.conf:2");
+	expect_confirmed(in("m/d"), "secret2");
+}
+
+static void casefold_tmpfs(void)
+{
+	int dir, flags = FS_CASEFOLD_FL;
+
+	mkdir("m", 0755);
+	if (mount("tmpfs", "m", "tmpfs", 0, "casefold") < 0)
+		leave_child(CANNOT_MOUNT);
+	mkdir("m/d", 0755);
+	dir = open("m/d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ioctl(dir, FS_IOC_SETFLAGS, &flags) < 0)
+		leave_child(CANNOT_MOUNT);
+	close(dir);
+	in_folding_directory();
+}
+
+static void vfat(void)
+{
+	mkdir("m", 0755);
+	if (system("truncate -s 4M image && mkfs.vfat image >/dev/null 2>&1 &&"
+		   " mount -o loop image m 2>/dev/null") != 0)
+		leave_child(CANNOT_MOUNT);
+	mkdir("m/d", 0755);
+	in_folding_directory();
+}
+
+static void directory_without_case(void)
+{
+	in_own_mounts(variant ? vfat : casefold_tmpfs);
+	if (skipped && geteuid() == 0)
+		skip(variant ? "install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP" :
+		     "this kernel's tmpfs has no casefold: boot Linux 6.13 or newer with CONFIG_UNICODE");
+}
+
+/* Whatever restricts the host protects itself. */
+static void own_files_are_protected(void)
+{
+	const char *file = in("etc/hyperv-uio/fcopyd.conf");
+	char conf[PATH_MAX];
+
+	strcpy(conf, file);
+	mkdir("etc", 0755);
+	PLACES("+etc", "+/etc", "+/");
+	policy.file = conf;
+	/* Neither the directory nor the file exists. */
+	expect_confirmed(in("etc"), "hyperv-uio/x");
+	mkdir("etc/hyperv-uio", 0755);
+	expect_denied(in("etc/hyperv-uio"), "fcopyd.conf", "configuration of hv-fcopyd");
+	expect_denied(in("etc/hyperv-uio"), "fcopyd.conf.d/x.conf", "configuration of hv-fcopyd");
+	expect_confirmed(in("etc/hyperv-uio"), "fcopyd.confd");
+	make_file("etc/hyperv-uio/fcopyd.conf", "");
+	mkdir("etc/hyperv-uio/fcopyd.conf.d", 0755);
+	expect_denied(in("etc/hyperv-uio"), "fcopyd.conf", "configuration of hv-fcopyd");
+	expect_denied(in("etc/hyperv-uio/fcopyd.conf.d"), "x.conf", "configuration of hv-fcopyd");
+	expect_denied(in("etc/hyperv-uio/fcopyd.conf.d"), "d/x.conf", "configuration of hv-fcopyd");
+	expect_confirmed(in("etc/hyperv-uio"), "bind.d/x");
+	expect_denied("/etc", "systemd/system/hv-fcopyd.service.d/x.conf", "/etc/systemd");
+	expect_denied("/etc", "apparmor.d/local/hv-fcopyd", "/etc/apparmor.d");
+	if (access("/etc/systemd", F_OK) == 0)
+		expect_denied("/etc/systemd", "x", "/etc/systemd");
+	expect_confirmed("/etc", "systemd.conf");
+	policy.file = NULL;
+	default_policy();
+}
+
+static void warnings(void)
+{
+	mkdir("a", 0755);
+	expect(symlink("a", "link") == 0);
+	PLACES("+a", "+none", "+link", "+/proc", "-other", "+/");
+	logged[0] = '\0';
+	expect_int(places_warn(&policy), 3);
+	expect(strstr(logged, "places.conf:2: the host can write nothing in ["));
+	expect(strstr(logged, "places.conf:3: ") && strstr(logged, "a symbolic link"));
+	expect(strstr(logged, "places.conf:4: ") && strstr(logged, "belongs to the kernel"));
+	expect(!strstr(logged, "places.conf:1") && !strstr(logged, "places.conf:5"));
+	default_policy();
+}
+
+int main(void)
+{
+	test(without_a_section);
+	test(the_deepest_place_decides);
+	test(place_is_opened_without_links);
+	test(directory_is_in_its_place);
+	test(file_of_another_section);
+	test(bind_mount_of_another_place);
+	test_variant(directory_without_case, "tmpfs", 0);
+	test_variant(directory_without_case, "vfat", 1);
+	test(own_files_are_protected);
+	test(warnings);
+	run_tests();
+}

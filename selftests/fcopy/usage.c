@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test max-total= and max-files=: what counts, and when a copy is refused.
+ */
+#include <sys/mount.h>
+
+#include "../../daemons/fcopy/usage.h"
+#include "fcopy_test.h"
+#include "test_log.h"
+#include "test_policy.h"
+
+enum { FORCE = 1, CREATE = 2 };
+
+static struct failure failure;
+static uint64_t left;
+
+static enum refusal check(const char *path, int how, uint64_t announced)
+{
+	struct destination_request request = {
+		.path = path, .name = "src", .force = how & FORCE, .create = how & CREATE,
+	};
+	int files = open_files();
+	struct destination to;
+	enum refusal refusal;
+
+	if (!expect_int(destination_resolve(&request, &policy, &to, &failure), REFUSAL_NONE))
+		return REFUSAL_COUNT;
+	refusal = usage_check(&policy, &to, announced, &left, &failure);
+	destination_close(&to, false);
+	expect_int(open_files(), files);
+	return refusal;
+}
+
+static void without_a_limit(void)
+{
+	mkdir("a", 0755);
+	default_policy();
+	expect_int(check(in("a/f"), 0, UINT64_MAX), REFUSAL_NONE);
+	expect(left == UINT64_MAX);
+	PLACES("+a");
+	expect_int(check(in("a/f"), 0, UINT64_MAX), REFUSAL_NONE);
+	expect(left == UINT64_MAX);
+	default_policy();
+}
+
+static void bytes_of_all_files(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	make_file("a/three", "123");
+	make_file("a/b/two", "12");
+	expect(symlink("three", "a/link") == 0);
+	PLACES("+a");
+	policy.places[0].max_total = 10;
+	expect_int(check(in("a/f"), 0, 5), REFUSAL_NONE);
+	expect_int(left, 5);
+	expect_int(check(in("a/b/f"), 0, 6), REFUSAL_MAX_TOTAL);
+	expect(strstr(failure.detail, "places.conf:1"));
+	/* A file that the copy replaces makes room. */
+	expect_int(check(in("a/three"), FORCE, 8), REFUSAL_NONE);
+	expect_int(left, 8);
+	expect_int(check(in("a/three"), FORCE, 9), REFUSAL_MAX_TOTAL);
+	policy.places[0].max_total = 3;
+	expect_int(check(in("a/f"), 0, 0), REFUSAL_MAX_TOTAL);
+	expect_int(check(in("a/three"), FORCE, 1), REFUSAL_NONE);
+	default_policy();
+}
+
+static void number_of_files(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	make_file("a/b/f", "");
+	PLACES("+a");
+	policy.places[0].max_files = 3;
+	expect_int(check(in("a/g"), 0, 0), REFUSAL_NONE);
+	/* A new directory counts, too. */
+	expect_int(check(in("a/x/g"), CREATE, 0), REFUSAL_MAX_FILES);
+	policy.places[0].max_files = 2;
+	expect_int(check(in("a/g"), 0, 0), REFUSAL_MAX_FILES);
+	expect_int(check(in("a/b/f"), FORCE, 0), REFUSAL_NONE);
+	policy.places[0].max_files = 0;
+	expect_int(check(in("a/g"), 0, 0), REFUSAL_MAX_FILES);
+	default_policy();
+}
+
+/* A deeper place has its own settings, but counts for the one above it. */
+static void place_below_another(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/b", 0755);
+	make_file("a/f", "12345");
+	make_file("a/b/f", "12345");
+	PLACES("+a", "+a/b");
+	policy.places[0].max_total = 12;
+	policy.places[1].max_total = 6;
+	expect_int(check(in("a/b/g"), 0, 1), REFUSAL_NONE);
+	expect_int(left, 1);
+	expect_int(check(in("a/b/g"), 0, 2), REFUSAL_MAX_TOTAL);
+	expect(strstr(failure.detail, "places.conf:2"));
+	policy.places[1].max_total = 100;
+	expect_int(check(in("a/b/g"), 0, 2), REFUSAL_NONE);
+	expect_int(check(in("a/b/g"), 0, 3), REFUSAL_MAX_TOTAL);
+	expect(strstr(failure.detail, "places.conf:1"));
+	default_policy();
+}
+
+static void mounted(void)
+{
+	mkdir("a", 0755);
+	mkdir("a/m", 0755);
+	if (mount("tmpfs", "a/m", "tmpfs", 0, NULL) < 0)
+		leave_child(CANNOT_MOUNT);
+	make_file("a/f", "12345");
+	make_file("a/m/f", "12345");
+	PLACES("+a");
+	policy.places[0].max_total = 10;
+	/* A user's mount that hangs must not stop the copies beside it. */
+	expect_int(check(in("a/g"), 0, 5), REFUSAL_NONE);
+	expect_int(check(in("a/g"), 0, 6), REFUSAL_MAX_TOTAL);
+	/* Its files count for a copy that goes there. */
+	expect_int(check(in("a/m/g"), 0, 0), REFUSAL_NONE);
+	expect_int(check(in("a/m/g"), 0, 1), REFUSAL_MAX_TOTAL);
+}
+
+static void file_system_below_the_place(void)
+{
+	in_own_mounts(mounted);
+}
+
+static void directories_that_are_nested_deeply(void)
+{
+	char path[PATH_MAX] = "a";
+
+	mkdir("a", 0755);
+	PLACES("+a");
+	policy.places[0].max_files = 1000;
+	for (int i = 0; i < 200; i++) {
+		strcat(path, "/d");
+		expect(mkdir(path, 0755) == 0);
+	}
+	expect_int(check(in("a/f"), 0, 0), REFUSAL_NAME_TOO_LONG);
+	expect(strstr(failure.detail, "cannot be counted"));
+	default_policy();
+}
+
+int main(void)
+{
+	test(without_a_limit);
+	test(bytes_of_all_files);
+	test(number_of_files);
+	test(place_below_another);
+	test(file_system_below_the_place);
+	test(directories_that_are_nested_deeply);
+	run_tests();
+}
