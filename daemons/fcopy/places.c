@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -196,6 +197,15 @@ static bool is_at(const char *path, const struct chain *chain, const char *below
 	return begins_with(below, name ? name + 1 : path) && find_above(chain, parent) == 0;
 }
 
+/* is_at() for @path, and for what a link at @path or on its way leads to */
+static bool is_own(const char *path, const struct chain *chain, const char *below)
+{
+	char real[PATH_MAX];
+
+	return is_at(path, chain, below) ||
+	       (realpath(path, real) && is_at(real, chain, below));
+}
+
 /*
  * Refuse the files that limit the host: a host that may write to them could
  * remove every limit. They are fcopyd.conf and its drop-ins, and the places of
@@ -205,19 +215,19 @@ static enum refusal check_own(const struct policy *policy, const struct chain *c
 			      const char *directory, const char *below, struct failure *failure)
 {
 	static const char *const own[] = {
-		"/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/usr/local/lib/systemd",
-		"/etc/apparmor.d",
+		"/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd",
+		"/usr/local/lib/systemd", "/etc/apparmor.d",
 	};
 	char folder[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (is_at(own[i], chain, below))
+		if (is_own(own[i], chain, below))
 			return fail(failure, REFUSAL_RULE, "%s/%s is in %s, which can remove the limits of "
 				    "fcopyd.conf", directory, below, own[i]);
 	if (!policy->file)
 		return REFUSAL_NONE;
 	snprintf(folder, sizeof(folder), "%s.d", policy->file);
-	if (is_at(policy->file, chain, below) || is_at(folder, chain, below))
+	if (is_own(policy->file, chain, below) || is_own(folder, chain, below))
 		return fail(failure, REFUSAL_RULE, "%s/%s belongs to the configuration of hv-fcopyd",
 			    directory, below);
 	return REFUSAL_NONE;

@@ -252,6 +252,17 @@ static void own_files_are_protected(void)
 	expect_denied(in("etc/hyperv-uio/fcopyd.conf.d"), "x.conf", "configuration of hv-fcopyd");
 	expect_denied(in("etc/hyperv-uio/fcopyd.conf.d"), "d/x.conf", "configuration of hv-fcopyd");
 	expect_confirmed(in("etc/hyperv-uio"), "bind.d/x");
+	/* A link has the name of the file, and of the directory. */
+	mkdir("conf", 0755);
+	mkdir("conf/d", 0755);
+	expect(rename("etc/hyperv-uio/fcopyd.conf", "conf/c") == 0);
+	expect(symlink(in("conf/c"), "etc/hyperv-uio/fcopyd.conf") == 0);
+	expect(rmdir("etc/hyperv-uio/fcopyd.conf.d") == 0);
+	expect(symlink(in("conf/d"), "etc/hyperv-uio/fcopyd.conf.d") == 0);
+	expect_denied(in("conf"), "c", "configuration of hv-fcopyd");
+	expect_denied(in("conf/d"), "x.conf", "configuration of hv-fcopyd");
+	expect_denied(in("etc/hyperv-uio"), "fcopyd.conf", "configuration of hv-fcopyd");
+	expect_confirmed(in("conf"), "other");
 	expect_denied("/etc", "systemd/system/hv-fcopyd.service.d/x.conf", "/etc/systemd");
 	expect_denied("/etc", "apparmor.d/local/hv-fcopyd", "/etc/apparmor.d");
 	if (access("/etc/systemd", F_OK) == 0)
