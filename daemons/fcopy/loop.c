@@ -331,7 +331,7 @@ static void after_messages(struct loop *loop, bool tick)
 	if (active && !loop->active)
 		spin_begin(&loop->spin, has_packet, loop->exchange);
 	loop->active = active;
-	/* While a copy begins, the thread reads the configuration. */
+	/* While a copy begins or ends, the thread reads the configuration. */
 	if (loop->reload_due && !session_reads_policy(session)) {
 		loop->reload_due = false;
 		loop->reload();

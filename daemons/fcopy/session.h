@@ -169,8 +169,9 @@ bool session_receives(struct session *session);
 /** session_reads_policy() - whether the thread reads the policy now */
 static inline bool session_reads_policy(const struct session *session)
 {
-	return session->running && (session->task.kind == TASK_START ||
-				    session->task.kind == TASK_COMPLETE);
+	return session->running &&
+	       (session->task.kind == TASK_START ||
+		(session->task.kind == TASK_COMPLETE && !session->transfer.confirmed));
 }
 
 /**

@@ -632,6 +632,7 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	transfer_discard(transfer, &another);
 	journal_clean(transfer->journal);
 
+	transfer->confirmed = false;
 	transfer->force = request->force;
 	transfer->announced = announced;
 	transfer->received = transfer->reserved = 0;
@@ -972,6 +973,7 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 		return fail_errno(failure, -err, "%s", transfer->path);
 	refusal = destination_confirm(&transfer->to, transfer->policy, failure);
 	transfer->to.place = NULL;
+	transfer->confirmed = true;
 	if (refusal == REFUSAL_NONE)
 		refusal = destination_check_target(&transfer->to, transfer->force, failure);
 	if (refusal == REFUSAL_NONE)

@@ -94,6 +94,7 @@ struct transfer {
 	struct timespec begun;
 	struct timespec latest;		/* the time of the last transfer_touch() */
 	_Atomic enum transfer_gate gate;
+	atomic_bool confirmed;		/* transfer_complete() needs the policy no more */
 	pthread_mutex_t counting;	/* protects the totals */
 	struct transfer_totals totals;
 	char path[TRANSFER_FILE_SIZE];	/* the target, for messages */

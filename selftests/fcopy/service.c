@@ -976,6 +976,24 @@ static void status_names_a_slow_disk(void)
 	end_test(0);
 }
 
+/* A disk that does not sync the file does not keep an administrator waiting. */
+static void configuration_read_again_while_a_copy_ends(void)
+{
+	begin_whole_copy();
+	post_held();
+	read_again("[/]\nenable=no\n");
+	expect(shared->stands_still);
+	shared->stands_still = false;
+	/* The copy whose end the host has sent still arrives. */
+	expect_int(hear(), S_OK);
+	expect(access("to/made/a", F_OK) == 0);
+	start_message(&request, in("to/"), "b", 0, 10);
+	expect_int(ask(), E_POLICY);
+	kill(daemon_pid, SIGTERM);
+	expect_int(end_of_daemon(), 0);
+	end_test(1);
+}
+
 /* The thread reads the configuration while it makes room. */
 static void configuration_read_again_while_a_disk_is_slow(void)
 {
@@ -1339,6 +1357,7 @@ int main(void)
 	test(told_to_stop_while_a_disk_is_slow);
 	test(told_to_stop_while_data_is_written);
 	test(device_taken_back_while_a_disk_is_slow);
+	test(configuration_read_again_while_a_copy_ends);
 	test(told_to_stop_while_a_disk_stands_still);
 	test(told_to_stop_while_a_request_waits);
 	test(status_names_a_slow_disk);
