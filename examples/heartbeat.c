@@ -24,17 +24,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vmbus_bufring.h>
-
-/* The data after the header of a heartbeat message */
-struct heartbeat {
-	uint64_t number;
-	uint32_t reserved[8];
-};
+#include <vmbus_ic_messages.h>
 
 /* Turn a request of the host into its answer. */
 static uint32_t beat(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
 {
-	struct heartbeat *beat = request->body;
+	struct vmbus_ic_heartbeat *beat = request->body;
 
 	(void)ic;
 	(void)ctx;
@@ -46,8 +41,8 @@ static uint32_t beat(struct vmbus_ic *ic, struct vmbus_ic_request *request, void
 	 */
 	if (request->length < sizeof(*beat))
 		return VMBUS_E_INVALIDARG;
-	printf("heartbeat %llu\n", (unsigned long long)beat->number);
-	beat->number++;
+	printf("heartbeat %llu\n", (unsigned long long)beat->sequence);
+	beat->sequence++;
 	return VMBUS_S_OK;
 }
 
@@ -141,17 +136,17 @@ static int host_plays(struct vmbus_chan *host)
 		struct vmbus_ic_version versions[2];
 	} offer = { { 1, 1, 0 }, { { 3, 0 }, { 3, 0 } } };
 	unsigned char got[256];
-	struct heartbeat beat;
+	struct vmbus_ic_heartbeat beat;
 	int err;
 
 	err = host_ask(host, VMBUS_IC_NEGOTIATE, &offer, sizeof(offer), got, sizeof(got));
 	for (uint64_t n = 1; !err && n <= 3; n++) {
-		beat = (struct heartbeat){ .number = n };
+		beat = (struct vmbus_ic_heartbeat){ .sequence = n };
 		err = host_ask(host, VMBUS_IC_HEARTBEAT, &beat, sizeof(beat), got, sizeof(got));
 		if (err)
 			break;
 		memcpy(&beat, got + sizeof(struct vmbus_ic_header), sizeof(beat));
-		if (beat.number != n + 1)
+		if (beat.sequence != n + 1)
 			err = -EBADMSG;
 	}
 	vmbus_close(host);	/* the guest sees a rescind */

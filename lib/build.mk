@@ -130,7 +130,7 @@ $(lib_dir)/man3/made: lib/man.awk lib/vmbus_bufring.h ChangeLog VERSION
 install-lib: lib
 	$(Q)$(INSTALL) -d $(DESTDIR)$(libdir) $(DESTDIR)$(includedir)/$(lib_compat) $(DESTDIR)$(pkgconfigdir) \
 		$(DESTDIR)$(mandir)/man3
-	$(Q)$(INSTALL) -m 644 lib/vmbus_bufring.h $(DESTDIR)$(includedir)/
+	$(Q)$(INSTALL) -m 644 lib/vmbus_bufring.h lib/vmbus_ic_messages.h $(DESTDIR)$(includedir)/
 	$(Q)$(INSTALL) -m 644 lib/$(lib_compat)/vmbus_bufring.h $(DESTDIR)$(includedir)/$(lib_compat)/
 	$(Q)$(INSTALL) -m 644 $(lib_dir)/$(lib_real) $(lib_a) $(compat_so).$(VERSION) $(compat_a) \
 		$(DESTDIR)$(libdir)/

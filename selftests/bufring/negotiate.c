@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* These tests negotiate versions, also with a host that lies. */
 
+#include "../../lib/vmbus_ic_messages.h"
 #include "model.h"
+
+/* The sizes on the wire */
+_Static_assert(sizeof(struct vmbus_ic_heartbeat) == 40 &&
+	       sizeof(struct vmbus_ic_shutdown) == 2060 && sizeof(struct vmbus_ic_time) == 25 &&
+	       sizeof(struct vmbus_ic_time_reference) == 22 &&
+	       sizeof(struct vmbus_ic_kvp_exchange) == 2576 &&
+	       sizeof(struct vmbus_ic_kvp_enumerate) == 2580 &&
+	       sizeof(struct vmbus_ic_kvp_delete) == 520 &&
+	       sizeof(struct vmbus_ic_kvp_ip) == 7430, "a message has another size");
 
 #define V(major, minor) { major, minor }
 
