@@ -18,33 +18,12 @@
  * NULL when it fails, except as vmbus_device_list() says.
  *
  * Threads: one thread at a time may send on a channel, and one at a time may
- * receive. These may be two threads; they need no lock, and each may wait. On a
- * channel that was opened with VMBUS_OPEN_SENDERS or VMBUS_OPEN_SPIN any number
- * of threads may send, and each may wait for room. While a thread opens or
- * closes a channel, no other thread may use it. Any thread may call a function
- * that takes neither a channel nor a struct vmbus_ic.
- *
- * A call counts as sending if it queues, flushes, reserves, commits or cancels,
- * and as receiving if it returns, shows or drops received packets or releases
- * their room. The comment of each other function that takes a channel says who
- * may call it.
- *
- * Signal handlers: no function is async-signal-safe. A handler sets a flag or
- * writes to an eventfd(2), and a thread of the program does the rest.
- *
- * Cancellation: a thread may be cancelled (pthread_cancel(), deferred) while it
- * sleeps in vmbus_wait() or vmbus_ic_serve(); other threads then go on to use
- * the channel. Calls that send, receive or take interrupts do not act on a
- * cancellation. A thread that is cancelled in a function that reads sysfs leaks
- * memory and descriptors.
- *
- * fork(): parent and child share the rings and the descriptors of a channel,
- * and each has its own copy of the indices that the library keeps. So only one
- * of them may go on to use a channel or a struct vmbus_ic; the other may close
- * or free it, and do nothing else with it. The kernel closes the device with
- * the host when both have closed it. If the program had several threads, the
- * child may call no function of the library before it calls exec(3). An exec
- * closes all descriptors of the library.
+ * receive; VMBUS_OPEN_SENDERS allows more. A call counts as sending if it
+ * queues, flushes, reserves, commits or cancels, and as receiving if it
+ * returns, shows or drops received packets or releases their room. The comment
+ * of each other function that takes a channel says who may call it.
+ * libvmbus_bufring(3) describes threads, cancellation, signal handlers and
+ * fork().
  *
  * The library does not trust the host. It reads what the host can write once,
  * checks it, and uses only the copy. A false value causes an error (-EIO or
