@@ -161,18 +161,18 @@ test_a_daemon_that_runs_is_left_alone() {
 	event uio add && asked ''
 }
 test_settings_keep_it_from_starting() {
-	for setting in enable=no deny=/etc '  max-size = 1G' enable=yes; do
+	for setting in enable=no '[/etc]' '  max-size = 1G' enable=yes; do
 		put etc/hyperv-uio/fcopyd.conf "$setting"
 		run $device && asked '' && ! marked && logged "because $root/etc/hyperv-uio/fcopyd.conf has settings" || return
 	done
 }
 test_settings_of_the_directory_do_so_too() {
 	put etc/hyperv-uio/fcopyd.conf.d/10-a.conf '; a comment'
-	put etc/hyperv-uio/fcopyd.conf.d/20-b.conf 'allow=/srv'
+	put etc/hyperv-uio/fcopyd.conf.d/20-b.conf '[/srv]'
 	run $device && asked '' && ! marked && logged 'fcopyd.conf.d/20-b.conf has settings'
 }
 test_a_file_that_is_not_read_does_not() {
-	put etc/hyperv-uio/fcopyd.conf.d/20-b.conf.dpkg-old 'allow=/srv'
+	put etc/hyperv-uio/fcopyd.conf.d/20-b.conf.dpkg-old '[/srv]'
 	run $device && asked "$starts"
 }
 test_settings_stop_a_daemon_that_runs() {
