@@ -7,7 +7,7 @@
 HAVE_SYSTEMD ?= 1
 
 fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c)) $(util_objs)
-fcopyd_cflags = $(lib_cflags) -include lib/old_names.h -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags) \
+fcopyd_cflags = $(lib_cflags) -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags) \
 		-DCONFIG_FILE='"$(sysconfdir)/hyperv-uio/fcopyd.conf"'
 paths_fcopyd  = $(sysconfdir)
 

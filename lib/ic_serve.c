@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "internal.h"
-#include "old_names.h"
 
 /*
  * The first wait until the object looks for a device again, and the longest;
@@ -388,7 +387,7 @@ static int run(struct vmbus_ic *ic)
  */
 static int look(struct vmbus_ic *ic)
 {
-	int unread = vmbus_tx_used(ic->chan);
+	int unread = tx_used(ic->chan);
 	int64_t now = now_ms();
 	struct vmbus_stats stats;
 	uint64_t progress;
@@ -401,7 +400,7 @@ static int look(struct vmbus_ic *ic)
 	 */
 	if (ic->look_at == NEVER ? ic->heard && !unread : now < ic->look_at)
 		return 0;
-	vmbus_chan_stats(ic->chan, &stats, sizeof(stats));
+	vmbus_stats(ic->chan, &stats, sizeof(stats));
 	progress = stats.rx_packets + stats.tx_bytes - unread;
 	if (ic->look_at == NEVER || progress != ic->progress)
 		ic->looks = 0;
@@ -444,7 +443,7 @@ static void close_channel(struct vmbus_ic *ic, int err)
 	 */
 	epoll_ctl(ic->epoll, EPOLL_CTL_DEL, vmbus_fd(ic->chan), NULL);
 	if (ic->id)
-		vmbus_chan_close(ic->chan);
+		vmbus_close(ic->chan);
 	ic->chan = NULL;
 	for (struct request *r = ic->out; r; r = r->next)
 		ic->stats.lost++;
@@ -464,7 +463,7 @@ static int check_device(const struct vmbus_device *dev)
 {
 	char state[16];
 
-	if (vmbus_device_is_offered(dev) == 0)
+	if (device_is_offered(dev) == 0)
 		return fail(-ENODEV, "%s: the host has not offered the device again",
 			    dev->instance);
 	if (dev->driver && !dev->uio && strcmp(dev->driver, "uio_hv_generic"))
@@ -497,13 +496,13 @@ static int open_channel(struct vmbus_ic *ic)
 		return err;
 	err = check_device(dev);
 	if (!err)
-		err = vmbus_chan_open_device(dev, &ic->open, &ic->chan);
+		err = channel_open(dev, &ic->open, &ic->chan);
 	vmbus_device_free(dev);
 	if (err)
 		return err;
 	err = watch(ic, vmbus_fd(ic->chan));
 	if (err) {
-		vmbus_chan_close(ic->chan);
+		vmbus_close(ic->chan);
 		ic->chan = NULL;
 		return fail(err, "epoll: %s", strerror(-err));
 	}
@@ -776,12 +775,12 @@ err_free:
 
 int vmbus_ic_new(const char *id, const struct vmbus_ic_options *options, struct vmbus_ic **result)
 {
-	char guid[VMBUS_GUID_SIZE];
+	char guid[GUID_SIZE];
 	struct vmbus_ic *ic;
 	int err;
 
 	*result = NULL;
-	if (!vmbus_class_find(id) && vmbus_guid_parse(id, guid))
+	if (!class_find(id) && guid_parse(id, guid))
 		return fail(-EINVAL, "'%s' is neither the name of a device class nor a GUID", id);
 	err = ic_alloc(options, &ic);
 	if (err)
@@ -832,7 +831,7 @@ void vmbus_ic_free(struct vmbus_ic *ic)
 	if (!ic)
 		return;
 	if (ic->id)
-		vmbus_chan_close(ic->chan);
+		vmbus_close(ic->chan);
 	free_list(ic->later);
 	free_list(ic->out);
 	free(ic->spare);

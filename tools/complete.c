@@ -99,7 +99,7 @@ static void offer_all(const char *typed, const struct strings *names, const char
 /* Offer each name of a device. */
 static void offer_device(const char *typed, const struct device *device)
 {
-	const char *uio = vmbus_device_uio(device->handle);
+	const char *uio = device->handle->uio;
 	struct strings interfaces = { 0 }, disks = { 0 }, links = { 0 };
 	char *joined, *description;
 
@@ -132,7 +132,7 @@ static bool is_taken(const struct device *device)
 	char override[DRIVER_NAME_MAX + 1];
 
 	device_override(device, override);
-	return vmbus_device_uio(device->handle) || override[0];
+	return device->handle->uio || override[0];
 }
 
 /* Offer the classes. If one device is to be named, a class names only one. */

@@ -68,13 +68,13 @@ static enum colour state_colour(const struct details *details)
 static void instance_cell(struct table *table, const struct view *view,
 			  const struct device *device, bool is_complete)
 {
-	table_cell(table, COLOUR_NONE, "%.*s", is_complete ? VMBUS_GUID_SIZE : view_digits(view),
+	table_cell(table, COLOUR_NONE, "%.*s", is_complete ? GUID_SIZE : view_digits(view),
 		   device->instance);
 }
 
 static const char *uio_of(const struct device *device)
 {
-	const char *uio = vmbus_device_uio(device->handle);
+	const char *uio = device->handle->uio;
 
 	return uio ? uio : "";
 }

@@ -34,7 +34,7 @@ static int64_t optional(const struct device *device, const char *format, ...)
 	va_start(args, format);
 	len = vsnprintf(path, sizeof(path), format, args);
 	va_end(args);
-	if (len >= (int)sizeof(path) || vmbus_device_attribute_u64(device->handle, path, &value) ||
+	if (len >= (int)sizeof(path) || device_u64(device->handle, path, &value) ||
 	    value > INT64_MAX)
 		return -1;
 	return value;
@@ -97,8 +97,8 @@ static void read_channel(const struct device *device, uint32_t relid, uint64_t d
 
 void channels_read(const struct device *device, uint64_t ring_bytes, struct channels *channels)
 {
-	struct strings names = file_names("%s/channels", vmbus_device_sysfs(device->handle) +
-							 strlen(vmbus_sysroot()));
+	struct strings names = file_names("%s/channels", device->handle->sysfs +
+							 strlen(sysroot()));
 	uint32_t relid;
 
 	*channels = (struct channels){ .data_bytes = capacity(device, ring_bytes) };
@@ -122,7 +122,7 @@ static int read_maps(const struct device *device, const char *uio, struct detail
 
 	for (unsigned int i = 0; i < 64; i++) {
 		snprintf(path, sizeof(path), "uio/%s/maps/map%u/size", uio, i);
-		if (vmbus_device_attribute_u64(device->handle, path, &size))
+		if (device_u64(device->handle, path, &size))
 			break;
 		snprintf(path, sizeof(path), "uio/%s/maps/map%u/name", uio, i);
 		if (vmbus_device_attribute(device->handle, path, name, sizeof(name)))
@@ -143,7 +143,7 @@ void read_below(const struct device *device, struct strings *interfaces, struct 
 	FTSENT *e;
 	FTS *fts;
 
-	if (!realpath(vmbus_device_sysfs(device->handle), top))
+	if (!realpath(device->handle->sysfs, top))
 		return;
 	fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	while (fts && (e = fts_read(fts))) {
@@ -173,7 +173,7 @@ struct strings links_of(const char *uio)
 
 	fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	while (fts && (e = fts_read(fts))) {
-		const char *path = e->fts_path + strlen(vmbus_sysroot());
+		const char *path = e->fts_path + strlen(sysroot());
 
 		if (e->fts_info != FTS_SL && e->fts_info != FTS_SLNONE)
 			continue;
@@ -195,23 +195,23 @@ static void read_uio(const struct device *device, const char *uio, struct detail
 		return;
 	details->events = optional(device, "uio/%s/event", uio);
 	details->module_state = file_line("%s/uio_hv_generic/state",
-					  vmbus_device_sysfs(device->handle) +
-						  strlen(vmbus_sysroot()));
+					  device->handle->sysfs +
+						  strlen(sysroot()));
 	details->links = links_of(uio);
 }
 
 char *details_read(const struct device *device, struct details *details)
 {
-	const char *uio = vmbus_device_uio(device->handle), *attribute = "monitor_id";
+	const char *uio = device->handle->uio, *attribute = "monitor_id";
 	uint64_t value;
 	int err;
 
 	*details = (struct details){ .events = -1 };
-	err = vmbus_device_attribute_u64(device->handle, attribute, &value);
+	err = device_u64(device->handle, attribute, &value);
 	details->monitored = !err;
 	if (!err || err == -ENOENT) {
 		attribute = "state";
-		err = vmbus_device_attribute_u64(device->handle, attribute, &value);
+		err = device_u64(device->handle, attribute, &value);
 	}
 	if (!err && value < sizeof(states) / sizeof(states[0]))
 		strcpy(details->state, states[value]);

@@ -37,7 +37,7 @@ struct details {
 	bool monitored;
 	struct strings interfaces;	/* the network interfaces below the device */
 	struct strings disks;
-	struct strings links;		/* below /dev/vmbus, without vmbus_sysroot() */
+	struct strings links;		/* below /dev/vmbus, without sysroot() */
 	uint64_t ring_bytes;	/* of one direction, with its header; 0: not known */
 	int64_t events;		/* the interrupts that UIO has counted; -1: not known */
 	struct map *maps;
@@ -56,7 +56,7 @@ void channels_read(const struct device *device, uint64_t ring_bytes, struct chan
 
 /*
  * List the links below /dev/vmbus to a UIO device such as "uio0", sorted,
- * without vmbus_sysroot().
+ * without sysroot().
  */
 struct strings links_of(const char *uio);
 

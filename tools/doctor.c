@@ -114,7 +114,7 @@ static bool check_device(struct diagnosis *diagnosis, size_t index)
 
 	if (state && !strcmp(state, "lost"))
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "devices",
-			   need_printf("fuser -v -k /dev/%s", vmbus_device_uio(device->handle)),
+			   need_printf("fuser -v -k /dev/%s", device->handle->uio),
 			   NULL, "%s is lost: a program had it open when the VM was suspended, and has not closed it",
 			   device_text(device));
 	else if (state && !strcmp(state, "failed"))
@@ -203,7 +203,7 @@ static void check_daemon(struct diagnosis *diagnosis, const char *uio)
 static void check_guest_service(struct diagnosis *diagnosis)
 {
 	const struct device *device = fcopy_device(&diagnosis->view.engine.machine);
-	const char *uio = device ? vmbus_device_uio(device->handle) : NULL;
+	const char *uio = device ? device->handle->uio : NULL;
 
 	if (!file_exists("/usr/sbin/" DAEMON) && !file_exists("/usr/local/sbin/" DAEMON)) {
 		doctor_add(diagnosis, SEVERITY_OK, "daemon", NULL, NULL,

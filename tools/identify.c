@@ -17,12 +17,12 @@
  */
 struct reading {
 	const char *text;
-	char guid[VMBUS_GUID_SIZE];
-	const struct vmbus_class *class;
+	char guid[GUID_SIZE];
+	const struct class *class;
 	char mac[MAC_SIZE];
 	char *uio;
 	char *net;	/* where the interface of this name is in sysfs */
-	char prefix[VMBUS_GUID_SIZE];	/* the first digits of a GUID */
+	char prefix[GUID_SIZE];	/* the first digits of a GUID */
 };
 
 static bool is_uio(const char *name)
@@ -62,7 +62,7 @@ static char *resolve_link(const char *name)
 	return NULL;
 }
 
-static void parse_prefix(const char *text, char prefix[VMBUS_GUID_SIZE])
+static void parse_prefix(const char *text, char prefix[GUID_SIZE])
 {
 	size_t len;
 
@@ -70,7 +70,7 @@ static void parse_prefix(const char *text, char prefix[VMBUS_GUID_SIZE])
 		text++;
 	len = strlen(text);
 	prefix[0] = '\0';
-	if (!len || len >= VMBUS_GUID_SIZE || strspn(text, "0123456789abcdefABCDEF-") != len)
+	if (!len || len >= GUID_SIZE || strspn(text, "0123456789abcdefABCDEF-") != len)
 		return;
 	for (size_t i = 0; i <= len; i++)
 		prefix[i] = tolower((unsigned char)text[i]);
@@ -91,14 +91,14 @@ static void parse(const char *id, struct reading *reading)
 	if (!strncmp(id, "vmbus/", 6) || !strncmp(id, "vmbus:", 6))
 		id += 6;
 	*reading = (struct reading){ .text = id };
-	vmbus_guid_parse(id, reading->guid);
-	reading->class = vmbus_class_find(id);
+	guid_parse(id, reading->guid);
+	reading->class = class_find(id);
 	/*
 	 * hyperv-uio.conf(5) and the kernel's documentation of netvsc use this
 	 * name.
 	 */
 	if (!reading->class && !strcasecmp(id, "net"))
-		reading->class = vmbus_class_find("nic");
+		reading->class = class_find("nic");
 	if (!text_parse_mac(id, reading->mac))
 		reading->mac[0] = '\0';
 	reading->uio = resolve_link(id);
@@ -136,8 +136,8 @@ static bool is_named(const struct device *device, const struct reading *reading)
 		return true;
 	if (reading->mac[0] && !strcasecmp(device->mac, reading->mac))
 		return true;
-	return reading->uio && vmbus_device_uio(device->handle) &&
-	       !strcmp(vmbus_device_uio(device->handle), reading->uio);
+	return reading->uio && device->handle->uio &&
+	       !strcmp(device->handle->uio, reading->uio);
 }
 
 static bool has_prefix(const struct device *device, const struct reading *reading)
@@ -180,7 +180,7 @@ static void print_candidates(const struct view *view, struct device **found)
 	struct table *table = table_new(columns, false);
 
 	for (; *found; found++) {
-		const char *uio = vmbus_device_uio((*found)->handle);
+		const char *uio = (*found)->handle->uio;
 
 		table_cell(table, COLOUR_NONE, "%.*s", view_digits(view), (*found)->instance);
 		table_cell(table, COLOUR_NONE, "%s", device_class(*found));

@@ -35,8 +35,8 @@ static void print_lines(const char *name, const struct strings *strings)
 
 static void print_device(const struct device *device, const struct details *details)
 {
-	const struct vmbus_class *class = vmbus_class_find(device->class_id);
-	const char *uio = vmbus_device_uio(device->handle), *state = details->module_state;
+	const struct class *class = class_find(device->class_id);
+	const char *uio = device->handle->uio, *state = details->module_state;
 	char *text, size[SIZE_TEXT];
 
 	line("instance", device->instance);

@@ -48,7 +48,7 @@ int view_read_details(struct view *view)
 		if (!view->chosen[i])
 			continue;
 		fault = details_read(&machine->devices[i], &view->details[i]);
-		if (fault && vmbus_device_is_offered(machine->devices[i].handle) == 0) {
+		if (fault && device_is_offered(machine->devices[i].handle) == 0) {
 			view->chosen[i] = false;
 		} else if (fault) {
 			complain("%s", fault);

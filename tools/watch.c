@@ -31,7 +31,7 @@ const struct command watch_command = {
 
 /* The counters of one channel in the last sample */
 struct counters {
-	char instance[VMBUS_GUID_SIZE];
+	char instance[GUID_SIZE];
 	uint32_t relid;
 	int64_t interrupts, signals;
 };

@@ -16,7 +16,7 @@
 
 /*
  * The directories of VMBus and of a driver. Their first argument is
- * vmbus_sysroot().
+ * sysroot().
  */
 #define BUS    "%s/sys/bus/vmbus"
 #define DRIVER BUS "/drivers/%s"
@@ -73,18 +73,18 @@ static int write_override(const struct device *device, const char *driver)
 	 * override.
 	 */
 	return kernel_write(driver[0] ? driver : "\n", "%s/driver_override",
-			    vmbus_device_sysfs(device->handle));
+			    device->handle->sysfs);
 }
 
 static int write_driver(const char *driver, const char *file, const char *value)
 {
-	return kernel_write(value, DRIVER "/%s", vmbus_sysroot(), driver, file);
+	return kernel_write(value, DRIVER "/%s", sysroot(), driver, file);
 }
 
 /* Let the kernel probe the loaded drivers for the device. */
 static void probe_loaded(const struct vmbus_device *dev)
 {
-	kernel_write(vmbus_device_instance(dev), BUS "/drivers_probe", vmbus_sysroot());
+	kernel_write(dev->instance, BUS "/drivers_probe", sysroot());
 }
 
 /*
@@ -96,7 +96,7 @@ static void probe_any(struct vmbus_device *dev)
 	char alias[64];
 
 	probe_loaded(dev);
-	if (vmbus_device_refresh(dev) || vmbus_device_driver(dev))
+	if (vmbus_device_refresh(dev) || dev->driver)
 		return;
 	if (vmbus_device_attribute(dev, "modalias", alias, sizeof(alias)) || !alias[0] ||
 	    kernel_load(alias))
@@ -160,10 +160,10 @@ static int attach(struct device *device, const char *driver)
 			return ret;
 		if (device_has_driver(device, driver))
 			return 0;
-		if (!vmbus_device_driver(device->handle) && err)
+		if (!device->handle->driver && err)
 			return err; /* this failed although no other driver interfered */
-		if (vmbus_device_driver(device->handle)) {
-			ret = write_driver(vmbus_device_driver(device->handle), "unbind",
+		if (device->handle->driver) {
+			ret = write_driver(device->handle->driver, "unbind",
 					   device->instance);
 			/*
 			 * ENODEV: the driver has just released the device, or
@@ -189,14 +189,14 @@ static int attach(struct device *device, const char *driver)
 
 static bool has_driver(const struct vmbus_device *dev, const char *driver)
 {
-	const char *now = vmbus_device_driver(dev);
+	const char *now = dev->driver;
 
 	return now && !strcmp(now, driver);
 }
 
 static bool is_same(const struct vmbus_device *a, const struct vmbus_device *b)
 {
-	return !strcmp(vmbus_device_instance(a), vmbus_device_instance(b));
+	return !strcmp(a->instance, b->instance);
 }
 
 /*
@@ -211,7 +211,7 @@ static int prepare_neighbours(const struct device *device, const char *driver,
 	size_t kept = 0;
 	int ret;
 
-	ret = vmbus_devices_list(device->class_id, &list);
+	ret = vmbus_device_list(device->class_id, &list);
 	*result = list;
 	if (!list)
 		return ret;
@@ -219,7 +219,7 @@ static int prepare_neighbours(const struct device *device, const char *driver,
 		struct vmbus_device *one = list[i];
 
 		list[i] = NULL;
-		if (!vmbus_device_driver(one) && !is_same(one, device->handle))
+		if (!one->driver && !is_same(one, device->handle))
 			probe_any(one);
 		if (has_driver(one, driver))
 			list[kept++] = one;
@@ -254,7 +254,7 @@ static void release_neighbours(const struct device *device, const char *driver,
 			       struct vmbus_device **former)
 {
 	struct vmbus_device **list;
-	int ret = vmbus_devices_list(device->class_id, &list);
+	int ret = vmbus_device_list(device->class_id, &list);
 
 	if (ret < 0)
 		msg(LOG_WARNING, "%s: %s may have bound other devices of the class: %s",
@@ -266,10 +266,10 @@ static void release_neighbours(const struct device *device, const char *driver,
 			is_taken = !is_same(list[i], former[f]);
 		if (!is_taken)
 			continue;
-		write_driver(driver, "unbind", vmbus_device_instance(list[i]));
+		write_driver(driver, "unbind", list[i]->instance);
 		probe_any(list[i]);
 	}
-	vmbus_devices_free(list);
+	vmbus_device_list_free(list);
 }
 
 /*
@@ -302,7 +302,7 @@ static int attach_by_id(struct device *device, const char *driver)
 	} else if (ret == -EEXIST) {
 		ret = attach(device, driver);
 	}
-	vmbus_devices_free(former);
+	vmbus_device_list_free(former);
 	return ret;
 }
 
@@ -365,7 +365,7 @@ static void restore(struct device *device, const struct undo *undo)
 	if (ret && !is_gone(device))
 		msg(LOG_ERR, "%s: driver_override cannot be restored: %s", device_text(device),
 		    reason(ret));
-	if (!vmbus_device_refresh(device->handle) && !vmbus_device_driver(device->handle)) {
+	if (!vmbus_device_refresh(device->handle) && !device->handle->driver) {
 		ret = 0;
 		if (undo->driver)
 			ret = write_bind(device, undo->driver);
@@ -411,7 +411,7 @@ static int not_bound(struct device *device, const struct rule *rule, const char 
 		msg(LOG_INFO, "%s: the host has rescinded it", device_text(device));
 		return -ENODEV;
 	}
-	now = vmbus_device_driver(device->handle);
+	now = device->handle->driver;
 	msg(LOG_ERR, "%s: not bound to %s: %s: %s; the device %s%s", device_text(device),
 	    rule->driver, step, reason(err), now ? "is bound to " : "has no driver",
 	    now ? now : "");
@@ -433,7 +433,7 @@ int bind_note(const struct device *device)
 int bind_carry_out(struct device *device, const struct rule *rule, char **text)
 {
 	const bool sizes = device_is_nic(device) && settings_has_buffers(rule);
-	const char *now = vmbus_device_driver(device->handle);
+	const char *now = device->handle->driver;
 	struct undo undo = { .driver = now ? need_strdup(now) : NULL };
 	struct buffers buffers = { .lock = -1 };
 	const char *step;
@@ -521,7 +521,7 @@ int bind_release(struct device *device, const char *driver, bool has_override, c
 			goto err_gone;
 	}
 	probe_any(device->handle);
-	now = vmbus_device_driver(device->handle);
+	now = device->handle->driver;
 	*text = need_printf("released by %s, %s%s", driver,
 			    now ? "now bound to " : "now without a driver", now ? now : "");
 	return 0;

@@ -10,7 +10,7 @@ vmbus-bind    := $(O)/udev/vmbus-bind
 bind_a        := $(O)/udev/libbind.a
 bind_objs     := $(patsubst %,$(O)/udev/%.o,config driverctl device note plan settings settle bind engine rule_file lint lock log kernel) \
 		 $(patsubst %,$(O)/util/%.o,file memory text) $(util_objs)
-bind_cflags   := $(lib_cflags) -include lib/old_names.h -Iutil -DVENDOR_CONFIG='"$(bindconfdir)"' \
+bind_cflags   := $(lib_cflags) -Iutil -DVENDOR_CONFIG='"$(bindconfdir)"' \
 		 -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"'
 paths_bind     = $(bindconfdir) $(sysconfdir)
 

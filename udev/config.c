@@ -95,7 +95,7 @@ static const char *after_word(const char *text, const char *word)
 
 int config_parse_name(const char *text, struct device_name *name)
 {
-	const struct vmbus_class *class;
+	const struct class *class;
 	const char *rest;
 
 	*name = (struct device_name){ .kind = NAME_MAC };
@@ -108,12 +108,12 @@ int config_parse_name(const char *text, struct device_name *name)
 		return parse_interface(rest, name->text) ? 0 : -EINVAL;
 	}
 	name->kind = NAME_GUID;
-	class = vmbus_class_find(strcasecmp(text, "net") ? text : "nic");
+	class = class_find(strcasecmp(text, "net") ? text : "nic");
 	if (class) {
 		memcpy(name->text, class->guid, sizeof(name->text));
 		return 0;
 	}
-	return vmbus_guid_parse(text, name->text);
+	return guid_parse(text, name->text);
 }
 
 bool config_parse_size(const char *text, uint64_t *size)
@@ -146,14 +146,14 @@ static struct section *current(struct reader *reader)
  */
 static void end_section(struct reader *reader)
 {
-	const struct vmbus_class *class;
+	const struct class *class;
 	const struct section *section;
 	struct place here = reader->at;
 
 	if (!reader->in_section)
 		return;
 	section = current(reader);
-	class = section->name.kind == NAME_GUID ? vmbus_class_find(section->name.text) : NULL;
+	class = section->name.kind == NAME_GUID ? class_find(section->name.text) : NULL;
 	if (!class || !config_is_guarded(class->name) || section->force == YES ||
 	    section->enable == NO)
 		return;
@@ -398,7 +398,7 @@ static void on_line(struct reader *reader, char *text, size_t length)
  */
 static void check_writers(struct config *config, const char *path, const struct stat *st)
 {
-	const bool is_ours = !st->st_uid || (*vmbus_sysroot() && st->st_uid == geteuid());
+	const bool is_ours = !st->st_uid || (*sysroot() && st->st_uid == geteuid());
 
 	if (!is_ours || (st->st_mode & 022))
 		config_add_finding(config, (struct place){ path, 0 }, false,
@@ -573,7 +573,7 @@ bool config_is_guarded(const char *class_name)
 /* Return whether the prohibition of a faulty file may be about a device. */
 static bool may_be_forbidden(const struct config *config, const struct identity *device)
 {
-	const struct vmbus_class *class = vmbus_class_find(device->class_id);
+	const struct class *class = class_find(device->class_id);
 
 	return config->forbidden_at.file && class && config_is_guarded(class->name);
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <vmbus_bufring.h>
+#include "vmbus.h"
 
 #include "memory.h"
 #include "text.h"
@@ -40,7 +40,7 @@ struct device_name {
 	 * the GUID of a class or an instance, an interface such as eth1, or a
 	 * MAC in lower case
 	 */
-	char text[VMBUS_GUID_SIZE];
+	char text[GUID_SIZE];
 };
 
 /* The settings that a rule applies to a device after it is bound */

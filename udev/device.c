@@ -15,10 +15,10 @@
 /* The kernel shows this for an override that is not set. */
 #define NO_OVERRIDE "(null)"
 
-/* Return the path of the device in sysfs without vmbus_sysroot(). */
+/* Return the path of the device in sysfs without sysroot(). */
 static const char *sysfs_of(const struct device *device)
 {
-	return vmbus_device_sysfs(device->handle) + strlen(vmbus_sysroot());
+	return device->handle->sysfs + strlen(sysroot());
 }
 
 static bool contains(const struct stack *stack, const char *name)
@@ -219,9 +219,9 @@ void device_read(struct device *device, struct vmbus_device *handle)
 {
 	*device = (struct device){
 		.handle = handle,
-		.instance = vmbus_device_instance(handle),
-		.class_id = vmbus_device_class(handle),
-		.class_name = vmbus_device_class_name(handle),
+		.instance = handle->instance,
+		.class_id = handle->class_id,
+		.class_name = handle->class_name,
 	};
 	read_rest(device);
 }
@@ -247,7 +247,7 @@ int device_reread(struct device *device)
 
 const char *device_driver(const struct device *device)
 {
-	const char *driver = vmbus_device_driver(device->handle);
+	const char *driver = device->handle->driver;
 
 	return driver ? driver : "";
 }
@@ -302,7 +302,7 @@ int machine_read(struct machine *machine)
 	int ret;
 
 	*machine = (struct machine){ 0 };
-	ret = vmbus_devices_list(NULL, &machine->handles);
+	ret = vmbus_device_list(NULL, &machine->handles);
 	if (ret < 0 && ret != -ENODEV)
 		machine->fault = need_strdup(vmbus_error());
 	if (!machine->handles)
@@ -321,7 +321,7 @@ void machine_free(struct machine *machine)
 		device_clear(&machine->devices[i]);
 	free(machine->devices);
 	free(machine->fault);
-	vmbus_devices_free(machine->handles);
+	vmbus_device_list_free(machine->handles);
 	*machine = (struct machine){ 0 };
 }
 

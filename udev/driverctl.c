@@ -16,13 +16,13 @@ char *driverctl_path(const char *instance)
 /* Read the entry @name. A faulty entry has no effect, and becomes a warning. */
 static void load_entry(struct config *config, const char *name)
 {
-	char instance[VMBUS_GUID_SIZE], *driver = file_line(DRIVERCTL_FOLDER "/%s", name);
+	char instance[GUID_SIZE], *driver = file_line(DRIVERCTL_FOLDER "/%s", name);
 	const char *fault = NULL, *path;
 	struct section *section;
 
 	if (!driver)
 		fault = strerror(errno);
-	else if (vmbus_guid_parse(name + strlen(PREFIX), instance))
+	else if (guid_parse(name + strlen(PREFIX), instance))
 		fault = "the name of this driverctl entry is not vmbus- followed by a GUID";
 	else if (!strcmp(driver, "none"))
 		fault =

@@ -88,7 +88,7 @@ struct files {
 static int files_open(struct files *files, const struct device *device)
 {
 	*files = (struct files){ .entry = driverctl_path(device->instance) };
-	files->entry_text = file_read(NULL, "%s", files->entry + strlen(vmbus_sysroot()));
+	files->entry_text = file_read(NULL, "%s", files->entry + strlen(sysroot()));
 	return rule_file_open(&files->rule_file, device->instance);
 }
 
@@ -492,7 +492,7 @@ static const char *driver_to_release(const struct release *r)
 		return r->override;
 	/* Somebody has bound the device by hand, through new_id. */
 	if (r->has_override)
-		return vmbus_device_uio(r->device->handle) ? driver : NULL;
+		return r->device->handle->uio ? driver : NULL;
 	/* A rule bound it, or somebody who gave it to UIO, or the kernel. */
 	is_ruled = plan_has_rule(&r->plan) && !strcmp(r->plan.rule.driver, driver);
 	return is_ruled || !strcmp(driver, UIO_DRIVER) ? driver : NULL;

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <vmbus_bufring.h>
+#include "vmbus.h"
 
 int kernel_write(const char *value, const char *format, ...)
 {
@@ -48,7 +48,7 @@ int kernel_load(const char *name)
 	int ret, status;
 	pid_t pid;
 
-	if (vmbus_sysroot()[0])
+	if (sysroot()[0])
 		return -EXDEV;
 	ret = posix_spawn(&pid, "/sbin/modprobe", NULL, NULL, (char **)argv, (char **)env);
 	if (ret)
@@ -64,7 +64,7 @@ int kernel_set_interface(const char *name, bool up)
 	struct ifreq request = { 0 };
 	int fd, ret = 0;
 
-	if (vmbus_sysroot()[0])
+	if (sysroot()[0])
 		return -EXDEV;
 	if (strlen(name) >= sizeof(request.ifr_name))
 		return -ENODEV;

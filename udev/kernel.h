@@ -19,7 +19,7 @@ int kernel_write(const char *value, const char *format, ...) __attribute__((form
 
 /*
  * Run modprobe for a module or an alias. Return 0, -ENOENT if modprobe fails,
- * or the -errno that kept it from running. Return -EXDEV if vmbus_sysroot() is
+ * or the -errno that kept it from running. Return -EXDEV if sysroot() is
  * not the machine itself.
  */
 int kernel_load(const char *name);

@@ -50,7 +50,7 @@ static void check_name(struct config *config, const struct section *section,
  */
 static bool is_administrators(const char *file)
 {
-	const char *root = vmbus_sysroot();
+	const char *root = sysroot();
 	const size_t length = strlen(root);
 
 	return strncmp(file, root, length) ||

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <vmbus_bufring.h>
+#include "vmbus.h"
 
 #include "config.h"
 #include "file.h"
@@ -59,7 +59,7 @@ void rule_file_free(struct rule_file *file)
  */
 static bool is_header(const char *line, const char *instance, bool *own)
 {
-	char guid[VMBUS_GUID_SIZE], *name;
+	char guid[GUID_SIZE], *name;
 	size_t len;
 
 	line += strspn(line, " \t");
@@ -68,7 +68,7 @@ static bool is_header(const char *line, const char *instance, bool *own)
 		return false;
 	len = strcspn(line + 1, "]");
 	name = need(strndup(line + 1, len));
-	*own = !vmbus_guid_parse(name, guid) && !strcmp(guid, instance);
+	*own = !guid_parse(name, guid) && !strcmp(guid, instance);
 	free(name);
 	return true;
 }

@@ -127,7 +127,7 @@ static int set_ring(const struct device *device, const char *folder, const struc
  */
 static int set_rings(const struct device *device, const struct access *access, unsigned int relid)
 {
-	const char *sysfs = vmbus_device_sysfs(device->handle);
+	const char *sysfs = device->handle->sysfs;
 	struct strings names = { 0 };
 	uint64_t primary = 0;
 	uint32_t number;
@@ -136,8 +136,8 @@ static int set_rings(const struct device *device, const struct access *access, u
 	if (relid)
 		strings_take(&names, need_printf("%u", relid));
 	else
-		names = file_names("%s/channels", sysfs + strlen(vmbus_sysroot()));
-	if (!relid && vmbus_device_attribute_u64(device->handle, "id", &primary))
+		names = file_names("%s/channels", sysfs + strlen(sysroot()));
+	if (!relid && device_u64(device->handle, "id", &primary))
 		primary = 0;
 	for (size_t i = 0; i < names.count; i++) {
 		char *folder = need_printf("%s/channels/%s", sysfs, names.items[i]);
@@ -154,11 +154,11 @@ static int set_rings(const struct device *device, const struct access *access, u
 int settings_write_ring_size(const struct device *device, const char *value)
 {
 	const char *reason;
-	int ret = kernel_write(value, "%s/" RING_SIZE, vmbus_device_sysfs(device->handle));
+	int ret = kernel_write(value, "%s/" RING_SIZE, device->handle->sysfs);
 
 	if (!ret)
 		return 0;
-	if ((ret == -ENOENT || ret == -ENODEV) && vmbus_device_is_offered(device->handle) <= 0)
+	if ((ret == -ENOENT || ret == -ENODEV) && device_is_offered(device->handle) <= 0)
 		return -ENODEV;
 	reason = strerror(-ret);
 	if (ret == -ENODEV)
@@ -179,7 +179,7 @@ static int set_ring_size(const struct device *device, uint64_t size)
 	char text[32];
 	uint64_t now;
 
-	if (!vmbus_device_attribute_u64(device->handle, RING_SIZE, &now) && now == size)
+	if (!device_u64(device->handle, RING_SIZE, &now) && now == size)
 		return 0;
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	return settings_write_ring_size(device, text);
@@ -193,9 +193,9 @@ static int check_buffer(const struct device *device, const char *key, int map, u
 
 	if (!size)
 		return 0;
-	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", vmbus_device_uio(device->handle),
+	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", device->handle->uio,
 		 map);
-	if (vmbus_device_attribute_u64(device->handle, path, &now) || now == size)
+	if (device_u64(device->handle, path, &now) || now == size)
 		return 0;
 	msg(LOG_WARNING,
 	    "%s: %s is %" PRIu64 " instead of %" PRIu64 "; the new size applies when the device is bound again",
@@ -213,7 +213,7 @@ int settings_apply(const struct device *device, const struct rule *rule, unsigne
 	 * If there is no UIO device, another driver has the device, or it is
 	 * being removed.
 	 */
-	if (!device_has_driver(device, rule->driver) || !vmbus_device_uio(device->handle))
+	if (!device_has_driver(device, rule->driver) || !device->handle->uio)
 		return 0;
 	if (s->ring_size && !relid)
 		ret = set_ring_size(device, s->ring_size);
@@ -226,8 +226,8 @@ int settings_apply(const struct device *device, const struct rule *rule, unsigne
 	if (!s->owner[0] && !s->group[0] && s->mode < 0)
 		return ret;
 	ret = first(ret, find_accounts(device, s, &access));
-	if (!relid && vmbus_device_path(device->handle))
-		ret = first(ret, set_access(device, vmbus_device_path(device->handle), &access));
+	if (!relid && device->handle->path)
+		ret = first(ret, set_access(device, device->handle->path, &access));
 	/*
 	 * Do this after setting the size, because a new size recreates the
 	 * file.
@@ -248,7 +248,7 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 	if (!now)
 		ret = -errno;
 	else if (strcmp(text, now))
-		ret = kernel_write(text, DRIVER "/%s", vmbus_sysroot(), driver, name);
+		ret = kernel_write(text, DRIVER "/%s", sysroot(), driver, name);
 	if (ret)
 		msg(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
 		    ret == -ENOENT
@@ -286,7 +286,7 @@ static void restore_choice(const char *driver, const char *name, const char *for
 
 	if (!former[0])
 		return;
-	ret = kernel_write(former, DRIVER "/%s", vmbus_sysroot(), driver, name);
+	ret = kernel_write(former, DRIVER "/%s", sysroot(), driver, name);
 	if (ret)
 		msg(LOG_ERR, "%s of %s cannot be restored to %s: %s", name, driver, former,
 		    strerror(-ret));

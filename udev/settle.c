@@ -8,7 +8,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include <vmbus_bufring.h>
+#include "vmbus.h"
 
 #define QUIET_MS  1000
 #define MAX_WAITS 10
@@ -33,7 +33,7 @@ int settle_open(void)
 	char path[PATH_MAX];
 	int err, fd;
 
-	if (snprintf(path, sizeof(path), "%s" ADMIN_CONFIG, vmbus_sysroot()) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s" ADMIN_CONFIG, sysroot()) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (fd < 0)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <vmbus_bufring.h>
+#include "vmbus.h"
 
 #include "engine.h"
 #include "lint.h"
@@ -51,7 +51,7 @@ static int find(const char *id, struct vmbus_device **dev)
 {
 	int ret = vmbus_device_find(id, dev);
 
-	if (!ret && strcmp(vmbus_device_instance(*dev), id)) {
+	if (!ret && strcmp((*dev)->instance, id)) {
 		vmbus_device_free(*dev);
 		return -ENODEV;
 	}
@@ -244,7 +244,7 @@ static void report_findings(const struct config *config, bool with_hints)
 }
 
 /* Parse INSTANCE, or CLASS or INSTANCE/RELID if the mode accepts them. */
-static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
+static bool parse_id(struct run *run, char *text, char guid[GUID_SIZE])
 {
 	struct device_name name;
 	char *slash = run->mode == SETTINGS ? strchr(text, '/') : NULL;
@@ -257,8 +257,8 @@ static bool parse_id(struct run *run, char *text, char guid[VMBUS_GUID_SIZE])
 		}
 	}
 	if (run->mode == RELEASE && !config_parse_name(text, &name) && name.kind == NAME_GUID)
-		memcpy(guid, name.text, VMBUS_GUID_SIZE);
-	else if (vmbus_guid_parse(text, guid))
+		memcpy(guid, name.text, GUID_SIZE);
+	else if (guid_parse(text, guid))
 		return false;
 	run->id = guid;
 	return true;
@@ -346,7 +346,7 @@ static int carry_out_settled(struct run *run)
 	int status, fd = settle_open();
 
 	if (fd < 0) {
-		msg(LOG_ERR, "changes of %s%s cannot be watched: %s", vmbus_sysroot(), ADMIN_CONFIG,
+		msg(LOG_ERR, "changes of %s%s cannot be watched: %s", sysroot(), ADMIN_CONFIG,
 		    strerror(-fd));
 		return EXIT_FAILED;
 	}
@@ -437,7 +437,7 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 int main(int argc, char **argv)
 {
 	struct run run = { .mode = BIND_ONE };
-	char guid[VMBUS_GUID_SIZE];
+	char guid[GUID_SIZE];
 	int modes = 0;
 	int status = parse_options(argc, argv, &run, &modes);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Read and create files of the machine, below vmbus_sysroot(). */
+/* Read and create files of the machine, below sysroot(). */
 #ifndef HVUIO_FILE_H
 #define HVUIO_FILE_H
 
@@ -10,7 +10,7 @@
 
 #include "memory.h"
 
-/* Return the path of a file below vmbus_sysroot(); the caller frees it. */
+/* Return the path of a file below sysroot(); the caller frees it. */
 char *file_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 bool file_exists(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -40,7 +40,7 @@ struct strings file_names(const char *format, ...) __attribute__((format(printf,
 int64_t file_changed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Create the directories of @path, a path below vmbus_sysroot(). The last one
+ * Create the directories of @path, a path below sysroot(). The last one
  * gets @mode, and the others 0755. Return 0 or -errno.
  */
 int make_folders(const char *path, mode_t mode);

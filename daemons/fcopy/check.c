@@ -57,10 +57,10 @@ static enum refusal check_text(const struct destination_request *request, struct
 	const char *fault = name_check_text(request->path);
 
 	if (fault)
-		return fail(failure, REFUSAL_NAME, "the path has %s", fault);
+		return refusal_set(failure, REFUSAL_NAME, "the path has %s", fault);
 	fault = name_check_text(request->name);
 	if (fault)
-		return fail(failure, REFUSAL_NAME, "the name has %s", fault);
+		return refusal_set(failure, REFUSAL_NAME, "the name has %s", fault);
 	return REFUSAL_NONE;
 }
 

@@ -56,7 +56,7 @@ static bool sticky_forbids(int dir, const struct stat *target)
 static enum refusal check_writable(const struct destination *destination, struct failure *failure)
 {
 	if (statx_attributes(destination->dir, "", NULL) & STATX_ATTR_IMMUTABLE)
-		return fail(failure, REFUSAL_IMMUTABLE, "%s/ is immutable (lsattr)",
+		return refusal_set(failure, REFUSAL_IMMUTABLE, "%s/ is immutable (lsattr)",
 			    destination->directory);
 	if (faccessat(destination->dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno(failure, errno, "%s/", destination->directory);
@@ -77,7 +77,7 @@ static enum refusal check_replaceable(const struct destination *destination,
 	struct stat dir;
 
 	if (attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
-		return fail(failure, REFUSAL_IMMUTABLE, "%s/%s is %s (lsattr)", place, name,
+		return refusal_set(failure, REFUSAL_IMMUTABLE, "%s/%s is %s (lsattr)", place, name,
 			    attributes & STATX_ATTR_IMMUTABLE ? "immutable" : "append-only");
 	if (fstat(destination->dir, &dir) < 0)
 		return fail_errno(failure, errno, "%s/", place);
@@ -89,12 +89,12 @@ static enum refusal check_replaceable(const struct destination *destination,
 	 */
 	if (known & STATX_ATTR_MOUNT_ROOT ? attributes & STATX_ATTR_MOUNT_ROOT :
 					    destination->target.st_dev != dir.st_dev)
-		return fail(failure, REFUSAL_MOUNT_POINT, "%s/%s", place, name);
+		return refusal_set(failure, REFUSAL_MOUNT_POINT, "%s/%s", place, name);
 	if (destination_is_append_only(destination))
-		return fail(failure, REFUSAL_IMMUTABLE,
+		return refusal_set(failure, REFUSAL_IMMUTABLE,
 			    "%s/ is append-only (lsattr), so that nothing in it can be replaced", place);
 	if (sticky_forbids(destination->dir, &destination->target))
-		return fail(failure, REFUSAL_ACCESS,
+		return refusal_set(failure, REFUSAL_ACCESS,
 			    "%s/%s belongs to another user, in a sticky directory", place, name);
 	return REFUSAL_NONE;
 }
@@ -113,24 +113,24 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 		return check_writable(destination, failure);
 	}
 	if (S_ISDIR(st->st_mode))
-		return fail(failure, REFUSAL_DIRECTORY, "%s/%s", place, name);
+		return refusal_set(failure, REFUSAL_DIRECTORY, "%s/%s", place, name);
 	if (S_ISLNK(st->st_mode)) {
 		if (fstatat(destination->dir, name, &led, AT_NO_AUTOMOUNT) == 0) {
 			if (S_ISDIR(led.st_mode))
-				return fail(failure, REFUSAL_DIRECTORY, "%s/%s is a link to a directory",
+				return refusal_set(failure, REFUSAL_DIRECTORY, "%s/%s is a link to a directory",
 					    place, name);
 		} else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
-			return fail(failure, REFUSAL_DIRECTORY,
+			return refusal_set(failure, REFUSAL_DIRECTORY,
 				    "%s/%s is a link that may lead to a directory: %s", place, name,
 				    strerror(errno));
 		}
 	}
 	if (!force)
-		return fail(failure, REFUSAL_EXISTS, "%s/%s%s", place, name,
+		return refusal_set(failure, REFUSAL_EXISTS, "%s/%s%s", place, name,
 			    S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ?
 			    " (-Force would replace it)" : "");
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
-		return fail(failure, REFUSAL_NOT_FILE, "%s/%s", place, name);
+		return refusal_set(failure, REFUSAL_NOT_FILE, "%s/%s", place, name);
 	refusal = check_writable(destination, failure);
 	return refusal == REFUSAL_NONE ? check_replaceable(destination, failure) : refusal;
 }
@@ -148,7 +148,7 @@ static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *
 		     (n > 1 && !strcmp(path + n - 2, "/."));
 	*whole = '\0';
 	if (!path_join(whole, path))
-		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", path);
+		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", path);
 	return REFUSAL_NONE;
 }
 
@@ -166,7 +166,7 @@ static enum refusal split_missing(struct destination *result, char *missing,
 	else
 		name = missing;
 	if (strlen(name) >= sizeof(result->name))
-		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", name);
+		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", name);
 	memcpy(result->name, name, strlen(name) + 1);
 	strcpy(result->missing, name == missing ? "" : missing);
 	return REFUSAL_NONE;
@@ -178,10 +178,10 @@ static enum refusal use_source_name(const struct destination_request *request,
 {
 	result->into_directory = true;
 	if (request->name_fault)
-		return fail(failure, REFUSAL_NAME, "%s%s%s", request->name_fault,
+		return refusal_set(failure, REFUSAL_NAME, "%s%s%s", request->name_fault,
 			    *request->name ? ": " : "", request->name);
 	if (strlen(request->name) > NAME_MAX)
-		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", request->name);
+		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", request->name);
 	memcpy(result->name, request->name, strlen(request->name) + 1);
 	strcpy(result->missing, missing);
 	return REFUSAL_NONE;
@@ -201,7 +201,7 @@ static enum refusal check_meant(const struct destination_request *request, const
 	if (!fault || *path->place || !path_next(&rest, first) ||
 	    fstatat(path->dir, first, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0)
 		return REFUSAL_NONE;
-	return fail(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
+	return refusal_set(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
 }
 
 /*
@@ -215,7 +215,7 @@ static enum refusal target_below(const struct destination *destination, char bel
 
 	if ((size_t)snprintf(below, room, "%s%s%s", destination->missing,
 			     *destination->missing ? "/" : "", destination->name) >= room)
-		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", destination->missing);
+		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", destination->missing);
 	return REFUSAL_NONE;
 }
 
@@ -232,14 +232,14 @@ static enum refusal check_target_place(const struct destination *destination,
 
 	strcpy(target, destination->directory);
 	if (!path_join(target, below))
-		return fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", below);
+		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", below);
 	place = places_find(policy, target);
 	if (place == destination->place)
 		return REFUSAL_NONE;
 	if (place && !place->enable)
-		return fail(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(place),
+		return refusal_set(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(place),
 			    place->source);
-	return fail(failure, REFUSAL_RULE, "%s is the place of a section of its own, and no directory",
+	return refusal_set(failure, REFUSAL_RULE, "%s is the place of a section of its own, and no directory",
 		    target);
 }
 
@@ -274,7 +274,7 @@ enum refusal destination_confirm(struct destination *destination, const struct p
 {
 	destination->place = places_find(policy, destination->directory);
 	if (!destination->place || !destination->place->enable)
-		return fail(failure, REFUSAL_RULE, "fcopyd.conf does not allow %s/ any more",
+		return refusal_set(failure, REFUSAL_RULE, "fcopyd.conf does not allow %s/ any more",
 			    destination->directory);
 	return check_directory(destination, policy, failure);
 }
@@ -288,7 +288,7 @@ static enum refusal check_resolved(struct destination *destination,
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if (*destination->missing && !request->create)
-		return fail(failure, REFUSAL_MISSING, "%s/%s (-CreateFullPath would create it)",
+		return refusal_set(failure, REFUSAL_MISSING, "%s/%s (-CreateFullPath would create it)",
 			    destination->directory, destination->missing);
 	if (*destination->missing)
 		return check_writable(destination, failure);
@@ -307,12 +307,12 @@ static enum refusal find_place(const struct policy *policy, const char *path,
 
 	result->place = places_find(policy, path);
 	if (!result->place && fault)
-		return fail(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
+		return refusal_set(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
 	if (!result->place)
-		return fail(failure, REFUSAL_RULE, "no section of fcopyd.conf covers %s",
+		return refusal_set(failure, REFUSAL_RULE, "no section of fcopyd.conf covers %s",
 			    *path ? path : "/");
 	if (!result->place->enable)
-		return fail(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(result->place),
+		return refusal_set(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(result->place),
 			    result->place->source);
 	return REFUSAL_NONE;
 }
@@ -371,7 +371,7 @@ static enum refusal find_directory(const struct policy *policy, const char *whol
 		return refusal;
 	strcpy(target, path->place);
 	if (!path_join(target, path->missing))
-		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", path->missing);
+		refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", path->missing);
 	else
 		refusal = find_place(policy, target, request, result, failure);
 	if (refusal == REFUSAL_NONE && result->place == first)
@@ -393,7 +393,7 @@ static enum refusal resolve(const struct destination_request *request, const str
 
 	fault = name_check_path(request->path);
 	if (fault)
-		return fail(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
+		return refusal_set(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
 	refusal = make_absolute(request->path, whole, &directory, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
@@ -481,7 +481,7 @@ static enum refusal make_next(struct destination *destination, const char *name,
 	close(at);
 	destination->dir = next;
 	if (!path_join(destination->directory, name))
-		return fail(failure, REFUSAL_NAME_TOO_LONG, "%s", name);
+		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%s", name);
 	return REFUSAL_NONE;
 }
 
@@ -498,7 +498,7 @@ enum refusal destination_make(struct destination *destination, const struct poli
 	while (refusal == REFUSAL_NONE && path_next(&rest, name))
 		refusal = make_next(destination, name, failure);
 	if (refusal == REFUSAL_NONE && *rest)
-		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
+		refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
 	/*
 	 * Check the place again: a place below it may exist only now, and a
 	 * file system may ignore case.

@@ -15,9 +15,9 @@
 static bool has_vmbus(void)
 {
 	struct vmbus_device **list;
-	int n = vmbus_devices_list(NULL, &list);
+	int n = vmbus_device_list(NULL, &list);
 
-	vmbus_devices_free(list);
+	vmbus_device_list_free(list);
 	return n != -ENODEV;
 }
 
@@ -42,14 +42,14 @@ static int check_exclusive(const char *which)
 	struct vmbus_device *device;
 	bool taken;
 
-	/* vmbus_chan_open() will report why there is no device. */
+	/* vmbus_open() will report why there is no device. */
 	if (vmbus_device_find(which, &device))
 		return 0;
 	for (int tries = 0; (taken = state_is(device, "open")) && tries < CLOSING_TRIES; tries++)
 		usleep(CLOSING_USEC);
 	if (taken)
 		log_line(LOG_ERR, "%s: another program has it open; is it another file copy daemon?",
-			 vmbus_device_instance(device));
+			 device->instance);
 	vmbus_device_free(device);
 	return taken ? EX_TEMPFAIL : 0;
 }
@@ -86,7 +86,7 @@ int device_open(const char *which, struct vmbus_chan **channel)
 
 	if (code)
 		return code;
-	err = vmbus_chan_open(which, NULL, channel);
+	err = vmbus_open(which, NULL, channel);
 	return err ? explain(err) : 0;
 }
 
@@ -97,7 +97,7 @@ bool device_is_suspended(const struct vmbus_chan *channel)
 	 * lost. Until this program closes the device, the attribute
 	 * distinguishes a suspend from a rescind.
 	 */
-	return state_is(vmbus_chan_device(channel), "lost");
+	return state_is(vmbus_info(channel)->device, "lost");
 }
 
 bool device_is_missing(const char *which)
@@ -107,7 +107,7 @@ bool device_is_missing(const char *which)
 
 	if (vmbus_device_find(which, &device))
 		return false;
-	offered = vmbus_device_is_offered(device);
+	offered = device_is_offered(device);
 	vmbus_device_free(device);
 	return offered == 0;
 }
@@ -116,9 +116,9 @@ int device_reopen(const char *which, struct vmbus_chan **channel, const char *wh
 {
 	int err;
 
-	vmbus_chan_close(*channel);
+	vmbus_close(*channel);
 	/* The device is busy until every program that had it open closes it. */
-	for (int tries = 0; (err = vmbus_chan_open(which, NULL, channel)) == -EBUSY &&
+	for (int tries = 0; (err = vmbus_open(which, NULL, channel)) == -EBUSY &&
 			    tries < CLOSING_TRIES; tries++)
 		usleep(CLOSING_USEC);
 	if (!err)
@@ -130,10 +130,10 @@ int device_reopen(const char *which, struct vmbus_chan **channel, const char *wh
 
 const char *device_path(const struct vmbus_chan *channel)
 {
-	return vmbus_device_path(vmbus_chan_device(channel));
+	return vmbus_info(channel)->device->path;
 }
 
 const char *device_instance(const struct vmbus_chan *channel)
 {
-	return vmbus_device_instance(vmbus_chan_device(channel));
+	return vmbus_info(channel)->device->instance;
 }

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include <vmbus_bufring.h>
+#include "../../util/vmbus.h"
 
 /*
  * These functions find the file copy device by class or instance and open it.
@@ -14,7 +14,7 @@
 
 /**
  * device_open() - open the device and refuse to share it with another program
- * @which: a class or an instance, as for vmbus_chan_open()
+ * @which: a class or an instance, as for vmbus_open()
  *
  * Returns 0; EX_UNAVAILABLE if there is no device or another driver has it;
  * EX_TEMPFAIL if another program has it open; or EX_OSERR.

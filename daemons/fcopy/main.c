@@ -74,7 +74,7 @@ static void end_disabled_copy(void)
 
 	if ((place && place->enable) || session_completes(&exchange.session))
 		return;
-	fail(&failure, place ? REFUSAL_DISABLED : REFUSAL_RULE, "%s", path);
+	refusal_set(&failure, place ? REFUSAL_DISABLED : REFUSAL_RULE, "%s", path);
 	session_abort(&exchange.session, &failure);
 }
 
@@ -132,7 +132,7 @@ static void lose_copy(const char *why)
 	struct failure failure;
 
 	session_finish(session, SESSION_LIMIT_MSEC);
-	fail(&failure, REFUSAL_DEVICE, "%s", why);
+	refusal_set(&failure, REFUSAL_DEVICE, "%s", why);
 	session_abort(session, &failure);
 }
 
@@ -165,7 +165,7 @@ static int wait_for_offer(int signals)
 	if (!device_is_missing(options.device))
 		return 0;
 	log_line(LOG_NOTICE, "the host has not offered the device again; waiting until it does");
-	vmbus_chan_close(exchange.channel);
+	vmbus_close(exchange.channel);
 	exchange.channel = NULL;
 	exchange.silence.debt = SILENCE_OFFER;
 	while (!end && device_is_missing(options.device)) {
@@ -348,7 +348,7 @@ int main(int argc, char **argv)
 		goto out_policy;
 
 	code = serve_device(&channel, journal, signals, &stuck);
-	vmbus_chan_close(channel);
+	vmbus_close(channel);
 	/*
 	 * The thread may still use this memory, so the process ends without the
 	 * cleanup below.

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <vmbus_bufring.h>
+#include "../../util/vmbus.h"
 
 #include "name.h"
 #include "options.h"
@@ -62,13 +62,13 @@ static void reject(const char *format, ...)
 static void check_device(const struct arguments *arguments)
 {
 	const char *class = arguments->class, *instance = arguments->instance;
-	char guid[VMBUS_GUID_SIZE];
+	char guid[GUID_SIZE];
 
 	if (class && instance)
 		reject("--class and --device are mutually exclusive");
-	if (class && !vmbus_class_find(class) && vmbus_guid_parse(class, guid) < 0)
+	if (class && !class_find(class) && guid_parse(class, guid) < 0)
 		reject("--class=%s: neither a GUID nor a known name", class);
-	if (instance && vmbus_guid_parse(instance, guid) < 0)
+	if (instance && guid_parse(instance, guid) < 0)
 		reject("--device=%s: not a GUID", instance);
 }
 

@@ -57,7 +57,7 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 	int at, parent;
 
 	if (is_kernel_fs(dir))
-		return fail(failure, REFUSAL_KERNEL, "%s/", place);
+		return refusal_set(failure, REFUSAL_KERNEL, "%s/", place);
 	if (stat("/", &root) < 0 || fstat(dir, &st) < 0)
 		return fail_errno(failure, errno, "%s/", place);
 	for (int i = 0; i < TOPS; i++) {
@@ -67,7 +67,7 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 		 * in a chroot.
 		 */
 		if (have[i] && top[i].st_dev != root.st_dev && top[i].st_dev == st.st_dev)
-			return fail(failure, REFUSAL_KERNEL, "%s/ is in the file system of %s",
+			return refusal_set(failure, REFUSAL_KERNEL, "%s/ is in the file system of %s",
 				    place, tops[i]);
 	}
 
@@ -76,7 +76,7 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 		for (int i = 0; i < TOPS; i++) {
 			if (have[i] && path_same_file(&st, &top[i])) {
 				close(at);
-				return fail(failure, REFUSAL_KERNEL, "%s/", place);
+				return refusal_set(failure, REFUSAL_KERNEL, "%s/", place);
 			}
 		}
 		parent = openat(at, "..", PATH_STEP);
@@ -88,7 +88,7 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 			close(at);
 			/* Above a detached mount, ".." leads nowhere. */
 			return path_same_file(&st, &root) ? REFUSAL_NONE :
-			       fail(failure, REFUSAL_MISSING, "%s/ is in a detached mount", place);
+			       refusal_set(failure, REFUSAL_MISSING, "%s/ is in a detached mount", place);
 		}
 		st = up;
 	}
@@ -159,7 +159,7 @@ struct walk {
 static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const char *name,
 			    const char *more)
 {
-	return fail(walk->failure, refusal, "%s/%s%s", walk->path->place, name, more);
+	return refusal_set(walk->failure, refusal, "%s/%s%s", walk->path->place, name, more);
 }
 
 /*
@@ -252,7 +252,7 @@ static void note_doubt(struct walk *walk, int next, const char *name)
 /* Refuse @name because of the doubt. @what describes @name. */
 static enum refusal fail_doubt(const struct walk *walk, const char *name, const char *what)
 {
-	return fail(walk->failure, REFUSAL_LINK, "%.450s/%s is %s below %.200s/, %s",
+	return refusal_set(walk->failure, REFUSAL_LINK, "%.450s/%s is %s below %.200s/, %s",
 		    walk->path->place, name, what, walk->doubtful, walk->doubt);
 }
 
@@ -284,7 +284,7 @@ static enum refusal check_link(const struct walk *walk, int link, const char *na
 		return fail_doubt(walk, name, "a link");
 	doubt = why_doubt(walk->path->dir, walk->path->place, NULL);
 	if (doubt)
-		return fail(walk->failure, REFUSAL_LINK, "%.450s/%s is a link in %.200s/, %s",
+		return refusal_set(walk->failure, REFUSAL_LINK, "%.450s/%s is a link in %.200s/, %s",
 			    walk->path->place, name, walk->path->place, doubt);
 	return REFUSAL_NONE;
 }
@@ -340,7 +340,7 @@ static enum refusal end_walk(struct walk *walk, const char *name)
 	while (path_next(&rest, component))
 		;
 	if (*rest)
-		return fail(walk->failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
+		return refusal_set(walk->failure, REFUSAL_NAME_TOO_LONG, "%.100s...", rest);
 	strcpy(walk->path->missing, place + 1);
 	return REFUSAL_NONE;
 }
@@ -412,7 +412,7 @@ enum refusal path_walk(int from, const char *place, const char *path, unsigned i
 	result->dir = from;
 	walk.from_caller = strlen(path);
 	if (walk.from_caller >= sizeof(walk.text))
-		refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%.100s... has %zu bytes", path,
+		refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s... has %zu bytes", path,
 			       walk.from_caller);
 	else
 		memcpy(walk.text, path, walk.from_caller + 1);
@@ -421,7 +421,7 @@ enum refusal path_walk(int from, const char *place, const char *path, unsigned i
 		const char *rest = walk.text;
 
 		if (!path_next(&rest, name)) {
-			refusal = fail(failure, REFUSAL_NAME_TOO_LONG, "%s/%.100s...",
+			refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%s/%.100s...",
 				       result->place, rest);
 			break;
 		}

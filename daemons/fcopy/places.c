@@ -41,7 +41,7 @@ enum refusal places_open(const struct place *place, int *dir, struct failure *fa
 		return refusal;
 	if (*path.missing) {
 		close(path.dir);
-		return fail(failure, REFUSAL_MISSING, "%s/%s, of the section [%s] (%s)", path.place,
+		return refusal_set(failure, REFUSAL_MISSING, "%s/%s, of the section [%s] (%s)", path.place,
 			    path.missing, places_name(place), place->source);
 	}
 	*dir = path.dir;
@@ -222,13 +222,13 @@ static enum refusal check_own(const struct policy *policy, const struct chain *c
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (is_own(own[i], chain, below))
-			return fail(failure, REFUSAL_RULE, "%s/%s is in %s, which can remove the limits of "
+			return refusal_set(failure, REFUSAL_RULE, "%s/%s is in %s, which can remove the limits of "
 				    "fcopyd.conf", directory, below, own[i]);
 	if (!policy->file)
 		return REFUSAL_NONE;
 	snprintf(folder, sizeof(folder), "%s.d", policy->file);
 	if (is_own(policy->file, chain, below) || is_own(folder, chain, below))
-		return fail(failure, REFUSAL_RULE, "%s/%s belongs to the configuration of hv-fcopyd",
+		return refusal_set(failure, REFUSAL_RULE, "%s/%s belongs to the configuration of hv-fcopyd",
 			    directory, below);
 	return REFUSAL_NONE;
 }
@@ -249,7 +249,7 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
 		return fail_errno(failure, -err, "%s/", directory);
 	real = find_real(policy, place, &chain);
 	if (!real)
-		return fail(failure, REFUSAL_RULE, "%s/ is no longer in [%s] (%s)", directory,
+		return refusal_set(failure, REFUSAL_RULE, "%s/ is no longer in [%s] (%s)", directory,
 			    places_name(place), place->source);
 	if (real == place) {
 		const struct place *file = find_file(policy, place, dir, below);
@@ -257,7 +257,7 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
 		real = file ? file : place;
 	}
 	if (real != place)
-		return fail(failure, REFUSAL_RULE, "%s/%s is also in [%s] (%s), under another name",
+		return refusal_set(failure, REFUSAL_RULE, "%s/%s is also in [%s] (%s), under another name",
 			    directory, below, places_name(real), real->source);
 	return check_own(policy, &chain, directory, below, failure);
 }

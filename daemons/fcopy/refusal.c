@@ -111,7 +111,7 @@ fill(struct failure *failure, enum refusal refusal, int error, const char *forma
 	vsnprintf(failure->detail, sizeof(failure->detail), format, args);
 }
 
-enum refusal fail(struct failure *failure, enum refusal refusal, const char *format, ...)
+enum refusal refusal_set(struct failure *failure, enum refusal refusal, const char *format, ...)
 {
 	va_list args;
 

@@ -73,13 +73,13 @@ struct failure {
 };
 
 /**
- * fail() - fill in @failure
+ * refusal_set() - fill in @failure
  * @format: the printf(3) format of the detail, such as a place, a rule, or a
  *	number of bytes
  *
  * Returns @refusal, so that a caller needs only one statement.
  */
-enum refusal fail(struct failure *failure, enum refusal refusal, const char *format, ...)
+enum refusal refusal_set(struct failure *failure, enum refusal refusal, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**

@@ -268,7 +268,7 @@ static void end_slow_task(struct session *session)
 	struct failure failure;
 	bool placed;
 
-	fail(&failure, REFUSAL_SLOW, "more than %g s %s", SESSION_LIMIT_MSEC / 1e3,
+	refusal_set(&failure, REFUSAL_SLOW, "more than %g s %s", SESSION_LIMIT_MSEC / 1e3,
 	     task_words[kind]);
 	if (give_up(session, &failure))
 		return;
@@ -341,7 +341,7 @@ static enum refusal read_start(struct session *session, const struct fcopy_start
 	const char *fault;
 
 	if (length < sizeof(*msg)) {
-		fail(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
+		refusal_set(failure, REFUSAL_MESSAGE, "START has %zu bytes", length);
 		transfer_refused(&session->transfer, NULL, failure);
 		return failure->refusal;
 	}
@@ -357,12 +357,12 @@ static enum refusal read_start(struct session *session, const struct fcopy_start
 
 	if (session->stopping) {
 		session->failure_reported = true;
-		fail(failure, REFUSAL_STOPPED, "%s", "");
+		refusal_set(failure, REFUSAL_STOPPED, "%s", "");
 		transfer_refused(&session->transfer, NULL, failure);
 		return failure->refusal;
 	}
 	if (fault) {
-		fail(failure, REFUSAL_NAME, "the destination has %s", fault);
+		refusal_set(failure, REFUSAL_NAME, "the destination has %s", fault);
 		transfer_refused(&session->transfer, NULL, failure);
 		return failure->refusal;
 	}
@@ -391,7 +391,7 @@ static enum session_reply start(struct session *session, const struct fcopy_star
 		return SESSION_ANSWER;
 	}
 	if (transfer_active(&session->transfer)) {
-		fail(&another, REFUSAL_CANCELLED, "the host started another one");
+		refusal_set(&another, REFUSAL_CANCELLED, "the host started another one");
 		discard(session, &another);
 		if (session->running)
 			return SESSION_LATER;
@@ -416,7 +416,7 @@ static enum session_reply write_data(struct session *session, const struct fcopy
 		return SESSION_ANSWER;
 	}
 	if (length < sizeof(*msg) || size > FCOPY_FRAGMENT || size > length - sizeof(*msg)) {
-		*refusal = fail(failure, REFUSAL_MESSAGE, "WRITE of %" PRIu32 " bytes in a message of %zu",
+		*refusal = refusal_set(failure, REFUSAL_MESSAGE, "WRITE of %" PRIu32 " bytes in a message of %zu",
 				size, length);
 		discard(session, failure);
 		return SESSION_ANSWER;
@@ -459,7 +459,7 @@ static enum session_reply cancel(struct session *session, enum refusal *refusal)
 	if (!transfer_active(&session->transfer))
 		return SESSION_ANSWER;
 	session->outcome = REFUSAL_NONE;
-	fail(&failure, REFUSAL_CANCELLED, "%s", "");
+	refusal_set(&failure, REFUSAL_CANCELLED, "%s", "");
 	discard(session, &failure);
 	return get_outcome(session, 0, refusal);
 }
@@ -473,7 +473,7 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 	struct failure failure;
 
 	if (operation == FCOPY_CANCEL) {
-		fail(&failure, REFUSAL_CANCELLED, "%s", "");
+		refusal_set(&failure, REFUSAL_CANCELLED, "%s", "");
 		session_abort(session, &failure);
 		session->failure.refusal = session->refused = REFUSAL_NONE;
 		session->completed = false;
@@ -482,7 +482,7 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 	if (!session->over)
 		end_slow_task(session);
 	if (operation == FCOPY_START) {
-		fail(&session->failure, REFUSAL_SLOW,
+		refusal_set(&session->failure, REFUSAL_SLOW,
 		     "another copy is still waiting for its disk: %s", session->view.path);
 		transfer_refused(&session->transfer, NULL, &session->failure);
 	}
@@ -503,7 +503,7 @@ static enum refusal answer_at_stop(struct session *session, uint32_t operation)
 	session->failure.refusal = REFUSAL_NONE;
 	if (operation == FCOPY_CANCEL)
 		return REFUSAL_NONE;
-	fail(&session->failure, REFUSAL_STOPPED, "%s", "");
+	refusal_set(&session->failure, REFUSAL_STOPPED, "%s", "");
 	transfer_refused(&session->transfer, NULL, &session->failure);
 	session->failure_reported = true;
 	return REFUSAL_STOPPED;
@@ -564,7 +564,7 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	}
 	if (session->held && !waited) {
 		if (operation == FCOPY_CANCEL) {
-			fail(&cancelled, REFUSAL_CANCELLED, "%s", "");
+			refusal_set(&cancelled, REFUSAL_CANCELLED, "%s", "");
 			session_abort(session, &cancelled);
 		}
 		return SESSION_LATER;
@@ -626,7 +626,7 @@ static bool negotiate(struct session *session, void *message, size_t length)
 	err = vmbus_ic_negotiate(message, length, frameworks, 2, services, 1, NULL, NULL);
 	session->agreed = err == 0;
 	if (session->agreed) {
-		fail(&failure, REFUSAL_CANCELLED, "the host started a new negotiation");
+		refusal_set(&failure, REFUSAL_CANCELLED, "the host started a new negotiation");
 		if (!session_abort(session, &failure))
 			session->failure.refusal = REFUSAL_NONE;
 		forget_requests(session);
@@ -635,7 +635,7 @@ static bool negotiate(struct session *session, void *message, size_t length)
 	log_line(LOG_WARNING, "%s", err == -EPROTO ?
 		 "the host sent a negotiation with impossible lengths" :
 		 "the host offers no version that this daemon speaks (service 1.1)");
-	fail(&failure, REFUSAL_VERSION, "%s", "");
+	refusal_set(&failure, REFUSAL_VERSION, "%s", "");
 	session_abort(session, &failure);
 	forget_requests(session);
 	return err != -EPROTO;
@@ -719,7 +719,7 @@ void session_expire(struct session *session)
 
 	if (!session_collect(session) || !transfer_is_idle(&session->transfer))
 		return;
-	fail(&failure, REFUSAL_IDLE, "%d s", TRANSFER_IDLE_SECONDS);
+	refusal_set(&failure, REFUSAL_IDLE, "%d s", TRANSFER_IDLE_SECONDS);
 	session->expired = session_abort(session, &failure);
 }
 
@@ -743,6 +743,6 @@ bool session_stop(struct session *session)
 	session_collect(session);
 	if (session_completes(session))
 		return false;
-	fail(&failure, REFUSAL_STOPPED, "%s", "");
+	refusal_set(&failure, REFUSAL_STOPPED, "%s", "");
 	return session_abort(session, &failure);
 }

@@ -66,17 +66,16 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 		  uint64_t files)
 {
 	unsigned int msec = passed(silence);
-	int unread = vmbus_tx_used(channel);
 	enum silence_debt debt;
 	struct vmbus_stats stats;
 	uint64_t read;
 
 	/* exchange_run() handles every error of the rings. */
-	if (unread < 0)
+	vmbus_stats(channel, &stats, sizeof(stats));
+	if (stats.error)
 		return false;
-	vmbus_chan_stats(channel, &stats, sizeof(stats));
-	read = stats.tx_bytes - unread;
-	debt = !stats.rx_packets ? SILENCE_NEGOTIATE : unread ? SILENCE_READ :
+	read = stats.tx_bytes - stats.tx_used;
+	debt = !stats.rx_packets ? SILENCE_NEGOTIATE : stats.tx_used ? SILENCE_READ :
 	       expired ? SILENCE_MESSAGE : SILENCE_NOTHING;
 
 	if (files != silence->files) {

@@ -287,7 +287,7 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 	}
 
 	if (destination_is_append_only(&transfer->to))
-		return fail(failure, REFUSAL_IMMUTABLE,
+		return refusal_set(failure, REFUSAL_IMMUTABLE,
 			    "%s/ is append-only (lsattr), and the file needs a temporary name in it",
 			    transfer->to.directory);
 	err = choose_temporary(transfer);
@@ -341,11 +341,11 @@ static enum refusal check_room(int file, uint64_t size, const struct settings *s
 		return REFUSAL_NONE;
 	available = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (size > available)
-		return fail(failure, REFUSAL_DISK_FULL, "%" PRIu64 " bytes needed, %" PRIu64 " free",
+		return refusal_set(failure, REFUSAL_DISK_FULL, "%" PRIu64 " bytes needed, %" PRIu64 " free",
 			    size, available);
 	kept = bytes_kept(settings, &fs);
 	if (available - size < kept)
-		return fail(failure, REFUSAL_MIN_FREE, "%" PRIu64 " bytes needed, %" PRIu64
+		return refusal_set(failure, REFUSAL_MIN_FREE, "%" PRIu64 " bytes needed, %" PRIu64
 			    " free, %" PRIu64 " of them kept free", size, available, kept);
 	return REFUSAL_NONE;
 }
@@ -375,7 +375,7 @@ static enum refusal check_inodes(int file, const struct settings *settings, stru
 		return REFUSAL_NONE;
 	kept = inodes_kept(settings, &fs);
 	if (fs.f_favail < kept)
-		return fail(failure, REFUSAL_MIN_FREE, "%" PRIu64 " inodes free, %" PRIu64
+		return refusal_set(failure, REFUSAL_MIN_FREE, "%" PRIu64 " inodes free, %" PRIu64
 			    " of them kept free", (uint64_t)fs.f_favail, kept);
 	return REFUSAL_NONE;
 }
@@ -558,10 +558,10 @@ static enum refusal check_announced(const struct transfer *transfer, struct fail
 	struct rlimit limit;
 
 	if (transfer->announced > INT64_MAX)
-		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes", transfer->announced);
+		return refusal_set(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes", transfer->announced);
 	/* fallocate() with FALLOC_FL_KEEP_SIZE does not look at this limit. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && transfer->announced > limit.rlim_cur)
-		return fail(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and RLIMIT_FSIZE is %"
+		return refusal_set(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and RLIMIT_FSIZE is %"
 			    PRIu64, transfer->announced, (uint64_t)limit.rlim_cur);
 	return REFUSAL_NONE;
 }
@@ -574,7 +574,7 @@ static enum refusal check_limits(struct transfer *transfer, struct failure *fail
 	uint64_t left;
 
 	if (transfer->announced > settings->max_size)
-		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
+		return refusal_set(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
 			    transfer->announced, settings->max_size);
 	refusal = usage_check(transfer->policy, &transfer->to, transfer->announced, &left, failure);
 	transfer->max_bytes = left;
@@ -628,7 +628,7 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	struct log_copy copy;
 	enum refusal refusal;
 
-	fail(&another, REFUSAL_CANCELLED, "the host started another one");
+	refusal_set(&another, REFUSAL_CANCELLED, "the host started another one");
 	transfer_discard(transfer, &another);
 	journal_clean(transfer->journal);
 
@@ -694,15 +694,15 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 		return failure->refusal;
 	}
 	if (offset > transfer->received)
-		return fail(failure, REFUSAL_MESSAGE, "WRITE at %" PRIu64 ", after %" PRIu64 " bytes",
+		return refusal_set(failure, REFUSAL_MESSAGE, "WRITE at %" PRIu64 ", after %" PRIu64 " bytes",
 			    offset, transfer->received);
 	if (size > INT64_MAX - offset)
-		return fail(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64, offset);
+		return refusal_set(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64, offset);
 	if (offset + size > transfer->settings.max_size)
-		return fail(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " bytes were announced, and more than %"
+		return refusal_set(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " bytes were announced, and more than %"
 			    PRIu64 " arrived", transfer->announced, transfer->settings.max_size);
 	if (offset + size > transfer->max_bytes)
-		return fail(failure, REFUSAL_MAX_TOTAL, "%" PRIu64 " bytes were announced, and more than %"
+		return refusal_set(failure, REFUSAL_MAX_TOTAL, "%" PRIu64 " bytes were announced, and more than %"
 			    PRIu64 " arrived", transfer->announced, transfer->max_bytes);
 	return REFUSAL_NONE;
 }
@@ -966,7 +966,7 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if (transfer->received < transfer->announced)
-		return fail(failure, REFUSAL_INCOMPLETE, "%" PRIu64 " of %" PRIu64 " bytes arrived",
+		return refusal_set(failure, REFUSAL_INCOMPLETE, "%" PRIu64 " of %" PRIu64 " bytes arrived",
 			    transfer->received, transfer->announced);
 	err = buffer_flush(&transfer->buffer, transfer->file);
 	if (err)
@@ -989,7 +989,7 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 		return fail_errno(failure, errno, "%s", transfer->path);
 	/* After this, the loop can no longer give up the copy. */
 	if (!pass_gate(transfer, TRANSFER_PLACING))
-		return fail(failure, REFUSAL_SLOW, "%s", transfer->path);
+		return refusal_set(failure, REFUSAL_SLOW, "%s", transfer->path);
 	err = place(transfer);
 	if (err)
 		return fail_errno(failure, -err, "%s", transfer->path);

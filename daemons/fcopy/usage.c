@@ -137,11 +137,11 @@ static enum refusal check_place(const struct place *place, const struct destinat
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if (more && (usage.files >= place->max_files || more > place->max_files - usage.files))
-		return fail(failure, REFUSAL_MAX_FILES, "[%s] (%s) may have %" PRIu64,
+		return refusal_set(failure, REFUSAL_MAX_FILES, "[%s] (%s) may have %" PRIu64,
 			    places_name(place), place->source, place->max_files);
 	bytes = usage.bytes < usage.replaced ? 0 : usage.bytes - usage.replaced;
 	if (bytes > place->max_total || announced > place->max_total - bytes)
-		return fail(failure, REFUSAL_MAX_TOTAL, "[%s] (%s) may have %" PRIu64,
+		return refusal_set(failure, REFUSAL_MAX_TOTAL, "[%s] (%s) may have %" PRIu64,
 			    places_name(place), place->source, place->max_total);
 	if (place->max_total != UINT64_MAX && place->max_total - bytes < *left)
 		*left = place->max_total - bytes;

@@ -2,7 +2,7 @@
 /* Print the name and the GUID of each class that the library knows. */
 #include <stdio.h>
 
-#include <vmbus_bufring.h>
+#include "../../util/vmbus.h"
 
 int main(void)
 {

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <vmbus_bufring.h>
+#include "../../util/vmbus.h"
 
 #include "../../udev/kernel.h"
 #include "../../udev/log.h"
@@ -31,7 +31,7 @@ static int call(const char *what, const char *path, const char *value)
 	int status;
 	pid_t pid;
 
-	if (snprintf(model, sizeof(model), "%s/kernel/model", vmbus_sysroot()) >=
+	if (snprintf(model, sizeof(model), "%s/kernel/model", sysroot()) >=
 	    (int)sizeof(model))
 		return -ENAMETOOLONG;
 	fflush(NULL);
@@ -61,7 +61,7 @@ int kernel_write(const char *value, const char *format, ...)
 	va_end(args);
 	if (ret >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	return call("write", path + strlen(vmbus_sysroot()), value);
+	return call("write", path + strlen(sysroot()), value);
 }
 
 int kernel_load(const char *name)
@@ -83,7 +83,7 @@ int kernel_set_access(const char *path, uid_t owner, gid_t group, int mode)
 	if (mode >= 0)
 		snprintf(octal, sizeof(octal), "%o", (unsigned int)mode);
 	snprintf(text, sizeof(text), "%d %d %s", (int)owner, (int)group, octal);
-	return call("access", path + strlen(vmbus_sysroot()), text);
+	return call("access", path + strlen(sysroot()), text);
 }
 
 bool log_to_syslog;

@@ -6,7 +6,7 @@
  */
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <vmbus_bufring.h>
+#include "../../lib/from_memory.h"
 
 #include "../../daemons/fcopy/exchange.h"
 #include "fcopy_test.h"
@@ -50,7 +50,7 @@ static void open_rings(size_t size)
 
 	if (size < 2 * page)
 		size = 2 * page;
-	expect_int(vmbus_chan_pair((size + page - 1) / page * page, &guest, &host), 0);
+	expect_int(vmbus_open_pair((size + page - 1) / page * page, 0, &guest, &host), 0);
 	exchange_init(&exchange, guest, -1, &policy);
 }
 
@@ -58,10 +58,10 @@ static void close_rings(void)
 {
 	struct failure over;
 
-	fail(&over, REFUSAL_CANCELLED, "the test is over");
+	refusal_set(&over, REFUSAL_CANCELLED, "the test is over");
 	transfer_discard(&exchange.session.transfer, &over);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 	guest = NULL;
 	host = NULL;
 }
@@ -236,13 +236,13 @@ static void g_impossible_indices(void)
 		memory.rx_ring = aligned_alloc(4096, SIZE);
 		memset(memory.tx_ring, 0, SIZE);
 		memset(memory.rx_ring, 0, SIZE);
-		expect_int(vmbus_chan_from_memory(&memory, &guest), 0);
+		expect_int(channel_from_memory(&memory, &guest), 0);
 		exchange_init(&exchange, guest, -1, &policy);
 		expect_int(exchange_run(&exchange), 0);
 		/* The write index */
 		*(volatile uint32_t *)memory.rx_ring = i ? 0xfffffff8 : SIZE - 4096;
 		expect_int(exchange_run(&exchange), -EIO);
-		vmbus_chan_close(guest);
+		vmbus_close(guest);
 		free(memory.tx_ring);
 		free(memory.rx_ring);
 	}
@@ -442,7 +442,7 @@ static void p_device_taken_back(void)
 {
 	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = NULL;
 	expect_int(vmbus_wait(guest, exchange_events(&exchange), 5000), -ENODEV);
 	expect_int(exchange_run(&exchange), -ENODEV);
@@ -506,8 +506,8 @@ static void t_pages_of_another_machine(void)
 	other.tx_ring = memory.rx_ring;
 	other.rx_ring = memory.tx_ring;
 	other.fd = ends[1];
-	expect_int(vmbus_chan_from_memory(&memory, &guest), 0);
-	expect_int(vmbus_chan_from_memory(&other, &host), 0);
+	expect_int(channel_from_memory(&memory, &guest), 0);
+	expect_int(channel_from_memory(&other, &host), 0);
 	exchange_init(&exchange, guest, -1, &policy);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
@@ -560,7 +560,7 @@ static void v_device_that_comes_back(void)
 		begin_test();
 		expect_int(start("a", OVER_WRITE, 6), S_OK);
 		expect_int(send_data(0, "abc"), S_OK);
-		vmbus_chan_close(host);
+		vmbus_close(host);
 		host = NULL;
 		expect_int(vmbus_wait(guest, exchange_events(&exchange), 5000), -ENODEV);
 		expect_int(exchange_run(&exchange), -ENODEV);

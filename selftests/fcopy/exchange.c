@@ -21,7 +21,7 @@ static void begin_test(void)
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	mkdir("to", 0755);
-	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : RING_SIZE, &guest, &host), 0);
+	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : RING_SIZE, 0, &guest, &host), 0);
 	exchange_init(&exchange, guest, -1, &policy);
 	transaction = 1000;
 }
@@ -31,8 +31,8 @@ static void end_test(int files)
 	const struct failure over = { .refusal = REFUSAL_STOPPED };
 
 	transfer_discard(&exchange.session.transfer, &over);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 	expect_int(entries("to"), files);
 }
 
@@ -191,7 +191,7 @@ static void copy_between_threads(void)
 	/* This is another copy, and the host disappears in the middle of it. */
 	start_message(&request, in("to/new/"), "b", CREATE_PATH, size);
 	expect_int(ask_other_thread(), S_OK);
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = NULL;
 	pthread_join(thread, &end);
 	expect_int((intptr_t)end, -ENODEV);
@@ -318,7 +318,7 @@ static void packets_that_are_not_valid_are_skipped(void)
 	expect_silence();
 	expect_int(ask(), S_OK);
 	/* One that is longer than any message */
-	if (vmbus_chan_max_payload(host) >= 16392) {
+	if (vmbus_info(host)->max_payload >= 16392) {
 		expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 4, big, 16392), 0);
 		expect_int(exchange_run(&exchange), 0);
 		expect_silence();

@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += length;
 		size -= length;
 	}
-	fail(&over, REFUSAL_CANCELLED, "the input is over");
+	refusal_set(&over, REFUSAL_CANCELLED, "the input is over");
 	transfer_discard(&session.transfer, &over);
 	if (session.transfer.to.dir >= 0)
 		abort();

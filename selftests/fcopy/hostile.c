@@ -251,7 +251,7 @@ static void discard(void)
 {
 	struct failure why;
 
-	fail(&why, REFUSAL_CANCELLED, "the test goes on");
+	refusal_set(&why, REFUSAL_CANCELLED, "the test goes on");
 	transfer_discard(&exchange.session.transfer, &why);
 }
 
@@ -366,10 +366,10 @@ static void hostile_host(void)
 	else
 		expect(getrandom(&state, sizeof(state), 0) == sizeof(state));
 	ksft_print_msg("HOSTILE_SEED=%llu\n", (unsigned long long)state);
-	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
+	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 5 * page, 0, &guest, &host), 0);
 	expect_int(in_child(attack), 0);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 int main(void)

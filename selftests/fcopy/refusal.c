@@ -94,12 +94,12 @@ static void text(void)
 	struct failure failure;
 	char line[FAILURE_DETAIL + 256], path[4 * FAILURE_DETAIL];
 
-	expect_int(fail(&failure, REFUSAL_EXISTS, "%s", ""), REFUSAL_EXISTS);
+	expect_int(refusal_set(&failure, REFUSAL_EXISTS, "%s", ""), REFUSAL_EXISTS);
 	expect_int(failure.error, 0);
 	failure_text(&failure, line, sizeof(line));
 	expect(!strcmp(line, "the file exists"));
 
-	fail(&failure, REFUSAL_RULE, "%s:%d", "a.conf", 7);
+	refusal_set(&failure, REFUSAL_RULE, "%s:%d", "a.conf", 7);
 	failure_text(&failure, line, sizeof(line));
 	expect(!strcmp(line, "fcopyd.conf does not allow this place: a.conf:7"));
 
@@ -115,7 +115,7 @@ static void text(void)
 	/* A detail that is too long is truncated. */
 	memset(path, 'a', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	fail(&failure, REFUSAL_MISSING, "%s", path);
+	refusal_set(&failure, REFUSAL_MISSING, "%s", path);
 	expect_int(strlen(failure.detail), FAILURE_DETAIL - 1);
 	failure_text(&failure, line, 10);
 	expect(!strcmp(line, "a directo"));

@@ -172,7 +172,7 @@ int device_reopen(const char *which, struct vmbus_chan **channel, const char *wh
 {
 	static unsigned int opened;
 
-	vmbus_chan_close(*channel);
+	vmbus_close(*channel);
 	*channel = NULL;
 	if (shared->missing)
 		return -ENODEV;
@@ -243,7 +243,7 @@ static void start_daemon(void)
 	shared->missing = missing_at_start;
 	shared->refuses = 0;
 	shared->stands_still = shared->writing_stands_still = shared->held = false;
-	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &guest, &host), 0);
+	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 5 * page, 0, &guest, &host), 0);
 	expect(pipe2(told, O_CLOEXEC | O_NONBLOCK) == 0);
 	says(NULL);
 	fflush(NULL);
@@ -253,14 +253,14 @@ static void start_daemon(void)
 		char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3],
 				 arguments[4], arguments[5], NULL };
 
-		vmbus_chan_close(host);
+		vmbus_close(host);
 		for (int i = 0; i < 2; i++)
-			vmbus_chan_close(later_hosts[i]);
+			vmbus_close(later_hosts[i]);
 		_exit(fcopyd_main(6, argv));
 	}
-	vmbus_chan_close(guest);
+	vmbus_close(guest);
 	for (int i = 0; i < 2; i++)
-		vmbus_chan_close(later_guests[i]);
+		vmbus_close(later_guests[i]);
 }
 
 /*
@@ -294,7 +294,7 @@ static int end_of_daemon(void)
 
 static void end_test(int files)
 {
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	close(told[0]);
 	close(told[1]);
 	expect_int(entries("to"), files);
@@ -522,7 +522,7 @@ static void device_taken_back_in_a_copy(void)
 {
 	begin_test();
 	begin_copy();
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = NULL;
 	expect_int(end_of_daemon(), 0);
 #if HAVE_SYSTEMD
@@ -546,13 +546,13 @@ static void device_opened_again_after_a_sleep(void)
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	for (int i = 0; i < 2; i++)
-		expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[i],
+		expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 5 * page, 0, &later_guests[i],
 					   &later_hosts[i]), 0);
 	begin_test();
 	begin_copy();
 	shared->suspended = true;
 	for (int i = 0; i < 2; i++) {
-		vmbus_chan_close(host);
+		vmbus_close(host);
 		host = later_hosts[i];
 		/*
 		 * Nothing remains of the copy, the host negotiates again, and
@@ -569,7 +569,7 @@ static void device_opened_again_after_a_sleep(void)
 		unlink("to/made/a");
 	}
 	/* The third attempt finds no device. */
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = NULL;
 	expect_int(end_of_daemon(), 75);
 	memset(later_guests, 0, sizeof(later_guests));
@@ -582,7 +582,7 @@ static void new_later_device(void)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 
-	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 5 * page, &later_guests[0],
+	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 5 * page, 0, &later_guests[0],
 				   &later_hosts[0]), 0);
 }
 
@@ -592,7 +592,7 @@ static void new_later_device(void)
  */
 static void take_later_device(void)
 {
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = later_hosts[0];
 	memset(later_guests, 0, sizeof(later_guests));
 	memset(later_hosts, 0, sizeof(later_hosts));
@@ -608,7 +608,7 @@ static void device_offered_late(void)
 	begin_test();
 	begin_copy();
 	shared->missing = shared->suspended = true;
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = NULL;
 	AWAIT_STATUS("state=waiting\n", "host=owes-offer\n", "failed=1\n");
 #if HAVE_SYSTEMD
@@ -624,7 +624,7 @@ static void device_offered_late(void)
 	/* A signal ends the wait, and a new configuration does not. */
 	begin_test();
 	shared->missing = shared->suspended = true;
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = NULL;
 	AWAIT_STATUS("host=owes-offer\n");
 	kill(daemon_pid, SIGHUP);
@@ -778,7 +778,7 @@ static void directories_of_a_crash(void)
 		kill(daemon_pid, SIGKILL);
 		expect_int(end_of_daemon(), 128 + SIGKILL);
 		expect(access("to/made", F_OK) == 0);
-		vmbus_chan_close(host);
+		vmbus_close(host);
 		close(told[0]);
 		close(told[1]);
 		unlink("run/status");
@@ -794,7 +794,7 @@ static void directories_of_a_crash(void)
 static void device_taken_back_while_idle(void)
 {
 	begin_test();
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = NULL;
 	expect_int(end_of_daemon(), 0);
 	end_test(0);
@@ -866,7 +866,7 @@ static void told_to_stop_while_data_is_written(void)
 			usleep(300000);
 		}
 		if (i != 0) {
-			vmbus_chan_close(host);
+			vmbus_close(host);
 			host = NULL;
 		}
 		usleep(300000);
@@ -883,7 +883,7 @@ static void device_taken_back_while_a_disk_is_slow(void)
 {
 	begin_whole_copy();
 	post_held();
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	host = NULL;
 	usleep(300000);
 	shared->stands_still = false;
@@ -894,7 +894,7 @@ static void device_taken_back_while_a_disk_is_slow(void)
 
 static void forget_daemon(void)
 {
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	close(told[0]);
 	close(told[1]);
 	shared->stands_still = false;
@@ -1094,7 +1094,7 @@ static void killed_at_any_moment(void)
 		usleep(random() % 25000);
 		kill(daemon_pid, SIGKILL);
 		expect_int(end_of_daemon(), 128 + SIGKILL);
-		vmbus_chan_close(host);
+		vmbus_close(host);
 		close(told[0]);
 		close(told[1]);
 		waitpid(sender, NULL, 0);

@@ -110,7 +110,7 @@ static void discard(void)
 {
 	struct failure why;
 
-	fail(&why, REFUSAL_CANCELLED, "the test goes on");
+	refusal_set(&why, REFUSAL_CANCELLED, "the test goes on");
 	transfer_discard(&session.transfer, &why);
 }
 
@@ -767,7 +767,7 @@ static void copy_ended_from_this_side(void)
 	struct failure stopped;
 
 	begin_test();
-	fail(&stopped, REFUSAL_STOPPED, "%s", "");
+	refusal_set(&stopped, REFUSAL_STOPPED, "%s", "");
 	expect(!session_abort(&session, &stopped));
 	/* The answer from before does not count. */
 	expect_int(send_data(0, "abc"), E_STATE);
@@ -802,7 +802,7 @@ static void restart(void)
 	struct failure lost;
 
 	begin_test();
-	fail(&lost, REFUSAL_DEVICE, "%s", "");
+	refusal_set(&lost, REFUSAL_DEVICE, "%s", "");
 	expect_int(start("a", 0, 0), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect_int(start("b", 0, 3), S_OK);

@@ -26,13 +26,13 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 
 static void open_device(void)
 {
-	expect_int(vmbus_chan_pair(2 * sysconf(_SC_PAGESIZE), &guest, &host), 0);
+	expect_int(vmbus_open_pair(2 * sysconf(_SC_PAGESIZE), 0, &guest, &host), 0);
 }
 
 static void close_device(void)
 {
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void begin_test(void)
@@ -193,7 +193,7 @@ static void jump_of_the_clock(void)
 static void device_that_has_gone(void)
 {
 	begin_test();
-	vmbus_chan_close(host);
+	vmbus_close(host);
 	clock_ms += 1000000;
 	for (int i = 0; i < 100; i++) {
 		expect(!silence_look(&silence, guest, false, 0));
@@ -202,7 +202,7 @@ static void device_that_has_gone(void)
 			break;
 	}
 	expect(!silence_look(&silence, guest, true, 0));
-	vmbus_chan_close(guest);
+	vmbus_close(guest);
 }
 
 int main(void)

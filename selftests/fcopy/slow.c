@@ -151,7 +151,7 @@ static void begin_test(void)
 	mkdir("to", 0755);
 	policy.everywhere.settings.min_free_default = false;
 	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
-	expect_int(vmbus_chan_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960,
+	expect_int(vmbus_open_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960, 0,
 				   &guest, &host), 0);
 	exchange_init(&exchange, guest, journal_open("state"), &policy);
 	expect_int(work_open(&exchange.session.work), 0);
@@ -204,8 +204,8 @@ static void end_test(int files)
 	expect_int(entries("state"), 0);
 	work_close(&exchange.session.work);
 	close(exchange.session.transfer.journal);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 }
 
 static void expect_totals(unsigned int files, unsigned int failed)
@@ -567,7 +567,7 @@ static void device_opened_again_meanwhile(void)
 	hold(ALLOCATE);
 	start_request("a");
 	post_held();
-	fail(&lost, REFUSAL_DEVICE, "%s", "");
+	refusal_set(&lost, REFUSAL_DEVICE, "%s", "");
 	expect(session_abort(&exchange.session, &lost));
 	exchange_reopen(&exchange, guest, false);
 	usual_negotiation(&request);

@@ -64,7 +64,7 @@ static void fail_copy(const char *path, enum refusal refusal, const char *detail
 	view.totals.failed++;
 	view.totals.failed_at = 1700000000;
 	snprintf(view.totals.failed_file, sizeof(view.totals.failed_file), "%s", path);
-	fail(&view.totals.failure, refusal, "%s", detail);
+	refusal_set(&view.totals.failure, refusal, "%s", detail);
 }
 
 /* Report the changes some time after the last report. */

@@ -295,7 +295,7 @@ static void discard(void)
 {
 	struct failure why;
 
-	fail(&why, REFUSAL_CANCELLED, "the test goes on");
+	refusal_set(&why, REFUSAL_CANCELLED, "the test goes on");
 	transfer_discard(&transfer, &why);
 }
 
@@ -539,7 +539,7 @@ static void each_end_is_told_with_its_numbers(void)
 	expect_int(transfer.totals.failed, 2);
 	expect_int(transfer.totals.failure.refusal, REFUSAL_EXISTS);
 	expect(transfer.totals.failed_at > 0);
-	fail(&failure, REFUSAL_NAME, "the test says so");
+	refusal_set(&failure, REFUSAL_NAME, "the test says so");
 	transfer_refused(&transfer, NULL, &failure);
 	expect(last_copy.event == LOG_REFUSED && !last_copy.file && transfer.totals.failed == 3);
 	expect(!*transfer.totals.failed_file);

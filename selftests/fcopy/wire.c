@@ -21,7 +21,7 @@ static void begin_test(void)
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	mkdir("to", 0755);
-	expect_int(vmbus_chan_pair(page > 4096 ? 2 * page : 8 * page, &guest, &host), 0);
+	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 8 * page, 0, &guest, &host), 0);
 	exchange_init(&exchange, guest, -1, &policy);
 	transaction = 0x1000;
 	logged[0] = '\0';
@@ -32,8 +32,8 @@ static void end_test(int files)
 	const struct failure over = { .refusal = REFUSAL_STOPPED };
 
 	transfer_discard(&exchange.session.transfer, &over);
-	vmbus_chan_close(guest);
-	vmbus_chan_close(host);
+	vmbus_close(guest);
+	vmbus_close(host);
 	expect_int(entries("to"), files);
 }
 
