@@ -97,8 +97,7 @@ static void read_channel(const struct device *device, uint32_t relid, uint64_t d
 
 void channels_read(const struct device *device, uint64_t ring_bytes, struct channels *channels)
 {
-	struct strings names = file_names("%s/channels", device->handle->sysfs +
-							 strlen(sysroot()));
+	struct strings names = file_names("%s/channels", device_sysfs(device));
 	uint32_t relid;
 
 	*channels = (struct channels){ .data_bytes = capacity(device, ring_bytes) };
@@ -194,9 +193,7 @@ static void read_uio(const struct device *device, const char *uio, struct detail
 	if (read_maps(device, uio, details))
 		return;
 	details->events = optional(device, "uio/%s/event", uio);
-	details->module_state = file_line("%s/uio_hv_generic/state",
-					  device->handle->sysfs +
-						  strlen(sysroot()));
+	details->module_state = file_line("%s/uio_hv_generic/state", device_sysfs(device));
 	details->links = links_of(uio);
 }
 

@@ -146,7 +146,11 @@ static bool has_prefix(const struct device *device, const struct reading *readin
 	       !strncmp(device->instance, reading->prefix, strlen(reading->prefix));
 }
 
-size_t identify_all(struct machine *machine, const char *id, struct device ***found)
+/*
+ * Find the devices that an identifier names. *found is a new NULL-terminated
+ * list, which the caller frees. Return the number of devices.
+ */
+static size_t identify_all(struct machine *machine, const char *id, struct device ***found)
 {
 	/*
 	 * An instance GUID takes precedence over a name, and a name over a

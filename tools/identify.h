@@ -9,12 +9,6 @@
 #include "view.h"
 
 /*
- * Find the devices that an identifier names. *found is a new NULL-terminated
- * list, which the caller frees. Return the number of devices.
- */
-size_t identify_all(struct machine *machine, const char *id, struct device ***found);
-
-/*
  * Find the device that an identifier names, and choose it. Return 0, or
  * EXIT_NO_DEVICE or EXIT_AMBIGUOUS after a message, which lists the candidates.
  */

@@ -77,7 +77,8 @@ const char *config_keep(struct config *config, char *path)
 
 static bool parse_interface(const char *text, char name[INTERFACE_SIZE])
 {
-	if (!*text || strlen(text) >= INTERFACE_SIZE || text[0] == '.' || !text_has_only(text, "._-:+@"))
+	if (!*text || strlen(text) >= INTERFACE_SIZE || text[0] == '.' ||
+	    !text_has_only(text, "._-:+@"))
 		return false;
 	strcpy(name, text);
 	return true;

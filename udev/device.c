@@ -15,12 +15,6 @@
 /* The kernel shows this for an override that is not set. */
 #define NO_OVERRIDE "(null)"
 
-/* Return the path of the device in sysfs without sysroot(). */
-static const char *sysfs_of(const struct device *device)
-{
-	return device->handle->sysfs + strlen(sysroot());
-}
-
 static bool contains(const struct stack *stack, const char *name)
 {
 	for (size_t i = 0; i < stack->count; i++)
@@ -174,7 +168,7 @@ static bool is_named(const char *ifindex)
 /* Read the interface of a NIC, if there is one. */
 static void read_interface(struct device *device)
 {
-	struct strings names = file_names("%s/net", sysfs_of(device));
+	struct strings names = file_names("%s/net", device_sysfs(device));
 	char *mac, *ifindex;
 
 	for (size_t i = 0; !device->has_interface && i < names.count; i++)
@@ -185,8 +179,8 @@ static void read_interface(struct device *device)
 		device->interface[0] = '\0';
 		return;
 	}
-	mac = file_line("%s/net/%s/address", sysfs_of(device), device->interface);
-	ifindex = file_line("%s/net/%s/ifindex", sysfs_of(device), device->interface);
+	mac = file_line("%s/net/%s/address", device_sysfs(device), device->interface);
+	ifindex = file_line("%s/net/%s/ifindex", device_sysfs(device), device->interface);
 	/*
 	 * Other kinds of network have longer addresses, which no rule can name.
 	 */
@@ -257,6 +251,11 @@ bool device_has_driver(const struct device *device, const char *driver)
 	return !strcmp(device_driver(device), driver);
 }
 
+const char *device_sysfs(const struct device *device)
+{
+	return device->handle->sysfs + strlen(sysroot());
+}
+
 bool device_is_nic(const struct device *device)
 {
 	return device->class_name && !strcmp(device->class_name, "nic");
@@ -323,12 +322,4 @@ void machine_free(struct machine *machine)
 	free(machine->fault);
 	vmbus_device_list_free(machine->handles);
 	*machine = (struct machine){ 0 };
-}
-
-struct device *machine_find(const struct machine *machine, const char *instance)
-{
-	for (size_t i = 0; i < machine->count; i++)
-		if (!strcmp(machine->devices[i].instance, instance))
-			return &machine->devices[i];
-	return NULL;
 }

@@ -54,9 +54,6 @@ struct machine {
 int machine_read(struct machine *machine);
 void machine_free(struct machine *machine);
 
-/* Return the device with this instance GUID, or NULL. */
-struct device *machine_find(const struct machine *machine, const char *instance);
-
 /* Read a device. The caller keeps the handle, and calls device_clear(). */
 void device_read(struct device *device, struct vmbus_device *handle);
 void device_clear(struct device *device);
@@ -73,6 +70,9 @@ int device_reread(struct device *device);
  */
 const char *device_driver(const struct device *device);
 bool device_has_driver(const struct device *device, const char *driver);
+
+/* Return the path of the device in sysfs, without sysroot(). */
+const char *device_sysfs(const struct device *device);
 
 bool device_is_nic(const struct device *device);
 

@@ -127,7 +127,6 @@ static int set_ring(const struct device *device, const char *folder, const struc
  */
 static int set_rings(const struct device *device, const struct access *access, unsigned int relid)
 {
-	const char *sysfs = device->handle->sysfs;
 	struct strings names = { 0 };
 	uint64_t primary = 0;
 	uint32_t number;
@@ -136,11 +135,12 @@ static int set_rings(const struct device *device, const struct access *access, u
 	if (relid)
 		strings_take(&names, need_printf("%u", relid));
 	else
-		names = file_names("%s/channels", sysfs + strlen(sysroot()));
+		names = file_names("%s/channels", device_sysfs(device));
 	if (!relid && device_u64(device->handle, "id", &primary))
 		primary = 0;
 	for (size_t i = 0; i < names.count; i++) {
-		char *folder = need_printf("%s/channels/%s", sysfs, names.items[i]);
+		char *folder = file_path("%s/channels/%s", device_sysfs(device),
+					 names.items[i]);
 
 		if (text_parse_number(names.items[i], &number))
 			ret = first(ret, set_ring(device, folder, access,

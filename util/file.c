@@ -149,18 +149,6 @@ struct strings file_names(const char *format, ...)
 	return names;
 }
 
-int64_t file_changed(const char *format, ...)
-{
-	struct stat st;
-	char *path;
-	int err;
-
-	PATH_OF_ARGUMENTS(path, format);
-	err = stat(path, &st);
-	free(path);
-	return err ? 0 : st.st_mtime;
-}
-
 int make_folders(const char *path, mode_t mode)
 {
 	char *folder = need_strdup(path), *slash, *next;

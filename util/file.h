@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "memory.h"
@@ -32,12 +31,6 @@ char *file_link(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * The list is empty if the directory cannot be read.
  */
 struct strings file_names(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/*
- * Return the time of the last change of a file in seconds since the epoch, or 0
- * if it does not exist.
- */
-int64_t file_changed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Create the directories of @path, a path below sysroot(). The last one
