@@ -159,7 +159,7 @@ static int lock_uio(struct vmbus_chan *chan, enum sharing sharing)
 	if (errno == EWOULDBLOCK)
 		return fail(-EBUSY, "%s: another program has %s open%s", dev->instance, dev->path,
 			    sharing == EXCLUSIVE ? "" : " exclusively");
-	/* A security policy may forbid the lock, which only keeps others out. */
+	/* A security policy may forbid the lock, which keeps others out. */
 	if (sharing == SHARED)
 		return 0;
 	return fail(-errno, "%s: cannot lock %s: %s", dev->instance, dev->path, strerror(errno));

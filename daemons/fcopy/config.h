@@ -15,7 +15,7 @@
  *
  * A later value of a key in the same section overrides an earlier one. The
  * function logs every fault with file and line. The reader is that of bind.d
- * (lib/conf_line.h), not libinih: Debian builds libinih so that it cuts the
+ * (util/conf.h), not libinih: Debian builds libinih so that it cuts the
  * path of a section after 49 bytes, does not report a section without keys, and
  * drops what follows a ';'. Each of these could open a place that the
  * administrator did not name, or shut one that he did.

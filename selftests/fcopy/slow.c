@@ -151,8 +151,8 @@ static void begin_test(void)
 	mkdir("to", 0755);
 	policy.everywhere.settings.min_free_default = false;
 	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
-	expect_int(vmbus_open_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960, 0,
-				   &guest, &host), 0);
+	expect_int(vmbus_open_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960,
+				   0, &guest, &host), 0);
 	exchange_init(&exchange, guest, journal_open("state"), &policy);
 	expect_int(work_open(&exchange.session.work), 0);
 	held_at = NOWHERE;
