@@ -16,11 +16,24 @@ static void write_conf(const char *path, const char *text)
 	make_file(path, text);
 }
 
+/* Read a file in place of the one that was read before, if it has no fault. */
+static int load_file(const char *name, bool must_exist)
+{
+	struct policy loaded;
+	int err = config_load(in(name), must_exist, &loaded);
+
+	if (!err) {
+		config_free(&policy);
+		policy = loaded;
+	}
+	return err;
+}
+
 static int load(const char *text)
 {
 	logged[0] = '\0';
 	write_conf("conf", text);
-	return config_load(in("conf"), true, &policy);
+	return load_file("conf", true);
 }
 
 /* Return whether the reader reports exactly one fault in TEXT: LINE: WHAT */
@@ -79,16 +92,15 @@ static void without_a_file(void)
 	const struct settings *settings = &policy.everywhere.settings;
 
 	logged[0] = '\0';
-	expect_int(config_load(in("none"), false, &policy), 0);
+	expect_int(load_file("none", false), 0);
 	expect(policy.count == 0 && policy.everywhere.enable && settings->max_size == UINT64_MAX);
 	expect(settings->mode == -1 && settings->directory_mode == -1);
 	expect(!settings->has_user && !settings->has_group);
 	expect(is_default_min_free(settings));
 	expect(!settings->label[0]);
 	expect(!*logged);
-	config_free(&policy);
 	/* A file that the caller names must exist. */
-	expect_int(config_load(in("none"), true, &policy), -ENOENT);
+	expect_int(load_file("none", true), -ENOENT);
 	expect(strstr(logged, "/none: No such file"));
 }
 
@@ -109,7 +121,6 @@ static void every_key(void)
 	expect_int(at(0)->directory_mode, 0750);
 	expect(at(0)->has_user && at(0)->identity.uid == 12);
 	expect(at(0)->has_group && at(0)->gid == 0 && at(0)->identity.gid == 0);
-	config_free(&policy);
 	/* A later value overrides an earlier one. */
 	expect_int(load_keys("user=root\ngroup=root\nuser=default\ngroup=default\nmode=0600\nmode=default\n"
 			     "max-size=1K\nmax-size=unlimited\nmin-free=5%\nmin-free=2M\nmax-total=1\n"
@@ -123,13 +134,10 @@ static void every_key(void)
 	expect_int(at(0)->min_free, 2 << 20);
 	expect_int(at(0)->min_free_percent, 0);
 	expect(!at(0)->min_free_default);
-	config_free(&policy);
 	expect_int(load_keys("min-free=2M\nmin-free=default"), 0);
 	expect(is_default_min_free(at(0)));
-	config_free(&policy);
 	expect_int(load_keys("min-free=default\nmin-free=0"), 0);
 	expect(!at(0)->min_free_default && !at(0)->min_free && !at(0)->min_free_percent);
-	config_free(&policy);
 }
 
 static void user_and_group(void)
@@ -137,19 +145,15 @@ static void user_and_group(void)
 	expect_int(load_keys("user=root\n"), 0);
 	expect(at(0)->has_user && at(0)->identity.uid == 0 && at(0)->identity.gid == 0);
 	expect(!at(0)->has_group);
-	config_free(&policy);
 	/* The user's own group and groups come from the user database. */
 	expect_int(load_keys("group=7\nuser=daemon\n"), 0);
 	expect(at(0)->identity.uid > 0 && at(0)->identity.count > 0);
 	expect(at(0)->has_group && at(0)->gid == 7 && at(0)->identity.gid == 7);
-	config_free(&policy);
 	expect_int(load_keys("user=daemon\n"), 0);
 	expect(at(0)->identity.gid == at(0)->identity.groups[0] && !at(0)->has_group);
-	config_free(&policy);
 	expect_int(load_keys("user=4294967294\ngroup=4294967294\n"), 0);
 	expect(at(0)->identity.uid == 4294967294u && at(0)->gid == 4294967294u);
 	expect_int(at(0)->identity.count, 0);
-	config_free(&policy);
 	expect_int(load_keys("user=4294967293\n"), -EINVAL);
 	expect(strstr(logged, "conf:1: [/srv]: user 4294967293 is not in the user database"));
 }
@@ -164,13 +168,11 @@ static void places(void)
 	expect(is_place(3, "/a]b", line_of("conf", 6)));
 	expect(is_place(4, "/b", line_of("conf", 1)));
 	expect(is_place(5, "/x ", line_of("conf", 5)));
-	config_free(&policy);
 	/* Two sections of one place are one. */
 	expect_int(load("[/a]\nmode=0600\nenable=no\n[/b]\n[/a/]\nmode=0640\nmax-size=1\n"), 0);
 	expect_int(policy.count, 2);
 	expect(is_place(0, "/a", line_of("conf", 1)) && !policy.places[0].enable);
 	expect(at(0)->mode == 0640 && at(0)->max_size == 1);
-	config_free(&policy);
 }
 
 /* A section gets the settings that it does not name from the place above it. */
@@ -196,7 +198,6 @@ static void inherited(void)
 	/* Its name only begins in the same way. */
 	expect(!strcmp(policy.places[1].path, "/a-b"));
 	expect(at(1)->mode == -1 && !at(1)->has_user && at(1)->max_size == UINT64_MAX);
-	config_free(&policy);
 	/* A group does not go to another user, but a user to another group. */
 	expect_int(load("[/a]\nuser=daemon\ngroup=4\n[/a/b]\nuser=root\n[/a/c]\ngroup=5\n"
 			"[/a/d]\nuser=default\n"), 0);
@@ -204,7 +205,6 @@ static void inherited(void)
 	expect(!at(1)->has_group);
 	expect(at(2)->identity.uid == at(0)->identity.uid && at(2)->identity.gid == 5);
 	expect(!at(3)->has_user && !at(3)->has_group);
-	config_free(&policy);
 }
 
 /* Text that looks like a comment after a value is a fault for every key. */
@@ -236,7 +236,6 @@ static void byte_order_mark(void)
 	expect_int(load("\xef\xbb\xbf" "[/srv]\r\nenable=no\r\nmode=0600\r\n"), 0);
 	expect(is_place(0, "/srv", line_of("conf", 1)));
 	expect(!policy.places[0].enable && at(0)->mode == 0600);
-	config_free(&policy);
 }
 
 static void each_fault_has_its_line(void)
@@ -308,10 +307,8 @@ static void sizes(void)
 	expect_fault("[/]\nmin-free=%\n", "2", "min-free must be default, a number of bytes");
 	expect_int(load_keys("max-size=18446744073709551615\nmin-free=16777215T"), 0);
 	expect(at(0)->max_size == UINT64_MAX && at(0)->min_free == 16777215ull << 40);
-	config_free(&policy);
 	expect_int(load_keys("max-size=0\nmin-free=0"), 0);
 	expect(at(0)->max_size == 0 && at(0)->min_free == 0);
-	config_free(&policy);
 }
 
 static void all_faults_at_once(void)
@@ -326,7 +323,6 @@ static void a_faulty_file_changes_nothing(void)
 	expect_int(load("[/a]\nenable=no\n"), 0);
 	expect_int(load("[/b]\nenable=yes\nwrong\n"), -EINVAL);
 	expect(policy.count == 1 && is_place(0, "/a", line_of("conf", 1)) && !policy.places[0].enable);
-	config_free(&policy);
 }
 
 static void drop_ins(void)
@@ -352,7 +348,6 @@ static void drop_ins(void)
 	expect(is_place(0, "", line_of("conf", 1)));
 	expect(is_place(1, "/a", line_of("conf.d/10-a.conf", 4)));
 	expect(is_place(2, "/b", line_of("conf.d/20-b.conf", 3)));
-	config_free(&policy);
 	/* A file begins without a section. */
 	make_file("conf.d/50-e.conf", "mode=0600\n");
 	expect_int(load("[/]\n"), -EINVAL);
@@ -365,9 +360,8 @@ static void drop_ins(void)
 	unlink("conf");
 	unlink("conf.d/50-e.conf");
 	unlink("conf.d/50-f.conf");
-	expect_int(config_load(in("conf"), false, &policy), 0);
+	expect_int(load_file("conf", false), 0);
 	expect_int(at(0)->mode, 0600);
-	config_free(&policy);
 }
 
 static void long_lines(void)
@@ -382,7 +376,6 @@ static void long_lines(void)
 	strcpy(text + 1999, "]");
 	expect_int(load(text), 0);
 	expect_int(strlen(policy.places[0].path), 1999 - 1);
-	config_free(&policy);
 	memset(text + 1999, 'a', 2);
 	strcpy(text + PATH_MAX + 10, "]");
 	expect_int(load(text), -EINVAL);
@@ -397,7 +390,7 @@ static void nul_bytes(void)
 	expect(write(fd, text, sizeof(text) - 1) == sizeof(text) - 1);
 	close(fd);
 	logged[0] = '\0';
-	expect_int(config_load(in("conf"), true, &policy), -EINVAL);
+	expect_int(load_file("conf", true), -EINVAL);
 	expect(strstr(logged, "conf:2: the line contains a NUL byte"));
 }
 
@@ -405,14 +398,14 @@ static void files_of_others_refused(void)
 {
 	expect_int(load_keys("enable=yes\n"), 0);
 	expect(chmod("conf", 0664) == 0);
-	expect_int(config_load(in("conf"), true, &policy), -EPERM);
+	expect_int(load_file("conf", true), -EPERM);
 	expect(chmod("conf", 0646) == 0);
-	expect_int(config_load(in("conf"), true, &policy), -EPERM);
+	expect_int(load_file("conf", true), -EPERM);
 	expect(chmod("conf", 0644) == 0);
-	expect_int(config_load(in("conf"), true, &policy), 0);
+	expect_int(load_file("conf", true), 0);
 	if (geteuid() == 0) {
 		expect(chown("conf", 65534, 65534) == 0);
-		expect_int(config_load(in("conf"), true, &policy), -EPERM);
+		expect_int(load_file("conf", true), -EPERM);
 		expect(strstr(logged, "conf: users other than root can write to it "
 				      "(owner 65534, mode 0644)"));
 		expect(chown("conf", 0, 0) == 0);
@@ -420,15 +413,15 @@ static void files_of_others_refused(void)
 	/* A user who can write to the directory can move a file into it. */
 	mkdir("conf.d", 0755);
 	expect(chmod("conf.d", 0757) == 0);
-	expect_int(config_load(in("conf"), true, &policy), -EPERM);
+	expect_int(load_file("conf", true), -EPERM);
 	expect(strstr(logged, "conf.d: users other than root can write to it"));
 	expect(chmod("conf.d", 0775) == 0);
-	expect_int(config_load(in("conf"), true, &policy), -EPERM);
+	expect_int(load_file("conf", true), -EPERM);
 	expect(chmod("conf.d", 0755) == 0);
-	expect_int(config_load(in("conf"), true, &policy), 0);
+	expect_int(load_file("conf", true), 0);
 	if (geteuid() == 0) {
 		expect(chown("conf.d", 65534, 0) == 0);
-		expect_int(config_load(in("conf"), true, &policy), -EPERM);
+		expect_int(load_file("conf", true), -EPERM);
 	}
 }
 
@@ -436,10 +429,10 @@ static void what_is_no_file(void)
 {
 	logged[0] = '\0';
 	mkdir("directory", 0755);
-	expect_int(config_load(in("directory"), false, &policy), -EINVAL);
+	expect_int(load_file("directory", false), -EINVAL);
 	expect(strstr(logged, "directory: not a file"));
 	expect(mkfifo("fifo", 0600) == 0);
-	expect_int(config_load(in("fifo"), false, &policy), -EINVAL);
+	expect_int(load_file("fifo", false), -EINVAL);
 	expect_int(load_keys("mode=0600"), 0);
 	make_file("conf.d", "");
 	expect_int(load_keys("mode=0600"), -EINVAL);
@@ -473,7 +466,6 @@ static void printed_as_it_is_read(void)
 		expect_int(load(texts[i]), 0);
 		print("printed");
 		expect(holds("printed", texts[i]));
-		config_free(&policy);
 	}
 }
 
@@ -485,7 +477,6 @@ static void defaults_are_printed(void)
 		     "[/srv/in]\nenable=yes\nuser=default\ngroup=default\nmode=default\n"
 		     "directory-mode=default\nmax-size=unlimited\nmax-total=unlimited\n"
 		     "max-files=unlimited\nmin-free=default\nselinux-label=default\n"));
-	config_free(&policy);
 }
 
 static char sample_path[PATH_MAX + 16];
@@ -521,10 +512,8 @@ static void sample_has_the_defaults(void)
 	sample[n] = '\0';
 	expect_int(load(sample), 0);
 	expect_int(policy.count, 0);
-	config_free(&policy);
 	expect_int(load("[/srv/from-host]\n"), 0);
 	print("as-is");
-	config_free(&policy);
 	/* "#KEY=" or "#[PATH]" is a setting, and "# word" is prose. */
 	for (; (line = strstr(line, "\n#")); line++)
 		if (line[2] != ' ' && line[2] != '\n') {
@@ -534,7 +523,6 @@ static void sample_has_the_defaults(void)
 	expect_int(keys, 11);	/* ten keys, and the section */
 	expect_int(load(sample), 0);
 	print("uncommented");
-	config_free(&policy);
 	expect(system("cmp as-is uncommented") == 0);
 }
 
