@@ -274,16 +274,6 @@ static bool in_use(int dir)
 	return found;
 }
 
-static unsigned int components(const char *path)
-{
-	char name[NAME_MAX + 1];
-	unsigned int n = 0;
-
-	while (path_next(&path, name))
-		n++;
-	return n;
-}
-
 /*
  * Whether the directory @found, which existed a moment ago, has been removed.
  * NFS then reports ESTALE. The check also looks for the name, because some file
@@ -300,7 +290,7 @@ static bool is_gone(const struct path *found)
 
 static enum outcome remove_directories(const struct note *note, const struct path *found)
 {
-	unsigned int missing = components(found->missing), made = 0;
+	unsigned int missing = path_components(found->missing), made = 0;
 
 	/* The deepest directories are missing if a rollback was interrupted. */
 	while (missing + made < note->made) {

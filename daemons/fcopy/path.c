@@ -112,6 +112,16 @@ bool path_next(const char **rest, char name[NAME_MAX + 1])
 	return true;
 }
 
+unsigned int path_components(const char *path)
+{
+	char name[NAME_MAX + 1];
+	unsigned int n = 0;
+
+	while (path_next(&path, name))
+		n++;
+	return n;
+}
+
 /*
  * @place is an absolute path without links, dots, and a '/' at its end; "" is
  * the root.

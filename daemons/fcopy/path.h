@@ -92,6 +92,9 @@ bool path_join(char place[PATH_MAX], const char *components);
  */
 bool path_next(const char **rest, char name[NAME_MAX + 1]);
 
+/* Return the number of components of @path. */
+unsigned int path_components(const char *path);
+
 /**
  * path_remove_created() - remove the empty directories that a copy created
  * @place: the path of the deepest directory, without links

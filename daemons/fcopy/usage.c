@@ -114,20 +114,10 @@ static enum refusal count(struct usage *usage, const struct destination *to,
 	return REFUSAL_NONE;
 }
 
-static unsigned int components(const char *path)
-{
-	char name[NAME_MAX + 1];
-	unsigned int n = 0;
-
-	while (path_next(&path, name))
-		n++;
-	return n;
-}
-
 static enum refusal check_place(const struct place *place, const struct destination *to,
 				uint64_t announced, uint64_t *left, struct failure *failure)
 {
-	uint64_t more = components(to->missing) + !to->target.st_mode;
+	uint64_t more = path_components(to->missing) + !to->target.st_mode;
 	struct usage usage = { .place = place };
 	enum refusal refusal;
 	uint64_t bytes;
