@@ -23,12 +23,17 @@ struct usage {
 	uint64_t bytes;
 };
 
+/* Return the bytes that were counted, without those of the replaced file. */
+static uint64_t bytes_kept(const struct usage *usage)
+{
+	return usage->bytes < usage->replaced ? 0 : usage->bytes - usage->replaced;
+}
+
 /* A walk ends when it has found more than the limits. */
 static bool is_over(const struct usage *usage)
 {
-	uint64_t bytes = usage->bytes < usage->replaced ? 0 : usage->bytes - usage->replaced;
-
-	return usage->files > usage->place->max_files || bytes > usage->place->max_total;
+	return usage->files > usage->place->max_files ||
+	       bytes_kept(usage) > usage->place->max_total;
 }
 
 static int count_below(int dir, unsigned int depth, struct usage *usage);
@@ -129,7 +134,7 @@ static enum refusal check_place(const struct place *place, const struct destinat
 	if (more && (usage.files >= place->max_files || more > place->max_files - usage.files))
 		return refusal_set(failure, REFUSAL_MAX_FILES, "[%s] (%s) may have %" PRIu64,
 			    places_name(place), place->source, place->max_files);
-	bytes = usage.bytes < usage.replaced ? 0 : usage.bytes - usage.replaced;
+	bytes = bytes_kept(&usage);
 	if (bytes > place->max_total || announced > place->max_total - bytes)
 		return refusal_set(failure, REFUSAL_MAX_TOTAL, "[%s] (%s) may have %" PRIu64,
 			    places_name(place), place->source, place->max_total);
