@@ -122,11 +122,7 @@ bool config_parse_size(const char *text, uint64_t *size)
 	unsigned long long n;
 	char *end;
 
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno || n > UINT32_MAX)
+	if (!text_parse_digits(text, &n, &end) || n > UINT32_MAX)
 		return false;
 	if (*end == 'K' || *end == 'M')
 		n *= *end++ == 'K' ? 1024 : 1024 * 1024;

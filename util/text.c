@@ -28,16 +28,21 @@ bool text_parse_mac(const char *text, char mac[MAC_SIZE])
 	return true;
 }
 
+bool text_parse_digits(const char *text, unsigned long long *number, char **end)
+{
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	*number = strtoull(text, end, 10);
+	return !errno;
+}
+
 bool text_parse_number(const char *text, uint32_t *number)
 {
 	unsigned long long n;
 	char *end;
 
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (*end || errno || n >= UINT32_MAX)
+	if (!text_parse_digits(text, &n, &end) || *end || n >= UINT32_MAX)
 		return false;
 	*number = n;
 	return true;

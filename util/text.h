@@ -18,6 +18,12 @@ bool text_has_only(const char *text, const char *more);
 bool text_parse_mac(const char *text, char mac[MAC_SIZE]);
 
 /*
+ * Convert the decimal digits at the start of a text. Set @end to what follows
+ * them. Return false if there is none, or if the number is too large.
+ */
+bool text_parse_digits(const char *text, unsigned long long *number, char **end);
+
+/*
  * Parse a decimal number below UINT32_MAX, which chown(2) reserves for
  * "unchanged".
  */
