@@ -59,7 +59,7 @@ unsigned int bus_waiting(void)
 	return queue_length;
 }
 
-/* Compare two GUIDs as the numbers of which they consist. */
+/* Compare two GUIDs number by number. */
 static int compare_guids(const uint8_t a[16], const uint8_t b[16])
 {
 	/* The bytes of the first three numbers, the most significant first */
