@@ -61,7 +61,7 @@ endif
 .SUFFIXES:
 MAKEFLAGS     += --no-builtin-rules
 
-.PHONY: all lib daemons tools modules install help deps deps-check demo check check-quick check-all check-debug check-modules dist clean distclean
+.PHONY: all lib daemons tools modules install help deps deps-check format demo check check-quick check-all check-debug check-modules dist clean distclean
 all: lib daemons tools
 
 # The .mk files add to these and to the install-* targets.
@@ -133,6 +133,9 @@ deps:
 	$(Q)selftests/deps build
 deps-check:
 	$(Q)selftests/deps check
+# Format every C file as .clang-format describes.
+format:
+	$(Q)selftests/check-format fix
 demo check check-quick check-all check-debug check-modules: export O := $(abspath $(O))
 demo:
 	$(Q)selftests/demo
@@ -164,6 +167,7 @@ Build
   make selftests           the kselftest collections
   make lib-lto             an archive of the library that a program compiled with -flto can inline
   make deps                install the Debian packages that make all and make deb need
+  make format              every C file in the format of .clang-format
   make dist                a tarball of the sources, into O
   make clean, distclean    remove O and the output of the module build
 

@@ -76,8 +76,10 @@ static int event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *
 static const struct vmbus_ic_version messages[] = { { 3, 0 }, { 1, 0 } };
 static const struct vmbus_ic_options options = {
 	.struct_size = sizeof(options),
-	.messages = messages, .message_count = 2,
-	.request = beat, .event = event,
+	.messages = messages,
+	.message_count = 2,
+	.request = beat,
+	.event = event,
 };
 
 /* Serve until a signal asks to stop. */
@@ -114,7 +116,8 @@ static int host_ask(struct vmbus_chan *host, uint16_t type, const void *body, si
 		    unsigned char *got, size_t room)
 {
 	struct vmbus_ic_header hdr = {
-		.type = type, .size = len,
+		.type = type,
+		.size = len,
 		.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST,
 	};
 	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { (void *)body, len } };
@@ -149,7 +152,7 @@ static int host_plays(struct vmbus_chan *host)
 		if (beat.sequence != n + 1)
 			err = -EBADMSG;
 	}
-	vmbus_close(host);	/* the guest sees a rescind */
+	vmbus_close(host); /* the guest sees a rescind */
 	return err;
 }
 
@@ -186,7 +189,8 @@ static int demo(void)
 		return 1;
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status) {
-		fprintf(stderr, "the demonstration failed: the host did not get the right answers\n");
+		fprintf(stderr,
+			"the demonstration failed: the host did not get the right answers\n");
 		return 1;
 	}
 	return 0;

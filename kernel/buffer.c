@@ -6,8 +6,8 @@
 
 #include "hvuio.h"
 
-#define HVUIO_RECV_SIZE		(31 * SZ_1M)
-#define HVUIO_SEND_SIZE		(16 * SZ_1M)
+#define HVUIO_RECV_SIZE (31 * SZ_1M)
+#define HVUIO_SEND_SIZE (16 * SZ_1M)
 
 const struct hvuio_limits hvuio_buffer_limits = {
 	.min = PAGE_SIZE,

@@ -21,8 +21,8 @@ static void hvuio_device_move(struct hvuio_device *dev, enum hvuio_state to)
 		[HVUIO_OPEN] = BIT(HVUIO_CLOSED),
 		[HVUIO_LOST] = BIT(HVUIO_OPEN),
 		[HVUIO_FAILED] = BIT(HVUIO_CLOSED) | BIT(HVUIO_LOST),
-		[HVUIO_REMOVED] = BIT(HVUIO_CLOSED) | BIT(HVUIO_OPEN) | BIT(HVUIO_LOST) |
-				  BIT(HVUIO_FAILED),
+		[HVUIO_REMOVED] =
+			BIT(HVUIO_CLOSED) | BIT(HVUIO_OPEN) | BIT(HVUIO_LOST) | BIT(HVUIO_FAILED),
 	};
 
 	lockdep_assert_held(&dev->lock);

@@ -46,9 +46,9 @@ enum hvuio_map {
 enum hvuio_state {
 	HVUIO_CLOSED,
 	HVUIO_OPEN,
-	HVUIO_LOST,		/* suspended while open; EIO until the last close */
-	HVUIO_FAILED,		/* the resume failed; every open fails */
-	HVUIO_REMOVED,		/* every open fails, and a release does nothing */
+	HVUIO_LOST,    /* suspended while open; EIO until the last close */
+	HVUIO_FAILED,  /* the resume failed; every open fails */
+	HVUIO_REMOVED, /* every open fails, and a release does nothing */
 };
 
 /*
@@ -56,10 +56,10 @@ enum hvuio_state {
  * the host offers.
  */
 enum hvuio_set_state {
-	HVUIO_SET_CLOSED,	/* VMBus keeps the sub-channel; the next open waits for its end */
-	HVUIO_SET_ACCEPTING,	/* open_work opens the sub-channel */
-	HVUIO_SET_CLOSING,	/* another pass of the close handles the sub-channel */
-	HVUIO_SET_DEAD,		/* nobody will close a channel any more */
+	HVUIO_SET_CLOSED,    /* VMBus keeps the sub-channel; the next open waits for its end */
+	HVUIO_SET_ACCEPTING, /* open_work opens the sub-channel */
+	HVUIO_SET_CLOSING,   /* another pass of the close handles the sub-channel */
+	HVUIO_SET_DEAD,	     /* nobody will close a channel any more */
 };
 
 /*
@@ -68,23 +68,23 @@ enum hvuio_set_state {
  * or REMOVED.
  */
 enum hvuio_channel_state {
-	HVUIO_CHANNEL_CLOSED,		/* a primary that is not open */
-	HVUIO_CHANNEL_OFFERED,		/* open_work will open it */
-	HVUIO_CHANNEL_OPENING,		/* open_work is opening it */
-	HVUIO_CHANNEL_OVERDUE,		/* the same, and a close has given up waiting for it */
-	HVUIO_CHANNEL_OPEN,		/* user space can use it */
-	HVUIO_CHANNEL_CLOSING,		/* it is open, and a close has begun */
-	HVUIO_CHANNEL_UNOPENED,		/* its opening has failed */
+	HVUIO_CHANNEL_CLOSED,	/* a primary that is not open */
+	HVUIO_CHANNEL_OFFERED,	/* open_work will open it */
+	HVUIO_CHANNEL_OPENING,	/* open_work is opening it */
+	HVUIO_CHANNEL_OVERDUE,	/* the same, and a close has given up waiting for it */
+	HVUIO_CHANNEL_OPEN,	/* user space can use it */
+	HVUIO_CHANNEL_CLOSING,	/* it is open, and a close has begun */
+	HVUIO_CHANNEL_UNOPENED, /* its opening has failed */
 	/*
 	 * It was offered during a close, or was overdue. A walk may have met it
 	 * and consumed its rescind_event.
 	 */
 	HVUIO_CHANNEL_LATE,
 	HVUIO_CHANNEL_LATE_OPEN,
-	HVUIO_CHANNEL_WALKED,		/* its rescind waits for the end of the walk */
-	HVUIO_CHANNEL_WALKED_OPEN,	/* the same, and the walk closes it */
-	HVUIO_CHANNEL_RESCINDED,	/* its rescind has ended, and the walk removes it */
-	HVUIO_CHANNEL_REMOVED,		/* the walk has removed it while its rescind waits */
+	HVUIO_CHANNEL_WALKED,	   /* its rescind waits for the end of the walk */
+	HVUIO_CHANNEL_WALKED_OPEN, /* the same, and the walk closes it */
+	HVUIO_CHANNEL_RESCINDED,   /* its rescind has ended, and the walk removes it */
+	HVUIO_CHANNEL_REMOVED,	   /* the walk has removed it while its rescind waits */
 	HVUIO_CHANNEL_STATES
 };
 
@@ -95,7 +95,7 @@ enum hvuio_channel_state {
  */
 enum hvuio_events {
 	HVUIO_EVENTS_HELD,
-	HVUIO_EVENTS_PENDING,	/* held, and an event has occurred */
+	HVUIO_EVENTS_PENDING, /* held, and an event has occurred */
 	HVUIO_EVENTS_PASSED,
 };
 
@@ -121,11 +121,11 @@ struct hvuio_ring {
 struct hvuio_ring_file {
 	struct bin_attribute attr;
 	bool exists;
-	struct delayed_work work;	/* retries to create the file */
+	struct delayed_work work; /* retries to create the file */
 };
 
 struct hvuio_channel {
-	struct list_head node;		/* entry in set.channels, or in the list of a close */
+	struct list_head node; /* entry in set.channels, or in the list of a close */
 	/*
 	 * A primary channel stays until hvuio_remove(). The module holds a
 	 * reference to a sub-channel and pins it (subchannel.c), so that VMBus
@@ -145,15 +145,15 @@ struct hvuio_channel {
 
 /* The channels of a device. */
 struct hvuio_set {
-	struct mutex lock;		/* protects all members below */
+	struct mutex lock; /* protects all members below */
 	enum hvuio_set_state state;
 	/*
 	 * The primary if it is open, and all sub-channels that the module knows
 	 * except `opening`.
 	 */
 	struct list_head channels;
-	struct hvuio_channel *opening;	/* the sub-channel that open_work is opening, or NULL */
-	wait_queue_head_t opened;	/* opening has become NULL */
+	struct hvuio_channel *opening; /* the sub-channel that open_work is opening, or NULL */
+	wait_queue_head_t opened;      /* opening has become NULL */
 	struct work_struct open_work;
 };
 
@@ -191,25 +191,25 @@ struct hvuio_area {
  */
 struct hvuio_device {
 	struct kref ref;
-	struct list_head node;		/* entry in the list of bound devices, under its lock */
-	struct hv_device *hv;		/* valid until hvuio_remove() returns */
+	struct list_head node; /* entry in the list of bound devices, under its lock */
+	struct hv_device *hv;  /* valid until hvuio_remove() returns */
 	struct uio_info info;
 
-	struct mutex lock;		/* serializes open, close, resize, remove, suspend */
-	enum hvuio_state state;		/* read without a lock for sysfs */
+	struct mutex lock;	/* serializes open, close, resize, remove, suspend */
+	enum hvuio_state state; /* read without a lock for sysfs */
 	unsigned int opens;
-	struct list_head inodes;	/* the inodes of the open files */
+	struct list_head inodes; /* the inodes of the open files */
 
 	struct hvuio_set set;
 	struct hvuio_channel primary;
 	u32 ring_size;			/* the size of one ring; read without a lock */
-	struct hvuio_buffer recv, send;	/* for a NIC */
+	struct hvuio_buffer recv, send; /* for a NIC */
 
-	atomic_t events;		/* enum hvuio_events */
+	atomic_t events; /* enum hvuio_events */
 
-	struct mutex maps_lock;		/* protects the two members below */
+	struct mutex maps_lock; /* protects the two members below */
 	struct hvuio_area areas[HVUIO_MAPS];
-	bool maps_revoked;		/* the memory of the maps may be freed */
+	bool maps_revoked; /* the memory of the maps may be freed */
 };
 
 /*
@@ -224,7 +224,7 @@ struct hvuio_limits {
  * The maximum number of Hyper-V pages in a GPADL. The length of their list is a
  * u16.
  */
-#define HVUIO_GPADL_PAGES	((U16_MAX - sizeof(struct gpa_range)) / sizeof(u64))
+#define HVUIO_GPADL_PAGES ((U16_MAX - sizeof(struct gpa_range)) / sizeof(u64))
 
 /* vmbus.c */
 int hvuio_vmbus_check(void);

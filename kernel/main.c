@@ -59,7 +59,7 @@ static const struct hv_vmbus_device_id hvuio_ids[] = {
 #ifdef HVUIO_STOCK_CLAIMS_FCOPY
 	{ HV_FCOPY_GUID },
 #endif
-	{ }
+	{}
 };
 MODULE_DEVICE_TABLE(vmbus, hvuio_ids);
 

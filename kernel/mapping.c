@@ -91,8 +91,8 @@ void hvuio_maps_revoke(struct hvuio_device *dev)
 	}
 }
 
-static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const char *name,
-			  void *mem, size_t size)
+static void hvuio_map_set(struct hvuio_device *dev, enum hvuio_map map, const char *name, void *mem,
+			  size_t size)
 {
 	dev->areas[map].dev = dev;
 	dev->areas[map].mem = mem;

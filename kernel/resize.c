@@ -19,7 +19,8 @@ static int hvuio_resize_begin(struct hvuio_device *dev)
 	case HVUIO_OPEN:
 	case HVUIO_LOST:
 		/* A mapping of /dev/uioN keeps the file open. */
-		dev_err_ratelimited(&dev->hv->device, "not resized: the device is open or mapped\n");
+		dev_err_ratelimited(&dev->hv->device,
+				    "not resized: the device is open or mapped\n");
 		ret = -EBUSY;
 		break;
 	default:

@@ -22,8 +22,8 @@ int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32
 	ring->pages = kvmalloc_array(nr, sizeof(*ring->pages), GFP_KERNEL);
 	if (!ring->pages)
 		return -ENOMEM;
-	page = alloc_pages_node(cpu_to_node(channel->target_cpu), GFP_KERNEL | __GFP_NOWARN |
-				__GFP_RETRY_MAYFAIL, order);
+	page = alloc_pages_node(cpu_to_node(channel->target_cpu),
+				GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL, order);
 	if (!page) {
 		kvfree(ring->pages);
 		ring->pages = NULL;

@@ -14,7 +14,7 @@
 #include "compat/vma.h"
 #include "hvuio.h"
 
-#define HVUIO_RING_FILE_RETRY	msecs_to_jiffies(5)
+#define HVUIO_RING_FILE_RETRY msecs_to_jiffies(5)
 
 /*
  * Make a page writable. sysfs has operations of its own, which call this one.
@@ -93,8 +93,8 @@ static int hvuio_ring_file_make(struct hvuio_channel *hc)
 
 static void hvuio_ring_file_work(struct work_struct *work)
 {
-	struct hvuio_channel *hc = container_of(to_delayed_work(work), struct hvuio_channel,
-						ring_file.work);
+	struct hvuio_channel *hc =
+		container_of(to_delayed_work(work), struct hvuio_channel, ring_file.work);
 	int ret = hvuio_ring_file_create(hc);
 
 	if (ret)

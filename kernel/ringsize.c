@@ -6,29 +6,30 @@
 #include "compat/sysfs.h"
 #include "hvuio.h"
 
-#define HVUIO_RING_DEFAULT	SZ_2M
-#define HVUIO_RING_UNKNOWN	0x11000
+#define HVUIO_RING_DEFAULT SZ_2M
+#define HVUIO_RING_UNKNOWN 0x11000
 
 /* The maximum number of classes for which user space may set a size. */
-#define HVUIO_RING_CLASSES	32
+#define HVUIO_RING_CLASSES 32
 
 /*
  * Both rings share one GPADL, which contains only the first Hyper-V page of
  * each header.
  */
-#define HVUIO_RING_MAX_SHARED	(HVUIO_GPADL_PAGES / 2 * HV_HYP_PAGE_SIZE + \
-				 PAGE_SIZE - HV_HYP_PAGE_SIZE)
+#define HVUIO_RING_MAX_SHARED \
+	(HVUIO_GPADL_PAGES / 2 * HV_HYP_PAGE_SIZE + PAGE_SIZE - HV_HYP_PAGE_SIZE)
 /*
  * Both rings are also one allocation. KMALLOC_MAX_SIZE is the largest possible
  * one, and means the same on all kernels.
  */
-#define HVUIO_RING_MAX_PAGES	(KMALLOC_MAX_SIZE / 2)
+#define HVUIO_RING_MAX_PAGES (KMALLOC_MAX_SIZE / 2)
 
 /* A ring has a page for the header and at least one page for data. */
 const struct hvuio_limits hvuio_ring_limits = {
 	.min = 2 * PAGE_SIZE,
-	.max = round_down((HVUIO_RING_MAX_PAGES) > (HVUIO_RING_MAX_SHARED) ?
-			  HVUIO_RING_MAX_SHARED : HVUIO_RING_MAX_PAGES, PAGE_SIZE),
+	.max = round_down((HVUIO_RING_MAX_PAGES) > (HVUIO_RING_MAX_SHARED) ? HVUIO_RING_MAX_SHARED :
+									     HVUIO_RING_MAX_PAGES,
+			  PAGE_SIZE),
 };
 
 /*
@@ -37,22 +38,14 @@ const struct hvuio_limits hvuio_ring_limits = {
  * package contains it, older kernels lack it, and its layout varies.
  */
 static const struct hv_vmbus_device_id hvuio_ring_sizes[] = {
-	{ HV_IDE_GUID },
-	{ HV_SCSI_GUID },
-	{ HV_SYNTHFC_GUID },
-	{ HV_NIC_GUID },
-	{ HV_ND_GUID },
-	{ HV_PCIE_GUID },
-	{ HV_SYNTHVID_GUID },
-	{ HV_KBD_GUID },
-	{ HV_MOUSE_GUID },
-	{ HV_KVP_GUID },
-	{ HV_TS_GUID },
-	{ HV_HEART_BEAT_GUID },
-	{ HV_SHUTDOWN_GUID },
-	{ HV_FCOPY_GUID, .driver_data = 0x4000 },
-	{ HV_VSS_GUID },
-	{ HV_DM_GUID },
+	{ HV_IDE_GUID },      { HV_SCSI_GUID },
+	{ HV_SYNTHFC_GUID },  { HV_NIC_GUID },
+	{ HV_ND_GUID },	      { HV_PCIE_GUID },
+	{ HV_SYNTHVID_GUID }, { HV_KBD_GUID },
+	{ HV_MOUSE_GUID },    { HV_KVP_GUID },
+	{ HV_TS_GUID },	      { HV_HEART_BEAT_GUID },
+	{ HV_SHUTDOWN_GUID }, { HV_FCOPY_GUID, .driver_data = 0x4000 },
+	{ HV_VSS_GUID },      { HV_DM_GUID },
 };
 
 /* The sizes that user space chose for later devices; size 0 is a free entry. */

@@ -43,24 +43,24 @@
  * also rescinds the sub-channel or VMBus walks over it, VMBus can remove the
  * sub-channel twice, or free rings that the module frees again.
  */
-#define HVUIO_OPENING_TIMEOUT	(10 * HZ)
+#define HVUIO_OPENING_TIMEOUT (10 * HZ)
 /*
  * The longest wait for a rescind that VMBus is handling, and of a suspend for
  * the rescinds that follow its close.
  */
-#define HVUIO_RESCIND_TIMEOUT	(10 * HZ)
+#define HVUIO_RESCIND_TIMEOUT (10 * HZ)
 /*
  * The longest wait of an open for sub-channels that the host should have
  * rescinded, and of a close for unknown sub-channels before its first walk.
  */
-#define HVUIO_LINGER_TIMEOUT	HZ
+#define HVUIO_LINGER_TIMEOUT HZ
 /* The longest wait of a close for unknown sub-channels before a later walk. */
-#define HVUIO_KNOWN_TIMEOUT	(10 * HZ)
+#define HVUIO_KNOWN_TIMEOUT (10 * HZ)
 /*
  * The maximum number of passes of a close. Sub-channels that the host offers
  * meanwhile need another pass.
  */
-#define HVUIO_CLOSE_PASSES	16
+#define HVUIO_CLOSE_PASSES 16
 
 /* The number of running sub-channel callbacks and open_works, of any device. */
 static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
@@ -111,13 +111,12 @@ static void hvuio_channel_move(struct hvuio_channel *hc, enum hvuio_channel_stat
 		[HVUIO_CHANNEL_UNOPENED] = BIT(HVUIO_CHANNEL_OPENING),
 		[HVUIO_CHANNEL_LATE] = BIT(HVUIO_CHANNEL_OVERDUE),
 		[HVUIO_CHANNEL_LATE_OPEN] = BIT(HVUIO_CHANNEL_OVERDUE),
-		[HVUIO_CHANNEL_WALKED] = BIT(HVUIO_CHANNEL_OFFERED) |
-					 BIT(HVUIO_CHANNEL_UNOPENED) |
+		[HVUIO_CHANNEL_WALKED] = BIT(HVUIO_CHANNEL_OFFERED) | BIT(HVUIO_CHANNEL_UNOPENED) |
 					 BIT(HVUIO_CHANNEL_LATE),
-		[HVUIO_CHANNEL_WALKED_OPEN] = BIT(HVUIO_CHANNEL_CLOSING) |
-					      BIT(HVUIO_CHANNEL_LATE_OPEN),
-		[HVUIO_CHANNEL_RESCINDED] = BIT(HVUIO_CHANNEL_WALKED_OPEN) |
-					    BIT(HVUIO_CHANNEL_LATE_OPEN),
+		[HVUIO_CHANNEL_WALKED_OPEN] =
+			BIT(HVUIO_CHANNEL_CLOSING) | BIT(HVUIO_CHANNEL_LATE_OPEN),
+		[HVUIO_CHANNEL_RESCINDED] =
+			BIT(HVUIO_CHANNEL_WALKED_OPEN) | BIT(HVUIO_CHANNEL_LATE_OPEN),
 		[HVUIO_CHANNEL_REMOVED] = BIT(HVUIO_CHANNEL_WALKED_OPEN),
 	};
 
@@ -872,8 +871,7 @@ static noinline __noclone void hvuio_subs_end_walk(struct list_head *subs)
 		if (hc->state == HVUIO_CHANNEL_RESCINDED)
 			continue;
 		if (hc->state == HVUIO_CHANNEL_REMOVED) {
-			if (wait_for_completion_timeout(&sub->rescind_event,
-							HVUIO_RESCIND_TIMEOUT))
+			if (wait_for_completion_timeout(&sub->rescind_event, HVUIO_RESCIND_TIMEOUT))
 				continue;
 			pr_warn("channel %u: its rescind does not end, leaking the channel\n",
 				sub->offermsg.child_relid);

@@ -84,23 +84,17 @@ static DEVICE_ATTR_RW(ring_size);
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct hvuio_device *dev = dev_get_drvdata(device);
-	static const char * const names[] = {
-		[HVUIO_CLOSED] = "closed",
-		[HVUIO_OPEN] = "open",
-		[HVUIO_LOST] = "lost",
-		[HVUIO_FAILED] = "failed",
-		[HVUIO_REMOVED] = "failed",
+	static const char *const names[] = {
+		[HVUIO_CLOSED] = "closed", [HVUIO_OPEN] = "open",      [HVUIO_LOST] = "lost",
+		[HVUIO_FAILED] = "failed", [HVUIO_REMOVED] = "failed",
 	};
 
 	return sysfs_emit(buf, "%s\n", names[READ_ONCE(dev->state)]);
 }
 static DEVICE_ATTR_RO(state);
 
-static struct attribute *hvuio_device_attrs[] = {
-	&dev_attr_ring_size.attr,
-	&dev_attr_state.attr,
-	NULL
-};
+static struct attribute *hvuio_device_attrs[] = { &dev_attr_ring_size.attr, &dev_attr_state.attr,
+						  NULL };
 
 const struct attribute_group hvuio_device_group = {
 	.name = "uio_hv_generic",
@@ -185,18 +179,12 @@ static ssize_t driver_send_size_store(struct device_driver *driver, const char *
 static struct driver_attribute hvuio_driver_send_size =
 	__ATTR(send_size, 0644, driver_send_size_show, driver_send_size_store);
 
-static struct attribute *hvuio_driver_attrs[] = {
-	&hvuio_driver_ring_size.attr,
-	&hvuio_driver_recv_size.attr,
-	&hvuio_driver_send_size.attr,
-	NULL
-};
+static struct attribute *hvuio_driver_attrs[] = { &hvuio_driver_ring_size.attr,
+						  &hvuio_driver_recv_size.attr,
+						  &hvuio_driver_send_size.attr, NULL };
 
 static const struct attribute_group hvuio_driver_group = {
 	.attrs = hvuio_driver_attrs,
 };
 
-const struct attribute_group *hvuio_driver_groups[] = {
-	&hvuio_driver_group,
-	NULL
-};
+const struct attribute_group *hvuio_driver_groups[] = { &hvuio_driver_group, NULL };

@@ -21,18 +21,18 @@ static struct hvuio_connection {
 } hvuio_connection;
 
 /* Read the members. @layout is a pointer to either possible structure. */
-#define HVUIO_CONNECTION(layout) ({					\
-	typeof(layout) conn_ = (layout);				\
-									\
-	(struct hvuio_connection) {					\
-		.int_page = conn_->int_page,				\
-		.send_int_page = conn_->send_int_page,			\
-		.recv_int_page = conn_->recv_int_page,			\
-		.monitor_pages = { conn_->monitor_pages[0],		\
-				   conn_->monitor_pages[1] },		\
-		.next_gpadl_handle = &conn_->next_gpadl_handle,		\
-	};								\
-})
+#define HVUIO_CONNECTION(layout)                                                               \
+	({                                                                                     \
+		typeof(layout) conn_ = (layout);                                               \
+                                                                                               \
+		(struct hvuio_connection){                                                     \
+			.int_page = conn_->int_page,                                           \
+			.send_int_page = conn_->send_int_page,                                 \
+			.recv_int_page = conn_->recv_int_page,                                 \
+			.monitor_pages = { conn_->monitor_pages[0], conn_->monitor_pages[1] }, \
+			.next_gpadl_handle = &conn_->next_gpadl_handle,                        \
+		};                                                                             \
+	})
 
 static bool hvuio_is_hyp_page(void *page)
 {
@@ -42,8 +42,7 @@ static bool hvuio_is_hyp_page(void *page)
 /* Whether the pointers relate to each other as VMBus sets them up. */
 static bool hvuio_connection_fits(const struct hvuio_connection *conn)
 {
-	return hvuio_is_hyp_page(conn->int_page) &&
-	       conn->recv_int_page == conn->int_page &&
+	return hvuio_is_hyp_page(conn->int_page) && conn->recv_int_page == conn->int_page &&
 	       conn->send_int_page == conn->int_page + HV_HYP_PAGE_SIZE / 2 &&
 	       hvuio_is_hyp_page(conn->monitor_pages[0]) &&
 	       hvuio_is_hyp_page(conn->monitor_pages[1]) &&
@@ -111,7 +110,7 @@ bool hvuio_vmbus_is_offered(const struct vmbus_channel *channel)
 }
 
 /* A value that no host gives to the padding of an offer. */
-#define HVUIO_OFFER_MARK	0x6f697668
+#define HVUIO_OFFER_MARK 0x6f697668
 
 /*
  * Mark VMBus's copy of the offer of a primary channel before a suspend. VMBus

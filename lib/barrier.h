@@ -22,20 +22,20 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define READ_ONCE(x)		atomic_load_explicit(&(x), memory_order_relaxed)
-#define WRITE_ONCE(x, v)	atomic_store_explicit(&(x), (v), memory_order_relaxed)
+#define READ_ONCE(x)	 atomic_load_explicit(&(x), memory_order_relaxed)
+#define WRITE_ONCE(x, v) atomic_store_explicit(&(x), (v), memory_order_relaxed)
 
 /* Store a value and return the former one, in one step that orders nothing. */
-#define xchg_relaxed(p, v)	atomic_exchange_explicit((p), (v), memory_order_relaxed)
+#define xchg_relaxed(p, v) atomic_exchange_explicit((p), (v), memory_order_relaxed)
 /* Add to a value and return the former one, likewise. */
-#define fetch_add_relaxed(p, v)	atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define fetch_add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 
 #define smp_load_acquire(p)	atomic_load_explicit((p), memory_order_acquire)
-#define smp_store_release(p, v)	atomic_store_explicit((p), (v), memory_order_release)
+#define smp_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
 
-#define barrier()		atomic_signal_fence(memory_order_seq_cst)
-#define smp_rmb()		atomic_thread_fence(memory_order_acquire)
-#define smp_wmb()		atomic_thread_fence(memory_order_release)
+#define barrier() atomic_signal_fence(memory_order_seq_cst)
+#define smp_rmb() atomic_thread_fence(memory_order_acquire)
+#define smp_wmb() atomic_thread_fence(memory_order_release)
 
 /*
  * gcc's fence is a locked instruction on the word at the top of the stack. In a
@@ -46,9 +46,9 @@
  */
 #ifndef smp_mb
 #if defined(__x86_64__) && defined(__GNUC__)
-#define smp_mb()		__asm__ volatile("lock addl $0, -128(%%rsp)" ::: "memory", "cc")
+#define smp_mb() __asm__ volatile("lock addl $0, -128(%%rsp)" ::: "memory", "cc")
 #else
-#define smp_mb()		atomic_thread_fence(memory_order_seq_cst)
+#define smp_mb() atomic_thread_fence(memory_order_seq_cst)
 #endif
 #endif
 
@@ -56,8 +56,8 @@
  * Set bits in a word while the other side clears bits in it. sync_set_bits() is
  * a full barrier, and set_bits() orders nothing.
  */
-#define set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_relaxed))
-#define sync_set_bits(p, bits)	((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))
+#define set_bits(p, bits)      ((void)atomic_fetch_or_explicit((p), (bits), memory_order_relaxed))
+#define sync_set_bits(p, bits) ((void)atomic_fetch_or_explicit((p), (bits), memory_order_seq_cst))
 
 /*
  * The host shares these words, so a lock inside this process cannot stand in

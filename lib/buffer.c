@@ -10,7 +10,10 @@
 int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
 		     struct vmbus_buffer *buffer)
 {
-	static const struct { const char *name; int map; } buffers[] = {
+	static const struct {
+		const char *name;
+		int map;
+	} buffers[] = {
 		[VMBUS_BUFFER_RECV] = { "recv:", MAP_RECV_BUFFER },
 		[VMBUS_BUFFER_SEND] = { "send:", MAP_SEND_BUFFER },
 	};
@@ -20,12 +23,15 @@ int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void 
 	int err;
 
 	if ((unsigned int)kind >= sizeof(buffers) / sizeof(buffers[0]))
-		return fail(-EINVAL, "kind %d: it has to be VMBUS_BUFFER_RECV (%d) or VMBUS_BUFFER_SEND (%d)",
-			    kind, VMBUS_BUFFER_RECV, VMBUS_BUFFER_SEND);
+		return fail(
+			-EINVAL,
+			"kind %d: it has to be VMBUS_BUFFER_RECV (%d) or VMBUS_BUFFER_SEND (%d)",
+			kind, VMBUS_BUFFER_RECV, VMBUS_BUFFER_SEND);
 	if (!chan->device)
 		return fail(-EOPNOTSUPP, "a channel from memory has no buffers");
 	if (channel_check(chan))
-		return fail(channel_check(chan), "%s: the channel has ended", chan->device->instance);
+		return fail(channel_check(chan), "%s: the channel has ended",
+			    chan->device->instance);
 	if (chan->maps[buffers[kind].map].addr) {
 		if (address && address != chan->buffers[kind].address)
 			return fail(-EEXIST, "%s: the buffer is mapped at %p already",
@@ -43,7 +49,9 @@ int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void 
 		return fail(-EPROTO, "%s: map named %s", chan->device->instance, map.name);
 	}
 	chan->buffers[kind] = (struct vmbus_buffer){
-		.address = map.address, .size = map.size, .gpadl = gpadl,
+		.address = map.address,
+		.size = map.size,
+		.gpadl = gpadl,
 	};
 	*buffer = chan->buffers[kind];
 	return 0;

@@ -119,8 +119,9 @@ void channel_set_monitor(struct vmbus_chan *chan, unsigned char *int_page,
 /* Return 0, or -ENODEV if VMBus keeps a device that the host does not offer. */
 static int check_offered(const struct vmbus_device *dev)
 {
-	return device_is_offered(dev) ? 0 :
-		fail(-ENODEV, "%s: the host does not offer the device now", dev->instance);
+	return device_is_offered(dev) ?
+		       0 :
+		       fail(-ENODEV, "%s: the host does not offer the device now", dev->instance);
 }
 
 int channel_open(const struct vmbus_device *dev, const struct vmbus_open_options *options,
@@ -170,8 +171,7 @@ err_close:
 	return uio_error(dev, err);
 }
 
-int vmbus_open(const char *id, const struct vmbus_open_options *options,
-	       struct vmbus_chan **chan)
+int vmbus_open(const char *id, const struct vmbus_open_options *options, struct vmbus_chan **chan)
 {
 	struct vmbus_open_options checked;
 	struct vmbus_device *dev;

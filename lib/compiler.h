@@ -3,7 +3,7 @@
 #ifndef VMBUS_COMPILER_H
 #define VMBUS_COMPILER_H
 
-#define likely(condition)	__builtin_expect(!!(condition), 1)
-#define unlikely(condition)	__builtin_expect(!!(condition), 0)
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 #endif /* VMBUS_COMPILER_H */

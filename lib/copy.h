@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) void copy_32(unsigned char *to,
 
 /* Copy fewer than 16 bytes. */
 static inline __attribute__((always_inline)) void copy_few(unsigned char *to,
-		const unsigned char *from, uint32_t len)
+							   const unsigned char *from, uint32_t len)
 {
 	if (len & 8) {
 		memcpy(to, from, 8);
@@ -57,8 +57,8 @@ static inline __attribute__((always_inline)) void copy_few(unsigned char *to,
  * Copy at most COPY_INLINE_MAX bytes. The last piece may overlap the piece
  * before it, which saves the tests for the remaining bytes.
  */
-static inline __attribute__((always_inline)) void copy_short(unsigned char *to,
-		const unsigned char *from, uint32_t len)
+static inline __attribute__((always_inline)) void
+copy_short(unsigned char *to, const unsigned char *from, uint32_t len)
 {
 	uint32_t last;
 
@@ -84,8 +84,8 @@ static inline __attribute__((always_inline)) void copy_short(unsigned char *to,
 	copy_32(to + last, from + last);
 }
 
-static inline __attribute__((always_inline)) void copy_bytes(unsigned char *to,
-		const unsigned char *from, uint32_t len)
+static inline __attribute__((always_inline)) void
+copy_bytes(unsigned char *to, const unsigned char *from, uint32_t len)
 {
 	if (likely(len <= COPY_INLINE_MAX))
 		copy_short(to, from, len);

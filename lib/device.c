@@ -16,7 +16,7 @@
 
 /* A device, and the memory of its GUIDs */
 struct device {
-	struct vmbus_device shown;	/* first, because vmbus_device_free() frees it */
+	struct vmbus_device shown; /* first, because vmbus_device_free() frees it */
 	char instance[GUID_SIZE];
 	char class_id[GUID_SIZE];
 };
@@ -341,8 +341,9 @@ static int list_device(const char *path, const char *guid, struct vmbus_device *
 	int err = device_read(path, &dev);
 
 	if (err && err != -ENODEV && !*unreadable)
-		*unreadable = fail(err, "%s: %s", path, err == -EPROTO ?
-				   "no GUID in device_id or class_id" : strerror(-err));
+		*unreadable =
+			fail(err, "%s: %s", path,
+			     err == -EPROTO ? "no GUID in device_id or class_id" : strerror(-err));
 	if (err)
 		return 0;
 	if (guid && strcmp(dev->class_id, guid)) {
@@ -458,7 +459,7 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 		err = fail(-ENOTUNIQ, "%d devices of class '%s': name one by its instance GUID",
 			   found, id);
 	else if (count < 0 && (!found || strcmp((*at)->instance, guid)))
-		err = count;	/* The device that cannot be read may have that class. */
+		err = count; /* The device that cannot be read may have that class. */
 	else if (!found)
 		err = fail(-ENODEV, "the host offers no device '%s'", id);
 	else

@@ -11,7 +11,7 @@
 
 /* A channel over memory that the caller provides */
 struct vmbus_memory {
-	unsigned int flags;	/* VMBUS_MEMORY_* */
+	unsigned int flags; /* VMBUS_MEMORY_* */
 
 	/*
 	 * Each ring is a header of header_size bytes, followed by at least 64
@@ -21,10 +21,10 @@ struct vmbus_memory {
 	 * rings exchanged.
 	 */
 	void *tx_ring;
-	size_t tx_size;		/* header included */
+	size_t tx_size; /* header included */
 	void *rx_ring;
 	size_t rx_size;
-	size_t header_size;	/* 128 or more; 0: the system's page size, as on a real channel */
+	size_t header_size; /* 128 or more; 0: the system's page size, as on a real channel */
 
 	/*
 	 * A non-blocking file descriptor that behaves like /dev/uioN: it
@@ -58,8 +58,8 @@ struct vmbus_memory {
 	 */
 	void *int_page;
 	void *monitor_page;
-	uint32_t relid;		/* below 16384 */
-	uint32_t monitor_id;	/* below 128 */
+	uint32_t relid;	     /* below 16384 */
+	uint32_t monitor_id; /* below 128 */
 };
 
 /**
@@ -86,10 +86,10 @@ int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan
 
 /* The number of threads that send on a channel, and how they take turns */
 enum producers {
-	PRODUCERS_ONE	= 0,	/* one thread at a time: no lock, the fastest */
-	PRODUCERS_MUTEX	= 1,	/* several threads; a thread that has to wait sleeps */
+	PRODUCERS_ONE = 0,   /* one thread at a time: no lock, the fastest */
+	PRODUCERS_MUTEX = 1, /* several threads; a thread that has to wait sleeps */
 	/* several threads, each with a processor of its own: they spin */
-	PRODUCERS_SPIN	= 2
+	PRODUCERS_SPIN = 2
 };
 
 /*

@@ -16,13 +16,13 @@
  * system. Bits say whether the page is present, whether its frame belongs to a
  * file or to shared memory, and whether the frame is mapped only once.
  */
-#define PAGEMAP_PRESENT	(1ull << 63)
+#define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_FILE	(1ull << 61)
 #define PAGEMAP_ONCE	(1ull << 56)
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
 
 /* The number of entries for one read(2) */
-#define PAGEMAP_BATCH	64u
+#define PAGEMAP_BATCH 64u
 
 /*
  * Both files are opened at once, because the program may drop its capability or
@@ -89,8 +89,8 @@ static void find_vma(FILE *maps, uintptr_t address, struct vma *vma)
 	flockfile(maps);
 	rewind(maps);
 	while (getline(&line, &room, maps) > 0) {
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &vma->start, &vma->end,
-			   mode) != 3)
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &vma->start, &vma->end, mode) !=
+		    3)
 			continue;
 		vma->shared = mode[3] == 's';
 		if (address >= vma->start && address < vma->end)
@@ -117,24 +117,30 @@ static bool is_shared(FILE *maps, uintptr_t address, struct vma *vma)
  * Before the first write, such a page has the kernel's page of zeros, the page
  * of a file, or after fork() the frame of another process.
  */
-static int check_entries(FILE *maps, struct vma *vma, const uint64_t *entries,
-			 uint64_t first, unsigned int count)
+static int check_entries(FILE *maps, struct vma *vma, const uint64_t *entries, uint64_t first,
+			 unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		const uintptr_t at = (first + i) * page_size();
 
 		if (!(entries[i] & PAGEMAP_PRESENT))
-			return fail(-EFAULT, "the page at 0x%" PRIxPTR " is not present: write to the memory first",
+			return fail(-EFAULT,
+				    "the page at 0x%" PRIxPTR
+				    " is not present: write to the memory first",
 				    at);
 		/*
 		 * No process has frame 0. The kernel shows it in place of a
 		 * frame that it hides.
 		 */
 		if (!(entries[i] & PAGEMAP_FRAME))
-			return fail(-EPERM, "the kernel hides page numbers: /proc/self/pagemap was opened without CAP_SYS_ADMIN");
+			return fail(
+				-EPERM,
+				"the kernel hides page numbers: /proc/self/pagemap was opened without CAP_SYS_ADMIN");
 		if ((entries[i] & (PAGEMAP_ONCE | PAGEMAP_FILE)) != PAGEMAP_ONCE &&
 		    !is_shared(maps, at, vma))
-			return fail(-EFAULT, "the frame at 0x%" PRIxPTR " is not the program's alone: write to the memory first",
+			return fail(-EFAULT,
+				    "the frame at 0x%" PRIxPTR
+				    " is not the program's alone: write to the memory first",
 				    at);
 	}
 	return 0;
@@ -144,8 +150,8 @@ static int check_entries(FILE *maps, struct vma *vma, const uint64_t *entries,
  * Read the entries of @count pages of the system, starting at page number
  * @first, and check them.
  */
-static int read_entries(const struct vmbus_pagemap *pagemap, struct vma *vma,
-			uint64_t first, uint64_t *entries, unsigned int count)
+static int read_entries(const struct vmbus_pagemap *pagemap, struct vma *vma, uint64_t first,
+			uint64_t *entries, unsigned int count)
 {
 	ssize_t size = count * sizeof(*entries);
 	ssize_t got = pread(pagemap->fd, entries, size, (off_t)(first * sizeof(*entries)));
@@ -153,7 +159,8 @@ static int read_entries(const struct vmbus_pagemap *pagemap, struct vma *vma,
 	if (got < 0)
 		return fail(-errno, "/proc/self/pagemap: %s", strerror(errno));
 	if (got != size)
-		return fail(-EFAULT, "0x%" PRIx64 " is no address of a program", first * page_size());
+		return fail(-EFAULT, "0x%" PRIx64 " is no address of a program",
+			    first * page_size());
 	return check_entries(pagemap->maps, vma, entries, first, count);
 }
 
@@ -183,8 +190,8 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
 		 * hypervisor.
 		 */
 		for (; n < need && at / parts < first + batch; at++, n++)
-			pages[n] = (entries[at / parts - first] & PAGEMAP_FRAME) * parts +
-				   at % parts;
+			pages[n] =
+				(entries[at / parts - first] & PAGEMAP_FRAME) * parts + at % parts;
 	}
 	return n;
 }

@@ -19,7 +19,7 @@
  * version is odd while it changes.
  */
 struct range {
-	struct range *next;		/* set before it is linked */
+	struct range *next; /* set before it is linked */
 	_Atomic bool used;
 	_Atomic uint32_t version;
 	_Atomic uintptr_t start;
@@ -103,8 +103,8 @@ static bool cover(uintptr_t addr)
 			continue;
 		channel_dead(chan, -ENODEV);
 		return mmap((void *)start, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) !=
-			MAP_FAILED;
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+			    0) != MAP_FAILED;
 	}
 	return false;
 }

@@ -47,10 +47,10 @@ static const struct vmbus_ic_version *common(const struct vmbus_ic_version *ours
 	return NULL;
 }
 
-int vmbus_ic_negotiate(void *msg, size_t len,
-		       const struct vmbus_ic_version *frameworks, size_t framework_count,
-		       const struct vmbus_ic_version *messages, size_t message_count,
-		       struct vmbus_ic_version *framework, struct vmbus_ic_version *message)
+int vmbus_ic_negotiate(void *msg, size_t len, const struct vmbus_ic_version *frameworks,
+		       size_t framework_count, const struct vmbus_ic_version *messages,
+		       size_t message_count, struct vmbus_ic_version *framework,
+		       struct vmbus_ic_version *message)
 {
 	unsigned char *body = (unsigned char *)msg + sizeof(struct vmbus_ic_header);
 	unsigned char *versions = body + sizeof(struct vmbus_ic_negotiate);
@@ -71,8 +71,8 @@ int vmbus_ic_negotiate(void *msg, size_t len,
 		return -EPROTO;
 
 	fw = common(frameworks, framework_count, versions, neg.framework_count);
-	srv = common(messages, message_count,
-		     versions + neg.framework_count * sizeof(agreed[0]), neg.message_count);
+	srv = common(messages, message_count, versions + neg.framework_count * sizeof(agreed[0]),
+		     neg.message_count);
 
 	hdr.size = sizeof(neg) + sizeof(agreed);
 	memcpy(msg, &hdr, sizeof(hdr));

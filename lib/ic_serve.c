@@ -20,71 +20,71 @@
  * The first wait until the object looks for a device again, and the longest;
  * each wait is twice as long as the one before
  */
-#define RETRY_MS_MIN	100
-#define RETRY_MS_MAX	2000
+#define RETRY_MS_MIN 100
+#define RETRY_MS_MAX 2000
 
 /* The maximum number of packets that one vmbus_ic_dispatch() handles */
-#define PACKETS_MAX	256
+#define PACKETS_MAX 256
 
 #define MESSAGE_MAX	16384
 #define PATIENCE_MS	120000
-#define PATIENCE_MS_MAX	3600000
+#define PATIENCE_MS_MAX 3600000
 /*
  * The host has fallen silent after this number of consecutive looks at which it
  * owed something and had done nothing. A jump of the clock, after the machine
  * has stood still, counts as one look.
  */
-#define LOOKS		8
+#define LOOKS 8
 
-#define NEVER		(-1)
+#define NEVER (-1)
 
 static const struct vmbus_ic_version default_frameworks[] = { { 3, 0 }, { 1, 0 } };
 
 /* A message of the host with its answer */
 struct request {
-	struct vmbus_ic_request shown;	/* the part that the program sees */
+	struct vmbus_ic_request shown; /* the part that the program sees */
 	struct request *next;
 	struct vmbus_packet packet;
-	uint64_t session;		/* vmbus_ic.session when it came */
+	uint64_t session; /* vmbus_ic.session when it came */
 	unsigned char *message;
-	alignas(8) unsigned char room[];	/* for the message, from MESSAGE_AT on */
+	alignas(8) unsigned char room[]; /* for the message, from MESSAGE_AT on */
 };
 
-#define MESSAGE_AT	4
+#define MESSAGE_AT 4
 _Static_assert((MESSAGE_AT + sizeof(struct vmbus_ic_header)) % 8 == 0, "the body's alignment");
 
 struct vmbus_ic {
 	struct vmbus_ic_options opt;
-	struct vmbus_ic_version *versions;	/* the memory for opt.frameworks and opt.messages */
+	struct vmbus_ic_version *versions; /* the memory for opt.frameworks and opt.messages */
 	struct vmbus_open_options open;
-	char *id;			/* NULL: the channel is the caller's */
-	struct vmbus_chan *chan;	/* NULL: not open */
-	int dead;			/* why the channel of the caller has ended, or 0 */
+	char *id;		 /* NULL: the channel is the caller's */
+	struct vmbus_chan *chan; /* NULL: not open */
+	int dead;		 /* why the channel of the caller has ended, or 0 */
 
-	int epoll;			/* watches the channel and the timer */
+	int epoll; /* watches the channel and the timer */
 	int timer;
-	int64_t timer_at;		/* the time for which the timer is set, in ms; or NEVER */
-	bool again;			/* there is something to do at once */
-	bool running;			/* inside vmbus_ic_dispatch() */
-	int end;			/* vmbus_ic_dispatch() returns this */
+	int64_t timer_at; /* the time for which the timer is set, in ms; or NEVER */
+	bool again;	  /* there is something to do at once */
+	bool running;	  /* inside vmbus_ic_dispatch() */
+	int end;	  /* vmbus_ic_dispatch() returns this */
 
-	bool heard;			/* the host has sent a packet since the open */
-	bool agreed;			/* the host and the program have agreed on these versions */
+	bool heard;  /* the host has sent a packet since the open */
+	bool agreed; /* the host and the program have agreed on these versions */
 	struct vmbus_ic_version framework, message;
-	uint64_t session;		/* grows when the host forgets its requests */
+	uint64_t session; /* grows when the host forgets its requests */
 	struct request *spare;
-	struct request *later;		/* requests that wait for vmbus_ic_reply() */
+	struct request *later; /* requests that wait for vmbus_ic_reply() */
 	unsigned int later_count;
-	struct request *out, **out_end;	/* answers that wait for room */
+	struct request *out, **out_end; /* answers that wait for room */
 
-	int64_t retry_at;		/* without a channel: when to look for the device */
-	int retry_ms;			/* the time between two looks */
-	int told_error;			/* why the program waits, and the message; or 0 */
+	int64_t retry_at; /* without a channel: when to look for the device */
+	int retry_ms;	  /* the time between two looks */
+	int told_error;	  /* why the program waits, and the message; or 0 */
 	char *told;
 
-	int64_t look_at;		/* with a channel: when to look at the host, or NEVER */
-	unsigned int looks;		/* consecutive looks at which the host was silent */
-	uint64_t progress;		/* the host's progress at the last look */
+	int64_t look_at;    /* with a channel: when to look at the host, or NEVER */
+	unsigned int looks; /* consecutive looks at which the host was silent */
+	uint64_t progress;  /* the host's progress at the last look */
 	int64_t patience_ms;
 
 	struct vmbus_ic_stats stats;
@@ -126,8 +126,11 @@ static void tell(struct vmbus_ic *ic, enum vmbus_ic_event_kind kind, int error, 
 {
 	const struct vmbus_ic_event event = {
 		.struct_size = sizeof(event),
-		.kind = kind, .error = error, .reason = reason,
-		.framework = ic->framework, .message = ic->message,
+		.kind = kind,
+		.error = error,
+		.reason = reason,
+		.framework = ic->framework,
+		.message = ic->message,
 	};
 	int end = ic->opt.event ? ic->opt.event(ic, &event, ic->opt.ctx) : 0;
 
@@ -700,7 +703,8 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	if (err)
 		return err;
 	if (opt->flags || opt->reserved)
-		return fail(-EINVAL, "flags 0x%x, reserved 0x%x: both have to be 0", opt->flags, opt->reserved);
+		return fail(-EINVAL, "flags 0x%x, reserved 0x%x: both have to be 0", opt->flags,
+			    opt->reserved);
 	if (!opt->request)
 		return fail(-EINVAL, "no callback for requests");
 	if (!opt->framework_count) {
@@ -709,7 +713,8 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	}
 	if (!opt->message_count || opt->message_count > VMBUS_IC_MAX_VERSIONS ||
 	    opt->framework_count > VMBUS_IC_MAX_VERSIONS)
-		return fail(-EINVAL, "%zu frameworks and %zu versions of messages: 1 to %u may be there",
+		return fail(-EINVAL,
+			    "%zu frameworks and %zu versions of messages: 1 to %u may be there",
 			    opt->framework_count, opt->message_count, VMBUS_IC_MAX_VERSIONS);
 	if (!opt->frameworks || !opt->messages)
 		return fail(-EINVAL, "%s is NULL, and %s is not 0",
@@ -718,8 +723,8 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	if (!opt->max_message)
 		opt->max_message = MESSAGE_MAX;
 	if (opt->max_message < sizeof(struct vmbus_ic_header) || opt->max_message > RING_PACKET_MAX)
-		return fail(-EINVAL, "max_message of %u bytes: it has to be %zu to %u", opt->max_message,
-			    sizeof(struct vmbus_ic_header), RING_PACKET_MAX);
+		return fail(-EINVAL, "max_message of %u bytes: it has to be %zu to %u",
+			    opt->max_message, sizeof(struct vmbus_ic_header), RING_PACKET_MAX);
 	if (!opt->patience_ms)
 		opt->patience_ms = PATIENCE_MS;
 	err = copy_open_options(opt->open, &ic->open);
@@ -810,8 +815,9 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 
 	*result = NULL;
 	if (vmbus_fd(chan) < 0 || chan->poll_mode || chan->producers)
-		return fail(-EOPNOTSUPP,
-			    "a channel without descriptor, in poll mode, or with several producers");
+		return fail(
+			-EOPNOTSUPP,
+			"a channel without descriptor, in poll mode, or with several producers");
 	err = ic_alloc(options, &ic);
 	if (err)
 		return err;

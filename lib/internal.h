@@ -10,23 +10,23 @@
 #include "ring.h"
 #include "vmbus_bufring.h"
 
-#define HV_PAGE_SIZE 4096u	/* the page of the hypervisor; that of the system may be larger */
+#define HV_PAGE_SIZE 4096u /* the page of the hypervisor; that of the system may be larger */
 
 /*
  * The guest signals the host in the second half of the interrupt page, which
  * has a bit for each channel number.
  */
-#define EVENT_PAGE_SEND		2048u
-#define EVENT_CHANNELS		(2048u * 8)
+#define EVENT_PAGE_SEND 2048u
+#define EVENT_CHANNELS	(2048u * 8)
 /*
  * The monitor page has groups of 32 triggers. A group is 8 bytes long and
  * begins with the pending bits. Further on, the page has the latency of each
  * trigger in units of 100 ns.
  */
-#define MONITOR_PAGE_GROUPS	8u
-#define MONITOR_PAGE_LATENCY	576u
-#define MONITOR_TRIGGERS	128u
-#define LATENCY_PER_US		10
+#define MONITOR_PAGE_GROUPS  8u
+#define MONITOR_PAGE_LATENCY 576u
+#define MONITOR_TRIGGERS     128u
+#define LATENCY_PER_US	     10
 
 /* Store the text for vmbus_error(), and return @err. */
 int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -40,13 +40,14 @@ void no_failure(void);
  * that version. Each macro names the last member of that version, so that the
  * size stays the same when a later version adds members.
  */
-#define SIZE_UP_TO(type, member)	(offsetof(type, member) + sizeof(((type *)0)->member))
-#define OPEN_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_open_options, ring_size)
-#define IC_OPTIONS_SIZE_0_1	SIZE_UP_TO(struct vmbus_ic_options, open)
+#define SIZE_UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
+#define OPEN_OPTIONS_SIZE_0_1	 SIZE_UP_TO(struct vmbus_open_options, ring_size)
+#define IC_OPTIONS_SIZE_0_1	 SIZE_UP_TO(struct vmbus_ic_options, open)
 
 /* The library would mistake a member behind padding for one of version 0.1. */
 _Static_assert(OPEN_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_open_options) &&
-	       IC_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_ic_options), "version 0.1 has padding");
+		       IC_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_ic_options),
+	       "version 0.1 has padding");
 
 /*
  * Copy a struct of the program, which has @from_size bytes, to a struct of the
@@ -74,20 +75,18 @@ struct uio_map {
 	char name[32];
 	unsigned int number;
 	uint64_t size;
-	uint64_t offset;	/* within the first page */
-	void *address;		/* NULL until it is mapped */
+	uint64_t offset; /* within the first page */
+	void *address;	 /* NULL until it is mapped */
 };
 
 struct mapping {
 	void *addr;
 	size_t size;
 	struct range *range;
-	atomic_uint *users;	/* for a mapping that channels share; otherwise NULL */
+	atomic_uint *users; /* for a mapping that channels share; otherwise NULL */
 };
 
-enum {
-	MAP_RINGS, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_RECV_BUFFER, MAP_SEND_BUFFER, MAP_COUNT
-};
+enum { MAP_RINGS, MAP_INT_PAGE, MAP_MONITOR_PAGE, MAP_RECV_BUFFER, MAP_SEND_BUFFER, MAP_COUNT };
 
 /*
  * A thread that waits for room. The struct is on the stack of the thread, and
@@ -95,8 +94,8 @@ enum {
  */
 struct room_waiter {
 	struct room_waiter *next;
-	uint32_t need;		/* the bytes of its packet; 0: no packet was refused */
-	bool woken;		/* another thread has woken it since its last look */
+	uint32_t need; /* the bytes of its packet; 0: no packet was refused */
+	bool woken;    /* another thread has woken it since its last look */
 };
 
 struct vmbus_chan {
@@ -112,7 +111,7 @@ struct vmbus_chan {
 	alignas(CACHE_LINE) _Atomic int dead;
 	enum producers producers;
 	bool poll_mode;
-	uint64_t serial;	/* no two channels of a process have the same number */
+	uint64_t serial; /* no two channels of a process have the same number */
 
 	/*
 	 * The thread that holds the lock, or NULL. With one producer it is
@@ -120,7 +119,7 @@ struct vmbus_chan {
 	 * takes it again when it flushes.
 	 */
 	alignas(CACHE_LINE) _Atomic(const void *) send_owner;
-	unsigned int send_again;	/* how many more times that thread has taken the lock */
+	unsigned int send_again; /* how many more times that thread has taken the lock */
 	pthread_mutex_t send_mutex;
 	struct room_waiter *room_waiters;
 	/*
@@ -141,19 +140,19 @@ struct vmbus_chan {
 	pthread_cond_t wait_turn;
 	bool wait_sleeper;
 	_Atomic(const void *) poller;
-	bool interrupt_left;	/* there is an interrupt, and it is for the poller */
-	int wake_fd;		/* an eventfd that ends the sleep in poll(); -1: none yet */
-	unsigned int waiters;	/* threads in vmbus_wait() that may sleep */
-	unsigned int wakes;	/* calls of vmbus_wake() that they must notice */
-	bool wake_left;		/* a call that found no such thread */
+	bool interrupt_left;  /* there is an interrupt, and it is for the poller */
+	int wake_fd;	      /* an eventfd that ends the sleep in poll(); -1: none yet */
+	unsigned int waiters; /* threads in vmbus_wait() that may sleep */
+	unsigned int wakes;   /* calls of vmbus_wake() that they must notice */
+	bool wake_left;	      /* a call that found no such thread */
 	/* how many times the waiting threads had to look again */
 	unsigned int wait_turns;
 
-	int fd;			/* -1: none */
+	int fd; /* -1: none */
 	bool own_fd;
 	bool fd_is_socket;
-	bool fd_is_fifo;	/* that of a test; its maps are in another file */
-	int map_fd;		/* -1: fd */
+	bool fd_is_fifo; /* that of a test; its maps are in another file */
+	int map_fd;	 /* -1: fd */
 	int (*signal)(void *ctx);
 	void *ctx;
 
@@ -165,7 +164,7 @@ struct vmbus_chan {
 	uint32_t event_bit;
 	_Atomic uint32_t *monitor_word;
 	uint32_t monitor_bit;
-	_Atomic uint16_t *latency;	/* in the monitor page, in units of 100 ns */
+	_Atomic uint16_t *latency; /* in the monitor page, in units of 100 ns */
 
 	struct vmbus_info info;
 	counter interrupts;
@@ -180,8 +179,9 @@ struct vmbus_chan {
  * call reads that of dead.
  */
 _Static_assert(offsetof(struct vmbus_chan, dead) / CACHE_LINE !=
-	       offsetof(struct vmbus_chan, send_owner) / CACHE_LINE &&
-	       offsetof(struct vmbus_chan, dead) % CACHE_LINE == 0, "dead shares a cache line");
+			       offsetof(struct vmbus_chan, send_owner) / CACHE_LINE &&
+		       offsetof(struct vmbus_chan, dead) % CACHE_LINE == 0,
+	       "dead shares a cache line");
 
 /*
  * The header that follows the descriptor of a packet with transfer pages. The
@@ -398,8 +398,7 @@ int uio_map_file(struct vmbus_chan *chan, int which, void *address, int fd, size
  * Map the UIO map @name. A @name that ends with a colon stands for every name
  * that begins with it.
  */
-int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
-	    struct uio_map *m);
+int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address, struct uio_map *m);
 /*
  * Map a map that every device has, as uio_map() does. Return -EPROTO if it is
  * missing.

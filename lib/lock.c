@@ -22,7 +22,7 @@ static void relax(void)
 
 static void spin(struct vmbus_chan *chan, const void *me)
 {
-	for (unsigned int n = 1; ; n++) {
+	for (unsigned int n = 1;; n++) {
 		if (!READ_ONCE(chan->send_owner) && send_trylock(chan, me))
 			return;
 		if (n % SPINS)

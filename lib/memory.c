@@ -13,9 +13,9 @@
 #include "from_memory.h"
 
 /* The smallest data area that holds a packet */
-#define RING_DATA_MIN		64u
+#define RING_DATA_MIN 64u
 
-#define MEMORY_FLAGS	(VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL | VMBUS_MEMORY_ANY_PACKET)
+#define MEMORY_FLAGS (VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL | VMBUS_MEMORY_ANY_PACKET)
 
 static int check_ring(const char *which, const void *ring, size_t size, size_t header_size)
 {
@@ -23,8 +23,10 @@ static int check_ring(const char *which, const void *ring, size_t size, size_t h
 		return fail(-EINVAL, "%s_ring at %p: it has to be at a multiple of 8", which, ring);
 	if (size % 8 || size > INT32_MAX || header_size > size ||
 	    size - header_size < RING_DATA_MIN)
-		return fail(-EINVAL, "%s_size of %zu bytes: it has to be a multiple of 8, below 2 GiB, and %u more than the header of %zu or larger",
-			    which, size, RING_DATA_MIN, header_size);
+		return fail(
+			-EINVAL,
+			"%s_size of %zu bytes: it has to be a multiple of 8, below 2 GiB, and %u more than the header of %zu or larger",
+			which, size, RING_DATA_MIN, header_size);
 	return 0;
 }
 
@@ -47,8 +49,10 @@ int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **resu
 		return fail(-EINVAL, "flags 0x%x: only 0x%x are known", mem->flags, MEMORY_FLAGS);
 	header_size = mem->header_size ? mem->header_size : page_size();
 	if (header_size % 8 || header_size < 128)
-		return fail(-EINVAL, "header_size of %zu bytes: it has to be a multiple of 8, and at least 128",
-			    header_size);
+		return fail(
+			-EINVAL,
+			"header_size of %zu bytes: it has to be a multiple of 8, and at least 128",
+			header_size);
 	err = check_ring("tx", mem->tx_ring, mem->tx_size, header_size);
 	if (!err)
 		err = check_ring("rx", mem->rx_ring, mem->rx_size, header_size);
@@ -145,8 +149,10 @@ int vmbus_open_pair(size_t ring_size, uint32_t flags, struct vmbus_chan **guest,
 	if (err)
 		return err;
 	if (ring_size % page || ring_size < 2 * page || ring_size > INT32_MAX)
-		return fail(-EINVAL, "a ring_size of %zu bytes: it has to be a multiple of the page size, %zu, at least two pages, and below 2 GiB",
-			    ring_size, page);
+		return fail(
+			-EINVAL,
+			"a ring_size of %zu bytes: it has to be a multiple of the page size, %zu, at least two pages, and below 2 GiB",
+			ring_size, page);
 	pair.users = calloc(1, sizeof(*pair.users));
 	if (!pair.users)
 		return fail(-ENOMEM, "out of memory");

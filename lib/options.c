@@ -24,14 +24,18 @@ int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_
 	const unsigned char *more = from;
 
 	if (from_size < first_size)
-		return fail(-EINVAL, "struct_size of %zu: this struct has %zu bytes in version 0.1, and %zu in this one",
-			    from_size, first_size, size);
+		return fail(
+			-EINVAL,
+			"struct_size of %zu: this struct has %zu bytes in version 0.1, and %zu in this one",
+			from_size, first_size, size);
 	if (from_size > STRUCT_SIZE_MAX)
 		return fail(-E2BIG, "struct_size of %zu: no struct is that large", from_size);
 	for (size_t i = size; i < from_size; i++)
 		if (more[i])
-			return fail(-E2BIG, "struct_size of %zu: this version knows %zu bytes, and the byte at %zu is not 0",
-				    from_size, size, i);
+			return fail(
+				-E2BIG,
+				"struct_size of %zu: this version knows %zu bytes, and the byte at %zu is not 0",
+				from_size, size, i);
 	memset(to, 0, size);
 	memcpy(to, from, from_size < size ? from_size : size);
 	return 0;
@@ -52,8 +56,8 @@ int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_o
 
 int check_open_flags(uint32_t flags)
 {
-	const uint32_t known = VMBUS_OPEN_POLL | VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN |
-		VMBUS_OPEN_EXCLUSIVE;
+	const uint32_t known =
+		VMBUS_OPEN_POLL | VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN | VMBUS_OPEN_EXCLUSIVE;
 
 	return flags & ~known ? fail(-EINVAL, "flags 0x%x: only 0x%x are known", flags, known) : 0;
 }
@@ -91,7 +95,8 @@ int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size)
 	if (!err)
 		err = write_attribute(path, ring_size);
 	if (err == -EINVAL)
-		fail(err, "%s: a ring size of %u: it has to be a multiple of the page size, %zu, and at least two pages; the kernel log names the largest",
+		fail(err,
+		     "%s: a ring size of %u: it has to be a multiple of the page size, %zu, and at least two pages; the kernel log names the largest",
 		     path, ring_size, page_size());
 	else if (err)
 		fail(err, "%s: a ring size of %u: %s", path, ring_size, strerror(-err));

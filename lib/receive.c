@@ -32,7 +32,7 @@ static __attribute__((noinline)) int tell_of_room(struct vmbus_chan *chan, uint3
 						  uint32_t pending)
 {
 	if (rx_ring_made_room(&chan->rx, bytes, pending))
-		channel_signal(chan);	/* an error has ended the channel */
+		channel_signal(chan); /* an error has ended the channel */
 	return 0;
 }
 
@@ -174,8 +174,8 @@ static inline __attribute__((always_inline)) bool parse_next(const unsigned char
  * words are @word and @transaction_id. The host may have changed it since.
  */
 static __attribute__((noinline)) int peek_around(struct vmbus_chan *chan, struct vmbus_view *views,
-						 unsigned int n, unsigned int count,
-						 uint32_t index, uint32_t left, uint64_t word,
+						 unsigned int n, unsigned int count, uint32_t index,
+						 uint32_t left, uint64_t word,
 						 uint64_t transaction_id)
 {
 	struct rx_ring *rx = &chan->rx;
@@ -357,7 +357,7 @@ static inline uint64_t read_once(const unsigned char *from)
 }
 
 _Static_assert(offsetof(struct vmbus_range, length) == 0 &&
-	       offsetof(struct vmbus_range, offset) == 4,
+		       offsetof(struct vmbus_range, offset) == 4,
 	       "a range is not as in a packet");
 
 /*
@@ -391,7 +391,8 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 		return -EPROTO;
 	if (set)
 		*set = (struct vmbus_xfer_set){
-			.number = head, .sender_owns_set = !!(uint8_t)(head >> 16),
+			.number = head,
+			.sender_owns_set = !!(uint8_t)(head >> 16),
 		};
 	if (unlikely(count > max))
 		return -ENOBUFS;

@@ -9,8 +9,8 @@
 #include "internal.h"
 
 /* The first interval between two attempts, and the longest */
-#define RETRY_MS_MIN	100
-#define RETRY_MS_MAX	2000
+#define RETRY_MS_MIN 100
+#define RETRY_MS_MAX 2000
 
 /*
  * Whether a later attempt may succeed: the host has to offer the device, a
@@ -19,8 +19,7 @@
  */
 static bool may_pass(int err)
 {
-	return err == -ENODEV || err == -ENXIO || err == -EBUSY || err == -EACCES ||
-		err == -EPROTO;
+	return err == -ENODEV || err == -ENXIO || err == -EBUSY || err == -EACCES || err == -EPROTO;
 }
 
 /* Let the timer expire once in @ms milliseconds, and then again; 0: never. */
@@ -42,7 +41,8 @@ static int set_next(int timer)
 		return -errno;
 	ms = 2 * (spec.it_interval.tv_sec * 1000 + spec.it_interval.tv_nsec / 1000000);
 	return set_timer(timer, ms < RETRY_MS_MIN ? RETRY_MS_MIN :
-				ms > RETRY_MS_MAX ? RETRY_MS_MAX : ms);
+				ms > RETRY_MS_MAX ? RETRY_MS_MAX :
+						    ms);
 }
 
 int vmbus_open_retry(const char *id, const struct vmbus_open_options *options, int *timer,

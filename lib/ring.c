@@ -180,7 +180,7 @@ bool rx_ring_made_room(struct rx_ring *rx, uint32_t bytes, uint32_t pending)
 	int64_t room;
 
 	if (!index_ok(write, rx->size))
-		return false;	/* The next look at the ring reports it. */
+		return false; /* The next look at the ring reports it. */
 	room = rx->size - bytes_used(rx->read, write, rx->size);
 	/*
 	 * The host needs a signal only if its packet did not fit before this

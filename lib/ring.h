@@ -36,9 +36,9 @@ struct ring_header {
  */
 typedef _Atomic uint64_t ring_word;
 
-#define RING_DESCRIPTOR	16u	/* bytes */
+#define RING_DESCRIPTOR 16u /* bytes */
 #define RING_TRAILER	8u
-#define RING_PACKET_MAX (UINT16_MAX * 8u)	/* a length has 16 bits, in units of 8 */
+#define RING_PACKET_MAX (UINT16_MAX * 8u) /* a length has 16 bits, in units of 8 */
 
 /*
  * The sender and the receiver may be two threads, so their fields share no
@@ -57,18 +57,18 @@ static inline void count_up(counter *c, uint64_t n)
 struct tx_ring {
 	alignas(CACHE_LINE) struct ring_header *shared;
 	unsigned char *data;
-	uint32_t size;		/* of data, a multiple of 8 */
-	uint32_t write;		/* our own index; the shared one is never read back */
-	uint32_t room;		/* the bytes that are known to be free; there may be more */
-	uint32_t published;	/* the value in the shared write_index */
-	uint32_t pending;	/* the value in the shared pending_send_sz */
-	uint32_t max_payload;	/* bytes */
+	uint32_t size;	      /* of data, a multiple of 8 */
+	uint32_t write;	      /* our own index; the shared one is never read back */
+	uint32_t room;	      /* the bytes that are known to be free; there may be more */
+	uint32_t published;   /* the value in the shared write_index */
+	uint32_t pending;     /* the value in the shared pending_send_sz */
+	uint32_t max_payload; /* bytes */
 	counter packets, bytes, publications, signals;
 
-	uint32_t reserved;	/* the bytes of an open reservation, during which room is 0 */
-	uint32_t room_then;	/* the known free bytes during a reservation */
-	uint64_t wrong;		/* PACKET_WRONG, or 0 if the program may send any packet */
-	unsigned char *bounce;	/* holds a reservation that would wrap around the end; or NULL */
+	uint32_t reserved;     /* the bytes of an open reservation, during which room is 0 */
+	uint32_t room_then;    /* the known free bytes during a reservation */
+	uint64_t wrong;	       /* PACKET_WRONG, or 0 if the program may send any packet */
+	unsigned char *bounce; /* holds a reservation that would wrap around the end; or NULL */
 	counter full;
 };
 
@@ -76,10 +76,10 @@ struct rx_ring {
 	alignas(CACHE_LINE) struct ring_header *shared;
 	unsigned char *data;
 	uint32_t size;
-	uint32_t read;		/* our own index; the shared one is never read back */
-	uint32_t avail;		/* the bytes that are known to be there; there may be more */
-	uint32_t released;	/* packets of the last vmbus_peek() that were released */
-	unsigned char *bounce;	/* holds a packet that wraps around the end */
+	uint32_t read;	       /* our own index; the shared one is never read back */
+	uint32_t avail;	       /* the bytes that are known to be there; there may be more */
+	uint32_t released;     /* packets of the last vmbus_peek() that were released */
+	unsigned char *bounce; /* holds a packet that wraps around the end */
 	counter packets, bytes, releases, signals;
 	counter errors;
 };
@@ -89,11 +89,11 @@ struct rx_ring {
  * that the host has published.
  */
 struct rx_packet {
-	uint64_t word;		/* transaction_id is the second word of the descriptor */
+	uint64_t word; /* transaction_id is the second word of the descriptor */
 	uint64_t transaction_id;
-	uint32_t header;	/* bytes up to the payload, 16 or more */
-	uint32_t total;		/* bytes without the trailer; at least header */
-	uint32_t advance;	/* bytes to the next packet, even if the descriptor is wrong */
+	uint32_t header;  /* bytes up to the payload, 16 or more */
+	uint32_t total;	  /* bytes without the trailer; at least header */
+	uint32_t advance; /* bytes to the next packet, even if the descriptor is wrong */
 };
 
 static inline bool index_ok(uint32_t index, uint32_t size)
@@ -103,7 +103,7 @@ static inline bool index_ok(uint32_t index, uint32_t size)
 
 static inline uint32_t index_add(uint32_t index, uint32_t bytes, uint32_t size)
 {
-	index += bytes;		/* sizes are below 2 GiB */
+	index += bytes; /* sizes are below 2 GiB */
 	return index < size ? index : index - size;
 }
 
@@ -187,9 +187,9 @@ void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_
  * Write a packet at @p, which is the index @start, in one piece. The caller
  * knows that it fits.
  */
-static inline __attribute__((always_inline)) void tx_ring_lay(unsigned char *p, uint32_t start,
-		uint64_t word, uint64_t transaction_id, const void *payload, uint32_t len,
-		uint32_t need)
+static inline __attribute__((always_inline)) void
+tx_ring_lay(unsigned char *p, uint32_t start, uint64_t word, uint64_t transaction_id,
+	    const void *payload, uint32_t len, uint32_t need)
 {
 	/*
 	 * Write the padding first, because the payload overwrites a part of it.
@@ -226,9 +226,10 @@ static inline void tx_ring_advance(struct tx_ring *tx, uint32_t bytes, uint32_t 
 }
 
 /* Write a packet. The caller knows that it fits. */
-static inline __attribute__((always_inline)) void tx_ring_put(struct tx_ring *tx,
-		uint64_t word, uint64_t transaction_id, const void *payload, uint32_t len,
-		uint32_t need)
+static inline __attribute__((always_inline)) void tx_ring_put(struct tx_ring *tx, uint64_t word,
+							      uint64_t transaction_id,
+							      const void *payload, uint32_t len,
+							      uint32_t need)
 {
 	if (likely(need < tx->size - tx->write)) {
 		tx_ring_lay(tx->data + tx->write, tx->write, word, transaction_id, payload, len,
@@ -312,8 +313,8 @@ static inline int rx_ring_look(struct rx_ring *rx)
  * at least 24. @word and @transaction_id are copies of the two words of the
  * descriptor. Return 0, or -EPROTO. After -EPROTO only @pkt->advance is valid.
  */
-static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
-		uint64_t transaction_id, uint32_t left, struct rx_packet *pkt)
+static inline __attribute__((always_inline)) int
+rx_ring_check(uint64_t word, uint64_t transaction_id, uint32_t left, struct rx_packet *pkt)
 {
 	pkt->advance = left;
 	pkt->word = word;
@@ -334,8 +335,8 @@ static inline __attribute__((always_inline)) int rx_ring_check(uint64_t word,
  * rx_ring_check() returns. An atomic load reads each word, so that the compiler
  * cannot read it again after the checks.
  */
-static inline __attribute__((always_inline)) int rx_ring_parse(const struct rx_ring *rx,
-		uint32_t index, uint32_t left, struct rx_packet *pkt)
+static inline __attribute__((always_inline)) int
+rx_ring_parse(const struct rx_ring *rx, uint32_t index, uint32_t left, struct rx_packet *pkt)
 {
 	ring_word *first = (ring_word *)(void *)(rx->data + index), *second = first + 1;
 
@@ -380,8 +381,8 @@ void rx_ring_copy_around(const struct rx_ring *rx, uint32_t index, void *to, uin
  * Copy @len bytes from @index on, and wrap around the end. @index may be past
  * the end by less than the size of the ring.
  */
-static inline __attribute__((always_inline)) void rx_ring_copy(const struct rx_ring *rx,
-		uint32_t index, void *to, uint32_t len)
+static inline __attribute__((always_inline)) void
+rx_ring_copy(const struct rx_ring *rx, uint32_t index, void *to, uint32_t len)
 {
 	if (likely(index < rx->size && len <= rx->size - index))
 		copy_bytes(to, rx->data + index, len);

@@ -22,7 +22,7 @@
 static _Thread_local struct {
 	struct refusal {
 		uint64_t serial;
-		uint64_t fits_at;	/* room_position() is higher once the room was there */
+		uint64_t fits_at; /* room_position() is higher once the room was there */
 		uint32_t need;
 	} of[REFUSALS];
 	unsigned int next;

@@ -7,7 +7,8 @@
 #include "internal.h"
 
 _Static_assert(VMBUS_PACKET_INBAND == 6 && VMBUS_PACKET_COMPLETION == 11 &&
-	       VMBUS_PACKET_COMPLETION_REQUESTED == 1, "PACKET_WRONG has other values");
+		       VMBUS_PACKET_COMPLETION_REQUESTED == 1,
+	       "PACKET_WRONG has other values");
 
 /* Whether the channel refuses packets of this type or with these flags. */
 static inline bool wrong_kind(const struct vmbus_chan *chan, uint16_t type, uint16_t flags)
@@ -76,13 +77,14 @@ static __attribute__((noinline)) int reserve_slowly(struct vmbus_chan *chan, uin
  */
 static inline int reserve(struct vmbus_chan *chan, uint32_t need, bool *signal)
 {
-	return likely(chan->tx.room > need && !chan->tx.pending) ? 0 :
-		reserve_slowly(chan, need, signal);
+	return likely(chan->tx.room > need && !chan->tx.pending) ?
+		       0 :
+		       reserve_slowly(chan, need, signal);
 }
 
 static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t type,
-					       uint16_t flags,
-			    uint64_t transaction_id, const void *payload, size_t len, bool *signal)
+					       uint16_t flags, uint64_t transaction_id,
+					       const void *payload, size_t len, bool *signal)
 {
 	struct tx_ring *tx = &chan->tx;
 	uint32_t need;
@@ -106,8 +108,9 @@ static __attribute__((noinline)) int queue_one(struct vmbus_chan *chan, uint16_t
  * COPY_INLINE_MAX, this calls no other function.
  */
 static inline __attribute__((always_inline)) bool put_whole(struct vmbus_chan *chan, uint16_t type,
-		uint16_t flags, uint64_t transaction_id, const void *payload, size_t len,
-		uint32_t max)
+							    uint16_t flags, uint64_t transaction_id,
+							    const void *payload, size_t len,
+							    uint32_t max)
 {
 	struct tx_ring *tx = &chan->tx;
 	uint32_t write = tx->write, need;
@@ -153,8 +156,8 @@ int vmbus_queue(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t
 		const void *payload, size_t len)
 {
 	/* This path calls no other function, so it needs no stack. */
-	if (is_simple(chan) && likely(put_whole(chan, type, flags, transaction_id, payload, len,
-						 COPY_INLINE_MAX)))
+	if (is_simple(chan) &&
+	    likely(put_whole(chan, type, flags, transaction_id, payload, len, COPY_INLINE_MAX)))
 		return settle(chan, 0);
 	return queue_any(chan, type, flags, transaction_id, payload, len);
 }
@@ -193,7 +196,8 @@ static inline uint64_t range_word(const struct vmbus_gpa_buffer *range)
 	uint64_t word;
 
 	_Static_assert(offsetof(struct vmbus_gpa_buffer, length) == 0 &&
-		       offsetof(struct vmbus_gpa_buffer, offset) == 4, "not as in the ring");
+			       offsetof(struct vmbus_gpa_buffer, offset) == 4,
+		       "not as in the ring");
 	memcpy(&word, range, sizeof(word));
 	return word;
 }
@@ -222,8 +226,9 @@ static __attribute__((noinline)) uint32_t put_pages(unsigned char *p, uint32_t l
  * returns false, the caller determines the reason.
  */
 static __attribute__((noinline)) bool put_gpa(struct tx_ring *tx, uint16_t flags,
-		uint64_t transaction_id, const struct vmbus_gpa_buffer *ranges, unsigned int count,
-		const void *payload, size_t len)
+					      uint64_t transaction_id,
+					      const struct vmbus_gpa_buffer *ranges,
+					      unsigned int count, const void *payload, size_t len)
 {
 	const struct vmbus_gpa_buffer *range = ranges, *const end = ranges + count;
 	unsigned char *const start = tx->data + tx->write;
@@ -302,8 +307,10 @@ static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transacti
 }
 
 static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, uint16_t flags,
-		uint64_t transaction_id, const struct vmbus_gpa_buffer *ranges, unsigned int count,
-		const void *payload, size_t len, bool *signal)
+						      uint64_t transaction_id,
+						      const struct vmbus_gpa_buffer *ranges,
+						      unsigned int count, const void *payload,
+						      size_t len, bool *signal)
 {
 	int64_t header = ranges_length(chan, ranges, count);
 	struct tx_ring *tx = &chan->tx;
@@ -321,8 +328,9 @@ static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, u
 	if (err)
 		return err;
 	if (!put_gpa(tx, flags, transaction_id, ranges, count, payload, len))
-		put_gpa_around(tx, tx_ring_word(VMBUS_PACKET_GPA_DIRECT, flags,
-						RING_DESCRIPTOR + header, need - RING_TRAILER),
+		put_gpa_around(tx,
+			       tx_ring_word(VMBUS_PACKET_GPA_DIRECT, flags,
+					    RING_DESCRIPTOR + header, need - RING_TRAILER),
 			       transaction_id, ranges, count, payload, len);
 	return 0;
 }
@@ -381,9 +389,10 @@ static inline void publish_part(struct tx_ring *tx, bool *signal)
  * Queue packets, and publish them after each quarter of the ring, so that the
  * host receives the first packets while the function writes the others.
  */
-static inline __attribute__((always_inline)) int
-queue_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
-	   const struct iovec *payloads, unsigned int count, bool *signal)
+static inline __attribute__((always_inline)) int queue_many(struct vmbus_chan *chan, uint16_t type,
+							    uint16_t flags, uint64_t transaction_id,
+							    const struct iovec *payloads,
+							    unsigned int count, bool *signal)
 {
 	unsigned int done = 0;
 	int err = 0;
@@ -408,8 +417,8 @@ queue_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t tran
 	return done ? (int)done : err;
 }
 
-int vmbus_send_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-		    uint64_t transaction_id, const struct iovec *payloads, unsigned int count)
+int vmbus_send_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		    const struct iovec *payloads, unsigned int count)
 {
 	int result = channel_ended(chan), err;
 	bool signal = false;
@@ -461,8 +470,9 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
 	send_lock(chan);
 	err = reserve(chan, tx_ring_need(len), NULL);
 	if (!err) {
-		start = tx_ring_begin(tx, tx_ring_word(type, flags, RING_DESCRIPTOR,
-						       tx_ring_need(len) - RING_TRAILER),
+		start = tx_ring_begin(tx,
+				      tx_ring_word(type, flags, RING_DESCRIPTOR,
+						   tx_ring_need(len) - RING_TRAILER),
 				      transaction_id);
 		for (int i = 0; i < iovcnt; i++)
 			tx_ring_append(tx, iov[i].iov_base, iov[i].iov_len);
@@ -488,9 +498,8 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 
 /* Do the work of vmbus_send() for any packet on any channel. */
 static __attribute__((noinline)) int send_any(struct vmbus_chan *chan, uint16_t type,
-					      uint16_t flags,
-					      uint64_t transaction_id, const void *payload,
-					      size_t len)
+					      uint16_t flags, uint64_t transaction_id,
+					      const void *payload, size_t len)
 {
 	int err = channel_ended(chan);
 	bool signal = false;
@@ -521,8 +530,8 @@ static __attribute__((noinline)) int send_spinning(struct vmbus_chan *chan, uint
 	if (unlikely(channel_ended(chan) || chan->producers != PRODUCERS_SPIN ||
 		     len > COPY_INLINE_MAX || !send_trylock(chan, this_thread())))
 		return send_any(chan, type, flags, transaction_id, payload, len);
-	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
-				COPY_INLINE_MAX))) {
+	if (unlikely(
+		    !put_whole(chan, type, flags, transaction_id, payload, len, COPY_INLINE_MAX))) {
 		send_let_go(chan);
 		return send_any(chan, type, flags, transaction_id, payload, len);
 	}
@@ -536,8 +545,7 @@ int vmbus_send(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t 
 {
 	if (!is_simple(chan))
 		return send_spinning(chan, type, flags, transaction_id, payload, len);
-	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len,
-				COPY_INLINE_MAX)))
+	if (unlikely(!put_whole(chan, type, flags, transaction_id, payload, len, COPY_INLINE_MAX)))
 		return send_any(chan, type, flags, transaction_id, payload, len);
 	/* channel_signal() checks whether the channel has ended. */
 	return tx_ring_publish(&chan->tx) ? channel_signal(chan) : settle(chan, 0);
@@ -649,8 +657,8 @@ static bool wrong_ranges(const struct vmbus_chan *chan, uint16_t type, uint16_t 
 			 size_t ranges_len, size_t len)
 {
 	/* The ranges take at least the bytes of one range of one page. */
-	const size_t least = sizeof(struct vmbus_gpa_header) + sizeof(struct vmbus_gpa_entry) +
-		sizeof(uint64_t);
+	const size_t least =
+		sizeof(struct vmbus_gpa_header) + sizeof(struct vmbus_gpa_entry) + sizeof(uint64_t);
 
 	if (ranges_len % 8 || ranges_len > len)
 		return true;

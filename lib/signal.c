@@ -16,13 +16,13 @@
  */
 static int meaning_of(int error)
 {
-	return error == EIO || error == ENODEV || error == EPIPE || error == ECONNRESET ?
-		-ENODEV : -EIO;
+	return error == EIO || error == ENODEV || error == EPIPE || error == ECONNRESET ? -ENODEV :
+											  -EIO;
 }
 
 static int write_signal(struct vmbus_chan *chan)
 {
-	const int32_t one = 1;	/* zero would set the mask */
+	const int32_t one = 1; /* zero would set the mask */
 	int cancel;
 	ssize_t n;
 

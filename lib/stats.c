@@ -87,13 +87,15 @@ static struct shown_header header_of(struct ring_header *shared)
 
 static void show_header(FILE *stream, const char *name, const struct shown_header *h, uint32_t size)
 {
-	fprintf(stream, "%s: %" PRIu32 " bytes, write %" PRIu32 "%s, read %" PRIu32 "%s", name, size,
-		h->write, index_ok(h->write, size) ? "" : " (impossible)",
-		h->read, index_ok(h->read, size) ? "" : " (impossible)");
+	fprintf(stream, "%s: %" PRIu32 " bytes, write %" PRIu32 "%s, read %" PRIu32 "%s", name,
+		size, h->write, index_ok(h->write, size) ? "" : " (impossible)", h->read,
+		index_ok(h->read, size) ? "" : " (impossible)");
 	if (index_ok(h->write, size) && index_ok(h->read, size))
 		fprintf(stream, ", %" PRIu32 " used", bytes_used(h->read, h->write, size));
-	fprintf(stream, ", interrupt mask %" PRIu32 ", pending send size %" PRIu32
-		", features 0x%" PRIx32 "\n", h->mask, h->pending, h->features);
+	fprintf(stream,
+		", interrupt mask %" PRIu32 ", pending send size %" PRIu32 ", features 0x%" PRIx32
+		"\n",
+		h->mask, h->pending, h->features);
 }
 
 /* Print the packets from @read to @write. Both are possible indices. */
@@ -109,9 +111,10 @@ static void show_packets(FILE *stream, const struct rx_ring *ring, uint32_t read
 				left);
 			return;
 		}
-		fprintf(stream, "  at %" PRIu32 ": type %u, flags 0x%x, header %" PRIu32
-			", payload %" PRIu32 ", transaction 0x%" PRIx64 "\n", read,
-			(unsigned int)(uint16_t)p.word, (unsigned int)(p.word >> 48),
+		fprintf(stream,
+			"  at %" PRIu32 ": type %u, flags 0x%x, header %" PRIu32
+			", payload %" PRIu32 ", transaction 0x%" PRIx64 "\n",
+			read, (unsigned int)(uint16_t)p.word, (unsigned int)(p.word >> 48),
 			p.header, p.total - p.header, p.transaction_id);
 		read = index_add(read, p.advance, ring->size);
 		left -= p.advance;
@@ -131,8 +134,10 @@ static int dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 		fprintf(stream, "device %s (%s), %s, ", chan->device->instance,
 			chan->device->class_id, chan->device->path);
 	fprintf(stream, "channel %" PRIu32 ", signalled by %s, ", chan->info.relid,
-		chan->monitor_word ? "monitor page" : chan->signal ? "function" :
-		chan->fd >= 0 ? "write" : "nothing");
+		chan->monitor_word ? "monitor page" :
+		chan->signal	   ? "function" :
+		chan->fd >= 0	   ? "write" :
+				     "nothing");
 	if (!dead) {
 		tx = header_of(chan->tx.shared);
 		rx = header_of(chan->rx.shared);
@@ -144,11 +149,13 @@ static int dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets)
 		fprintf(stream, "open\n");
 
 	vmbus_stats(chan, &s, sizeof(s));
-	fprintf(stream, "sent %" PRIu64 " packets, %" PRIu64 " bytes, in %" PRIu64
-		" batches, %" PRIu64 " signals, full %" PRIu64 " times\n", s.tx_packets, s.tx_bytes,
-		s.tx_publications, s.tx_signals, s.tx_full);
-	fprintf(stream, "received %" PRIu64 " packets, %" PRIu64 " bytes, in %" PRIu64
-		" batches, %" PRIu64 " signals, %" PRIu64 " errors, %" PRIu64 " interrupts\n",
+	fprintf(stream,
+		"sent %" PRIu64 " packets, %" PRIu64 " bytes, in %" PRIu64 " batches, %" PRIu64
+		" signals, full %" PRIu64 " times\n",
+		s.tx_packets, s.tx_bytes, s.tx_publications, s.tx_signals, s.tx_full);
+	fprintf(stream,
+		"received %" PRIu64 " packets, %" PRIu64 " bytes, in %" PRIu64 " batches, %" PRIu64
+		" signals, %" PRIu64 " errors, %" PRIu64 " interrupts\n",
 		s.rx_packets, s.rx_bytes, s.rx_releases, s.rx_signals, s.rx_errors, s.interrupts);
 	if (!dead) {
 		/* Read the ring to the host as the host would read it. */

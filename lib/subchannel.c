@@ -221,8 +221,10 @@ int vmbus_open_subchannel(const struct vmbus_chan *primary, uint32_t relid,
 	if (err)
 		return err;
 	if (opt.ring_size)
-		return fail(-EINVAL, "ring_size of %u: a sub-channel has that of the primary, so it has to be 0",
-			    opt.ring_size);
+		return fail(
+			-EINVAL,
+			"ring_size of %u: a sub-channel has that of the primary, so it has to be 0",
+			opt.ring_size);
 	if (asprintf(&folder, "%s/channels/%u", dev->sysfs, relid) < 0)
 		return fail(-ENOMEM, "out of memory");
 	err = open_in_folder(dev, folder, relid, opt.flags, result);

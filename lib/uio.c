@@ -85,7 +85,7 @@ static int find_map(struct vmbus_chan *chan, const char *name, struct uio_map *m
 
 	if (asprintf(&folder, "%s/uio/%s/maps", dev->sysfs, dev->uio) < 0)
 		return fail(-ENOMEM, "out of memory");
-	for (unsigned int i = 0; ; i++) {
+	for (unsigned int i = 0;; i++) {
 		err = read_map(folder, i, m);
 		if (err || is_named(m, name))
 			break;
@@ -101,8 +101,7 @@ static int find_map(struct vmbus_chan *chan, const char *name, struct uio_map *m
 	return err;
 }
 
-int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
-	    struct uio_map *m)
+int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address, struct uio_map *m)
 {
 	const struct vmbus_device *dev = chan->device;
 	const size_t page = page_size();
@@ -113,10 +112,11 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 		return err;
 	if (address) {
 		if ((uintptr_t)address % page != m->offset)
-			return fail(-EINVAL, "%s: map %s cannot lie at address %p, %zu bytes into a page: it begins %llu bytes into one",
-				    dev->instance, m->name, address,
-				    (size_t)((uintptr_t)address % page),
-				    (unsigned long long)m->offset);
+			return fail(
+				-EINVAL,
+				"%s: map %s cannot lie at address %p, %zu bytes into a page: it begins %llu bytes into one",
+				dev->instance, m->name, address,
+				(size_t)((uintptr_t)address % page), (unsigned long long)m->offset);
 		start = (unsigned char *)address - m->offset;
 	}
 	err = uio_map_file(chan, which, start, chan->map_fd < 0 ? chan->fd : chan->map_fd,
@@ -227,11 +227,10 @@ int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid
 	int err;
 
 	if (relid >= EVENT_CHANNELS)
-		return fail(-EPROTO, "%s: relid %llu", dev->instance,
-			    (unsigned long long)relid);
+		return fail(-EPROTO, "%s: relid %llu", dev->instance, (unsigned long long)relid);
 	err = read_attribute_u64(folder, "monitor_id", &monitor_id);
 	if (err == -ENOENT)
-		return 0;	/* Without a monitor page, the library signals with write(2). */
+		return 0; /* Without a monitor page, the library signals with write(2). */
 	if (err)
 		return fail(err, "%s/monitor_id: %s", folder, strerror(-err));
 	if (monitor_id >= MONITOR_TRIGGERS)
@@ -252,11 +251,14 @@ int uio_open(const struct vmbus_device *dev, enum sharing sharing, struct vmbus_
 
 	*result = NULL;
 	if (!dev->uio && dev->driver && !strcmp(dev->driver, "uio_hv_generic"))
-		return fail(-ENXIO, "%s: uio_hv_generic has the device, but no UIO device is there (yet)",
+		return fail(-ENXIO,
+			    "%s: uio_hv_generic has the device, but no UIO device is there (yet)",
 			    dev->instance);
 	if (!dev->uio)
-		return fail(-ENXIO, "%s: no UIO device (driver: %s): 'vmbusctl bind %s' binds it to uio_hv_generic",
-			    dev->instance, dev->driver ? dev->driver : "none", dev->instance);
+		return fail(
+			-ENXIO,
+			"%s: no UIO device (driver: %s): 'vmbusctl bind %s' binds it to uio_hv_generic",
+			dev->instance, dev->driver ? dev->driver : "none", dev->instance);
 	chan = channel_alloc();
 	if (!chan)
 		return fail(-ENOMEM, "out of memory");
@@ -269,7 +271,9 @@ int uio_open(const struct vmbus_device *dev, enum sharing sharing, struct vmbus_
 	if (chan->fd < 0) {
 		err = errno == ENOENT ? -ENODEV : -errno;
 		fail(err, "%s: cannot open %s: %s%s", dev->instance, dev->path, strerror(errno),
-		     errno == EACCES ? " (hyperv-uio.conf(5) tells how a rule sets its owner and mode)" : "");
+		     errno == EACCES ?
+			     " (hyperv-uio.conf(5) tells how a rule sets its owner and mode)" :
+			     "");
 		err = uio_error(dev, err);
 		goto err_close;
 	}

@@ -57,8 +57,8 @@ extern "C" {
 #define VMBUS_BUFRING_VERSION_PATCH 0
 
 /** True if this header has version @major.@minor or later; for use in #if */
-#define VMBUS_BUFRING_VERSION_AT_LEAST(major, minor)	\
-	(VMBUS_BUFRING_VERSION_MAJOR > (major) ||	\
+#define VMBUS_BUFRING_VERSION_AT_LEAST(major, minor) \
+	(VMBUS_BUFRING_VERSION_MAJOR > (major) ||    \
 	 (VMBUS_BUFRING_VERSION_MAJOR == (major) && VMBUS_BUFRING_VERSION_MINOR >= (minor)))
 
 /**
@@ -67,9 +67,9 @@ extern "C" {
  * that was added after version 0.1, and only if it may run with an older
  * library.
  */
-#define VMBUS_STRUCT_HAS(pointer, member)	\
-	((pointer)->struct_size >= (size_t)((const char *)(&(pointer)->member + 1) -	\
-					    (const char *)(pointer)))
+#define VMBUS_STRUCT_HAS(pointer, member) \
+	((pointer)->struct_size >=        \
+	 (size_t)((const char *)(&(pointer)->member + 1) - (const char *)(pointer)))
 
 /**
  * vmbus_version() - return the version of the library that runs, as "0.1.0".
@@ -113,7 +113,7 @@ struct vmbus_device {
 	size_t struct_size;
 	const char *instance;	/* GUID */
 	const char *class_id;	/* GUID */
-	const char *class_name;	/* short name of the class, or NULL */
+	const char *class_name; /* short name of the class, or NULL */
 	const char *sysfs;	/* its directory in sysfs */
 	const char *driver;	/* NULL: unbound */
 	const char *uio;	/* such as "uio3"; NULL: no UIO driver has it */
@@ -233,7 +233,7 @@ struct vmbus_chan;
  */
 struct vmbus_open_options {
 	size_t struct_size;
-	uint32_t flags;		/* VMBUS_OPEN_* */
+	uint32_t flags; /* VMBUS_OPEN_* */
 	/*
 	 * Size of each ring in bytes, header included: a multiple of the page
 	 * size, at least two pages, not necessarily a power of two. 0 keeps the
@@ -369,9 +369,9 @@ void vmbus_close(struct vmbus_chan *chan);
  * means that the library does not know the value.
  */
 struct vmbus_subchannel {
-	uint32_t relid;		/* identifies it, see vmbus_open_subchannel() */
-	uint32_t index;		/* 1 for the first; the primary would be 0 */
-	uint32_t cpu;		/* handles its interrupts; UINT32_MAX: not known */
+	uint32_t relid; /* identifies it, see vmbus_open_subchannel() */
+	uint32_t index; /* 1 for the first; the primary would be 0 */
+	uint32_t cpu;	/* handles its interrupts; UINT32_MAX: not known */
 	uint32_t reserved[5];
 };
 
@@ -429,14 +429,14 @@ int vmbus_open_subchannel(const struct vmbus_chan *primary, uint32_t relid,
  */
 struct vmbus_buffer {
 	void *address;
-	size_t size;		/* bytes */
-	uint32_t gpadl;		/* the host's handle for the buffer */
+	size_t size;	/* bytes */
+	uint32_t gpadl; /* the host's handle for the buffer */
 	uint32_t reserved[3];
 };
 
 enum vmbus_buffer_kind {
-	VMBUS_BUFFER_RECV = 0,	/* the host writes there: VMBUS_PACKET_XFER_PAGES point into it */
-	VMBUS_BUFFER_SEND = 1	/* the host reads there */
+	VMBUS_BUFFER_RECV = 0, /* the host writes there: VMBUS_PACKET_XFER_PAGES point into it */
+	VMBUS_BUFFER_SEND = 1  /* the host reads there */
 };
 
 /**
@@ -545,8 +545,8 @@ int vmbus_guard(void);
  */
 struct vmbus_info {
 	size_t struct_size;
-	const struct vmbus_device *device;	/* NULL for a channel without a device */
-	uint32_t relid;			/* the number of the channel for the host and in sysfs */
+	const struct vmbus_device *device; /* NULL for a channel without a device */
+	uint32_t relid;			   /* the number of the channel for the host and in sysfs */
 	/*
 	 * 1: the library signals the host through the monitor page; 0: it
 	 * writes to the UIO device
@@ -557,7 +557,7 @@ struct vmbus_info {
 	 * trailers; a packet occupies VMBUS_PACKET_SPACE()
 	 */
 	uint32_t tx_size;
-	uint32_t rx_size;		/* the same from the host; no packet is larger */
+	uint32_t rx_size; /* the same from the host; no packet is larger */
 	/*
 	 * The largest payload that vmbus_send() accepts. The host's own packets
 	 * may be limited to 8 bytes less.
@@ -594,18 +594,18 @@ int vmbus_set_latency(struct vmbus_chan *chan, unsigned int microseconds);
  * versions may add members at the end; see vmbus_stats().
  */
 struct vmbus_stats {
-	uint64_t tx_packets;		/* queued */
+	uint64_t tx_packets; /* queued */
 	uint64_t tx_bytes;
-	uint64_t tx_publications;	/* batches that were published */
-	uint64_t tx_signals;		/* publications that needed a signal */
-	uint64_t tx_full;		/* packets refused because the ring was full */
-	uint64_t rx_packets;		/* received or skipped */
+	uint64_t tx_publications; /* batches that were published */
+	uint64_t tx_signals;	  /* publications that needed a signal */
+	uint64_t tx_full;	  /* packets refused because the ring was full */
+	uint64_t rx_packets;	  /* received or skipped */
 	uint64_t rx_bytes;
-	uint64_t rx_releases;		/* times that the library released room to the host */
+	uint64_t rx_releases; /* times that the library released room to the host */
 	/* releases that needed a signal: the host waited for room */
 	uint64_t rx_signals;
-	uint64_t rx_errors;		/* impossible indices or lengths */
-	uint64_t interrupts;		/* taken by vmbus_wait() or vmbus_ack() */
+	uint64_t rx_errors;  /* impossible indices or lengths */
+	uint64_t interrupts; /* taken by vmbus_wait() or vmbus_ack() */
 
 	/*
 	 * Bytes that the host has not yet read, without packets that are queued
@@ -613,8 +613,8 @@ struct vmbus_stats {
 	 * that has not read for minutes may have stopped for good.
 	 */
 	uint64_t tx_used;
-	uint64_t rx_used;		/* bytes that are not yet received */
-	int64_t error;			/* why the channel has ended, or 0; then both are 0 */
+	uint64_t rx_used; /* bytes that are not yet received */
+	int64_t error;	  /* why the channel has ended, or 0; then both are 0 */
 };
 
 /**
@@ -656,11 +656,11 @@ int vmbus_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets);
 
 /** Packet types on an open channel; a host accepts no VMBUS_PACKET_CANCEL */
 enum vmbus_packet_type {
-	VMBUS_PACKET_INBAND		= 6,	/* payload in the packet */
-	VMBUS_PACKET_XFER_PAGES		= 7,	/* payload in ranges of a page set */
-	VMBUS_PACKET_GPA_DIRECT		= 9,	/* payload in guest pages */
-	VMBUS_PACKET_CANCEL		= 0xa,
-	VMBUS_PACKET_COMPLETION		= 0xb	/* answers the packet with that transaction id */
+	VMBUS_PACKET_INBAND = 6,     /* payload in the packet */
+	VMBUS_PACKET_XFER_PAGES = 7, /* payload in ranges of a page set */
+	VMBUS_PACKET_GPA_DIRECT = 9, /* payload in guest pages */
+	VMBUS_PACKET_CANCEL = 0xa,
+	VMBUS_PACKET_COMPLETION = 0xb /* answers the packet with that transaction id */
 };
 
 /** Packet flag: the sender wants a VMBUS_PACKET_COMPLETION */
@@ -729,8 +729,8 @@ int vmbus_queuev(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
  *
  * Since 0.1.
  */
-int vmbus_send_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-		    uint64_t transaction_id, const struct iovec *payloads, unsigned int count);
+int vmbus_send_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
+		    const struct iovec *payloads, unsigned int count);
 
 /**
  * vmbus_flush() - show the queued packets to the host, and signal it if
@@ -799,8 +799,8 @@ int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_
  * wire. It never changes.
  */
 struct vmbus_gpa_header {
-	uint32_t reserved;		/* 0 */
-	uint32_t count;			/* of ranges */
+	uint32_t reserved; /* 0 */
+	uint32_t count;	   /* of ranges */
 };
 
 /**
@@ -812,8 +812,8 @@ struct vmbus_gpa_header {
  * struct vmbus_view. The test checks count and lengths itself.
  */
 struct vmbus_gpa_entry {
-	uint32_t length;		/* bytes */
-	uint32_t offset;		/* bytes into the first page, below 4096 */
+	uint32_t length; /* bytes */
+	uint32_t offset; /* bytes into the first page, below 4096 */
 };
 
 /**
@@ -831,9 +831,9 @@ void vmbus_cancel(struct vmbus_chan *chan);
  * the system is. The struct never changes.
  */
 struct vmbus_gpa_buffer {
-	uint32_t length;	/* bytes, 1 or more */
-	uint32_t offset;	/* bytes into the first page, below 4096 */
-	const uint64_t *pages;	/* guest frame numbers of the pages that the range touches */
+	uint32_t length;       /* bytes, 1 or more */
+	uint32_t offset;       /* bytes into the first page, below 4096 */
+	const uint64_t *pages; /* guest frame numbers of the pages that the range touches */
 };
 
 /**
@@ -912,10 +912,10 @@ int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_
  * The library sets the reserved member to 0.
  */
 struct vmbus_packet {
-	uint16_t type;			/* enum vmbus_packet_type, or whatever the host sent */
-	uint16_t flags;			/* VMBUS_PACKET_COMPLETION_REQUESTED */
-	uint32_t header;		/* bytes before the payload: 16, more with page ranges */
-	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
+	uint16_t type;	 /* enum vmbus_packet_type, or whatever the host sent */
+	uint16_t flags;	 /* VMBUS_PACKET_COMPLETION_REQUESTED */
+	uint32_t header; /* bytes before the payload: 16, more with page ranges */
+	uint32_t length; /* bytes of payload: what was sent, rounded up to 8 */
 	uint32_t reserved;
 	uint64_t transaction_id;
 };
@@ -966,12 +966,12 @@ int vmbus_skip(struct vmbus_chan *chan);
  * changes.
  */
 struct vmbus_view {
-	const void *payload;		/* at a multiple of 8 */
-	uint32_t length;		/* bytes of payload: what was sent, rounded up to 8 */
+	const void *payload; /* at a multiple of 8 */
+	uint32_t length;     /* bytes of payload: what was sent, rounded up to 8 */
 	/* 16 or more; the bytes beyond 16 are right before the payload */
 	uint32_t header;
 	uint64_t transaction_id;
-	uint16_t type;			/* as in struct vmbus_packet */
+	uint16_t type; /* as in struct vmbus_packet */
 	uint16_t flags;
 	uint32_t end;
 	uint32_t number;
@@ -1036,8 +1036,8 @@ int vmbus_recv_many(struct vmbus_chan *chan, struct vmbus_view *views, unsigned 
 
 /** A part of a buffer. The struct never changes. */
 struct vmbus_range {
-	uint32_t length;	/* bytes */
-	uint32_t offset;	/* bytes from the beginning of the buffer */
+	uint32_t length; /* bytes */
+	uint32_t offset; /* bytes from the beginning of the buffer */
 };
 
 /**
@@ -1045,8 +1045,8 @@ struct vmbus_range {
  * struct never changes. The library sets the reserved member to 0.
  */
 struct vmbus_xfer_set {
-	uint16_t number;		/* of the set; the caller must check it */
-	uint8_t sender_owns_set;	/* 1: the set belongs to the host */
+	uint16_t number;	 /* of the set; the caller must check it */
+	uint8_t sender_owns_set; /* 1: the set belongs to the host */
 	uint8_t reserved;
 };
 
@@ -1072,8 +1072,8 @@ int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct 
 
 /* Waiting */
 
-#define VMBUS_WAIT_RECV	0x1u	/* there is a packet to receive */
-#define VMBUS_WAIT_SEND	0x2u	/* there is room for the packet that last got -EAGAIN */
+#define VMBUS_WAIT_RECV 0x1u /* there is a packet to receive */
+#define VMBUS_WAIT_SEND 0x2u /* there is room for the packet that last got -EAGAIN */
 
 /**
  * vmbus_wait() - sleep until there is something to do
@@ -1198,14 +1198,14 @@ struct vmbus_ic_version {
 /** Every IC message begins with this header, 28 bytes on the wire */
 struct vmbus_ic_header {
 	uint32_t pipe_flags;
-	uint32_t pipe_size;			/* bytes after these 8, according to the sender */
+	uint32_t pipe_size; /* bytes after these 8, according to the sender */
 	struct vmbus_ic_version framework;
-	uint16_t type;				/* VMBUS_IC_* */
+	uint16_t type; /* VMBUS_IC_* */
 	struct vmbus_ic_version message;
-	uint16_t size;				/* bytes after the header, likewise */
-	uint32_t status;			/* VMBUS_S_* or VMBUS_E_* */
+	uint16_t size;	 /* bytes after the header, likewise */
+	uint32_t status; /* VMBUS_S_* or VMBUS_E_* */
 	uint8_t transaction_id;
-	uint8_t flags;				/* VMBUS_IC_FLAG_* */
+	uint8_t flags; /* VMBUS_IC_FLAG_* */
 	uint8_t reserved[2];
 } __attribute__((packed));
 
@@ -1214,39 +1214,39 @@ struct vmbus_ic_header {
  * versions follow them
  */
 struct vmbus_ic_negotiate {
-	uint16_t framework_count;		/* framework versions, which come first */
-	uint16_t message_count;			/* message versions, which come next */
+	uint16_t framework_count; /* framework versions, which come first */
+	uint16_t message_count;	  /* message versions, which come next */
 	uint32_t reserved;
 } __attribute__((packed));
 
 enum vmbus_ic_type {
-	VMBUS_IC_NEGOTIATE	= 0,
-	VMBUS_IC_HEARTBEAT	= 1,
-	VMBUS_IC_KVP		= 2,
-	VMBUS_IC_SHUTDOWN	= 3,
-	VMBUS_IC_TIMESYNC	= 4,
-	VMBUS_IC_VSS		= 5,
-	VMBUS_IC_FCOPY		= 7
+	VMBUS_IC_NEGOTIATE = 0,
+	VMBUS_IC_HEARTBEAT = 1,
+	VMBUS_IC_KVP = 2,
+	VMBUS_IC_SHUTDOWN = 3,
+	VMBUS_IC_TIMESYNC = 4,
+	VMBUS_IC_VSS = 5,
+	VMBUS_IC_FCOPY = 7
 };
 
-#define VMBUS_IC_FLAG_TRANSACTION	0x1u
-#define VMBUS_IC_FLAG_REQUEST		0x2u
-#define VMBUS_IC_FLAG_RESPONSE		0x4u
+#define VMBUS_IC_FLAG_TRANSACTION 0x1u
+#define VMBUS_IC_FLAG_REQUEST	  0x2u
+#define VMBUS_IC_FLAG_RESPONSE	  0x4u
 
 /** Maximum number of versions of one kind in a negotiation */
-#define VMBUS_IC_MAX_VERSIONS		100
+#define VMBUS_IC_MAX_VERSIONS 100
 
 /* Status codes of IC messages: Windows HRESULTs */
-#define VMBUS_S_OK			0x00000000u
-#define VMBUS_S_CONT			0x80070103u	/* more to come */
-#define VMBUS_E_FAIL			0x80004005u
-#define VMBUS_E_NOT_SUPPORTED		0x80070032u
-#define VMBUS_E_ALREADY_EXISTS		0x80070050u
-#define VMBUS_E_INVALIDARG		0x80070057u
-#define VMBUS_E_DISK_FULL		0x80070070u
-#define VMBUS_E_NOT_CONNECTED		0x8007048fu
-#define VMBUS_E_MACHINE_LOCKED		0x800704f7u
-#define VMBUS_E_GUID_NOT_FOUND		0x80041002u
+#define VMBUS_S_OK	       0x00000000u
+#define VMBUS_S_CONT	       0x80070103u /* more to come */
+#define VMBUS_E_FAIL	       0x80004005u
+#define VMBUS_E_NOT_SUPPORTED  0x80070032u
+#define VMBUS_E_ALREADY_EXISTS 0x80070050u
+#define VMBUS_E_INVALIDARG     0x80070057u
+#define VMBUS_E_DISK_FULL      0x80070070u
+#define VMBUS_E_NOT_CONNECTED  0x8007048fu
+#define VMBUS_E_MACHINE_LOCKED 0x800704f7u
+#define VMBUS_E_GUID_NOT_FOUND 0x80041002u
 
 /**
  * vmbus_ic_parse() - read the header of a received IC message
@@ -1295,10 +1295,10 @@ int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
  *
  * Since 0.1.
  */
-int vmbus_ic_negotiate(void *msg, size_t len,
-		       const struct vmbus_ic_version *frameworks, size_t framework_count,
-		       const struct vmbus_ic_version *messages, size_t message_count,
-		       struct vmbus_ic_version *framework, struct vmbus_ic_version *message);
+int vmbus_ic_negotiate(void *msg, size_t len, const struct vmbus_ic_version *frameworks,
+		       size_t framework_count, const struct vmbus_ic_version *messages,
+		       size_t message_count, struct vmbus_ic_version *framework,
+		       struct vmbus_ic_version *message);
 
 /* Serving an integration component */
 
@@ -1344,12 +1344,12 @@ struct vmbus_ic;
  */
 struct vmbus_ic_request {
 	size_t struct_size;
-	struct vmbus_ic_header header;		/* as the host sent it */
-	struct vmbus_ic_version framework;	/* agreed */
-	struct vmbus_ic_version message;	/* agreed */
+	struct vmbus_ic_header header;	   /* as the host sent it */
+	struct vmbus_ic_version framework; /* agreed */
+	struct vmbus_ic_version message;   /* agreed */
 	/* bytes of the body as received, padding included */
 	uint32_t length;
-	void *body;				/* at a multiple of 8; the answer returns it */
+	void *body; /* at a multiple of 8; the answer returns it */
 };
 
 /**
@@ -1364,15 +1364,15 @@ struct vmbus_ic_request {
 #define VMBUS_IC_LATER_MAX 8
 
 enum vmbus_ic_event_kind {
-	VMBUS_IC_EVENT_OPENED		= 1,	/* the device is open; NEGOTIATE comes next */
+	VMBUS_IC_EVENT_OPENED = 1, /* the device is open; NEGOTIATE comes next */
 	/* versions are agreed; this may come again at any time */
-	VMBUS_IC_EVENT_NEGOTIATED	= 2,
-	VMBUS_IC_EVENT_REFUSED		= 3,	/* no common version, and the host knows it */
-	VMBUS_IC_EVENT_CLOSED		= 4,	/* the channel has ended */
+	VMBUS_IC_EVENT_NEGOTIATED = 2,
+	VMBUS_IC_EVENT_REFUSED = 3, /* no common version, and the host knows it */
+	VMBUS_IC_EVENT_CLOSED = 4,  /* the channel has ended */
 	/* the device cannot be opened now, for a new reason */
-	VMBUS_IC_EVENT_WAITING		= 5,
+	VMBUS_IC_EVENT_WAITING = 5,
 	/* a packet was not a request, or an answer was too large */
-	VMBUS_IC_EVENT_SKIPPED		= 6
+	VMBUS_IC_EVENT_SKIPPED = 6
 };
 
 /**
@@ -1383,9 +1383,9 @@ enum vmbus_ic_event_kind {
 struct vmbus_ic_event {
 	size_t struct_size;
 	enum vmbus_ic_event_kind kind;
-	int error;				/* a negative errno, or 0 */
-	const char *reason;			/* for people, during the call; "" without an error */
-	struct vmbus_ic_version framework;	/* VMBUS_IC_EVENT_NEGOTIATED: agreed */
+	int error;			   /* a negative errno, or 0 */
+	const char *reason;		   /* for people, during the call; "" without an error */
+	struct vmbus_ic_version framework; /* VMBUS_IC_EVENT_NEGOTIATED: agreed */
 	struct vmbus_ic_version message;
 };
 
@@ -1394,12 +1394,12 @@ struct vmbus_ic_event {
  * copies the options and what they point to, except ctx.
  */
 struct vmbus_ic_options {
-	size_t struct_size;	/* sizeof(struct vmbus_ic_options) */
-	uint32_t flags;		/* 0 */
+	size_t struct_size; /* sizeof(struct vmbus_ic_options) */
+	uint32_t flags;	    /* 0 */
 	/* 28 to 524280 bytes with header; longer ones are skipped; 0: 16384 */
 	uint32_t max_message;
-	uint32_t patience_ms;	/* milliseconds, see struct vmbus_ic; 0: 120000 */
-	uint32_t reserved;	/* 0 */
+	uint32_t patience_ms; /* milliseconds, see struct vmbus_ic; 0: 120000 */
+	uint32_t reserved;    /* 0 */
 
 	/*
 	 * Versions as for vmbus_ic_negotiate(): the preferred one first, and at
@@ -1408,7 +1408,7 @@ struct vmbus_ic_options {
 	 */
 	const struct vmbus_ic_version *frameworks;
 	size_t framework_count;
-	const struct vmbus_ic_version *messages;	/* 1 or more */
+	const struct vmbus_ic_version *messages; /* 1 or more */
 	size_t message_count;
 
 	/*
@@ -1431,7 +1431,7 @@ struct vmbus_ic_options {
 	int (*event)(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *ctx);
 	void *ctx;
 
-	const struct vmbus_open_options *open;	/* of the device, may be NULL; no VMBUS_OPEN_POLL */
+	const struct vmbus_open_options *open; /* of the device, may be NULL; no VMBUS_OPEN_POLL */
 };
 
 /**
@@ -1560,12 +1560,12 @@ const struct vmbus_chan *vmbus_ic_chan(const struct vmbus_ic *ic);
  * the end; see vmbus_ic_stats().
  */
 struct vmbus_ic_stats {
-	uint64_t opened;		/* times that the device was opened */
-	uint64_t negotiated;		/* times that versions were agreed */
-	uint64_t requests;		/* handed to the callback */
-	uint64_t answers;		/* sent, including those that the object gave by itself */
-	uint64_t skipped;		/* packets that were not requests */
-	uint64_t lost;			/* answers not sent: request forgotten, or ring too small */
+	uint64_t opened;     /* times that the device was opened */
+	uint64_t negotiated; /* times that versions were agreed */
+	uint64_t requests;   /* handed to the callback */
+	uint64_t answers;    /* sent, including those that the object gave by itself */
+	uint64_t skipped;    /* packets that were not requests */
+	uint64_t lost;	     /* answers not sent: request forgotten, or ring too small */
 };
 
 /**

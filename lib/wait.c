@@ -23,7 +23,7 @@ struct wait {
 	struct vmbus_chan *chan;
 	unsigned int events;
 	int64_t deadline;
-	int cancel;			/* the thread's cancellation state */
+	int cancel; /* the thread's cancellation state */
 	enum { AWAKE, SLEEPS_LOCKED, SLEEPS_IN_POLL } state;
 	struct room_waiter waiter;
 };
@@ -259,7 +259,7 @@ static int sleep_for_turn(struct wait *w, int64_t deadline)
 	w->state = SLEEPS_LOCKED;
 	cancel_restore(w->cancel);
 	err = deadline < 0 ? pthread_cond_wait(&chan->wait_turn, &chan->wait_lock) :
-		pthread_cond_timedwait(&chan->wait_turn, &chan->wait_lock, &until);
+			     pthread_cond_timedwait(&chan->wait_turn, &chan->wait_lock, &until);
 	cancel_defer();
 	w->state = AWAKE;
 	return -err;

@@ -15,7 +15,7 @@ const struct command bind_command = {
 	.name = "bind",
 	.arguments = "[--now | --boot] [-f] ID [DRIVER]",
 	.summary = "bind a device to a driver, now and at each boot",
-	.help =	"DRIVER is uio_hv_generic if neither the command nor a rule names one.\n"
+	.help = "DRIVER is uio_hv_generic if neither the command nor a rule names one.\n"
 		"  --now           now only; no file is written\n"
 		"  --boot          from the next boot on; the device is not touched\n"
 		"  --persistent    both, which is the default\n"
@@ -30,7 +30,7 @@ const struct command unbind_command = {
 	.name = "unbind",
 	.arguments = "[--now | --boot] ID",
 	.summary = "release a device to the driver that the kernel chooses, now and at each boot",
-	.help =	"If other files name the device, for example by its class, the command disables\n"
+	.help = "If other files name the device, for example by its class, the command disables\n"
 		"the rule for this device.\n"
 		"  --now           now only; the rule still applies at the next boot\n"
 		"  --boot          from the next boot on; the device is not touched\n"
@@ -40,10 +40,10 @@ const struct command unbind_command = {
 	.run = run_unbind,
 };
 
-#define DRIVERCTL_OPTIONS						\
-	"  --nosave        now only; no file is written\n"		\
-	"  --noprobe       from the next boot on; the device is not touched\n"	\
-	"  -b, --bus BUS   must be vmbus\n"				\
+#define DRIVERCTL_OPTIONS                                                      \
+	"  --nosave        now only; no file is written\n"                     \
+	"  --noprobe       from the next boot on; the device is not touched\n" \
+	"  -b, --bus BUS   must be vmbus\n"                                    \
 	"  -v, --verbose   accepted, as in driverctl\n"
 
 const struct command set_override_command = {
@@ -51,7 +51,7 @@ const struct command set_override_command = {
 	.arguments = "[-f] [-b vmbus] [--nosave | --noprobe] ID DRIVER",
 	.summary = "bind a device, in the syntax of driverctl",
 	.help = DRIVERCTL_OPTIONS
-		"  -f, --force     bind a NIC whose interface is up, or a disk controller\n",
+	"  -f, --force     bind a NIC whose interface is up, or a disk controller\n",
 	.options = "--nosave|--noprobe --bus= --force --help",
 	.takes = "id",
 	.run = run_set,
@@ -69,23 +69,19 @@ const struct command unset_override_command = {
 
 enum { OPT_NOW = 256, OPT_BOOT, OPT_PERSISTENT };
 
-static const struct option own_options[] = {
-	{ "force", no_argument, NULL, 'f' },
-	{ "now", no_argument, NULL, OPT_NOW },
-	{ "boot", no_argument, NULL, OPT_BOOT },
-	{ "persistent", no_argument, NULL, OPT_PERSISTENT },
-	COMMON_OPTIONS
-};
+static const struct option own_options[] = { { "force", no_argument, NULL, 'f' },
+					     { "now", no_argument, NULL, OPT_NOW },
+					     { "boot", no_argument, NULL, OPT_BOOT },
+					     { "persistent", no_argument, NULL, OPT_PERSISTENT },
+					     COMMON_OPTIONS };
 
-static const struct option driverctl_options[] = {
-	{ "force", no_argument, NULL, 'f' },
-	{ "nosave", no_argument, NULL, OPT_NOW },
-	{ "noprobe", no_argument, NULL, OPT_BOOT },
-	{ "bus", required_argument, NULL, 'b' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "debug", no_argument, NULL, 'v' },
-	COMMON_OPTIONS
-};
+static const struct option driverctl_options[] = { { "force", no_argument, NULL, 'f' },
+						   { "nosave", no_argument, NULL, OPT_NOW },
+						   { "noprobe", no_argument, NULL, OPT_BOOT },
+						   { "bus", required_argument, NULL, 'b' },
+						   { "verbose", no_argument, NULL, 'v' },
+						   { "debug", no_argument, NULL, 'v' },
+						   COMMON_OPTIONS };
 
 /* Parse the options. Return false when the command has to end with *status. */
 static bool parse(const struct command *command, int argc, char **argv, bool is_driverctl,
@@ -104,8 +100,9 @@ static bool parse(const struct command *command, int argc, char **argv, bool is_
 			*status = command_wrong_bus(optarg);
 			return false;
 		} else if (option >= OPT_NOW) {
-			*when = option == OPT_NOW ? CHANGE_NOW :
-				option == OPT_BOOT ? CHANGE_BOOT : CHANGE_BOTH;
+			*when = option == OPT_NOW  ? CHANGE_NOW :
+				option == OPT_BOOT ? CHANGE_BOOT :
+						     CHANGE_BOTH;
 			chosen++;
 		}
 	}

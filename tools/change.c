@@ -9,7 +9,7 @@
 int change_status(enum engine_result result)
 {
 	static const int statuses[] = {
-		[ENGINE_DONE] = EXIT_OK, [ENGINE_FAILED] = EXIT_FAILED,
+		[ENGINE_DONE] = EXIT_OK,	 [ENGINE_FAILED] = EXIT_FAILED,
 		[ENGINE_REFUSED] = EXIT_REFUSED, [ENGINE_FAULTY] = EXIT_USAGE,
 		[ENGINE_GONE] = EXIT_FAILED,
 	};
@@ -22,7 +22,8 @@ static int check_driver(const char *driver)
 	if (config_is_driver(driver) && strcmp(driver, "none"))
 		return 0;
 	if (!strcmp(driver, "none"))
-		complain("none: a device cannot be kept without a driver; 'vmbusctl unbind' lets the kernel choose one");
+		complain(
+			"none: a device cannot be kept without a driver; 'vmbusctl unbind' lets the kernel choose one");
 	else
 		complain("'%s' is not the name of a driver", driver);
 	return EXIT_USAGE;
@@ -31,7 +32,10 @@ static int check_driver(const char *driver)
 int change_bind(const char *id, const char *driver, bool force, enum change_when when)
 {
 	const struct request request = {
-		.when = when, .is_command = true, .driver = driver, .is_named = true,
+		.when = when,
+		.is_command = true,
+		.driver = driver,
+		.is_named = true,
 		.force = force,
 	};
 	struct device *device;

@@ -5,12 +5,17 @@
 #include <stdarg.h>
 #include <string.h>
 
-const struct command *const commands[] = {
-	&list_command, &show_command, &watch_command, &doctor_command,
-	&bind_command, &unbind_command, &ring_size_command,
-	&set_override_command, &unset_override_command, &list_overrides_command,
-	NULL
-};
+const struct command *const commands[] = { &list_command,
+					   &show_command,
+					   &watch_command,
+					   &doctor_command,
+					   &bind_command,
+					   &unbind_command,
+					   &ring_size_command,
+					   &set_override_command,
+					   &unset_override_command,
+					   &list_overrides_command,
+					   NULL };
 
 const struct command *command_find(const char *name)
 {
@@ -44,16 +49,15 @@ int command_wrong_bus(const char *bus)
 	return EXIT_USAGE;
 }
 
-int command_operands(const struct command *command, int count, char **operands, int least,
-		     int most)
+int command_operands(const struct command *command, int count, char **operands, int least, int most)
 {
 	if (count < least)
-		return command_misused(command, count ? "an argument is missing after '%s'" :
-							"an argument is missing",
+		return command_misused(command,
+				       count ? "an argument is missing after '%s'" :
+					       "an argument is missing",
 				       count ? operands[count - 1] : "");
 	if (count > most)
-		return command_misused(command, "unexpected argument '%s'",
-				       operands[most]);
+		return command_misused(command, "unexpected argument '%s'", operands[most]);
 	return 0;
 }
 
@@ -64,8 +68,8 @@ int command_option(const struct command *command, int argc, char **argv, const c
 
 	switch (option) {
 	case 'h':
-		printf("usage: vmbusctl %s%s%s\n", command->name,
-		       command->arguments[0] ? " " : "", command->arguments);
+		printf("usage: vmbusctl %s%s%s\n", command->name, command->arguments[0] ? " " : "",
+		       command->arguments);
 		fputs(command->help, stdout);
 		*status = command_end(EXIT_OK);
 		return 0;

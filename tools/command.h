@@ -10,20 +10,20 @@
 /* The exit status. vmbusctl(8) documents each number, so none may change. */
 enum {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,	/* something could not be read or written */
-	EXIT_USAGE = 2,		/* wrong arguments */
-	EXIT_NO_VMBUS = 3,	/* the machine has no VMBus */
-	EXIT_NO_DEVICE = 4,	/* no device has that name */
-	EXIT_AMBIGUOUS = 5,	/* several devices have that name */
-	EXIT_REFUSED = 6,	/* the device may be in use */
-	EXIT_FINDINGS = 7,	/* doctor found a problem or a warning */
+	EXIT_FAILED = 1,    /* something could not be read or written */
+	EXIT_USAGE = 2,	    /* wrong arguments */
+	EXIT_NO_VMBUS = 3,  /* the machine has no VMBus */
+	EXIT_NO_DEVICE = 4, /* no device has that name */
+	EXIT_AMBIGUOUS = 5, /* several devices have that name */
+	EXIT_REFUSED = 6,   /* the device may be in use */
+	EXIT_FINDINGS = 7,  /* doctor found a problem or a warning */
 };
 
 struct command {
 	const char *name;
-	const char *arguments;	/* for the usage line */
-	const char *summary;	/* one line for the list of commands */
-	const char *help;	/* what the command does, and its options */
+	const char *arguments; /* for the usage line */
+	const char *summary;   /* one line for the list of commands */
+	const char *help;      /* what the command does, and its options */
 	/*
 	 * The long options, for completion: "--json --now|--boot". Those with a
 	 * '|' between them exclude each other. An option is offered after
@@ -40,15 +40,13 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command *const commands[];	/* NULL after the last */
+extern const struct command *const commands[]; /* NULL after the last */
 
 const struct command *command_find(const char *name);
 
 /* Every command has these options; command_option() handles them. */
-#define COMMON_OPTIONS				\
-	{ "help", no_argument, NULL, 'h' },	\
-	{ "version", no_argument, NULL, 'V' },	\
-	{ 0 }
+#define COMMON_OPTIONS \
+	{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 }
 
 /*
  * Like getopt_long(), but handle the common options. Return -1 after the last
@@ -86,7 +84,7 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int command_end(int status);
 
 extern const struct command bind_command, complete_command, doctor_command, list_command,
-	list_overrides_command, ring_size_command, set_override_command,
-	show_command, unbind_command, unset_override_command, watch_command;
+	list_overrides_command, ring_size_command, set_override_command, show_command,
+	unbind_command, unset_override_command, watch_command;
 
 #endif

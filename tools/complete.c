@@ -31,7 +31,8 @@ static const struct command programs[] = {
 		.options = "--all|--release|--settings|--properties|--check|--version|--help "
 			   "--dry-run --force --udev --settle@--all --new-interface@--udev",
 		.takes = "g",
-	}, {
+	},
+	{
 		.name = "hv-fcopyd",
 		.options = "--status|--check-config|--check-path=|--version|--help "
 			   "--class=|--device= --config= --state-dir= --run-dir= --verbose "
@@ -107,9 +108,10 @@ static void offer_device(const char *typed, const struct device *device)
 	if (uio)
 		links = links_of(uio);
 	joined = strings_join(&interfaces, " ");
-	description = need_printf("%s %s%s%s", device_class(device),
-				  *device_driver(device) ? device_driver(device) : "without a driver",
-				  joined[0] ? " " : "", joined);
+	description =
+		need_printf("%s %s%s%s", device_class(device),
+			    *device_driver(device) ? device_driver(device) : "without a driver",
+			    joined[0] ? " " : "", joined);
 	offer(typed, device->instance, description);
 	offer_all(typed, &interfaces, description);
 	offer_all(typed, &links, description);

@@ -65,8 +65,8 @@ static enum colour state_colour(const struct details *details)
 }
 
 /* Add the instance: all of it, or the digits that tell the devices apart. */
-static void instance_cell(struct table *table, const struct view *view,
-			  const struct device *device, bool is_complete)
+static void instance_cell(struct table *table, const struct view *view, const struct device *device,
+			  bool is_complete)
 {
 	table_cell(table, COLOUR_NONE, "%.*s", is_complete ? GUID_SIZE : view_digits(view),
 		   device->instance);
@@ -79,8 +79,7 @@ static const char *uio_of(const struct device *device)
 	return uio ? uio : "";
 }
 
-static void device_row(struct table *table, const struct view *view, size_t index,
-		       bool is_complete)
+static void device_row(struct table *table, const struct view *view, size_t index, bool is_complete)
 {
 	struct device *device = &view->engine.machine.devices[index];
 	const struct details *details = &view->details[index];
@@ -109,14 +108,19 @@ static void device_row(struct table *table, const struct view *view, size_t inde
 
 void describe_devices(const struct view *view, bool is_complete)
 {
-	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS, 0 }, { "CLASS", LEFT, ALWAYS, 0 },
-		{ "DRIVER", LEFT, ALWAYS, 0 }, { "UIO", LEFT, ALWAYS, 0 },
-		{ "INTERFACE", LEFT, IF_USED, 0 }, { "MAC", LEFT, IF_USED, 2 },
-		{ "CHANNELS", RIGHT, ALWAYS, 5 }, { "RING", RIGHT, ALWAYS, 4 },
-		{ "MONITORED", LEFT, ALWAYS, 6 }, { "STATE", LEFT, ALWAYS, 3 },
-		{ "RULE", LEFT, IF_USED, 1 }, { "LINK", LEFT, IF_USED, 7 }, { 0 }
-	};
+	static const struct column columns[] = { { "INSTANCE", LEFT, ALWAYS, 0 },
+						 { "CLASS", LEFT, ALWAYS, 0 },
+						 { "DRIVER", LEFT, ALWAYS, 0 },
+						 { "UIO", LEFT, ALWAYS, 0 },
+						 { "INTERFACE", LEFT, IF_USED, 0 },
+						 { "MAC", LEFT, IF_USED, 2 },
+						 { "CHANNELS", RIGHT, ALWAYS, 5 },
+						 { "RING", RIGHT, ALWAYS, 4 },
+						 { "MONITORED", LEFT, ALWAYS, 6 },
+						 { "STATE", LEFT, ALWAYS, 3 },
+						 { "RULE", LEFT, IF_USED, 1 },
+						 { "LINK", LEFT, IF_USED, 7 },
+						 { 0 } };
 	struct table *table = table_new(columns, is_complete);
 
 	for (size_t i = 0; i < view->engine.machine.count; i++)
@@ -199,14 +203,16 @@ static void add_maps(struct table *table, const char *uio, const struct details 
 
 void describe_maps(const struct view *view, bool is_complete)
 {
-	static const struct column devices[] = {
-		{ "INSTANCE", LEFT, ALWAYS, 0 }, { "UIO", LEFT, ALWAYS, 0 },
-		{ "STATE", LEFT, ALWAYS, 0 }, { "EVENTS", RIGHT, ALWAYS, 0 }, { 0 }
-	};
-	static const struct column maps[] = {
-		{ "UIO", LEFT, ALWAYS, 0 }, { "MAP", RIGHT, ALWAYS, 0 },
-		{ "NAME", LEFT, ALWAYS, 0 }, { "SIZE", RIGHT, ALWAYS, 0 }, { 0 }
-	};
+	static const struct column devices[] = { { "INSTANCE", LEFT, ALWAYS, 0 },
+						 { "UIO", LEFT, ALWAYS, 0 },
+						 { "STATE", LEFT, ALWAYS, 0 },
+						 { "EVENTS", RIGHT, ALWAYS, 0 },
+						 { 0 } };
+	static const struct column maps[] = { { "UIO", LEFT, ALWAYS, 0 },
+					      { "MAP", RIGHT, ALWAYS, 0 },
+					      { "NAME", LEFT, ALWAYS, 0 },
+					      { "SIZE", RIGHT, ALWAYS, 0 },
+					      { 0 } };
 	struct table *by_device = table_new(devices, is_complete);
 	struct table *by_map = table_new(maps, is_complete);
 	bool any = false;

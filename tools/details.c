@@ -219,7 +219,8 @@ char *details_read(const struct device *device, struct details *details)
 	channels_read(device, details->ring_bytes, &details->channels);
 	read_below(device, &details->interfaces, &details->disks);
 	return err ? need_printf("%s: its attribute %s cannot be read: %s", device->instance,
-				 attribute, strerror(-err)) : NULL;
+				 attribute, strerror(-err)) :
+		     NULL;
 }
 
 void details_free(struct details *details)

@@ -11,19 +11,19 @@
 struct channel {
 	uint32_t relid;
 	/* Each is -1 if the kernel does not show it. */
-	int64_t index;		/* 0: the primary channel */
+	int64_t index; /* 0: the primary channel */
 	int64_t cpu;
 	int64_t monitor_id;
-	int64_t interrupts;	/* from the host */
-	int64_t signals;	/* to the host */
-	int64_t from_host;	/* bytes that wait in the ring */
+	int64_t interrupts; /* from the host */
+	int64_t signals;    /* to the host */
+	int64_t from_host;  /* bytes that wait in the ring */
 	int64_t to_host;
 };
 
 struct channels {
-	struct channel *items;	/* the primary channel first, then by index */
+	struct channel *items; /* the primary channel first, then by index */
 	size_t count;
-	uint64_t data_bytes;	/* the capacity of one direction; 0: not known */
+	uint64_t data_bytes; /* the capacity of one direction; 0: not known */
 };
 
 struct map {
@@ -32,14 +32,14 @@ struct map {
 };
 
 struct details {
-	char state[32];		/* of the primary channel */
-	char *module_state;	/* as our module shows it, such as "open"; NULL with another driver */
+	char state[32];	    /* of the primary channel */
+	char *module_state; /* as our module shows it, such as "open"; NULL with another driver */
 	bool monitored;
-	struct strings interfaces;	/* the network interfaces below the device */
+	struct strings interfaces; /* the network interfaces below the device */
 	struct strings disks;
-	struct strings links;		/* below /dev/vmbus, without sysroot() */
-	uint64_t ring_bytes;	/* of one direction, with its header; 0: not known */
-	int64_t events;		/* the interrupts that UIO has counted; -1: not known */
+	struct strings links; /* below /dev/vmbus, without sysroot() */
+	uint64_t ring_bytes;  /* of one direction, with its header; 0: not known */
+	int64_t events;	      /* the interrupts that UIO has counted; -1: not known */
 	struct map *maps;
 	size_t map_count;
 	struct channels channels;

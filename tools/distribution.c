@@ -95,7 +95,9 @@ static char *install_headers(const char *release)
 		/* Oracle's and RHEL 8's real-time kernels have no '+'. */
 		return need_printf("dnf install kernel-%sdevel-%s",
 				   strstr(release, "uek.") ? "uek-" :
-				   strstr(release, ".rt") ? "rt-" : "", release);
+				   strstr(release, ".rt")  ? "rt-" :
+							     "",
+				   release);
 	case SUSE:
 		/*
 		 * The kernel's release is the version of its package and the

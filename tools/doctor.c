@@ -21,7 +21,7 @@ const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[-q] [-j]",
 	.summary = "find why something does not work, and what to do about it",
-	.help =	"The command changes nothing. The exit status is 7 if there is a problem or a warning.\n"
+	.help = "The command changes nothing. The exit status is 7 if there is a problem or a warning.\n"
 		"  -q, --quiet     show only problems and warnings\n"
 		"  -j, --json      as JSON\n",
 	.options = "--quiet --json --help",
@@ -35,11 +35,13 @@ void doctor_add(struct diagnosis *diagnosis, enum severity severity, const char 
 	struct doctor_finding *finding;
 	va_list args;
 
-	diagnosis->findings = need(reallocarray(diagnosis->findings, diagnosis->count + 1,
-						sizeof(*finding)));
+	diagnosis->findings =
+		need(reallocarray(diagnosis->findings, diagnosis->count + 1, sizeof(*finding)));
 	finding = &diagnosis->findings[diagnosis->count++];
 	*finding = (struct doctor_finding){
-		.severity = severity, .check = check, .fix = fix,
+		.severity = severity,
+		.check = check,
+		.fix = fix,
 		.see = see ? need_strdup(see) : NULL,
 	};
 	va_start(args, format);
@@ -79,9 +81,10 @@ static void check_vmbus(struct diagnosis *diagnosis)
 			   "VMBus has %zu device%s; kernel %s", machine->count,
 			   machine->count == 1 ? "" : "s", diagnosis->release);
 	else
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "vmbus", NULL,
-			   "systemd-detect-virt; journalctl -k -g 'hv_vmbus|Hyper-V'",
-			   "this machine has no VMBus: either it is not a guest of Hyper-V or Azure, or hv_vmbus has not set up the bus");
+		doctor_add(
+			diagnosis, SEVERITY_PROBLEM, "vmbus", NULL,
+			"systemd-detect-virt; journalctl -k -g 'hv_vmbus|Hyper-V'",
+			"this machine has no VMBus: either it is not a guest of Hyper-V or Azure, or hv_vmbus has not set up the bus");
 }
 
 static void check_configuration(struct diagnosis *diagnosis)
@@ -113,15 +116,17 @@ static bool check_device(struct diagnosis *diagnosis, size_t index)
 	bool trouble = true;
 
 	if (state && !strcmp(state, "lost"))
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "devices",
-			   need_printf("fuser -v -k /dev/%s", device->handle->uio),
-			   NULL, "%s is lost: a program had it open when the VM was suspended, and has not closed it",
-			   device_text(device));
+		doctor_add(
+			diagnosis, SEVERITY_PROBLEM, "devices",
+			need_printf("fuser -v -k /dev/%s", device->handle->uio), NULL,
+			"%s is lost: a program had it open when the VM was suspended, and has not closed it",
+			device_text(device));
 	else if (state && !strcmp(state, "failed"))
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "devices",
 			   need_printf("vmbusctl unbind --now %s; vmbusctl bind --now %s",
 				       device->instance, device->instance),
-			   NULL, "%s has failed: the host did not accept its buffers after a resume",
+			   NULL,
+			   "%s has failed: the host did not accept its buffers after a resume",
 			   device_text(device));
 	else if (plan->outcome == PLAN_BIND)
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "devices",
@@ -163,7 +168,8 @@ static const struct device *fcopy_device(const struct machine *machine)
  */
 static bool check_other_daemons(struct diagnosis *diagnosis)
 {
-	static const char *const others[] = { "hv_fcopy_daemon", "hypervfcopyd", "hv_fcopy_uio_daemon" };
+	static const char *const others[] = { "hv_fcopy_daemon", "hypervfcopyd",
+					      "hv_fcopy_uio_daemon" };
 	bool found = false;
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -175,7 +181,8 @@ static bool check_other_daemons(struct diagnosis *diagnosis)
 		see = need_printf("systemctl status %s", pid);
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "daemon", need_printf("kill %s", pid), see,
 			   "the kernel tree's daemon %s is running, so " DAEMON
-			   " cannot use the device; disable the unit that started it", others[i]);
+			   " cannot use the device; disable the unit that started it",
+			   others[i]);
 		free(see);
 		free(pid);
 	}
@@ -193,7 +200,8 @@ static void check_daemon(struct diagnosis *diagnosis, const char *uio)
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "daemon",
 			   need_strdup("systemctl unmask " DAEMON "; systemctl restart " DAEMON),
 			   "systemctl status " DAEMON "; " DAEMON " --check-config",
-			   "the file copy device is bound (%s), but " DAEMON " is not running", uio);
+			   "the file copy device is bound (%s), but " DAEMON " is not running",
+			   uio);
 	else
 		doctor_add(diagnosis, SEVERITY_OK, "daemon", NULL, NULL,
 			   DAEMON " starts when the file copy device is bound");
@@ -211,9 +219,12 @@ static void check_guest_service(struct diagnosis *diagnosis)
 		return;
 	}
 	if (!device)
-		doctor_add(diagnosis, SEVERITY_WARNING, "guest-service",
-			   need_strdup("on the host: Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"),
-			   NULL, "the host does not offer the file copy device, so Copy-VMFile cannot work; on Azure it never does");
+		doctor_add(
+			diagnosis, SEVERITY_WARNING, "guest-service",
+			need_strdup(
+				"on the host: Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"),
+			NULL,
+			"the host does not offer the file copy device, so Copy-VMFile cannot work; on Azure it never does");
 	/* Without our driver, the distribution's daemon may have the device. */
 	if (!uio || !check_other_daemons(diagnosis))
 		check_daemon(diagnosis, uio);
@@ -228,8 +239,8 @@ static void read_all(struct diagnosis *diagnosis)
 	engine_read(engine);
 	lint(&engine->config, machine->handles ? machine : NULL);
 	diagnosis->plans = need(calloc(machine->count + 1, sizeof(*diagnosis->plans)));
-	diagnosis->view.details = need(calloc(machine->count + 1,
-					      sizeof(*diagnosis->view.details)));
+	diagnosis->view.details =
+		need(calloc(machine->count + 1, sizeof(*diagnosis->view.details)));
 	for (size_t i = 0; i < machine->count; i++) {
 		char *fault = details_read(&machine->devices[i], &diagnosis->view.details[i]);
 
@@ -258,13 +269,16 @@ static void free_all(struct diagnosis *diagnosis)
 }
 
 static const char *const names[] = {
-	[SEVERITY_OK] = "ok", [SEVERITY_WARNING] = "warning", [SEVERITY_PROBLEM] = "problem",
+	[SEVERITY_OK] = "ok",
+	[SEVERITY_WARNING] = "warning",
+	[SEVERITY_PROBLEM] = "problem",
 };
 
 static void print_text(const struct doctor_finding *finding)
 {
 	static const enum colour colours[] = {
-		[SEVERITY_OK] = COLOUR_GOOD, [SEVERITY_WARNING] = COLOUR_WARNING,
+		[SEVERITY_OK] = COLOUR_GOOD,
+		[SEVERITY_WARNING] = COLOUR_WARNING,
 		[SEVERITY_PROBLEM] = COLOUR_BAD,
 	};
 	const enum colour colour = colours[finding->severity];
@@ -316,17 +330,15 @@ static int print(const struct diagnosis *diagnosis, bool json, bool quiet)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "json", no_argument, NULL, 'j' },
-		COMMON_OPTIONS
-	};
+	static const struct option options[] = { { "quiet", no_argument, NULL, 'q' },
+						 { "json", no_argument, NULL, 'j' },
+						 COMMON_OPTIONS };
 	struct diagnosis diagnosis = { 0 };
 	bool quiet = false, json = false;
 	int option, status;
 
-	while ((option = command_option(&doctor_command, argc, argv, "qjhV", options,
-					&status)) > 0) {
+	while ((option = command_option(&doctor_command, argc, argv, "qjhV", options, &status)) >
+	       0) {
 		if (option == 'q')
 			quiet = true;
 		else

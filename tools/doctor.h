@@ -7,22 +7,22 @@
 
 enum severity {
 	SEVERITY_OK,
-	SEVERITY_WARNING,	/* will fail later, or in other circumstances */
-	SEVERITY_PROBLEM,	/* does not work now */
+	SEVERITY_WARNING, /* will fail later, or in other circumstances */
+	SEVERITY_PROBLEM, /* does not work now */
 };
 
 struct doctor_finding {
 	enum severity severity;
-	const char *check;	/* the part of the machine, such as "headers"; a stable word */
-	char *text;		/* one sentence without a full stop */
-	char *fix;		/* a command that repairs it, or NULL */
-	char *see;		/* what shows more: a command, or a page; or NULL */
+	const char *check; /* the part of the machine, such as "headers"; a stable word */
+	char *text;	   /* one sentence without a full stop */
+	char *fix;	   /* a command that repairs it, or NULL */
+	char *see;	   /* what shows more: a command, or a page; or NULL */
 };
 
 struct diagnosis {
 	struct view view;
-	struct plan *plans;	/* one for each device */
-	char *release;		/* of the running kernel */
+	struct plan *plans; /* one for each device */
+	char *release;	    /* of the running kernel */
 	struct doctor_finding *findings;
 	size_t count;
 };

@@ -10,7 +10,7 @@
 #include "doctor.h"
 #include "file.h"
 
-#define MODULE "uio_hv_generic"
+#define MODULE		  "uio_hv_generic"
 #define ALLOW_UNSUPPORTED "allow_unsupported_modules"
 
 /* The vendor GUID in the names is the global one of UEFI, or shim's. */
@@ -173,7 +173,9 @@ static bool lacks_signature(const char *path)
 static const char *key_to_enrol(void)
 {
 	static const char *const paths[] = {
-		"/var/lib/dkms/mok.pub", "/var/lib/shim-signed/mok/MOK.der", "/root/mok.der",
+		"/var/lib/dkms/mok.pub",
+		"/var/lib/shim-signed/mok/MOK.der",
+		"/root/mok.der",
 	};
 	size_t size = 0, list_size;
 	const char *path = NULL;
@@ -230,9 +232,11 @@ static bool check_refusal(struct diagnosis *diagnosis, const char *ours)
 	path = configured_by(ALLOW_UNSUPPORTED " ", "\n", rest);
 	if (path && atoi(rest) == 0) {
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
-			   need_strdup("echo '" ALLOW_UNSUPPORTED
-				       " 1' >/etc/modprobe.d/10-unsupported-modules.conf && "
-				       VMBUS_BIND " --all"), NULL,
+			   need_strdup(
+				   "echo '" ALLOW_UNSUPPORTED
+				   " 1' >/etc/modprobe.d/10-unsupported-modules.conf && " VMBUS_BIND
+				   " --all"),
+			   NULL,
 			   "%s makes modprobe refuse our module, because SUSE does not support it",
 			   path);
 		free(path);
@@ -248,10 +252,11 @@ static bool check_refusal(struct diagnosis *diagnosis, const char *ours)
 	}
 	key = key_to_enrol();
 	if (key)
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
-			   need_printf("mokutil --import %s && reboot", key), "doc/secure-boot.md",
-			   "the kernel refuses %s, because the key that signs it (%s) is not enrolled; confirm the key on the VM's console at the reboot",
-			   ours, key);
+		doctor_add(
+			diagnosis, SEVERITY_PROBLEM, "module",
+			need_printf("mokutil --import %s && reboot", key), "doc/secure-boot.md",
+			"the kernel refuses %s, because the key that signs it (%s) is not enrolled; confirm the key on the VM's console at the reboot",
+			ours, key);
 	return key;
 }
 
@@ -294,23 +299,25 @@ static bool is_ours(const char *version)
 static void check_ours(struct diagnosis *diagnosis, const char *ours, const char *version)
 {
 	if (is_ours(version) && !strcmp(version + 2, HYPERV_UIO_VERSION))
-		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL, "our " MODULE " %s is loaded",
-			   version + 2);
+		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
+			   "our " MODULE " %s is loaded", version + 2);
 	else if (is_ours(version))
 		doctor_add(diagnosis, SEVERITY_WARNING, "module", reload(), NULL,
 			   MODULE " %s is loaded, but this is vmbusctl " HYPERV_UIO_VERSION,
 			   version + 2);
 	else if (check_refusal(diagnosis, ours))
-		;	/* Other findings would only show what follows from it. */
+		; /* Other findings would only show what follows from it. */
 	else if (file_exists("/sys/module/" MODULE))
 		doctor_add(diagnosis, SEVERITY_WARNING, "module", reload(), NULL,
-			   "the kernel's own " MODULE " is loaded, although ours is installed as %s",
+			   "the kernel's own " MODULE
+			   " is loaded, although ours is installed as %s",
 			   ours);
 	else if (wanted(diagnosis, false))
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
 			   need_strdup("modprobe " MODULE " && " VMBUS_BIND " --all"),
 			   "journalctl -k -g " MODULE,
-			   "our " MODULE " is installed as %s and not loaded, although rules name devices",
+			   "our " MODULE
+			   " is installed as %s and not loaded, although rules name devices",
 			   ours);
 	else
 		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
@@ -353,16 +360,19 @@ void doctor_module(struct diagnosis *diagnosis)
 
 	if (is_built_in(release, MODULE))
 		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
-			   "the kernel %s has its own " MODULE " built in, so ours cannot replace it",
+			   "the kernel %s has its own " MODULE
+			   " built in, so ours cannot replace it",
 			   release);
 	else if (!has_uio && lacks_option(release, "CONFIG_UIO"))
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", NULL,
 			   "doc/packages.md#a-module-that-cannot-be-built",
 			   "the kernel %s was built without UIO, so no " MODULE
-			   " can be loaded; install another kernel of the distribution", release);
+			   " can be loaded; install another kernel of the distribution",
+			   release);
 	else if (!has_uio)
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", distribution_install_uio(release),
-			   NULL, "the module uio, which " MODULE
+			   NULL,
+			   "the module uio, which " MODULE
 			   " needs, is not installed for the kernel %s: another package has it",
 			   release);
 	else if (ours || is_ours(version))
@@ -395,16 +405,18 @@ static bool check_kernel(struct diagnosis *diagnosis, const char *release, const
 	if (ours)
 		return true;
 	if (!file_exists("/lib/modules/%s/build/Makefile", release)) {
-		doctor_add(diagnosis, severity, "headers", distribution_install_headers(release),
-			   NULL, "the headers of the %s kernel %s are missing, so dkms cannot build the module for it; if the distribution no longer offers them, install a newer kernel with its headers",
-			   running ? "running" : "installed", release);
+		doctor_add(
+			diagnosis, severity, "headers", distribution_install_headers(release), NULL,
+			"the headers of the %s kernel %s are missing, so dkms cannot build the module for it; if the distribution no longer offers them, install a newer kernel with its headers",
+			running ? "running" : "installed", release);
 		return false;
 	}
 	see = need_printf("/var/lib/dkms/" MODULE "/%s/build/make.log", version);
-	doctor_add(diagnosis, severity, "dkms",
-		   need_printf("dkms install " MODULE "/%s -k %s", version, release), see,
-		   "dkms has not built the module for the %s kernel %s, although its headers are installed",
-		   running ? "running" : "installed", release);
+	doctor_add(
+		diagnosis, severity, "dkms",
+		need_printf("dkms install " MODULE "/%s -k %s", version, release), see,
+		"dkms has not built the module for the %s kernel %s, although its headers are installed",
+		running ? "running" : "installed", release);
 	free(see);
 	return false;
 }

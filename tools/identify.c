@@ -21,8 +21,8 @@ struct reading {
 	const struct class *class;
 	char mac[MAC_SIZE];
 	char *uio;
-	char *net;	/* where the interface of this name is in sysfs */
-	char prefix[GUID_SIZE];	/* the first digits of a GUID */
+	char *net;		/* where the interface of this name is in sysfs */
+	char prefix[GUID_SIZE]; /* the first digits of a GUID */
 };
 
 static bool is_uio(const char *name)
@@ -136,8 +136,7 @@ static bool is_named(const struct device *device, const struct reading *reading)
 		return true;
 	if (reading->mac[0] && !strcasecmp(device->mac, reading->mac))
 		return true;
-	return reading->uio && device->handle->uio &&
-	       !strcmp(device->handle->uio, reading->uio);
+	return reading->uio && device->handle->uio && !strcmp(device->handle->uio, reading->uio);
 }
 
 static bool has_prefix(const struct device *device, const struct reading *reading)
@@ -156,9 +155,9 @@ static size_t identify_all(struct machine *machine, const char *id, struct devic
 	 * An instance GUID takes precedence over a name, and a name over a
 	 * prefix.
 	 */
-	static bool (*const matches[])(const struct device *, const struct reading *) = {
-		is_instance, is_named, has_prefix
-	};
+	static bool (*const matches[])(const struct device *,
+				       const struct reading *) = { is_instance, is_named,
+								   has_prefix };
 	struct device **list = need(calloc(machine->count + 1, sizeof(struct device *)));
 	struct reading reading;
 	size_t count = 0;
@@ -176,11 +175,13 @@ static size_t identify_all(struct machine *machine, const char *id, struct devic
 
 static void print_candidates(const struct view *view, struct device **found)
 {
-	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS, 0 }, { "CLASS", LEFT, ALWAYS, 0 },
-		{ "DRIVER", LEFT, ALWAYS, 2 }, { "UIO", LEFT, IF_USED, 0 },
-		{ "INTERFACE", LEFT, IF_USED, 0 }, { "MAC", LEFT, IF_USED, 1 }, { 0 }
-	};
+	static const struct column columns[] = { { "INSTANCE", LEFT, ALWAYS, 0 },
+						 { "CLASS", LEFT, ALWAYS, 0 },
+						 { "DRIVER", LEFT, ALWAYS, 2 },
+						 { "UIO", LEFT, IF_USED, 0 },
+						 { "INTERFACE", LEFT, IF_USED, 0 },
+						 { "MAC", LEFT, IF_USED, 1 },
+						 { 0 } };
 	struct table *table = table_new(columns, false);
 
 	for (; *found; found++) {

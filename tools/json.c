@@ -24,8 +24,8 @@ void json_list(struct json_object *object, const char *key, const struct strings
 
 static void print(struct json_object *value, int flags)
 {
-	puts(need((char *)json_object_to_json_string_ext(value, flags |
-							  JSON_C_TO_STRING_NOSLASHESCAPE)));
+	puts(need((char *)json_object_to_json_string_ext(value,
+							 flags | JSON_C_TO_STRING_NOSLASHESCAPE)));
 	json_object_put(value);
 }
 

@@ -13,7 +13,7 @@ const struct command list_command = {
 	.name = "list",
 	.arguments = "[-v] [-j] [ID]...",
 	.summary = "list the VMBus devices, their drivers, and the rules that name them",
-	.help =	"Some columns are hidden if the terminal is narrow.\n"
+	.help = "Some columns are hidden if the terminal is narrow.\n"
 		"  -v, --verbose   all columns and all digits of the instances; also channels, maps,\n"
 		"                  events, interrupts, signals and waiting bytes\n"
 		"  -j, --json      as JSON, always with everything\n",
@@ -34,11 +34,9 @@ static void print_json(const struct view *view)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "json", no_argument, NULL, 'j' },
-		COMMON_OPTIONS
-	};
+	static const struct option options[] = { { "verbose", no_argument, NULL, 'v' },
+						 { "json", no_argument, NULL, 'j' },
+						 COMMON_OPTIONS };
 	bool verbose = false, json = false;
 	int option, status, unread;
 	struct view view;

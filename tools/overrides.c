@@ -40,12 +40,10 @@ static void print_override(const struct engine *engine, struct device *device, b
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "bus", required_argument, NULL, 'b' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "debug", no_argument, NULL, 'v' },
-		COMMON_OPTIONS
-	};
+	static const struct option options[] = { { "bus", required_argument, NULL, 'b' },
+						 { "verbose", no_argument, NULL, 'v' },
+						 { "debug", no_argument, NULL, 'v' },
+						 COMMON_OPTIONS };
 	bool verbose = false;
 	int option, status;
 	struct view view;

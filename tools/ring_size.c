@@ -17,7 +17,7 @@ const struct command ring_size_command = {
 	.name = "ring-size",
 	.arguments = "[--now | --boot] ID [SIZE | default]",
 	.summary = "show or set the size of one ring of a device",
-	.help =	"SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
+	.help = "SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
 		"Without SIZE the command shows the present size. To set it now, the device must be\n"
 		"bound to the module from hyperv-uio-dkms, and no program may have the device open or\n"
 		"one of its rings mapped.\n"
@@ -78,8 +78,9 @@ static int set(struct view *view, struct device *device, const char *text, enum 
 	uint64_t size = 0;
 
 	if (strcmp(text, "default") && !config_parse_size(text, &size)) {
-		complain("'%s' is no ring size: a ring size is a multiple of %d bytes, more than 0 and less than 4096M, such as 64K or 1M, or 'default'",
-			 text, getpagesize());
+		complain(
+			"'%s' is no ring size: a ring size is a multiple of %d bytes, more than 0 and less than 4096M, such as 64K or 1M, or 'default'",
+			text, getpagesize());
 		return EXIT_USAGE;
 	}
 	return change_status(engine_set_ring_size(&view->engine, device, size, when));
@@ -88,18 +89,16 @@ static int set(struct view *view, struct device *device, const char *text, enum 
 static int run(int argc, char **argv)
 {
 	enum { OPT_NOW = 256, OPT_BOOT };
-	static const struct option options[] = {
-		{ "now", no_argument, NULL, OPT_NOW },
-		{ "boot", no_argument, NULL, OPT_BOOT },
-		COMMON_OPTIONS
-	};
+	static const struct option options[] = { { "now", no_argument, NULL, OPT_NOW },
+						 { "boot", no_argument, NULL, OPT_BOOT },
+						 COMMON_OPTIONS };
 	enum change_when when = CHANGE_BOTH;
 	struct device *device;
 	int option, status, chosen = 0;
 	struct view view;
 
-	while ((option = command_option(&ring_size_command, argc, argv, "hV", options,
-					&status)) > 0) {
+	while ((option = command_option(&ring_size_command, argc, argv, "hV", options, &status)) >
+	       0) {
 		when = option == OPT_NOW ? CHANGE_NOW : CHANGE_BOOT;
 		chosen++;
 	}
@@ -107,8 +106,8 @@ static int run(int argc, char **argv)
 		return status;
 	if (chosen > 1)
 		return command_misused(&ring_size_command, "--now and --boot exclude each other");
-	status = command_operands(&ring_size_command, argc - optind, argv + optind,
-				  chosen ? 2 : 1, 2);
+	status = command_operands(&ring_size_command, argc - optind, argv + optind, chosen ? 2 : 1,
+				  2);
 	if (status)
 		return status;
 	status = view_read(&view, true);

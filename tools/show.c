@@ -14,7 +14,7 @@ const struct command show_command = {
 	.name = "show",
 	.arguments = "[-j] ID",
 	.summary = "show everything about one device, with its rule and what the rule does",
-	.help =	"The decision comes from the code that binds devices.\n"
+	.help = "The decision comes from the code that binds devices.\n"
 		"  -j, --json      as JSON: the object that list --json prints for the device\n",
 	.options = "--json --help",
 	.takes = "i",
@@ -89,10 +89,8 @@ static void print_text(const struct view *view, struct device *device)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		COMMON_OPTIONS
-	};
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 COMMON_OPTIONS };
 	struct device *device;
 	int option, status;
 	bool json = false;

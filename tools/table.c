@@ -18,8 +18,8 @@ struct cell {
 
 struct table {
 	const struct column *columns;
-	size_t width;		/* columns of a row */
-	size_t *widths;		/* characters of each column; 0: not shown */
+	size_t width;	/* columns of a row */
+	size_t *widths; /* characters of each column; 0: not shown */
 	bool is_complete;
 	struct cell *cells;
 	size_t count;
@@ -106,7 +106,8 @@ static size_t room(FILE *stream)
 	struct winsize size;
 
 	return isatty(fileno(stream)) && !ioctl(fileno(stream), TIOCGWINSZ, &size) && size.ws_col ?
-		       size.ws_col : 80;
+		       size.ws_col :
+		       80;
 }
 
 /* Choose the columns that fit. Return the last one. */

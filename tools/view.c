@@ -19,9 +19,8 @@ int view_read(struct view *view, bool with_rules)
 	view->chosen = need(calloc(machine->count + 1, sizeof(*view->chosen)));
 	view->details = need(calloc(machine->count + 1, sizeof(*view->details)));
 	if (view->engine.machine_error == -ENODEV) {
-		complain(
-			"this machine has no VMBus: either it is not a guest of Hyper-V, or "
-			"hv_vmbus is not loaded (see 'vmbusctl doctor')");
+		complain("this machine has no VMBus: either it is not a guest of Hyper-V, or "
+			 "hv_vmbus is not loaded (see 'vmbusctl doctor')");
 		return EXIT_NO_VMBUS;
 	}
 	if (machine->fault)

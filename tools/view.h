@@ -8,8 +8,8 @@
 
 struct view {
 	struct engine engine;
-	bool *chosen;		/* for each device of the machine */
-	struct details *details;	/* view_read_details() reads those of the chosen */
+	bool *chosen;		 /* for each device of the machine */
+	struct details *details; /* view_read_details() reads those of the chosen */
 };
 
 /*

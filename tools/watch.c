@@ -20,7 +20,7 @@ const struct command watch_command = {
 	.name = "watch",
 	.arguments = "[-n SECONDS] [-c COUNT] [-j] [ID]...",
 	.summary = "show interrupts and signals per second, and the waiting bytes in the rings",
-	.help =	"The table has a line for each channel. Devices may appear and disappear at any time.\n"
+	.help = "The table has a line for each channel. Devices may appear and disappear at any time.\n"
 		"  -n, --interval SECONDS   time between two samples, 0.1 to 3600 (default: 1)\n"
 		"  -c, --count COUNT        end after this number of samples (default: run until Ctrl-C)\n"
 		"  -j, --json               one line of JSON for each sample\n",
@@ -64,8 +64,8 @@ static void remember(struct look *look, const struct view *view)
 		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
 			struct counters *counters;
 
-			look->counters = need(reallocarray(look->counters, look->count + 1,
-							   sizeof(*counters)));
+			look->counters = need(
+				reallocarray(look->counters, look->count + 1, sizeof(*counters)));
 			counters = &look->counters[look->count++];
 			strcpy(counters->instance, view->engine.machine.devices[i].instance);
 			counters->relid = channels->items[c].relid;
@@ -134,12 +134,15 @@ static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
 
 static void print_text(const struct view *view, const struct look *last, const struct look *now)
 {
-	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS, 0 }, { "CLASS", LEFT, ALWAYS, 0 },
-		{ "DRIVER", LEFT, ALWAYS, 1 }, { "CHANNEL", RIGHT, ALWAYS, 0 },
-		{ "INTERRUPTS/S", RIGHT, ALWAYS, 0 }, { "SIGNALS/S", RIGHT, ALWAYS, 0 },
-		{ "FROM HOST", RIGHT, ALWAYS, 0 }, { "TO HOST", RIGHT, ALWAYS, 0 }, { 0 }
-	};
+	static const struct column columns[] = { { "INSTANCE", LEFT, ALWAYS, 0 },
+						 { "CLASS", LEFT, ALWAYS, 0 },
+						 { "DRIVER", LEFT, ALWAYS, 1 },
+						 { "CHANNEL", RIGHT, ALWAYS, 0 },
+						 { "INTERRUPTS/S", RIGHT, ALWAYS, 0 },
+						 { "SIGNALS/S", RIGHT, ALWAYS, 0 },
+						 { "FROM HOST", RIGHT, ALWAYS, 0 },
+						 { "TO HOST", RIGHT, ALWAYS, 0 },
+						 { 0 } };
 	struct table *table = table_new(columns, false);
 
 	for (size_t i = 0; i < view->engine.machine.count; i++) {
@@ -166,7 +169,7 @@ static void print_text(const struct view *view, const struct look *last, const s
 
 static void json_rate(struct json_object *object, const char *key, double value)
 {
-	static char format[] = "%.1f";	/* json-c takes no const */
+	static char format[] = "%.1f"; /* json-c takes no const */
 	struct json_object *number = NULL;
 
 	if (value >= 0) {
@@ -213,9 +216,9 @@ static void print_json(const struct view *view, const struct look *last, const s
 		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
 			const struct channel *channel = &channels->items[c];
 
-			json_object_array_add(list, channel_json(device, channels, channel,
-								 rates_of(last, now, device,
-									  channel)));
+			json_object_array_add(list,
+					      channel_json(device, channels, channel,
+							   rates_of(last, now, device, channel)));
 		}
 	}
 	json_rate(look, "seconds", is_first(last) ? -1 : seconds_between(&last->at, &now->at));
@@ -270,12 +273,10 @@ static bool parse_number(const char *text, double min, double max, double *value
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "interval", required_argument, NULL, 'n' },
-		{ "count", required_argument, NULL, 'c' },
-		{ "json", no_argument, NULL, 'j' },
-		COMMON_OPTIONS
-	};
+	static const struct option options[] = { { "interval", required_argument, NULL, 'n' },
+						 { "count", required_argument, NULL, 'c' },
+						 { "json", no_argument, NULL, 'j' },
+						 COMMON_OPTIONS };
 	const struct sigaction action = { .sa_handler = on_signal };
 	struct look last = { 0 };
 	double interval = 1, count = 0;
@@ -283,13 +284,13 @@ static int run(int argc, char **argv)
 	bool json = false, redraw;
 	int option, status;
 
-	while ((option = command_option(&watch_command, argc, argv, "n:c:jhV", options,
-					&status)) > 0) {
+	while ((option = command_option(&watch_command, argc, argv, "n:c:jhV", options, &status)) >
+	       0) {
 		if (option == 'n' && !parse_number(optarg, 0.1, 3600, &interval)) {
 			complain("the interval must be 0.1 to 3600 seconds, not '%s'", optarg);
 			return EXIT_USAGE;
-		} else if (option == 'c' && (!parse_number(optarg, 1, 1e9, &count) ||
-					     count != (long)count)) {
+		} else if (option == 'c' &&
+			   (!parse_number(optarg, 1, 1e9, &count) || count != (long)count)) {
 			complain("the count must be 1 to 1000000000, not '%s'", optarg);
 			return EXIT_USAGE;
 		} else if (option == 'j') {

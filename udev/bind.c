@@ -72,8 +72,7 @@ static int write_override(const struct device *device, const char *driver)
 	 * A write() of zero bytes does nothing, and a newline clears the
 	 * override.
 	 */
-	return kernel_write(driver[0] ? driver : "\n", "%s/driver_override",
-			    device->handle->sysfs);
+	return kernel_write(driver[0] ? driver : "\n", "%s/driver_override", device->handle->sysfs);
 }
 
 static int write_driver(const char *driver, const char *file, const char *value)
@@ -163,8 +162,7 @@ static int attach(struct device *device, const char *driver)
 		if (!device->handle->driver && err)
 			return err; /* this failed although no other driver interfered */
 		if (device->handle->driver) {
-			ret = write_driver(device->handle->driver, "unbind",
-					   device->instance);
+			ret = write_driver(device->handle->driver, "unbind", device->instance);
 			/*
 			 * ENODEV: the driver has just released the device, or
 			 * the host has rescinded it. The next refresh shows
@@ -422,12 +420,10 @@ static int not_bound(struct device *device, const struct rule *rule, const char 
 	return err == -ENODEV ? -ENXIO : err;
 }
 
-
 int bind_note(const struct device *device)
 {
 	/* udev may still change a name that the kernel has given. */
-	return note_write(device->instance, device->is_named ? device->interface : "",
-			  device->mac);
+	return note_write(device->instance, device->is_named ? device->interface : "", device->mac);
 }
 
 int bind_carry_out(struct device *device, const struct rule *rule, char **text)

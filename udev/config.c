@@ -18,12 +18,12 @@
 
 struct reader {
 	struct config *config;
-	size_t first;		/* index of the first section of this file */
+	size_t first; /* index of the first section of this file */
 	struct place at;
 	bool is_faulty;
 	bool in_section;
-	bool skips_keys;	/* the last header was faulty */
-	unsigned int keys;	/* bits of the keys that the section has, of check_repetition() */
+	bool skips_keys;   /* the last header was faulty */
+	unsigned int keys; /* bits of the keys that the section has, of check_repetition() */
 };
 
 void config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
@@ -32,8 +32,8 @@ void config_add_finding(struct config *config, struct place at, bool is_fault, c
 	struct finding *finding;
 	va_list args;
 
-	config->findings = need(reallocarray(config->findings, config->finding_count + 1,
-					     sizeof(*finding)));
+	config->findings =
+		need(reallocarray(config->findings, config->finding_count + 1, sizeof(*finding)));
 	finding = &config->findings[config->finding_count++];
 	*finding = (struct finding){ .at = at, .is_fault = is_fault };
 	va_start(args, format);
@@ -47,8 +47,8 @@ struct section *config_add_section(struct config *config, enum name_kind kind, c
 {
 	struct section *section;
 
-	config->sections = need(reallocarray(config->sections, config->count + 1,
-					     sizeof(*section)));
+	config->sections =
+		need(reallocarray(config->sections, config->count + 1, sizeof(*section)));
 	section = &config->sections[config->count++];
 	*section = (struct section){ .name.kind = kind, .at = at, .settings.mode = -1 };
 	strcpy(section->name.text, text);
@@ -65,15 +65,14 @@ const char *config_keep(struct config *config, char *path)
  * Report a fault in the current line. The format must be a literal, with text
  * from a file as an argument.
  */
-#define fault(reader, ...) \
-	do { \
-		(reader)->is_faulty = true; \
+#define fault(reader, ...)                                                             \
+	do {                                                                           \
+		(reader)->is_faulty = true;                                            \
 		config_add_finding((reader)->config, (reader)->at, true, __VA_ARGS__); \
 	} while (0)
 
 /* Warn about the current line, with the arguments of fault(). */
-#define warn(reader, ...) \
-	config_add_finding((reader)->config, (reader)->at, false, __VA_ARGS__)
+#define warn(reader, ...) config_add_finding((reader)->config, (reader)->at, false, __VA_ARGS__)
 
 static bool parse_interface(const char *text, char name[INTERFACE_SIZE])
 {
@@ -155,7 +154,8 @@ static void end_section(struct reader *reader)
 	    section->enable == NO)
 		return;
 	reader->at = section->at;
-	fault(reader, "a section for the class %s needs force=yes or enable=no, because it names every device of the class",
+	fault(reader,
+	      "a section for the class %s needs force=yes or enable=no, because it names every device of the class",
 	      class->name);
 	reader->at = here;
 }
@@ -176,8 +176,9 @@ static void open_section(struct reader *reader, char *header)
 	*end = '\0';
 	text = conf_trim(header + 1);
 	if (config_parse_name(text, &name)) {
-		const char *kind = text_parse_mac(text, name.text) ? "mac" :
-				   parse_interface(text, name.text) ? "interface" : NULL;
+		const char *kind = text_parse_mac(text, name.text)  ? "mac" :
+				   parse_interface(text, name.text) ? "interface" :
+								      NULL;
 
 		if (kind)
 			fault(reader, "'%s' is no class and no GUID; did you mean [%s %s]?", text,
@@ -216,7 +217,8 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 bool config_is_driver(const char *name)
 {
 	/* The name becomes part of a path and an argument of modprobe. */
-	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' && text_has_only(name, "_-");
+	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' &&
+	       text_has_only(name, "_-");
 }
 
 static void parse_driver(struct reader *reader, const char *value)
@@ -253,7 +255,8 @@ static void parse_account(struct reader *reader, const char *key, const char *va
 {
 	uint32_t number;
 
-	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' || !text_has_only(value, "._-$"))
+	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' ||
+	    !text_has_only(value, "._-$"))
 		fault(reader, "%s must be a name or a number, not '%s'", key, value);
 	else if (!value[strspn(value, "0123456789")] && !text_parse_number(value, &number))
 		fault(reader, "%s must be a number below %u, not '%s'", key, UINT32_MAX, value);
@@ -303,8 +306,8 @@ static void parse_link(struct reader *reader, const char *value)
 static void check_repetition(struct reader *reader, const char *key)
 {
 	static const char *const single_keys[] = {
-		"driver", "enable", "force", "ring_size", "recv_buffer_size", "send_buffer_size",
-		"owner",  "group",  "mode",  "link",
+		"driver",	    "enable", "force", "ring_size", "recv_buffer_size",
+		"send_buffer_size", "owner",  "group", "mode",	    "link",
 	};
 
 	for (size_t i = 0; i < sizeof(single_keys) / sizeof(single_keys[0]); i++) {
@@ -325,7 +328,8 @@ static void on_key(struct reader *reader, const char *key, char *value)
 		if (!reader->skips_keys)
 			fault(reader, "a key outside of any section: '%s'", key);
 		if (!strcmp(key, "enable") && strcmp(value, "yes")) {
-			fault(reader, "it is not known which device %s=%s applies to, so no NIC, no disk controller and no PCI Express bridge is bound",
+			fault(reader,
+			      "it is not known which device %s=%s applies to, so no NIC, no disk controller and no PCI Express bridge is bound",
 			      key, value);
 			reader->config->forbidden_at = reader->at;
 		}
@@ -357,7 +361,8 @@ static void on_key(struct reader *reader, const char *key, char *value)
 	} else if (!strcmp(key, "link")) {
 		parse_link(reader, value);
 	} else if (!strcmp(key, "exclude")) {
-		fault(reader, "there is no key exclude: to leave a device alone, give it its own section, with enable=no");
+		fault(reader,
+		      "there is no key exclude: to leave a device alone, give it its own section, with enable=no");
 	} else {
 		fault(reader, "unknown key '%s'", key);
 	}
@@ -491,8 +496,10 @@ static int load_folders(struct config *config, const char *const folders[2])
 	for (int f = 0; f < 2; f++)
 		n[f] = list_folder(config, folders[f], &entries[f], &ret);
 	while (i[0] < n[0] || i[1] < n[1]) {
-		int order = i[0] == n[0] ? 1 : i[1] == n[1] ? -1 :
-			    strcoll(entries[0][i[0]]->d_name, entries[1][i[1]]->d_name);
+		int order =
+			i[0] == n[0] ? 1 :
+			i[1] == n[1] ? -1 :
+				       strcoll(entries[0][i[0]]->d_name, entries[1][i[1]]->d_name);
 		int from = order < 0 ? 0 : 1;
 		const char *name = entries[from][i[from]]->d_name;
 		const char *path = config_keep(config, file_path("%s/%s", folders[from], name));
@@ -543,7 +550,8 @@ static enum rule_scope scope_of(const struct device_name *name, const struct ide
 	switch (name->kind) {
 	case NAME_GUID:
 		return is_same(device->instance, name->text) ? SCOPE_INSTANCE :
-		       is_same(device->class_id, name->text) ? SCOPE_CLASS : SCOPE_NONE;
+		       is_same(device->class_id, name->text) ? SCOPE_CLASS :
+							       SCOPE_NONE;
 	case NAME_MAC:
 		return is_same(device->mac, name->text) ? SCOPE_MAC : SCOPE_NONE;
 	case NAME_INTERFACE:

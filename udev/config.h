@@ -16,9 +16,9 @@
 #define UIO_DRIVER "uio_hv_generic"
 
 #define DRIVER_NAME_MAX 63
-#define INTERFACE_SIZE  16	/* IF_NAMESIZE */
-#define ACCOUNT_SIZE    33	/* the name of a user or group */
-#define LINK_SIZE       64
+#define INTERFACE_SIZE	16 /* IF_NAMESIZE */
+#define ACCOUNT_SIZE	33 /* the name of a user or group */
+#define LINK_SIZE	64
 
 enum tristate { UNSET, NO, YES };
 
@@ -45,20 +45,20 @@ struct device_name {
 
 /* The settings that a rule applies to a device after it is bound */
 struct settings {
-	uint64_t ring_size;		/* bytes; 0: the driver's default */
-	uint64_t recv_buffer_size;	/* the same */
-	uint64_t send_buffer_size;	/* the same */
-	char owner[ACCOUNT_SIZE];	/* a name or a number; "": do not change it */
-	char group[ACCOUNT_SIZE];	/* the same */
-	int mode;			/* -1: do not change it */
-	char link[LINK_SIZE];		/* below /dev/vmbus; "": none */
-	struct place link_at;		/* the line with the link */
+	uint64_t ring_size;	   /* bytes; 0: the driver's default */
+	uint64_t recv_buffer_size; /* the same */
+	uint64_t send_buffer_size; /* the same */
+	char owner[ACCOUNT_SIZE];  /* a name or a number; "": do not change it */
+	char group[ACCOUNT_SIZE];  /* the same */
+	int mode;		   /* -1: do not change it */
+	char link[LINK_SIZE];	   /* below /dev/vmbus; "": none */
+	struct place link_at;	   /* the line with the link */
 };
 
 struct section {
-	bool is_faulty;			/* its file has a fault: bind none of its devices */
+	bool is_faulty; /* its file has a fault: bind none of its devices */
 	struct device_name name;
-	struct place at;		/* the line of its header */
+	struct place at; /* the line of its header */
 	char driver[DRIVER_NAME_MAX + 1];
 	enum tristate enable;
 	enum tristate force;
@@ -69,7 +69,7 @@ struct section {
 
 /* A fault in a file, or a warning about something that is probably a mistake */
 struct finding {
-	struct place at;		/* line 0: the whole file */
+	struct place at; /* line 0: the whole file */
 	bool is_fault;
 	char *text;
 };
@@ -80,7 +80,7 @@ struct finding {
  * other files remain in effect.
  */
 struct config {
-	struct section *sections;	/* in the order in which they were read */
+	struct section *sections; /* in the order in which they were read */
 	size_t count;
 	struct finding *findings;
 	size_t finding_count;
@@ -89,7 +89,7 @@ struct config {
 	 * device, so no rule binds a device that the machine may need.
 	 */
 	struct place forbidden_at;
-	struct strings files;		/* the paths to which the places point */
+	struct strings files; /* the paths to which the places point */
 };
 
 /* The properties of a device that sections compare; NULL or "" if not known */
@@ -108,13 +108,13 @@ enum rule_scope { SCOPE_NONE, SCOPE_CLASS, SCOPE_INTERFACE, SCOPE_MAC, SCOPE_INS
 
 /* The sum of all sections about one device */
 struct rule {
-	enum rule_scope scope;		/* SCOPE_NONE: no section names the device */
-	struct place at;		/* the section that names the device most closely */
+	enum rule_scope scope; /* SCOPE_NONE: no section names the device */
+	struct place at;       /* the section that names the device most closely */
 	char driver[DRIVER_NAME_MAX + 1];
 	bool enable;
-	struct place enable_at;		/* the line with enable=no */
+	struct place enable_at; /* the line with enable=no */
 	bool force;
-	struct place faulty_at;		/* a section of a faulty file that names the device */
+	struct place faulty_at; /* a section of a faulty file that names the device */
 	struct settings settings;
 };
 
@@ -145,9 +145,8 @@ void config_rule_of_all(const struct config *config, const struct identity *devi
 			struct rule *rule);
 
 /* Add a finding with a copy of the text. */
-void config_add_finding(struct config *config, struct place at, bool is_fault,
-			const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
+			...) __attribute__((format(printf, 4, 5)));
 
 /*
  * Add a section without keys. It takes precedence over sections of the same

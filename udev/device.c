@@ -280,7 +280,9 @@ const char *device_text(const struct device *device)
 struct identity device_identity(const struct device *device)
 {
 	return (struct identity){
-		.instance = device->instance, .class_id = device->class_id, .mac = device->mac,
+		.instance = device->instance,
+		.class_id = device->class_id,
+		.mac = device->mac,
 		/* The name counts as soon as udev has given it. */
 		.interface = device->is_named ? device->interface : NULL,
 	};
@@ -288,8 +290,8 @@ struct identity device_identity(const struct device *device)
 
 int device_override(const struct device *device, char out[DRIVER_NAME_MAX + 1])
 {
-	int ret = vmbus_device_attribute(device->handle, "driver_override", out,
-					 DRIVER_NAME_MAX + 1);
+	int ret =
+		vmbus_device_attribute(device->handle, "driver_override", out, DRIVER_NAME_MAX + 1);
 
 	if (ret || !strcmp(out, NO_OVERRIDE))
 		out[0] = '\0';

@@ -14,16 +14,16 @@
 struct stack {
 	char (*names)[INTERFACE_SIZE];
 	size_t count;
-	size_t above;			/* from this index on, they are above the NIC */
-	char up[INTERFACE_SIZE];	/* the first that is administratively up; "": none is */
+	size_t above;		 /* from this index on, they are above the NIC */
+	char up[INTERFACE_SIZE]; /* the first that is administratively up; "": none is */
 	bool is_read;
-	int error;			/* -errno: the stack could not be read completely */
+	int error; /* -errno: the stack could not be read completely */
 };
 
 struct device {
 	struct vmbus_device *handle;
 	const char *instance, *class_id;
-	const char *class_name;		/* a short name, or NULL */
+	const char *class_name; /* a short name, or NULL */
 	/*
 	 * The interface of a NIC. If user space has the NIC, this is the
 	 * interface that vmbus-bind took: see note.h. Both texts are "" if they
@@ -31,18 +31,18 @@ struct device {
 	 */
 	char interface[INTERFACE_SIZE];
 	char mac[MAC_SIZE];
-	bool has_interface;		/* the interface exists */
-	bool is_named;			/* udev has named it; until then its name may change */
-	struct stack stack;		/* device_read_stack() reads it */
-	bool is_held;			/* see note.h */
-	const char *typed;		/* what the user typed for the device, or NULL */
+	bool has_interface; /* the interface exists */
+	bool is_named;	    /* udev has named it; until then its name may change */
+	struct stack stack; /* device_read_stack() reads it */
+	bool is_held;	    /* see note.h */
+	const char *typed;  /* what the user typed for the device, or NULL */
 };
 
 struct machine {
 	struct vmbus_device **handles;
-	struct device *devices;		/* sorted by instance */
+	struct device *devices; /* sorted by instance */
 	size_t count;
-	char *fault;			/* why a device is missing, or NULL */
+	char *fault; /* why a device is missing, or NULL */
 };
 
 /*

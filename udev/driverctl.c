@@ -25,16 +25,15 @@ static void load_entry(struct config *config, const char *name)
 	else if (guid_parse(name + strlen(PREFIX), instance))
 		fault = "the name of this driverctl entry is not vmbus- followed by a GUID";
 	else if (!strcmp(driver, "none"))
-		fault =
-			"this driverctl entry requests no driver, which vmbus-bind does not support";
+		fault = "this driverctl entry requests no driver, which vmbus-bind does not support";
 	else if (!config_is_driver(driver))
 		fault = "this driverctl entry does not name a driver";
 	path = config_keep(config, file_path(DRIVERCTL_FOLDER "/%s", name));
 	if (fault) {
 		config_add_finding(config, (struct place){ .file = path }, false, "%s", fault);
 	} else {
-		section = config_add_section(config, NAME_GUID, instance,
-					     (struct place){ path, 1 });
+		section =
+			config_add_section(config, NAME_GUID, instance, (struct place){ path, 1 });
 		strcpy(section->driver, driver);
 	}
 	free(driver);

@@ -81,8 +81,8 @@ static enum engine_result reread(struct engine *engine, struct device *device)
  */
 struct files {
 	struct rule_file rule_file;
-	char *entry;		/* path of the entry of driverctl */
-	char *entry_text;	/* its former content; NULL: there was none */
+	char *entry;	  /* path of the entry of driverctl */
+	char *entry_text; /* its former content; NULL: there was none */
 };
 
 static int files_open(struct files *files, const struct device *device)
@@ -166,8 +166,8 @@ static void forget_file(struct config *config, const char *path)
 }
 
 /* Return whether a rule of another file than @files binds the device. */
-static bool has_other_rule(struct engine *engine, struct device *device,
-			   const struct files *files, struct plan *plan)
+static bool has_other_rule(struct engine *engine, struct device *device, const struct files *files,
+			   struct plan *plan)
 {
 	forget_file(&engine->config, files->rule_file.path);
 	forget_file(&engine->config, files->entry);
@@ -192,7 +192,7 @@ struct binding {
 	struct engine *engine;
 	struct device *device;
 	const struct request *request;
-	const char *driver;	/* of a command, or NULL */
+	const char *driver; /* of a command, or NULL */
 	struct plan plan;
 };
 
@@ -235,8 +235,7 @@ static enum engine_result judge_rule(const struct binding *b, bool *is_over)
 	const struct device *device = b->device;
 	const struct plan *plan = &b->plan;
 	/* hv_netvsc may be about to make the interface, whose event decides. */
-	const bool is_early = b->request->event && device_is_nic(device) &&
-			      !device->has_interface;
+	const bool is_early = b->request->event && device_is_nic(device) && !device->has_interface;
 
 	*is_over = plan->outcome != PLAN_BIND && plan->outcome != PLAN_BOUND;
 	if (plan->outcome == PLAN_WAITS || (is_early && plan->outcome == PLAN_REFUSED)) {
@@ -273,10 +272,11 @@ static enum engine_result judge_command(const struct binding *b)
 		/* The next boot finds the interface down. */
 		if (b->request->when == CHANGE_BOOT && device->stack.up[0])
 			return ENGINE_DONE;
-		msg(LOG_ERR, "%s: not bound to %s: %s; --force overrides this",
-		    device_text(device), plan->rule.driver, plan->reason);
+		msg(LOG_ERR, "%s: not bound to %s: %s; --force overrides this", device_text(device),
+		    plan->rule.driver, plan->reason);
 		if (b->request->when != CHANGE_NOW)
-			msg(LOG_ERR, "--force writes force=yes, which applies at each boot; 'vmbusctl bind --now --force' binds it once");
+			msg(LOG_ERR,
+			    "--force writes force=yes, which applies at each boot; 'vmbusctl bind --now --force' binds it once");
 		return ENGINE_REFUSED;
 	case PLAN_FAULTY:
 		msg(LOG_ERR, "%s: left alone: %s", device_text(device), plan->reason);
@@ -463,9 +463,9 @@ struct release {
 	struct device *device;
 	const struct request *request;
 	struct plan plan;
-	struct rule rule;		/* with the readable parts of faulty files */
+	struct rule rule; /* with the readable parts of faulty files */
 	char override[DRIVER_NAME_MAX + 1];
-	bool has_override;		/* VMBus has driver_override */
+	bool has_override; /* VMBus has driver_override */
 };
 
 /*
@@ -512,14 +512,16 @@ static enum engine_result release_now(struct release *r, const char *driver, cha
 	int err;
 
 	if (hold && note_hold(device->instance))
-		msg(LOG_WARNING, "%s: it cannot be held in /run, so a change of the rules may bind it",
+		msg(LOG_WARNING,
+		    "%s: it cannot be held in /run, so a change of the rules may bind it",
 		    device_text(device));
 	/*
 	 * With a note, the event of the new interface does not bind the NIC
 	 * again. driverctl, or a former version, has written none.
 	 */
 	if (device_is_nic(device) && !note_exists(device->instance) && bind_note(device))
-		msg(LOG_WARNING, "%s: it cannot be noted in /run, so its interface may bind it again",
+		msg(LOG_WARNING,
+		    "%s: it cannot be noted in /run, so its interface may bind it again",
 		    device_text(device));
 	err = bind_release(device, name, r->has_override, done);
 	free(name);
@@ -569,8 +571,8 @@ static enum engine_result release_by_command(struct engine *engine, struct relea
 	if (!result)
 		say(r->device, done, text ? text : "");
 	else if (r->request->when != CHANGE_NOW)
-		msg(LOG_ERR, "%s: its rule has been changed nevertheless%s",
-		    device_text(r->device), text);
+		msg(LOG_ERR, "%s: its rule has been changed nevertheless%s", device_text(r->device),
+		    text);
 out:
 	free(done);
 	free(text);
@@ -687,7 +689,8 @@ static enum engine_result set_size(struct engine *engine, struct device *device,
 	result = reread(engine, device);
 	engine_plan(engine, device, &plan);
 	if (!result && writes && plan.rule.settings.ring_size != size) {
-		msg(LOG_ERR, "%s: another file sets its ring size, and takes precedence over %s (see 'vmbusctl show %s')",
+		msg(LOG_ERR,
+		    "%s: another file sets its ring size, and takes precedence over %s (see 'vmbusctl show %s')",
 		    device_text(device), files->rule_file.path, device->instance);
 		result = ENGINE_FAILED;
 	}
@@ -709,8 +712,8 @@ static enum engine_result set_size(struct engine *engine, struct device *device,
 	return ENGINE_DONE;
 }
 
-enum engine_result engine_set_ring_size(struct engine *engine, struct device *device,
-					uint64_t size, enum change_when when)
+enum engine_result engine_set_ring_size(struct engine *engine, struct device *device, uint64_t size,
+					enum change_when when)
 {
 	enum engine_result result = ENGINE_FAILED;
 	struct files files = { 0 };
@@ -719,7 +722,8 @@ enum engine_result engine_set_ring_size(struct engine *engine, struct device *de
 
 	engine_plan(engine, device, &plan);
 	if (when != CHANGE_NOW && (!plan_has_rule(&plan) || !plan.rule.enable)) {
-		msg(LOG_ERR, "%s: no rule binds it, and a rule that has only a size would bind it; run 'vmbusctl bind %s' first, or set the size with --now",
+		msg(LOG_ERR,
+		    "%s: no rule binds it, and a rule that has only a size would bind it; run 'vmbusctl bind %s' first, or set the size with --now",
 		    device_text(device), device->instance);
 		return result;
 	}

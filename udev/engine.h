@@ -18,7 +18,7 @@
 struct engine {
 	struct machine machine;
 	struct config config;
-	int machine_error;	/* the results of machine_read() and config_load() */
+	int machine_error; /* the results of machine_read() and config_load() */
 	int config_error;
 };
 
@@ -31,14 +31,14 @@ void engine_plan(const struct engine *engine, struct device *device, struct plan
 enum engine_result {
 	ENGINE_DONE,
 	ENGINE_FAILED,
-	ENGINE_REFUSED,		/* the device may be in use, or has to wait */
-	ENGINE_FAULTY,		/* a faulty file names the device */
-	ENGINE_GONE,		/* the host has rescinded the device */
+	ENGINE_REFUSED, /* the device may be in use, or has to wait */
+	ENGINE_FAULTY,	/* a faulty file names the device */
+	ENGINE_GONE,	/* the host has rescinded the device */
 };
 
 enum change_when {
-	CHANGE_NOW,		/* until the next boot; writes no file */
-	CHANGE_BOOT,		/* from the next boot on; does not touch the device */
+	CHANGE_NOW,  /* until the next boot; writes no file */
+	CHANGE_BOOT, /* from the next boot on; does not touch the device */
 	CHANGE_BOTH,
 };
 
@@ -49,12 +49,12 @@ struct request {
 	 * rules say.
 	 */
 	bool is_command;
-	const char *driver;	/* of a command; NULL: that of the rule, or the default */
-	bool is_named;		/* the administrator names the device, so nothing holds it */
+	const char *driver; /* of a command; NULL: that of the rule, or the default */
+	bool is_named;	    /* the administrator names the device, so nothing holds it */
 	bool force;
-	bool event;		/* udev reports the device, or */
-	bool new_interface;	/* its interface: act if the NIC has no note */
-	bool dry;		/* of a release: only print what would happen */
+	bool event;	    /* udev reports the device, or */
+	bool new_interface; /* its interface: act if the NIC has no note */
+	bool dry;	    /* of a release: only print what would happen */
 };
 
 /*
@@ -83,8 +83,8 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
  * engine_set_ring_size() - set the ring size of a device, in its rule, or both
  * @size: in bytes; 0: the driver's default
  */
-enum engine_result engine_set_ring_size(struct engine *engine, struct device *device,
-					uint64_t size, enum change_when when);
+enum engine_result engine_set_ring_size(struct engine *engine, struct device *device, uint64_t size,
+					enum change_when when);
 
 /* Print a finding about the configuration, with its file and line. */
 void engine_print_finding(const struct finding *finding);

@@ -32,7 +32,7 @@ static bool names(const struct section *section, const struct device *device)
 }
 
 static void check_name(struct config *config, const struct section *section,
-		      const struct machine *machine)
+		       const struct machine *machine)
 {
 	if (may_match(machine, section))
 		return;
@@ -97,13 +97,14 @@ static void check_link(struct config *config, const struct rule *rules, size_t i
 		same += !strcmp(link, s->link);
 	}
 	if (above)
-		config_add_finding(config, s->link_at, false,
-				   "link: '%s' is another device's link, so it cannot be a directory",
-				   above);
+		config_add_finding(
+			config, s->link_at, false,
+			"link: '%s' is another device's link, so it cannot be a directory", above);
 	if (same > 1)
-		config_add_finding(config, s->link_at, false,
-				   "link: %zu devices get the link '%s', which can name only one of them",
-				   same, s->link);
+		config_add_finding(
+			config, s->link_at, false,
+			"link: %zu devices get the link '%s', which can name only one of them",
+			same, s->link);
 }
 
 static void check_links(struct config *config, const struct machine *machine)
@@ -125,8 +126,7 @@ static void check_links(struct config *config, const struct machine *machine)
  * Warn about a section whose device is in use now, because the section has no
  * effect until the interface is down, or until the next boot.
  */
-static void check_use(struct config *config, const struct section *section,
-		      struct machine *machine)
+static void check_use(struct config *config, const struct section *section, struct machine *machine)
 {
 	const struct place at = section->at;
 	struct plan plan;
@@ -153,8 +153,8 @@ static void check_accounts(struct config *config, const struct section *section)
 	const struct settings *s = &section->settings;
 
 	if (s->owner[0] && !is_number(s->owner) && !getpwnam(s->owner))
-		config_add_finding(config, section->owner_at, false,
-				   "owner: there is no user '%s'", s->owner);
+		config_add_finding(config, section->owner_at, false, "owner: there is no user '%s'",
+				   s->owner);
 	if (s->group[0] && !is_number(s->group) && !getgrnam(s->group))
 		config_add_finding(config, section->group_at, false,
 				   "group: there is no group '%s'", s->group);

@@ -10,8 +10,8 @@
 /* This driver makes an interface for every NIC that it has. */
 #define NIC_DRIVER "hv_netvsc"
 
-static void __attribute__((format(printf, 2, 3)))
-explain(struct plan *plan, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) explain(struct plan *plan, const char *format,
+							  ...)
 {
 	va_list args;
 
@@ -121,7 +121,7 @@ bool plan_has_rule(const struct plan *plan)
 
 const char *plan_outcome_name(enum plan_outcome outcome)
 {
-	static const char *const names[] = { "waits",   "no-rule", "disabled", "faulty",
+	static const char *const names[] = { "waits",	"no-rule", "disabled", "faulty",
 					     "refused", "bound",   "bind" };
 
 	return names[outcome];

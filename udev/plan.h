@@ -20,24 +20,24 @@ enum plan_outcome {
 	 * (note.h), or the kernel is one of kdump.
 	 */
 	PLAN_WAITS,
-	PLAN_NO_RULE,	/* no section names the device; leave it alone */
-	PLAN_DISABLED,	/* enable=no: leave it alone */
-	PLAN_FAULTY,	/* a faulty file names it, or may: leave it alone, with an error */
-	PLAN_REFUSED,	/* it is in use: leave it alone, with an error */
-	PLAN_BOUND,	/* the driver has it already */
-	PLAN_BIND,	/* bind it to the driver */
+	PLAN_NO_RULE,  /* no section names the device; leave it alone */
+	PLAN_DISABLED, /* enable=no: leave it alone */
+	PLAN_FAULTY,   /* a faulty file names it, or may: leave it alone, with an error */
+	PLAN_REFUSED,  /* it is in use: leave it alone, with an error */
+	PLAN_BOUND,    /* the driver has it already */
+	PLAN_BIND,     /* bind it to the driver */
 };
 
 struct plan {
 	enum plan_outcome outcome;
-	struct rule rule;		/* driver, settings, force, scope */
-	struct place at;		/* the line that decides; file NULL for PLAN_NO_RULE */
-	char reason[REASON_SIZE];	/* a sentence without a full stop; never empty */
+	struct rule rule;	  /* driver, settings, force, scope */
+	struct place at;	  /* the line that decides; file NULL for PLAN_NO_RULE */
+	char reason[REASON_SIZE]; /* a sentence without a full stop; never empty */
 };
 
 struct plan_options {
-	bool is_named;	/* an administrator names the device, so nothing holds it */
-	bool force;	/* bind it as if its rule had force=yes */
+	bool is_named; /* an administrator names the device, so nothing holds it */
+	bool force;    /* bind it as if its rule had force=yes */
 };
 
 /*

@@ -17,8 +17,8 @@
 struct rule_file {
 	char *path;
 	char *instance;
-	char *before;		/* its former content; NULL: it did not exist */
-	struct strings lines;	/* its new content */
+	char *before;	      /* its former content; NULL: it did not exist */
+	struct strings lines; /* its new content */
 };
 
 /*

@@ -69,8 +69,8 @@ static int find_accounts(const struct device *device, const struct settings *set
 		else
 			ret = -ENOENT;
 		if (!group)
-			msg(LOG_ERR, "%s: group: there is no group '%s'",
-			    device_text(device), settings->group);
+			msg(LOG_ERR, "%s: group: there is no group '%s'", device_text(device),
+			    settings->group);
 	}
 	/* The mode was meant for that group, so no other group gets it. */
 	if (ret)
@@ -85,8 +85,8 @@ static int set_access(const struct device *device, const char *path, const struc
 	/* The host may rescind a channel at any time. */
 	if (!ret || ret == -ENOENT || ret == -ENODEV)
 		return 0;
-	msg(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", device_text(device),
-	    path, strerror(-ret));
+	msg(LOG_ERR, "%s: owner, group or mode of %s cannot be set: %s", device_text(device), path,
+	    strerror(-ret));
 	return ret;
 }
 
@@ -139,12 +139,11 @@ static int set_rings(const struct device *device, const struct access *access, u
 	if (!relid && device_u64(device->handle, "id", &primary))
 		primary = 0;
 	for (size_t i = 0; i < names.count; i++) {
-		char *folder = file_path("%s/channels/%s", device_sysfs(device),
-					 names.items[i]);
+		char *folder = file_path("%s/channels/%s", device_sysfs(device), names.items[i]);
 
 		if (text_parse_number(names.items[i], &number))
-			ret = first(ret, set_ring(device, folder, access,
-						  relid || number == primary));
+			ret = first(ret,
+				    set_ring(device, folder, access, relid || number == primary));
 		free(folder);
 	}
 	strings_free(&names);
@@ -164,13 +163,13 @@ int settings_write_ring_size(const struct device *device, const char *value)
 	if (ret == -ENODEV)
 		reason = "the device has failed (see the kernel log)";
 	else if (ret == -ENOENT)
-		reason = "only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it";
+		reason =
+			"only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it";
 	else if (ret == -EBUSY)
 		reason = "a program has the device open or one of its rings mapped";
 	else if (ret == -EINVAL)
 		reason = "the module rejected this size (see the kernel log for the limits)";
-	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", device_text(device), value,
-	    reason);
+	msg(LOG_ERR, "%s: ring_size cannot be set to %s: %s", device_text(device), value, reason);
 	return ret == -ENODEV ? -EIO : ret;
 }
 
@@ -193,12 +192,12 @@ static int check_buffer(const struct device *device, const char *key, int map, u
 
 	if (!size)
 		return 0;
-	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", device->handle->uio,
-		 map);
+	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", device->handle->uio, map);
 	if (device_u64(device->handle, path, &now) || now == size)
 		return 0;
 	msg(LOG_WARNING,
-	    "%s: %s is %" PRIu64 " instead of %" PRIu64 "; the new size applies when the device is bound again",
+	    "%s: %s is %" PRIu64 " instead of %" PRIu64
+	    "; the new size applies when the device is bound again",
 	    device_text(device), key, now, size);
 	return 0;
 }
@@ -251,9 +250,8 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 		ret = kernel_write(text, DRIVER "/%s", sysroot(), driver, name);
 	if (ret)
 		msg(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
-		    ret == -ENOENT
-			    ? "only uio_hv_generic from hyperv-uio-dkms supports this"
-			    : strerror(-ret));
+		    ret == -ENOENT ? "only uio_hv_generic from hyperv-uio-dkms supports this" :
+				     strerror(-ret));
 	else if (strcmp(text, now))
 		snprintf(former, 32, "%s", now);
 	free(now);

@@ -39,7 +39,7 @@ bool settings_has_buffers(const struct rule *rule);
 
 /* The buffer sizes of a driver while a NIC is bound to it */
 struct buffers {
-	int lock;			/* file descriptor, or -1 */
+	int lock; /* file descriptor, or -1 */
 	char driver[DRIVER_NAME_MAX + 1];
 	char recv_size[32], send_size[32]; /* the former sizes; "": not changed */
 };

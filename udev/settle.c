@@ -40,7 +40,7 @@ int settle_open(void)
 		return -errno;
 	if (inotify_add_watch(fd, path,
 			      IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_CLOSE_WRITE |
-			      IN_ATTRIB | IN_ONLYDIR) < 0) {
+				      IN_ATTRIB | IN_ONLYDIR) < 0) {
 		err = -errno;
 		close(fd);
 		return err;

@@ -40,7 +40,7 @@ enum mode { BIND_ONE, BIND_ALL, RELEASE, SETTINGS, PROPERTIES, CHECK };
 struct run {
 	struct engine engine;
 	enum mode mode;
-	const char *id;		/* a GUID, or NULL */
+	const char *id; /* a GUID, or NULL */
 	uint32_t relid;
 	bool settle;
 	struct request request;
@@ -195,7 +195,8 @@ static int preview(struct run *run)
 {
 	struct machine *machine = &run->engine.machine;
 	const struct plan_options options = {
-		.is_named = run->request.is_named, .force = run->request.force,
+		.is_named = run->request.is_named,
+		.force = run->request.force,
 	};
 	int ret = read_machine(run);
 	bool found = false;
@@ -378,21 +379,21 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 		OPT_HELP
 	};
 	static const struct option options[] = {
-		{ "all",           no_argument, NULL, OPT_ALL },
-		{ "release",       no_argument, NULL, OPT_RELEASE },
-		{ "settings",      no_argument, NULL, OPT_SETTINGS },
-		{ "properties",    no_argument, NULL, OPT_PROPERTIES },
-		{ "check",         no_argument, NULL, OPT_CHECK },
-		{ "dry-run",       no_argument, NULL, 'n' },
-		{ "force",         no_argument, NULL, 'f' },
-		{ "udev",          no_argument, NULL, OPT_UDEV },
+		{ "all", no_argument, NULL, OPT_ALL },
+		{ "release", no_argument, NULL, OPT_RELEASE },
+		{ "settings", no_argument, NULL, OPT_SETTINGS },
+		{ "properties", no_argument, NULL, OPT_PROPERTIES },
+		{ "check", no_argument, NULL, OPT_CHECK },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "udev", no_argument, NULL, OPT_UDEV },
 		{ "new-interface", no_argument, NULL, OPT_NEW_INTERFACE },
-		{ "settle",        no_argument, NULL, OPT_SETTLE },
-		{ "version",       no_argument, NULL, OPT_VERSION },
-		{ "help",          no_argument, NULL, OPT_HELP },
+		{ "settle", no_argument, NULL, OPT_SETTLE },
+		{ "version", no_argument, NULL, OPT_VERSION },
+		{ "help", no_argument, NULL, OPT_HELP },
 		{ 0 }
 	};
-	static const enum mode mode_of[] = {BIND_ALL, RELEASE, SETTINGS, PROPERTIES, CHECK};
+	static const enum mode mode_of[] = { BIND_ALL, RELEASE, SETTINGS, PROPERTIES, CHECK };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
@@ -447,8 +448,10 @@ int main(int argc, char **argv)
 		return misused();
 	if (optind < argc && !parse_id(&run, argv[optind], guid)) {
 		msg(LOG_ERR, "%s: not a GUID%s (vmbusctl bind and unbind also accept interfaces)",
-		    argv[optind], run.mode == RELEASE ? " or class" :
-		    run.mode == SETTINGS ? ", nor a GUID/RELID with the number of a channel" : "");
+		    argv[optind],
+		    run.mode == RELEASE	 ? " or class" :
+		    run.mode == SETTINGS ? ", nor a GUID/RELID with the number of a channel" :
+					   "");
 		return EXIT_USAGE;
 	}
 	run.request.is_named = run.mode == BIND_ONE && !run.request.event;

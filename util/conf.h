@@ -30,8 +30,8 @@ enum conf_kind { CONF_NOTHING, CONF_SECTION, CONF_KEY, CONF_NUL, CONF_COMMENT, C
 
 struct conf_line {
 	enum conf_kind kind;
-	char *text;		/* the line without blanks at its ends; for CONF_KEY, the key */
-	char *value;		/* for CONF_KEY, without blanks at its ends */
+	char *text;  /* the line without blanks at its ends; for CONF_KEY, the key */
+	char *value; /* for CONF_KEY, without blanks at its ends */
 };
 
 /* Skip blanks at the start of @text, and cut those at its end. */

@@ -27,13 +27,14 @@ static char *path_of(const char *format, va_list args)
 }
 
 /* Set @path from the format and the arguments of a function. */
-#define PATH_OF_ARGUMENTS(path, format) do {	\
-	va_list args_;				\
-						\
-	va_start(args_, format);		\
-	(path) = path_of(format, args_);	\
-	va_end(args_);				\
-} while (0)
+#define PATH_OF_ARGUMENTS(path, format)          \
+	do {                                     \
+		va_list args_;                   \
+                                                 \
+		va_start(args_, format);         \
+		(path) = path_of(format, args_); \
+		va_end(args_);                   \
+	} while (0)
 
 char *file_path(const char *format, ...)
 {

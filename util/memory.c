@@ -32,8 +32,8 @@ char *need_printf(const char *format, ...)
 
 void strings_take(struct strings *strings, char *text)
 {
-	strings->items = need(reallocarray(strings->items, strings->count + 1,
-					   sizeof(*strings->items)));
+	strings->items =
+		need(reallocarray(strings->items, strings->count + 1, sizeof(*strings->items)));
 	strings->items[strings->count++] = text;
 }
 

@@ -19,8 +19,8 @@ bool text_parse_mac(const char *text, char mac[MAC_SIZE])
 	if (strlen(text) != MAC_SIZE - 1)
 		return false;
 	for (int i = 0; i < MAC_SIZE - 1; i++) {
-		if (i % 3 == 2 ? text[i] != text[2] || !strchr(":-", text[i])
-			       : !isxdigit((unsigned char)text[i]))
+		if (i % 3 == 2 ? text[i] != text[2] || !strchr(":-", text[i]) :
+				 !isxdigit((unsigned char)text[i]))
 			return false;
 		mac[i] = i % 3 == 2 ? ':' : tolower((unsigned char)text[i]);
 	}

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MAC_SIZE 18	/* "00:15:5d:01:02:03" */
+#define MAC_SIZE 18 /* "00:15:5d:01:02:03" */
 
 /* Return whether a text has only letters, digits and characters of @more. */
 bool text_has_only(const char *text, const char *more);

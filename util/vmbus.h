@@ -26,10 +26,11 @@ const char *sysroot(void);
 int guid_parse(const char *text, char guid[GUID_SIZE]);
 
 /* A class of VMBus devices that has a short name */
-struct class {
-	const char *name;		/* "fcopy" */
-	const char *guid;		/* lower case, no braces */
-	const char *description;	/* for people: "Guest file copy" */
+struct class
+{
+	const char *name;	 /* "fcopy" */
+	const char *guid;	 /* lower case, no braces */
+	const char *description; /* for people: "Guest file copy" */
 };
 
 /* Return the classes one after the other, sorted by name, and then NULL. */

@@ -18,17 +18,19 @@
 #include "identity.h"
 #include "log.h"
 
-#define ACL	"system.posix_acl_access"
+#define ACL	    "system.posix_acl_access"
 #define DEFAULT_ACL "system.posix_acl_default"
-#define LABEL	"security.selinux"
+#define LABEL	    "security.selinux"
 
 #define GROUP_BITS 070
 
 void attributes_init(struct attributes *attributes, const struct settings *settings)
 {
 	*attributes = (struct attributes){
-		.mode = settings->mode, .has_owner = settings->has_user,
-		.has_group = settings->has_group, .uid = settings->identity.uid,
+		.mode = settings->mode,
+		.has_owner = settings->has_user,
+		.has_group = settings->has_group,
+		.uid = settings->identity.uid,
 		.gid = settings->gid,
 	};
 	memcpy(attributes->label, settings->label, sizeof(attributes->label));
@@ -64,8 +66,8 @@ enum refusal attributes_label(const struct attributes *attributes, int file, con
 	 */
 	if (errno != EPERM && errno != EOPNOTSUPP)
 		return fail_errno(failure, errno, "selinux-label=%s", label);
-	log_line(LOG_WARNING,
-		 "%s: files cannot be labelled here: the copy ignores selinux-label", path);
+	log_line(LOG_WARNING, "%s: files cannot be labelled here: the copy ignores selinux-label",
+		 path);
 	return REFUSAL_NONE;
 }
 
@@ -137,21 +139,23 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 
 	err = change_owner(file, &st, uid, gid);
 	if (has_no_owners(file, err)) {
-		log_line(LOG_WARNING, "%s: this file system has no owners: the file "
-			 "keeps user %u and group %u", path, st.st_uid, st.st_gid);
+		log_line(LOG_WARNING,
+			 "%s: this file system has no owners: the file "
+			 "keeps user %u and group %u",
+			 path, st.st_uid, st.st_gid);
 		err = 0;
 	}
 	if (err)
-		return fail_errno(failure, -err, "its owner would be user %u and group %u",
-				  uid, gid);
+		return fail_errno(failure, -err, "its owner would be user %u and group %u", uid,
+				  gid);
 	return REFUSAL_NONE;
 }
 
 /* An ACL in the format of posix_acl_xattr.h */
 struct acl {
-	size_t size;		/* 0: the file has none */
-	mode_t group;		/* the rights of the owning group, in the group's bits of a mode */
-	mode_t mode;		/* the permission bits that stat(2) shows for it */
+	size_t size;  /* 0: the file has none */
+	mode_t group; /* the rights of the owning group, in the group's bits of a mode */
+	mode_t mode;  /* the permission bits that stat(2) shows for it */
 	unsigned char data[XATTR_SIZE_MAX];
 };
 
@@ -240,23 +244,29 @@ static mode_t inherit_acl(int file, int replaced, mode_t mode, const char *path)
 		 * nothing either, so there is nothing to warn about.
 		 */
 		if (mode & GROUP_BITS)
-			log_line(LOG_WARNING, "%s: cannot read the ACL of the replaced "
-				 "file (%s): the group has no permission", path, strerror(-err));
+			log_line(LOG_WARNING,
+				 "%s: cannot read the ACL of the replaced "
+				 "file (%s): the group has no permission",
+				 path, strerror(-err));
 		mode &= ~GROUP_BITS;
 	} else if (acl.size) {
 		if (fsetxattr(file, ACL, acl.data, acl.size, 0) == 0)
 			return mode;
-		log_line(LOG_WARNING, "%s: cannot set the ACL of the replaced file (%s): "
-			 "only its owner, its group and others have the permissions that it gave them",
-			 path, strerror(errno));
+		log_line(
+			LOG_WARNING,
+			"%s: cannot set the ACL of the replaced file (%s): "
+			"only its owner, its group and others have the permissions that it gave them",
+			path, strerror(errno));
 		mode = (mode & ~GROUP_BITS) | acl.group;
 	}
 
 	err = remove_acl(file);
 	if (err) {
 		/* The group's bits are now the mask of that ACL. */
-		log_line(LOG_WARNING, "%s: cannot remove the ACL that its directory gave "
-			 "it (%s): the group has no permission", path, strerror(-err));
+		log_line(LOG_WARNING,
+			 "%s: cannot remove the ACL that its directory gave "
+			 "it (%s): the group has no permission",
+			 path, strerror(-err));
 		mode &= ~GROUP_BITS;
 	}
 	return mode;
@@ -281,8 +291,10 @@ static void inherit_label(int file, int replaced, const char *path)
 		if (fsetxattr(file, LABEL, old, n, 0) == 0 || errno == EPERM)
 			return;
 	}
-	log_line(LOG_WARNING, "%s: cannot copy the label of the replaced file (%s): "
-		 "the file keeps the label of a new file", path, strerror(errno));
+	log_line(LOG_WARNING,
+		 "%s: cannot copy the label of the replaced file (%s): "
+		 "the file keeps the label of a new file",
+		 path, strerror(errno));
 }
 
 /*

@@ -29,9 +29,9 @@
  * group's bits, could give the group more than it had.
  */
 struct attributes {
-	int mode;		/* as in struct settings */
-	bool has_owner;		/* the policy names the owner */
-	bool has_group;		/* the policy names the group */
+	int mode;	/* as in struct settings */
+	bool has_owner; /* the policy names the owner */
+	bool has_group; /* the policy names the group */
 	uid_t uid;
 	gid_t gid;
 	char label[POLICY_LABEL_SIZE];

@@ -12,11 +12,11 @@
  */
 
 /** The buffer writes pieces of this size, at multiples of this size */
-#define BUFFER_PIECE	(128u << 10)
-#define BUFFER_SIZE	(2 * BUFFER_PIECE)
+#define BUFFER_PIECE (128u << 10)
+#define BUFFER_SIZE  (2 * BUFFER_PIECE)
 
 struct buffer {
-	uint64_t offset;	/* offset of bytes[0] in the file */
+	uint64_t offset; /* offset of bytes[0] in the file */
 	size_t length;
 	unsigned char bytes[BUFFER_SIZE];
 };

@@ -41,14 +41,16 @@ static void print_target(const struct destination_request *request, const struct
 	if (!*to->name)
 		return;
 	log_escape(escaped, sizeof(escaped), to->name);
-	fprintf(out, "file: %s (%s)\n", escaped, to->into_directory ?
-		"the path is a directory or ends in '/', so the file keeps the source's name" :
-		"the path names the file itself");
+	fprintf(out, "file: %s (%s)\n", escaped,
+		to->into_directory ?
+			"the path is a directory or ends in '/', so the file keeps the source's name" :
+			"the path names the file itself");
 	if (to->target.st_mode)
-		fprintf(out, "exists: %s\n", S_ISREG(to->target.st_mode) ? "a file" :
+		fprintf(out, "exists: %s\n",
+			S_ISREG(to->target.st_mode) ? "a file" :
 			S_ISDIR(to->target.st_mode) ? "a directory" :
 			S_ISLNK(to->target.st_mode) ? "a symbolic link" :
-			"neither a file nor a link");
+						      "neither a file nor a link");
 }
 
 /* Refuse what the conversion from the host's UTF-16 would refuse. */
@@ -73,7 +75,7 @@ int check_path(const struct policy *policy, const struct destination_request *re
 
 	if (geteuid() != 0)
 		fprintf(out, "note: the daemon runs as root, but this process does not, so the "
-			"daemon may decide differently\n");
+			     "daemon may decide differently\n");
 	refusal = check_text(request, &failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = destination_resolve(request, policy, &to, &failure);
@@ -84,7 +86,8 @@ int check_path(const struct policy *policy, const struct destination_request *re
 	if (policy->count ? refusal != REFUSAL_NAME || to.place : refusal == REFUSAL_NONE)
 		print_place(policy, &to, out);
 	if (refusal == REFUSAL_NONE) {
-		fprintf(out, "space: not checked (max-size, max-total, max-files, min-free, free space), because the "
+		fprintf(out,
+			"space: not checked (max-size, max-total, max-files, min-free, free space), because the "
 			"size of the file is not known\n");
 		fprintf(out, "result: hv-fcopyd would accept the copy%s\n",
 			to.target.st_mode ? " and replace what is there" : "");

@@ -20,28 +20,43 @@
 
 /* The keys of a section, as bits of place->named */
 enum key {
-	KEY_ENABLE, KEY_USER, KEY_GROUP, KEY_MODE, KEY_DIRECTORY_MODE, KEY_MAX_SIZE,
-	KEY_MAX_TOTAL, KEY_MAX_FILES, KEY_MIN_FREE, KEY_LABEL, KEY_COUNT
+	KEY_ENABLE,
+	KEY_USER,
+	KEY_GROUP,
+	KEY_MODE,
+	KEY_DIRECTORY_MODE,
+	KEY_MAX_SIZE,
+	KEY_MAX_TOTAL,
+	KEY_MAX_FILES,
+	KEY_MIN_FREE,
+	KEY_LABEL,
+	KEY_COUNT
 };
 
 static const char *const key_names[KEY_COUNT] = {
-	[KEY_ENABLE] = "enable", [KEY_USER] = "user", [KEY_GROUP] = "group", [KEY_MODE] = "mode",
-	[KEY_DIRECTORY_MODE] = "directory-mode", [KEY_MAX_SIZE] = "max-size",
-	[KEY_MAX_TOTAL] = "max-total", [KEY_MAX_FILES] = "max-files",
-	[KEY_MIN_FREE] = "min-free", [KEY_LABEL] = "selinux-label",
+	[KEY_ENABLE] = "enable",
+	[KEY_USER] = "user",
+	[KEY_GROUP] = "group",
+	[KEY_MODE] = "mode",
+	[KEY_DIRECTORY_MODE] = "directory-mode",
+	[KEY_MAX_SIZE] = "max-size",
+	[KEY_MAX_TOTAL] = "max-total",
+	[KEY_MAX_FILES] = "max-files",
+	[KEY_MIN_FREE] = "min-free",
+	[KEY_LABEL] = "selinux-label",
 };
 
 struct reader {
 	struct policy *policy;
-	struct place *place;	/* of the section that the reader is in, or NULL */
-	bool lost;		/* the line that begins the section has a fault */
+	struct place *place; /* of the section that the reader is in, or NULL */
+	bool lost;	     /* the line that begins the section has a fault */
 	const char *path;
 	unsigned int line;
 	int err;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-fault(struct reader *reader, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) fault(struct reader *reader, const char *format,
+							...)
 {
 	char text[PATH_MAX + 256];
 	va_list args;
@@ -112,8 +127,10 @@ static void parse_limit(struct reader *reader, const char *key, const char *valu
 	if (!strcmp(value, "unlimited"))
 		*out = UINT64_MAX;
 	else if (!parse_size(value, out))
-		fault(reader, "%s must be unlimited, or a number of bytes with K, M, G or T after it, "
-		      "not '%s'", key, value);
+		fault(reader,
+		      "%s must be unlimited, or a number of bytes with K, M, G or T after it, "
+		      "not '%s'",
+		      key, value);
 }
 
 static void parse_count(struct reader *reader, const char *key, const char *value, uint64_t *out)
@@ -140,8 +157,10 @@ static void parse_min_free(struct reader *reader, const char *value, struct sett
 	} else if (parse_size(value, &size)) {
 		percent = 0;
 	} else {
-		fault(reader, "min-free must be default, a number of bytes with K, M, G or T after "
-		      "it, or a number below 100 with %% after it, not '%s'", value);
+		fault(reader,
+		      "min-free must be default, a number of bytes with K, M, G or T after "
+		      "it, or a number below 100 with %% after it, not '%s'",
+		      value);
 		return;
 	}
 	settings->min_free_default = is_default;
@@ -160,8 +179,10 @@ static void parse_mode(struct reader *reader, const char *key, const char *value
 		fault(reader, "%s must be default or an octal number such as 0640, not '%s'", key,
 		      value);
 	else if (mode > 0777)
-		fault(reader, "%s must be at most 0777, not '%s': no file gets set-user-id, "
-		      "set-group-id or sticky bits", key, value);
+		fault(reader,
+		      "%s must be at most 0777, not '%s': no file gets set-user-id, "
+		      "set-group-id or sticky bits",
+		      key, value);
 	else
 		*out = mode;
 }
@@ -182,10 +203,9 @@ static bool parse_number(const char *value, uint32_t *id)
 }
 
 /* The group of a user without an entry in the user database */
-#define NO_GROUP ((gid_t)-1)
+#define NO_GROUP ((gid_t) - 1)
 
-static bool find_groups(struct reader *reader, const struct passwd *user,
-			struct identity *identity)
+static bool find_groups(struct reader *reader, const struct passwd *user, struct identity *identity)
 {
 	int count = IDENTITY_GROUPS;
 
@@ -260,8 +280,10 @@ static void parse_label(struct reader *reader, const char *value, struct setting
 	for (p = value; *p > ' ' && *p < 0x7f; p++)
 		colons += *p == ':';
 	if (*p || colons < 2 || (size_t)(p - value) >= sizeof(settings->label))
-		fault(reader, "selinux-label must be default or a context such as "
-		      "system_u:object_r:etc_t:s0, not '%s'", value);
+		fault(reader,
+		      "selinux-label must be default or a context such as "
+		      "system_u:object_r:etc_t:s0, not '%s'",
+		      value);
 	else
 		memcpy(settings->label, value, p - value + 1);
 }
@@ -383,8 +405,10 @@ static void on_key(struct reader *reader, const char *name, const char *value)
 	enum key key = find_key(name);
 
 	if (!strcmp(name, "allow") || !strcmp(name, "deny"))
-		fault(reader, "there is no key %s: a section [PATH] allows a directory, and enable=no "
-		      "in it takes it out", name);
+		fault(reader,
+		      "there is no key %s: a section [PATH] allows a directory, and enable=no "
+		      "in it takes it out",
+		      name);
 	else if (!strcmp(name, "owner"))
 		fault(reader, "there is no key owner: user= names the user as whom a copy is made");
 	else if (key == KEY_COUNT)
@@ -392,8 +416,10 @@ static void on_key(struct reader *reader, const char *name, const char *value)
 	else if (reader->place)
 		set_key(reader, key, value);
 	else if (!reader->lost)
-		fault(reader, "%s stands before the first section: begin with a section such as "
-		      "[/srv/from-host], or [/] for everywhere", name);
+		fault(reader,
+		      "%s stands before the first section: begin with a section such as "
+		      "[/srv/from-host], or [/] for everywhere",
+		      name);
 }
 
 static void on_line(struct reader *reader, char *text, size_t length)
@@ -421,9 +447,10 @@ static int check_writers(const char *path, const struct stat *st, mode_t type)
 		return -EINVAL;
 	}
 	if ((st->st_uid != 0 && st->st_uid != geteuid()) || (st->st_mode & 022)) {
-		log_line(LOG_ERR, "%s: users other than root can write to it (owner %u, mode %04o): "
-			 "root must own it, and only its owner may write to it", path,
-			 (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777));
+		log_line(LOG_ERR,
+			 "%s: users other than root can write to it (owner %u, mode %04o): "
+			 "root must own it, and only its owner may write to it",
+			 path, (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777));
 		return -EPERM;
 	}
 	return 0;
@@ -503,8 +530,8 @@ static int read_folder(const char *folder, struct policy *policy)
 		else if (conf_is_named(entries[i]->d_name))
 			one = read_file(path, true, policy);
 		else
-			log_line(LOG_WARNING,
-				 "%s: ignored, because its name does not end in .conf", path);
+			log_line(LOG_WARNING, "%s: ignored, because its name does not end in .conf",
+				 path);
 		if (!err)
 			err = one;
 		free(entries[i]);
@@ -563,7 +590,8 @@ static int finish_identity(const struct place *place, struct settings *settings)
 		settings->identity.gid = settings->gid;
 	if (!settings->has_user || settings->identity.gid != NO_GROUP)
 		return 0;
-	log_line(LOG_ERR, "%s: [%s]: user %u is not in the user database, so the section needs group=",
+	log_line(LOG_ERR,
+		 "%s: [%s]: user %u is not in the user database, so the section needs group=",
 		 place->source, *place->path ? place->path : "/",
 		 (unsigned int)settings->identity.uid);
 	return -EINVAL;
@@ -687,7 +715,7 @@ void config_print(const struct policy *policy, FILE *to)
 {
 	if (!policy->count)
 		fprintf(to, "# no section names a place: the host may write everywhere but below "
-			"/proc, /sys, /dev and their like\n");
+			    "/proc, /sys, /dev and their like\n");
 	for (size_t i = 0; i < policy->count; i++)
 		print_place(&policy->places[i], to);
 }

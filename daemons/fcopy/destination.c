@@ -39,8 +39,7 @@ static bool may_ignore_owners(void)
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { 0 };
 
-	return syscall(SYS_capget, &header, data) == 0 &&
-	       (data[0].effective & (1u << CAP_FOWNER));
+	return syscall(SYS_capget, &header, data) == 0 && (data[0].effective & (1u << CAP_FOWNER));
 }
 
 /* Only the owner of a file or of its sticky directory may replace the file. */
@@ -57,7 +56,7 @@ static enum refusal check_writable(const struct destination *destination, struct
 {
 	if (statx_attributes(destination->dir, "", NULL) & STATX_ATTR_IMMUTABLE)
 		return refusal_set(failure, REFUSAL_IMMUTABLE, "%s/ is immutable (lsattr)",
-			    destination->directory);
+				   destination->directory);
 	if (faccessat(destination->dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		return fail_errno(failure, errno, "%s/", destination->directory);
 	return REFUSAL_NONE;
@@ -78,7 +77,7 @@ static enum refusal check_replaceable(const struct destination *destination,
 
 	if (attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
 		return refusal_set(failure, REFUSAL_IMMUTABLE, "%s/%s is %s (lsattr)", place, name,
-			    attributes & STATX_ATTR_IMMUTABLE ? "immutable" : "append-only");
+				   attributes & STATX_ATTR_IMMUTABLE ? "immutable" : "append-only");
 	if (fstat(destination->dir, &dir) < 0)
 		return fail_errno(failure, errno, "%s/", place);
 	/*
@@ -91,11 +90,14 @@ static enum refusal check_replaceable(const struct destination *destination,
 					    destination->target.st_dev != dir.st_dev)
 		return refusal_set(failure, REFUSAL_MOUNT_POINT, "%s/%s", place, name);
 	if (destination_is_append_only(destination))
-		return refusal_set(failure, REFUSAL_IMMUTABLE,
-			    "%s/ is append-only (lsattr), so that nothing in it can be replaced", place);
+		return refusal_set(
+			failure, REFUSAL_IMMUTABLE,
+			"%s/ is append-only (lsattr), so that nothing in it can be replaced",
+			place);
 	if (sticky_forbids(destination->dir, &destination->target))
 		return refusal_set(failure, REFUSAL_ACCESS,
-			    "%s/%s belongs to another user, in a sticky directory", place, name);
+				   "%s/%s belongs to another user, in a sticky directory", place,
+				   name);
 	return REFUSAL_NONE;
 }
 
@@ -117,18 +119,19 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 	if (S_ISLNK(st->st_mode)) {
 		if (fstatat(destination->dir, name, &led, AT_NO_AUTOMOUNT) == 0) {
 			if (S_ISDIR(led.st_mode))
-				return refusal_set(failure, REFUSAL_DIRECTORY, "%s/%s is a link to a directory",
-					    place, name);
+				return refusal_set(failure, REFUSAL_DIRECTORY,
+						   "%s/%s is a link to a directory", place, name);
 		} else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
 			return refusal_set(failure, REFUSAL_DIRECTORY,
-				    "%s/%s is a link that may lead to a directory: %s", place, name,
-				    strerror(errno));
+					   "%s/%s is a link that may lead to a directory: %s",
+					   place, name, strerror(errno));
 		}
 	}
 	if (!force)
 		return refusal_set(failure, REFUSAL_EXISTS, "%s/%s%s", place, name,
-			    S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ?
-			    " (-Force would replace it)" : "");
+				   S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ?
+					   " (-Force would replace it)" :
+					   "");
 	if (!S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode))
 		return refusal_set(failure, REFUSAL_NOT_FILE, "%s/%s", place, name);
 	refusal = check_writable(destination, failure);
@@ -140,7 +143,7 @@ enum refusal destination_check_target(struct destination *destination, bool forc
  * true if the form of the path shows that it is a directory.
  */
 static enum refusal make_absolute(const char *path, char whole[PATH_MAX], bool *directory,
-			     struct failure *failure)
+				  struct failure *failure)
 {
 	size_t n = strlen(path);
 
@@ -179,7 +182,7 @@ static enum refusal use_source_name(const struct destination_request *request,
 	result->into_directory = true;
 	if (request->name_fault)
 		return refusal_set(failure, REFUSAL_NAME, "%s%s%s", request->name_fault,
-			    *request->name ? ": " : "", request->name);
+				   *request->name ? ": " : "", request->name);
 	if (strlen(request->name) > NAME_MAX)
 		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", request->name);
 	memcpy(result->name, request->name, strlen(request->name) + 1);
@@ -215,7 +218,8 @@ static enum refusal target_below(const struct destination *destination, char bel
 
 	if ((size_t)snprintf(below, room, "%s%s%s", destination->missing,
 			     *destination->missing ? "/" : "", destination->name) >= room)
-		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...", destination->missing);
+		return refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s...",
+				   destination->missing);
 	return REFUSAL_NONE;
 }
 
@@ -238,9 +242,9 @@ static enum refusal check_target_place(const struct destination *destination,
 		return REFUSAL_NONE;
 	if (place && !place->enable)
 		return refusal_set(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(place),
-			    place->source);
-	return refusal_set(failure, REFUSAL_RULE, "%s is the place of a section of its own, and no directory",
-		    target);
+				   place->source);
+	return refusal_set(failure, REFUSAL_RULE,
+			   "%s is the place of a section of its own, and no directory", target);
 }
 
 /*
@@ -275,7 +279,7 @@ enum refusal destination_confirm(struct destination *destination, const struct p
 	destination->place = places_find(policy, destination->directory);
 	if (!destination->place || !destination->place->enable)
 		return refusal_set(failure, REFUSAL_RULE, "fcopyd.conf does not allow %s/ any more",
-			    destination->directory);
+				   destination->directory);
 	return check_directory(destination, policy, failure);
 }
 
@@ -288,8 +292,9 @@ static enum refusal check_resolved(struct destination *destination,
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if (*destination->missing && !request->create)
-		return refusal_set(failure, REFUSAL_MISSING, "%s/%s (-CreateFullPath would create it)",
-			    destination->directory, destination->missing);
+		return refusal_set(failure, REFUSAL_MISSING,
+				   "%s/%s (-CreateFullPath would create it)",
+				   destination->directory, destination->missing);
 	if (*destination->missing)
 		return check_writable(destination, failure);
 	return destination_check_target(destination, request->force, failure);
@@ -310,10 +315,10 @@ static enum refusal find_place(const struct policy *policy, const char *path,
 		return refusal_set(failure, REFUSAL_NAME, "%s: %s", fault, request->path);
 	if (!result->place)
 		return refusal_set(failure, REFUSAL_RULE, "no section of fcopyd.conf covers %s",
-			    *path ? path : "/");
+				   *path ? path : "/");
 	if (!result->place->enable)
-		return refusal_set(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(result->place),
-			    result->place->source);
+		return refusal_set(failure, REFUSAL_DISABLED, "[%s] (%s)",
+				   places_name(result->place), result->place->source);
 	return REFUSAL_NONE;
 }
 
@@ -407,8 +412,8 @@ static enum refusal resolve(const struct destination_request *request, const str
 	refusal = check_meant(request, &path, failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = directory || !*path.missing ?
-			  use_source_name(request, result, path.missing, failure) :
-			  split_missing(result, path.missing, failure);
+				  use_source_name(request, result, path.missing, failure) :
+				  split_missing(result, path.missing, failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = check_resolved(result, request, policy, failure);
 	if (refusal != REFUSAL_NONE)

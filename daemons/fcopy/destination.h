@@ -33,13 +33,13 @@ struct destination_request {
 };
 
 struct destination {
-	int dir;			/* the directory, or its deepest existing ancestor */
-	char directory[PATH_MAX];	/* its path without links; "" is the root */
-	char missing[PATH_MAX];		/* the directories to create below it */
-	char name[NAME_BYTES];		/* the file's name in it */
-	bool into_directory;		/* the path names a directory, @name is the source's */
-	struct stat target;		/* the file that has the name; st_mode is 0 if none */
-	const struct place *place;	/* the place that decides, or NULL */
+	int dir;		   /* the directory, or its deepest existing ancestor */
+	char directory[PATH_MAX];  /* its path without links; "" is the root */
+	char missing[PATH_MAX];	   /* the directories to create below it */
+	char name[NAME_BYTES];	   /* the file's name in it */
+	bool into_directory;	   /* the path names a directory, @name is the source's */
+	struct stat target;	   /* the file that has the name; st_mode is 0 if none */
+	const struct place *place; /* the place that decides, or NULL */
 	/* how many components of @directory destination_make() created */
 	unsigned int created;
 };

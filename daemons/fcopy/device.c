@@ -9,8 +9,8 @@
 #include "log.h"
 
 /* The daemon waits at most 5 s for a program that is closing the device. */
-#define CLOSING_TRIES	50
-#define CLOSING_USEC	100000
+#define CLOSING_TRIES 50
+#define CLOSING_USEC  100000
 
 static bool has_vmbus(void)
 {
@@ -30,7 +30,7 @@ static bool state_is(const struct vmbus_device *device, const char *word)
 	char state[16];
 
 	return !vmbus_device_attribute(device, "uio_hv_generic/state", state, sizeof(state)) &&
-		!strcmp(state, word);
+	       !strcmp(state, word);
 }
 
 /*
@@ -48,7 +48,8 @@ static int check_exclusive(const char *which)
 	for (int tries = 0; (taken = state_is(device, "open")) && tries < CLOSING_TRIES; tries++)
 		usleep(CLOSING_USEC);
 	if (taken)
-		log_line(LOG_ERR, "%s: another program has it open; is it another file copy daemon?",
+		log_line(LOG_ERR,
+			 "%s: another program has it open; is it another file copy daemon?",
 			 device->instance);
 	vmbus_device_free(device);
 	return taken ? EX_TEMPFAIL : 0;
@@ -63,8 +64,9 @@ static int explain(int err)
 
 	switch (err) {
 	case -ENODEV:
-		log_line(LOG_NOTICE, "%s%s", text, has_vmbus() ?
-			 "; is Guest Service Interface enabled for this machine?" : "");
+		log_line(LOG_NOTICE, "%s%s", text,
+			 has_vmbus() ? "; is Guest Service Interface enabled for this machine?" :
+				       "");
 		code = EX_UNAVAILABLE;
 		break;
 	case -ENXIO:
@@ -118,8 +120,8 @@ int device_reopen(const char *which, struct vmbus_chan **channel, const char *wh
 
 	vmbus_close(*channel);
 	/* The device is busy until every program that had it open closes it. */
-	for (int tries = 0; (err = vmbus_open(which, NULL, channel)) == -EBUSY &&
-			    tries < CLOSING_TRIES; tries++)
+	for (int tries = 0;
+	     (err = vmbus_open(which, NULL, channel)) == -EBUSY && tries < CLOSING_TRIES; tries++)
 		usleep(CLOSING_USEC);
 	if (!err)
 		return 0;

@@ -153,8 +153,8 @@ int exchange_run(struct exchange *exchange)
 		err = queue_answer(exchange);
 	if (!err)
 		err = answer_held(exchange);
-	for (unsigned int i = 0; i < PACKETS_MAX && !err &&
-	     exchange->session.held < EXCHANGE_HELD; i++)
+	for (unsigned int i = 0; i < PACKETS_MAX && !err && exchange->session.held < EXCHANGE_HELD;
+	     i++)
 		err = serve_request(exchange);
 	if (err == -EAGAIN)
 		err = 0;

@@ -26,10 +26,10 @@ struct exchange_held {
 struct exchange {
 	struct vmbus_chan *channel;
 	struct session session;
-	struct silence silence;		/* the host's silence */
-	struct vmbus_packet packet;	/* the request that gets the next answer */
-	bool waiting;			/* its answer waits for room in the ring */
-	unsigned int first;		/* the oldest of @held; session.held counts them */
+	struct silence silence;	    /* the host's silence */
+	struct vmbus_packet packet; /* the request that gets the next answer */
+	bool waiting;		    /* its answer waits for room in the ring */
+	unsigned int first;	    /* the oldest of @held; session.held counts them */
 	struct exchange_held held[EXCHANGE_HELD];
 	unsigned char payload[EXCHANGE_PAYLOAD] __attribute__((aligned(8)));
 };

@@ -19,8 +19,8 @@
 struct identity {
 	uid_t uid;
 	gid_t gid;
-	size_t count;			/* of @groups */
-	gid_t groups[IDENTITY_GROUPS];	/* supplementary groups */
+	size_t count;		       /* of @groups */
+	gid_t groups[IDENTITY_GROUPS]; /* supplementary groups */
 };
 
 /**

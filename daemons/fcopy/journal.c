@@ -20,28 +20,28 @@
 enum kind {
 	NOTE_FILE,
 	NOTE_DIRECTORIES,
-	NOTE_OLD_DIRECTORIES,	/* of an earlier version, without births */
+	NOTE_OLD_DIRECTORIES, /* of an earlier version, without births */
 	NOTE_UNKNOWN,
 };
 
 struct note {
 	enum kind kind;
-	const char *name;	/* the note and the file have this name */
-	const char *place;	/* points into text */
+	const char *name;  /* the note and the file have this name */
+	const char *place; /* points into text */
 	/* NOTE_FILE */
-	uint64_t inode;		/* inode number of place */
-	uint64_t birth;		/* birth of place; 0: not known */
+	uint64_t inode; /* inode number of place */
+	uint64_t birth; /* birth of place; 0: not known */
 	/* NOTE_DIRECTORIES */
-	unsigned int made;	/* the number of components that the copy created */
-	uint64_t first;		/* birth of the topmost directory */
-	uint64_t last;		/* birth of the deepest directory */
+	unsigned int made; /* the number of components that the copy created */
+	uint64_t first;	   /* birth of the topmost directory */
+	uint64_t last;	   /* birth of the deepest directory */
 	char text[PATH_MAX];
 };
 
 enum outcome {
-	DONE,			/* nothing is left of the copy */
-	ABSENT,			/* nothing is there now, but it may appear later */
-	STUCK,			/* the file is there and cannot be removed */
+	DONE,	/* nothing is left of the copy */
+	ABSENT, /* nothing is there now, but it may appear later */
+	STUCK,	/* the file is there and cannot be removed */
 };
 
 int journal_open(const char *state_dir)
@@ -152,10 +152,12 @@ static void parse(struct note *note)
 	note->kind = NOTE_UNKNOWN;
 	note->place = note->text;
 	if (sscanf(note->text, "file:%" SCNu64 ":%" SCNu64 ":%n", &note->inode, &note->birth,
-		   &at) == 2 && at) {
+		   &at) == 2 &&
+	    at) {
 		note->kind = NOTE_FILE;
 	} else if (sscanf(note->text, "directories:%u:%" SCNu64 ":%" SCNu64 ":%n", &note->made,
-			  &note->first, &note->last, &at) == 3 && at) {
+			  &note->first, &note->last, &at) == 3 &&
+		   at) {
 		note->kind = NOTE_DIRECTORIES;
 	} else if (sscanf(note->text, "%jx:%jx:%n", &device, &inode, &at) == 2 && at) {
 		/* A place is "" or begins with '/', never with a digit. */
@@ -254,8 +256,8 @@ void journal_keep(int journal, const char *name)
 	if (notes <= JOURNAL_KEPT)
 		return;
 	journal_forget(journal, name);
-	log_line(LOG_WARNING, "dropped the note %s: there are %d of what cannot be removed",
-		 name, JOURNAL_KEPT);
+	log_line(LOG_WARNING, "dropped the note %s: there are %d of what cannot be removed", name,
+		 JOURNAL_KEPT);
 }
 
 /* Whether @dir holds anything besides temporary files of copies */
@@ -356,7 +358,7 @@ static bool is_expired(int journal, const char *name)
  */
 #define LOGGED_MAX 16
 static struct {
-	char name[JOURNAL_NAME_SIZE];	/* "" if the entry is free */
+	char name[JOURNAL_NAME_SIZE]; /* "" if the entry is free */
 	bool failed;
 } logged[LOGGED_MAX];
 
@@ -390,17 +392,20 @@ static void log_kept(int journal, const struct note *note, const struct failure 
 	memcpy(logged[i].name, note->name, JOURNAL_NAME_SIZE);
 	logged[i].failed = failed;
 	if (note->kind == NOTE_UNKNOWN) {
-		log_line(LOG_WARNING, "the state directory holds a note that this version cannot "
-			 "read: %s: %s", note->name, note->text);
+		log_line(LOG_WARNING,
+			 "the state directory holds a note that this version cannot "
+			 "read: %s: %s",
+			 note->name, note->text);
 	} else if (failed) {
 		failure_text(failure, text, sizeof(text));
 		log_line(LOG_WARNING, "cannot remove what an interrupted copy left: %s", text);
 	} else {
 		bool file = note->kind == NOTE_FILE;
 
-		log_line(LOG_INFO, "an interrupted copy may have left %s%s%s; hv-fcopyd did not "
-			 "find it, and looks again before each copy", note->place,
-			 file ? "/" : "", file ? note->name : "");
+		log_line(LOG_INFO,
+			 "an interrupted copy may have left %s%s%s; hv-fcopyd did not "
+			 "find it, and looks again before each copy",
+			 note->place, file ? "/" : "", file ? note->name : "");
 	}
 }
 
@@ -411,8 +416,10 @@ static int clean_one(int journal, const struct note *note)
 	enum outcome outcome = ABSENT;
 
 	if (note->kind == NOTE_OLD_DIRECTORIES) {
-		log_line(LOG_NOTICE, "dropped a note of an earlier version: an interrupted copy "
-			 "may have left empty directories at %s", note->place);
+		log_line(LOG_NOTICE,
+			 "dropped a note of an earlier version: an interrupted copy "
+			 "may have left empty directories at %s",
+			 note->place);
 		outcome = DONE;
 	} else if (note->kind != NOTE_UNKNOWN) {
 		outcome = remove_noted(note, &failure);
@@ -422,8 +429,10 @@ static int clean_one(int journal, const struct note *note)
 		return 0;
 	}
 	if (outcome == ABSENT && is_expired(journal, note->name)) {
-		log_line(LOG_WARNING, "dropped the note %s (%s): what an interrupted copy left was "
-			 "not found for %d days", note->name, note->text, JOURNAL_KEEP_DAYS);
+		log_line(LOG_WARNING,
+			 "dropped the note %s (%s): what an interrupted copy left was "
+			 "not found for %d days",
+			 note->name, note->text, JOURNAL_KEEP_DAYS);
 		journal_forget(journal, note->name);
 		return 0;
 	}

@@ -46,8 +46,8 @@
  * Every temporary name consists of this prefix and 16 hexadecimal digits.
  * name_check_file() and name_check_path() refuse such names from the host.
  */
-#define JOURNAL_PREFIX		".hv-fcopyd."
-#define JOURNAL_NAME_SIZE	(sizeof(JOURNAL_PREFIX) + 16)
+#define JOURNAL_PREFIX	  ".hv-fcopyd."
+#define JOURNAL_NAME_SIZE (sizeof(JOURNAL_PREFIX) + 16)
 
 /**
  * journal_clean() drops a note that is older than this many days if it does not
@@ -55,8 +55,8 @@
  * no note in the first JOURNAL_SETTLE_SECONDS after a boot, because a machine
  * that was off for a long time must first mount its file systems.
  */
-#define JOURNAL_KEEP_DAYS	30
-#define JOURNAL_SETTLE_SECONDS	3600
+#define JOURNAL_KEEP_DAYS      30
+#define JOURNAL_SETTLE_SECONDS 3600
 
 /**
  * journal_open() - open and lock the state directory, and create it if missing
@@ -99,7 +99,7 @@ void journal_forget(int journal, const char *name);
  * tries to remove what all notes name, and a file system whose unlink(2) always
  * fails makes a note of each copy.
  */
-#define JOURNAL_KEPT		64
+#define JOURNAL_KEPT 64
 
 /**
  * journal_keep() - keep the note @name, whose file could not be removed

@@ -31,7 +31,7 @@ static pthread_mutex_t limiting = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	bool begun;
 	int64_t bytes;
-	time_t since;		/* when the bytes were counted last */
+	time_t since; /* when the bytes were counted last */
 	bool dropping;
 	unsigned int dropped;
 } budget;
@@ -68,8 +68,12 @@ bool log_verbose(void)
 static size_t decode(const unsigned char *p, uint32_t *character)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = *p < 0x80 ? 1 : *p < 0xc0 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 :
-			*p < 0xf8 ? 4 : 0;
+	size_t length = *p < 0x80 ? 1 :
+			*p < 0xc0 ? 0 :
+			*p < 0xe0 ? 2 :
+			*p < 0xf0 ? 3 :
+			*p < 0xf8 ? 4 :
+				    0;
 	uint32_t c = length < 2 ? *p : *p & (0x7f >> length);
 
 	for (size_t i = 1; i < length; i++) {
@@ -89,20 +93,22 @@ static size_t decode(const unsigned char *p, uint32_t *character)
  */
 static bool deceives(uint32_t c)
 {
-	static const struct { uint32_t first, last; } ranges[] = {
-		{ 0x80, 0x9f },		/* controls */
-		{ 0xad, 0xad },		/* soft hyphen */
-		{ 0x61c, 0x61c },	/* Arabic letter mark */
-		{ 0x115f, 0x1160 },	/* Hangul fillers */
-		{ 0x180e, 0x180e },	/* Mongolian vowel separator */
-		{ 0x200b, 0x200f },	/* zero width, and direction marks */
-		{ 0x2028, 0x202e },	/* line and paragraph ends, direction overrides */
-		{ 0x2060, 0x2069 },	/* zero width, and direction isolates */
-		{ 0x3164, 0x3164 },	/* Hangul filler */
-		{ 0xfeff, 0xfeff },	/* byte order mark */
-		{ 0xffa0, 0xffa0 },	/* halfwidth Hangul filler */
-		{ 0xfff9, 0xfffb },	/* interlinear annotations */
-		{ 0xe0000, 0xe007f },	/* tags */
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x80, 0x9f },	      /* controls */
+		{ 0xad, 0xad },	      /* soft hyphen */
+		{ 0x61c, 0x61c },     /* Arabic letter mark */
+		{ 0x115f, 0x1160 },   /* Hangul fillers */
+		{ 0x180e, 0x180e },   /* Mongolian vowel separator */
+		{ 0x200b, 0x200f },   /* zero width, and direction marks */
+		{ 0x2028, 0x202e },   /* line and paragraph ends, direction overrides */
+		{ 0x2060, 0x2069 },   /* zero width, and direction isolates */
+		{ 0x3164, 0x3164 },   /* Hangul filler */
+		{ 0xfeff, 0xfeff },   /* byte order mark */
+		{ 0xffa0, 0xffa0 },   /* halfwidth Hangul filler */
+		{ 0xfff9, 0xfffb },   /* interlinear annotations */
+		{ 0xe0000, 0xe007f }, /* tags */
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
@@ -140,13 +146,13 @@ void log_escape(char *escaped, size_t size, const char *text)
 	*escaped = '\0';
 }
 
-#define FILE_SIZE	(PATH_MAX + NAME_BYTES)
+#define FILE_SIZE (PATH_MAX + NAME_BYTES)
 /* A line has a path, the detail of a failure, and words. */
-#define LINE		(FILE_SIZE + FAILURE_DETAIL + 512)
+#define LINE (FILE_SIZE + FAILURE_DETAIL + 512)
 /* An escape has at most 4 characters for a byte. */
-#define ESCAPED		(4 * LINE)
+#define ESCAPED (4 * LINE)
 
-#define MESSAGE		"MESSAGE="
+#define MESSAGE "MESSAGE="
 
 /* Send a line with its fields to the journal. Returns whether that worked. */
 static bool send_to_journal(int level, const char *message, const struct log_copy *copy)

@@ -40,10 +40,10 @@ bool log_verbose(void);
  * dropped until it has LOG_RESUME bytes, and the next line tells how many.
  * LOG_ERR and LOG_DEBUG are not limited.
  */
-#define LOG_BUDGET	(512 << 10)
-#define LOG_REFILL	256
-#define LOG_RESUME	4096
-#define LOG_OVERHEAD	256
+#define LOG_BUDGET   (512 << 10)
+#define LOG_REFILL   256
+#define LOG_RESUME   4096
+#define LOG_OVERHEAD 256
 
 /** log_line() - write one line, without its newline */
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -56,11 +56,11 @@ enum log_event { LOG_STARTED, LOG_RECEIVED, LOG_REFUSED, LOG_LOST };
  */
 struct log_copy {
 	enum log_event event;
-	const char *file;	/* the path of the target, or NULL; the line begins with it */
-	uint64_t size;		/* the bytes that the host announced */
-	uint64_t received;	/* the bytes that have arrived */
-	uint64_t usec;		/* the time since START */
-	const struct failure *failure;	/* the reason, or NULL after a success */
+	const char *file;  /* the path of the target, or NULL; the line begins with it */
+	uint64_t size;	   /* the bytes that the host announced */
+	uint64_t received; /* the bytes that have arrived */
+	uint64_t usec;	   /* the time since START */
+	const struct failure *failure; /* the reason, or NULL after a success */
 };
 
 /**

@@ -15,53 +15,53 @@
 #include "status.h"
 
 /* The timer's period */
-#define TICK_NSEC	250000000
+#define TICK_NSEC 250000000
 /* The timer's period while only silence_look() or the status needs it */
-#define SLOW_TICK_SEC	SILENCE_LOOK_SECONDS
+#define SLOW_TICK_SEC SILENCE_LOOK_SECONDS
 /*
  * The number of ticks for which the timer still runs after the last message, so
  * that log_tick() can log the dropped lines
  */
-#define LINGER_TICKS	(4 * (LOG_RESUME / LOG_REFILL + 1))
+#define LINGER_TICKS (4 * (LOG_RESUME / LOG_REFILL + 1))
 
 /* The maximum number of consecutive rounds that ignore signals and the timer */
-#define ROUNDS_BLIND	64
+#define ROUNDS_BLIND 64
 /*
  * The maximum number of consecutive wake-ups that leave their interrupt unread
  */
-#define WAKEUPS_UNREAD	64
+#define WAKEUPS_UNREAD 64
 /*
  * The maximum number of vmbus_ack() calls; the socket of a memory channel holds
  * fewer
  */
-#define INTERRUPTS_MAX	1024
+#define INTERRUPTS_MAX 1024
 
 /*
  * How long loop_stop() waits for the host's next message. The host may have to
  * read the next part of its file first.
  */
-#define STOP_MSEC	2000
+#define STOP_MSEC 2000
 
 struct loop {
 	struct exchange *exchange;
 	void (*reload)(void);
 	int signals;
 	int timer;
-	int epoll;		/* watches the channel, signals, timer, and the end of a task */
-	enum pace { PACE_NONE, PACE_SLOW, PACE_TICK } pace;	/* the timer's pace */
-	bool active;		/* session_receives() after the last round */
-	bool status_due;	/* status_update() has more to report */
+	int epoll; /* watches the channel, signals, timer, and the end of a task */
+	enum pace { PACE_NONE, PACE_SLOW, PACE_TICK } pace; /* the timer's pace */
+	bool active;	 /* session_receives() after the last round */
+	bool status_due; /* status_update() has more to report */
 	bool reload_due;
-	unsigned int blind;	/* rounds since the last epoll_wait() */
-	unsigned int unread;	/* wake-ups since the last vmbus_ack() */
-	unsigned int linger;	/* ticks until the timer may stop */
+	unsigned int blind;  /* rounds since the last epoll_wait() */
+	unsigned int unread; /* wake-ups since the last vmbus_ack() */
+	unsigned int linger; /* ticks until the timer may stop */
 	struct spin spin;
 };
 
 /* What epoll_wait() reported */
 struct report {
 	bool interrupt;
-	bool error;		/* the channel's descriptor has an error */
+	bool error; /* the channel's descriptor has an error */
 	bool tick;
 };
 
@@ -279,9 +279,9 @@ static void set_timer(struct loop *loop)
 	bool occupied = session_active(session), receives = session_receives(session);
 	/* While a task occupies the thread, the status changes each second. */
 	bool busy = receives || loop->linger || (loop->status_due && !occupied);
-	enum pace pace = busy ? PACE_TICK :
+	enum pace pace = busy						       ? PACE_TICK :
 			 occupied || silence_pending(&loop->exchange->silence) ? PACE_SLOW :
-			 PACE_NONE;
+										 PACE_NONE;
 	const struct timespec period = {
 		.tv_sec = pace == PACE_SLOW ? SLOW_TICK_SEC : 0,
 		.tv_nsec = pace == PACE_TICK ? TICK_NSEC : 0,

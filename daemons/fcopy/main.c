@@ -185,8 +185,10 @@ static bool wait_for_first_offer(int signals, int *code)
 {
 	if (!device_is_missing(options.device))
 		return true;
-	log_line(LOG_NOTICE, "the host has not offered the device since the machine was suspended; waiting for %d s",
-		 OFFER_START_SECONDS);
+	log_line(
+		LOG_NOTICE,
+		"the host has not offered the device since the machine was suspended; waiting for %d s",
+		OFFER_START_SECONDS);
 	notify_status("Waiting for the host to offer the device again");
 	for (int i = 0; i < OFFER_START_SECONDS; i++) {
 		if (loop_wait(NULL, signals, reload_policy, 1)) {
@@ -265,7 +267,7 @@ static int serve(int signals)
 		notify_stopping("The host rescinded the device");
 		lose_copy("the host rescinded the device");
 		log_line(LOG_INFO, "ending: the host rescinded the device (Guest Service "
-			 "Interface is off, or the machine is going down)");
+				   "Interface is off, or the machine is going down)");
 		return 0;
 	}
 	notify_stopping("Failed");
@@ -287,7 +289,8 @@ static int serve_device(struct vmbus_chan **channel, int journal, int signals, b
 	exchange_init(&exchange, *channel, journal, &policy);
 	err = work_open(&exchange.session.work);
 	if (err)
-		log_line(LOG_WARNING, "cannot start the thread for slow disks (%s), so answers "
+		log_line(LOG_WARNING,
+			 "cannot start the thread for slow disks (%s), so answers "
 			 "may be late",
 			 strerror(-err));
 	status_open(options.run_dir, device_path(*channel));

@@ -11,8 +11,8 @@
 #include "name.h"
 #include "options.h"
 
-#define STATE_DIR	"/var/lib/hv-fcopyd"
-#define RUN_DIR		"/run/hv-fcopyd"
+#define STATE_DIR "/var/lib/hv-fcopyd"
+#define RUN_DIR	  "/run/hv-fcopyd"
 
 /* The values of the command line that finish() still has to check or convert */
 struct arguments {
@@ -43,11 +43,11 @@ static void usage(FILE *to)
 		"        --force          the copy comes with -Force\n"
 		"        --create         the copy comes with -CreateFullPath\n"
 		"  -V, --version          print the version\n"
-		"  -h, --help             print this\n", STATE_DIR, RUN_DIR, CONFIG_FILE);
+		"  -h, --help             print this\n",
+		STATE_DIR, RUN_DIR, CONFIG_FILE);
 }
 
-__attribute__((format(printf, 1, 2), noreturn))
-static void reject(const char *format, ...)
+__attribute__((format(printf, 1, 2), noreturn)) static void reject(const char *format, ...)
 {
 	va_list args;
 
@@ -124,24 +124,23 @@ static void set_defaults(struct options *options)
 void options_parse(int argc, char **argv, struct options *options)
 {
 	enum { CONFIG = 0x100, CHECK_CONFIG, CHECK_PATH, NAME, FORCE, CREATE, STATUS };
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, CONFIG },
-		{ "check-config", no_argument, NULL, CHECK_CONFIG },
-		{ "check-path", required_argument, NULL, CHECK_PATH },
-		{ "name", required_argument, NULL, NAME },
-		{ "force", no_argument, NULL, FORCE },
-		{ "create", no_argument, NULL, CREATE },
-		{ "foreground", no_argument, NULL, 'n' },
-		{ "class", required_argument, NULL, 'c' },
-		{ "device", required_argument, NULL, 'd' },
-		{ "state-dir", required_argument, NULL, 's' },
-		{ "run-dir", required_argument, NULL, 'r' },
-		{ "status", no_argument, NULL, STATUS },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
+	static const struct option longs[] = { { "config", required_argument, NULL, CONFIG },
+					       { "check-config", no_argument, NULL, CHECK_CONFIG },
+					       { "check-path", required_argument, NULL,
+						 CHECK_PATH },
+					       { "name", required_argument, NULL, NAME },
+					       { "force", no_argument, NULL, FORCE },
+					       { "create", no_argument, NULL, CREATE },
+					       { "foreground", no_argument, NULL, 'n' },
+					       { "class", required_argument, NULL, 'c' },
+					       { "device", required_argument, NULL, 'd' },
+					       { "state-dir", required_argument, NULL, 's' },
+					       { "run-dir", required_argument, NULL, 'r' },
+					       { "status", no_argument, NULL, STATUS },
+					       { "verbose", no_argument, NULL, 'v' },
+					       { "version", no_argument, NULL, 'V' },
+					       { "help", no_argument, NULL, 'h' },
+					       {} };
 	struct arguments arguments = { .class = NULL };
 	int c;
 

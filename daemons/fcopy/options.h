@@ -8,14 +8,14 @@
 
 /** What the command line asks for */
 struct options {
-	const char *device;		/* a class or an instance */
+	const char *device; /* a class or an instance */
 	const char *state_dir;
 	const char *run_dir;
-	const char *config;		/* never NULL */
-	bool config_must_exist;		/* --config named it */
+	const char *config;	/* never NULL */
+	bool config_must_exist; /* --config named it */
 	bool check_config;
 	bool check_path;
-	struct destination_request check;	/* with @check_path */
+	struct destination_request check; /* with @check_path */
 	bool status;
 	bool verbose;
 };

@@ -13,7 +13,7 @@
 #define LINKS_MAX 40
 
 /* The oldest supported headers lack these constants. */
-#define FUSE_MAGIC 0x65735546
+#define FUSE_MAGIC  0x65735546
 #define NOSYMFOLLOW 0x2000
 
 /*
@@ -24,13 +24,33 @@
 static bool is_kernel_fs(int dir)
 {
 	static const unsigned long magics[] = {
-		PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC,
-		CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC, BINFMTFS_MAGIC,
-		DEVPTS_SUPER_MAGIC, EFIVARFS_MAGIC, PSTOREFS_MAGIC, SELINUX_MAGIC, SMACK_MAGIC,
-		NSFS_MAGIC, HUGETLBFS_MAGIC, RDTGROUP_SUPER_MAGIC, 0x62656570 /* configfs */,
-		0x65735543 /* fusectl */, 0x19800202 /* mqueue */, 0x67596969 /* rpc_pipefs */,
-		0xabba1974 /* xenfs */, 0x0a647361 /* functionfs */, 0x76a9f425 /* ocfs2_dlmfs */,
-		0x6e667364 /* nfsd */, 0x5a3c69f0 /* apparmorfs */, 0xaee71ee7 /* gadgetfs */,
+		PROC_SUPER_MAGIC,
+		SYSFS_MAGIC,
+		DEBUGFS_MAGIC,
+		TRACEFS_MAGIC,
+		SECURITYFS_MAGIC,
+		CGROUP_SUPER_MAGIC,
+		CGROUP2_SUPER_MAGIC,
+		BPF_FS_MAGIC,
+		BINFMTFS_MAGIC,
+		DEVPTS_SUPER_MAGIC,
+		EFIVARFS_MAGIC,
+		PSTOREFS_MAGIC,
+		SELINUX_MAGIC,
+		SMACK_MAGIC,
+		NSFS_MAGIC,
+		HUGETLBFS_MAGIC,
+		RDTGROUP_SUPER_MAGIC,
+		0x62656570 /* configfs */,
+		0x65735543 /* fusectl */,
+		0x19800202 /* mqueue */,
+		0x67596969 /* rpc_pipefs */,
+		0xabba1974 /* xenfs */,
+		0x0a647361 /* functionfs */,
+		0x76a9f425 /* ocfs2_dlmfs */,
+		0x6e667364 /* nfsd */,
+		0x5a3c69f0 /* apparmorfs */,
+		0xaee71ee7 /* gadgetfs */,
 		0x6c6f6f70 /* binderfs */,
 	};
 	struct statfs fs;
@@ -67,8 +87,8 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 		 * in a chroot.
 		 */
 		if (have[i] && top[i].st_dev != root.st_dev && top[i].st_dev == st.st_dev)
-			return refusal_set(failure, REFUSAL_KERNEL, "%s/ is in the file system of %s",
-				    place, tops[i]);
+			return refusal_set(failure, REFUSAL_KERNEL,
+					   "%s/ is in the file system of %s", place, tops[i]);
 	}
 
 	at = openat(dir, ".", PATH_STEP);
@@ -87,8 +107,10 @@ enum refusal path_check_place(int dir, const char *place, struct failure *failur
 		if (path_same_file(&st, &up)) {
 			close(at);
 			/* Above a detached mount, ".." leads nowhere. */
-			return path_same_file(&st, &root) ? REFUSAL_NONE :
-			       refusal_set(failure, REFUSAL_MISSING, "%s/ is in a detached mount", place);
+			return path_same_file(&st, &root) ?
+				       REFUSAL_NONE :
+				       refusal_set(failure, REFUSAL_MISSING,
+						   "%s/ is in a detached mount", place);
 		}
 		st = up;
 	}
@@ -158,12 +180,12 @@ struct walk {
 	struct path *path;
 	unsigned int flags;
 	struct failure *failure;
-	char text[PATH_MAX];	/* the remaining components, with the texts of links */
-	size_t from_caller;	/* the bytes at the end of text that come from no link */
-	unsigned int links;	/* the number of links that the walk has followed */
+	char text[PATH_MAX]; /* the remaining components, with the texts of links */
+	size_t from_caller;  /* the bytes at the end of text that come from no link */
+	unsigned int links;  /* the number of links that the walk has followed */
 	/* why a user could have created the next component, or NULL */
 	const char *doubt;
-	char doubtful[PATH_MAX];	/* the first directory to which @doubt applies */
+	char doubtful[PATH_MAX]; /* the first directory to which @doubt applies */
 };
 
 static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const char *name,
@@ -263,7 +285,7 @@ static void note_doubt(struct walk *walk, int next, const char *name)
 static enum refusal fail_doubt(const struct walk *walk, const char *name, const char *what)
 {
 	return refusal_set(walk->failure, REFUSAL_LINK, "%.450s/%s is %s below %.200s/, %s",
-		    walk->path->place, name, what, walk->doubtful, walk->doubt);
+			   walk->path->place, name, what, walk->doubtful, walk->doubt);
 }
 
 /*
@@ -294,8 +316,9 @@ static enum refusal check_link(const struct walk *walk, int link, const char *na
 		return fail_doubt(walk, name, "a link");
 	doubt = why_doubt(walk->path->dir, walk->path->place, NULL);
 	if (doubt)
-		return refusal_set(walk->failure, REFUSAL_LINK, "%.450s/%s is a link in %.200s/, %s",
-			    walk->path->place, name, walk->path->place, doubt);
+		return refusal_set(walk->failure, REFUSAL_LINK,
+				   "%.450s/%s is a link in %.200s/, %s", walk->path->place, name,
+				   walk->path->place, doubt);
 	return REFUSAL_NONE;
 }
 
@@ -317,7 +340,8 @@ static enum refusal follow(struct walk *walk, int link, const char *name)
 	if (n < 0)
 		return fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
 	if (n + 1 + left + 1 > sizeof(walk->text))
-		return fail_at(walk, REFUSAL_NAME_TOO_LONG, name, " leads to a path that is too long");
+		return fail_at(walk, REFUSAL_NAME_TOO_LONG, name,
+			       " leads to a path that is too long");
 	/* The link may be part of the text of another link. */
 	if (walk->from_caller > left)
 		walk->from_caller = left;
@@ -422,8 +446,8 @@ enum refusal path_walk(int from, const char *place, const char *path, unsigned i
 	result->dir = from;
 	walk.from_caller = strlen(path);
 	if (walk.from_caller >= sizeof(walk.text))
-		refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s... has %zu bytes", path,
-			       walk.from_caller);
+		refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s... has %zu bytes",
+				      path, walk.from_caller);
 	else
 		memcpy(walk.text, path, walk.from_caller + 1);
 
@@ -432,7 +456,7 @@ enum refusal path_walk(int from, const char *place, const char *path, unsigned i
 
 		if (!path_next(&rest, name)) {
 			refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%s/%.100s...",
-				       result->place, rest);
+					      result->place, rest);
 			break;
 		}
 		memmove(walk.text, rest, strlen(rest) + 1);

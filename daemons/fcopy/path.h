@@ -35,14 +35,14 @@
  *     mounted.
  */
 
-#define PATH_FOLLOW_LINKS	0x1u	/* follow trusted links, otherwise none */
-#define PATH_TARGET		0x2u	/* the last component may be a file */
+#define PATH_FOLLOW_LINKS 0x1u /* follow trusted links, otherwise none */
+#define PATH_TARGET	  0x2u /* the last component may be a file */
 
 /** The part of a path that exists, and the rest of the path */
 struct path {
-	int dir;			/* the deepest directory that exists (O_PATH) */
-	char place[PATH_MAX];		/* its path without links and dots; "" is the root */
-	char missing[PATH_MAX];		/* the components below it, "" if there are none */
+	int dir;		/* the deepest directory that exists (O_PATH) */
+	char place[PATH_MAX];	/* its path without links and dots; "" is the root */
+	char missing[PATH_MAX]; /* the components below it, "" if there are none */
 };
 
 /**

@@ -41,8 +41,8 @@ enum refusal places_open(const struct place *place, int *dir, struct failure *fa
 		return refusal;
 	if (*path.missing) {
 		close(path.dir);
-		return refusal_set(failure, REFUSAL_MISSING, "%s/%s, of the section [%s] (%s)", path.place,
-			    path.missing, places_name(place), place->source);
+		return refusal_set(failure, REFUSAL_MISSING, "%s/%s, of the section [%s] (%s)",
+				   path.place, path.missing, places_name(place), place->source);
 	}
 	*dir = path.dir;
 	return REFUSAL_NONE;
@@ -62,8 +62,10 @@ static bool find_spot(int at, const char *path, struct spot *spot)
 {
 	struct statx st;
 
-	if (statx(at, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
-		  AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0 || !S_ISDIR(st.stx_mode))
+	if (statx(at, path,
+		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		  STATX_TYPE | STATX_INO, &st) < 0 ||
+	    !S_ISDIR(st.stx_mode))
 		return false;
 	spot->device = makedev(st.stx_dev_major, st.stx_dev_minor);
 	spot->inode = st.stx_ino;
@@ -164,8 +166,8 @@ static const struct place *find_file(const struct policy *policy, const struct p
 
 		if (other == place || !place_covers(place, other->path))
 			continue;
-		if (fstatat(AT_FDCWD, other->path, &named,
-			    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
+		if (fstatat(AT_FDCWD, other->path, &named, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) ==
+			    0 &&
 		    path_same_file(&file, &named))
 			return other;
 	}
@@ -192,7 +194,7 @@ static bool is_at(const char *path, const struct chain *chain, const char *below
 	if (find_above(chain, path) >= 0)
 		return true;
 	if (name && snprintf(parent, sizeof(parent), "%.*s/", (int)(name - path), path) >=
-		    (int)sizeof(parent))
+			    (int)sizeof(parent))
 		return false;
 	return begins_with(below, name ? name + 1 : path) && find_above(chain, parent) == 0;
 }
@@ -202,8 +204,7 @@ static bool is_own(const char *path, const struct chain *chain, const char *belo
 {
 	char real[PATH_MAX];
 
-	return is_at(path, chain, below) ||
-	       (realpath(path, real) && is_at(real, chain, below));
+	return is_at(path, chain, below) || (realpath(path, real) && is_at(real, chain, below));
 }
 
 /*
@@ -215,21 +216,24 @@ static enum refusal check_own(const struct policy *policy, const struct chain *c
 			      const char *directory, const char *below, struct failure *failure)
 {
 	static const char *const own[] = {
-		"/etc/systemd", "/run/systemd", "/usr/lib/systemd", "/lib/systemd",
-		"/usr/local/lib/systemd", "/etc/apparmor.d",
+		"/etc/systemd", "/run/systemd",		  "/usr/lib/systemd",
+		"/lib/systemd", "/usr/local/lib/systemd", "/etc/apparmor.d",
 	};
 	char folder[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (is_own(own[i], chain, below))
-			return refusal_set(failure, REFUSAL_RULE, "%s/%s is in %s, which can remove the limits of "
-				    "fcopyd.conf", directory, below, own[i]);
+			return refusal_set(failure, REFUSAL_RULE,
+					   "%s/%s is in %s, which can remove the limits of "
+					   "fcopyd.conf",
+					   directory, below, own[i]);
 	if (!policy->file)
 		return REFUSAL_NONE;
 	snprintf(folder, sizeof(folder), "%s.d", policy->file);
 	if (is_own(policy->file, chain, below) || is_own(folder, chain, below))
-		return refusal_set(failure, REFUSAL_RULE, "%s/%s belongs to the configuration of hv-fcopyd",
-			    directory, below);
+		return refusal_set(failure, REFUSAL_RULE,
+				   "%s/%s belongs to the configuration of hv-fcopyd", directory,
+				   below);
 	return REFUSAL_NONE;
 }
 
@@ -249,16 +253,17 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
 		return fail_errno(failure, -err, "%s/", directory);
 	real = find_real(policy, place, &chain);
 	if (!real)
-		return refusal_set(failure, REFUSAL_RULE, "%s/ is no longer in [%s] (%s)", directory,
-			    places_name(place), place->source);
+		return refusal_set(failure, REFUSAL_RULE, "%s/ is no longer in [%s] (%s)",
+				   directory, places_name(place), place->source);
 	if (real == place) {
 		const struct place *file = find_file(policy, place, dir, below);
 
 		real = file ? file : place;
 	}
 	if (real != place)
-		return refusal_set(failure, REFUSAL_RULE, "%s/%s is also in [%s] (%s), under another name",
-			    directory, below, places_name(real), real->source);
+		return refusal_set(failure, REFUSAL_RULE,
+				   "%s/%s is also in [%s] (%s), under another name", directory,
+				   below, places_name(real), real->source);
 	return check_own(policy, &chain, directory, below, failure);
 }
 

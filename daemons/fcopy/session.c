@@ -223,8 +223,11 @@ const struct transfer_view *session_view(struct session *session)
 }
 
 static const char *const task_words[] = {
-	[TASK_START] = "to make room", [TASK_WRITE] = "to write", [TASK_FLUSH] = "to write",
-	[TASK_COMPLETE] = "to sync the file", [TASK_DISCARD] = "to remove the file",
+	[TASK_START] = "to make room",
+	[TASK_WRITE] = "to write",
+	[TASK_FLUSH] = "to write",
+	[TASK_COMPLETE] = "to sync the file",
+	[TASK_DISCARD] = "to remove the file",
 };
 
 const char *session_slow(const struct session *session, unsigned int *seconds)
@@ -247,8 +250,8 @@ static bool give_up(struct session *session, const struct failure *failure)
 	enum session_task kind = session->task.kind;
 
 	if (transfer_give_up(&session->transfer, &session->view,
-			     kind == TASK_START ? LOG_REFUSED : LOG_LOST, failure) !=
-	    TRANSFER_GIVEN_UP)
+			     kind == TASK_START ? LOG_REFUSED : LOG_LOST,
+			     failure) != TRANSFER_GIVEN_UP)
 		return false;
 	session->over = true;
 	session->failure = *failure;
@@ -269,17 +272,17 @@ static void end_slow_task(struct session *session)
 	bool placed;
 
 	refusal_set(&failure, REFUSAL_SLOW, "more than %g s %s", SESSION_LIMIT_MSEC / 1e3,
-	     task_words[kind]);
+		    task_words[kind]);
 	if (give_up(session, &failure))
 		return;
 	/* The thread was faster, and will count and log how the copy ends. */
 	gate = session->transfer.gate;
 	placed = gate == TRANSFER_PLACED;
 	if (gate != TRANSFER_FAILED)
-		log_line(LOG_WARNING, "%s: the disk takes more than %g s; %s",
-			 session->view.path, SESSION_LIMIT_MSEC / 1e3, placed ?
-			 "the file is in place, but a power loss may undo that" :
-			 "the host gets a failure, and the file may still appear");
+		log_line(LOG_WARNING, "%s: the disk takes more than %g s; %s", session->view.path,
+			 SESSION_LIMIT_MSEC / 1e3,
+			 placed ? "the file is in place, but a power loss may undo that" :
+				  "the host gets a failure, and the file may still appear");
 	session->over = true;
 	session->outcome = placed ? REFUSAL_NONE : REFUSAL_SLOW;
 	session->failure = failure;
@@ -332,8 +335,7 @@ static bool came_before_refusal(const struct session *session, unsigned int wait
 
 /* Parse START. Returns REFUSAL_NONE if the task is ready to begin. */
 static enum refusal read_start(struct session *session, const struct fcopy_start *msg,
-			       size_t length,
-			       struct failure *failure)
+			       size_t length, struct failure *failure)
 {
 	struct destination_request *request = &session->task.request;
 	char *name = session->task.name, *path = session->task.path;
@@ -416,8 +418,9 @@ static enum session_reply write_data(struct session *session, const struct fcopy
 		return SESSION_ANSWER;
 	}
 	if (length < sizeof(*msg) || size > FCOPY_FRAGMENT || size > length - sizeof(*msg)) {
-		*refusal = refusal_set(failure, REFUSAL_MESSAGE, "WRITE of %" PRIu32 " bytes in a message of %zu",
-				size, length);
+		*refusal =
+			refusal_set(failure, REFUSAL_MESSAGE,
+				    "WRITE of %" PRIu32 " bytes in a message of %zu", size, length);
 		discard(session, failure);
 		return SESSION_ANSWER;
 	}
@@ -442,7 +445,8 @@ static enum session_reply complete(struct session *session, enum refusal *refusa
 	if (!session->completed) {
 		session->completed = true;
 		session->completion = session->failure.refusal != REFUSAL_NONE ?
-				      session->failure.refusal : REFUSAL_NO_COPY;
+					      session->failure.refusal :
+					      REFUSAL_NO_COPY;
 		session->failure.refusal = REFUSAL_NONE;
 		session->failure_reported = true;
 	}
@@ -483,7 +487,7 @@ static enum refusal end_wait(struct session *session, uint32_t operation)
 		end_slow_task(session);
 	if (operation == FCOPY_START) {
 		refusal_set(&session->failure, REFUSAL_SLOW,
-		     "another copy is still waiting for its disk: %s", session->view.path);
+			    "another copy is still waiting for its disk: %s", session->view.path);
 		transfer_refused(&session->transfer, NULL, &session->failure);
 	}
 	session->failure_reported = true;
@@ -543,8 +547,8 @@ static enum session_reply operate(struct session *session, const void *body, siz
 	uint32_t operation;
 
 	if (length < sizeof(*header)) {
-		log_line(LOG_WARNING,
-			 "the host sent a file copy message of only %zu bytes", length);
+		log_line(LOG_WARNING, "the host sent a file copy message of only %zu bytes",
+			 length);
 		*refusal = REFUSAL_MESSAGE;
 		return SESSION_ANSWER;
 	}
@@ -632,9 +636,10 @@ static bool negotiate(struct session *session, void *message, size_t length)
 		forget_requests(session);
 		return true;
 	}
-	log_line(LOG_WARNING, "%s", err == -EPROTO ?
-		 "the host sent a negotiation with impossible lengths" :
-		 "the host offers no version that this daemon speaks (service 1.1)");
+	log_line(LOG_WARNING, "%s",
+		 err == -EPROTO ?
+			 "the host sent a negotiation with impossible lengths" :
+			 "the host offers no version that this daemon speaks (service 1.1)");
 	refusal_set(&failure, REFUSAL_VERSION, "%s", "");
 	session_abort(session, &failure);
 	forget_requests(session);
@@ -651,8 +656,8 @@ static enum session_reply answer(struct session *session, void *message, size_t 
 
 	session->expired = false;
 	if (vmbus_ic_parse(message, length, &header) < 0) {
-		log_line(LOG_WARNING,
-			 "ignored a packet of %zu bytes, too short for a message", length);
+		log_line(LOG_WARNING, "ignored a packet of %zu bytes, too short for a message",
+			 length);
 		return SESSION_SILENCE;
 	}
 	/* Two sides that answer answers could do so forever. */

@@ -51,57 +51,56 @@
  * within 30.
  */
 #ifndef SESSION_LIMIT_MSEC
-#define SESSION_LIMIT_MSEC	25000
+#define SESSION_LIMIT_MSEC 25000
 #endif
-_Static_assert(SESSION_LIMIT_MSEC < 30000, "an answer would take longer than the kernel's drivers do");
+_Static_assert(SESSION_LIMIT_MSEC < 30000,
+	       "an answer would take longer than the kernel's drivers do");
 
-enum session_task {
-	TASK_START, TASK_WRITE, TASK_FLUSH, TASK_COMPLETE, TASK_DISCARD
-};
+enum session_task { TASK_START, TASK_WRITE, TASK_FLUSH, TASK_COMPLETE, TASK_DISCARD };
 
 /** What the caller does with a message */
 enum session_reply {
-	SESSION_SILENCE,	/* send no answer */
-	SESSION_LATER,		/* keep the message for session_retry() */
-	SESSION_ANSWER,		/* send the message, which has become its answer */
+	SESSION_SILENCE, /* send no answer */
+	SESSION_LATER,	 /* keep the message for session_retry() */
+	SESSION_ANSWER,	 /* send the message, which has become its answer */
 	/* send the answer, and drop the kept messages: @held is 0 */
 	SESSION_ANEW,
 };
 
 struct session {
-	bool agreed;			/* the host and the daemon have agreed on versions */
+	bool agreed; /* the host and the daemon have agreed on versions */
 	/* no message has arrived since session_expire() ended a copy */
 	bool expired;
-	bool stopping;			/* the daemon ends, and START gets REFUSAL_STOPPED */
+	bool stopping; /* the daemon ends, and START gets REFUSAL_STOPPED */
 	/* the failure of the last copy, for its next WRITE or COMPLETE */
 	struct failure failure;
-	bool failure_reported;		/* an answer has contained the failure */
+	bool failure_reported; /* an answer has contained the failure */
 	/* the refusal if the last operation was START, or REFUSAL_NONE */
 	enum refusal refused;
 	struct timespec refused_at;
-	bool completed;			/* the last operation was COMPLETE */
-	enum refusal completion;	/* the answer to this COMPLETE */
-	unsigned char started[sizeof(struct fcopy_start)];	/* the START of the active copy */
-	struct transfer transfer;	/* belongs to the thread while @running */
-	struct transfer_view view;	/* the transfer as it was when the task began */
+	bool completed;					   /* the last operation was COMPLETE */
+	enum refusal completion;			   /* the answer to this COMPLETE */
+	unsigned char started[sizeof(struct fcopy_start)]; /* the START of the active copy */
+	struct transfer transfer;  /* belongs to the thread while @running */
+	struct transfer_view view; /* the transfer as it was when the task began */
 
 	struct work work;
 	/* a task has begun, and session_collect() has not seen its end */
 	bool running;
-	bool serving;			/* the first held request needs the task's outcome */
+	bool serving; /* the first held request needs the task's outcome */
 	/* the task is COMPLETE, or it is FLUSH and a COMPLETE waits for it */
 	bool completing;
-	bool over;			/* for the host, the copy of the task has ended */
-	unsigned int held;		/* the requests that wait; the caller counts them */
-	enum refusal outcome;		/* the outcome of the task */
-	struct timespec begun;		/* the time when the task began */
+	bool over;	       /* for the host, the copy of the task has ended */
+	unsigned int held;     /* the requests that wait; the caller counts them */
+	enum refusal outcome;  /* the outcome of the task */
+	struct timespec begun; /* the time when the task began */
 	struct {
 		enum session_task kind;
 		enum refusal refusal;
 		struct failure failure;
 		struct destination_request request;
 		char path[NAME_BYTES], name[NAME_BYTES], name_fault[64];
-		uint64_t number;	/* the size in START, or the offset in WRITE */
+		uint64_t number; /* the size in START, or the offset in WRITE */
 		uint32_t size;
 		unsigned char data[FCOPY_FRAGMENT];
 	} task;

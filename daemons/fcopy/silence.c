@@ -18,7 +18,7 @@ const char *silence_words(enum silence_debt debt)
 const char *silence_state(const struct silence *silence)
 {
 	static const char *const states[] = {
-		[SILENCE_NOTHING] = "talking", [SILENCE_OFFER] = "owes-offer",
+		[SILENCE_NOTHING] = "talking",		[SILENCE_OFFER] = "owes-offer",
 		[SILENCE_NEGOTIATE] = "owes-negotiate", [SILENCE_READ] = "owes-read",
 		[SILENCE_MESSAGE] = "owes-message",
 	};
@@ -62,8 +62,7 @@ static unsigned int passed(struct silence *silence)
 	return msec < SILENCE_LOOK_SECONDS * 1500 ? msec : SILENCE_LOOK_SECONDS * 1500;
 }
 
-bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expired,
-		  uint64_t files)
+bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expired, uint64_t files)
 {
 	unsigned int msec = passed(silence);
 	enum silence_debt debt;
@@ -75,8 +74,10 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 	if (stats.error)
 		return false;
 	read = stats.tx_bytes - stats.tx_used;
-	debt = !stats.rx_packets ? SILENCE_NEGOTIATE : stats.tx_used ? SILENCE_READ :
-	       expired ? SILENCE_MESSAGE : SILENCE_NOTHING;
+	debt = !stats.rx_packets ? SILENCE_NEGOTIATE :
+	       stats.tx_used	 ? SILENCE_READ :
+	       expired		 ? SILENCE_MESSAGE :
+				   SILENCE_NOTHING;
 
 	if (files != silence->files) {
 		silence->files = files;
@@ -102,11 +103,13 @@ bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expi
 		return false;
 	/* The host may have abandoned the copy and have nothing to send. */
 	if (!silence->logged && debt == SILENCE_MESSAGE)
-		log_line(LOG_INFO, "the host has not continued a copy for %u s; the daemon opens "
+		log_line(LOG_INFO,
+			 "the host has not continued a copy for %u s; the daemon opens "
 			 "the device again to be sure",
 			 silence->msec / 1000);
 	else if (!silence->logged)
-		log_line(LOG_WARNING, "the host has fallen silent: %s for %u s; the device is opened again",
+		log_line(LOG_WARNING,
+			 "the host has fallen silent: %s for %u s; the device is opened again",
 			 words[debt], silence->msec / 1000);
 	silence->logged = true;
 	return true;

@@ -26,34 +26,34 @@
  * time that it waits before the next one. It returns to SILENCE_SECONDS when a
  * copy arrives or the host has owed nothing for an hour.
  */
-#define SILENCE_SECONDS_MAX	3600
+#define SILENCE_SECONDS_MAX 3600
 #ifndef SILENCE_SECONDS
-#define SILENCE_SECONDS		120
+#define SILENCE_SECONDS 120
 #endif
 
 /** The action that the host owes */
 enum silence_debt {
 	SILENCE_NOTHING,
-	SILENCE_OFFER,			/* offer the device again, see device_is_missing() */
-	SILENCE_NEGOTIATE,		/* send NEGOTIATE */
-	SILENCE_READ,			/* read the answers */
-	SILENCE_MESSAGE,		/* continue a copy */
+	SILENCE_OFFER,	   /* offer the device again, see device_is_missing() */
+	SILENCE_NEGOTIATE, /* send NEGOTIATE */
+	SILENCE_READ,	   /* read the answers */
+	SILENCE_MESSAGE,   /* continue a copy */
 };
 
 struct silence {
 	enum silence_debt debt;
-	uint64_t received;		/* packets since the device was opened */
-	uint64_t read;			/* bytes of the guest that the host has read */
-	uint64_t files;			/* the @files of the last silence_look() */
-	struct timespec latest;		/* the time of the last silence_look() */
+	uint64_t received;	/* packets since the device was opened */
+	uint64_t read;		/* bytes of the guest that the host has read */
+	uint64_t files;		/* the @files of the last silence_look() */
+	struct timespec latest; /* the time of the last silence_look() */
 	/* the age of the debt, in which a jump of the clock counts little */
 	unsigned int msec;
-	unsigned int patience;		/* seconds to wait before the next reopening */
-	time_t talks_since;		/* the time since which the host owes nothing */
-	bool logged;			/* the log shows that the host is silent */
-	uint64_t reopened;		/* how often the daemon opened the device again */
+	unsigned int patience; /* seconds to wait before the next reopening */
+	time_t talks_since;    /* the time since which the host owes nothing */
+	bool logged;	       /* the log shows that the host is silent */
+	uint64_t reopened;     /* how often the daemon opened the device again */
 	time_t reopened_at;
-	enum silence_debt reason;	/* the debt that caused the last reopening */
+	enum silence_debt reason; /* the debt that caused the last reopening */
 };
 
 /** silence_init() - begin to watch a host whose device was just opened */
@@ -75,7 +75,7 @@ void silence_reopened(struct silence *silence, bool silent);
  */
 bool silence_look(struct silence *silence, struct vmbus_chan *channel, bool expired,
 		  uint64_t files);
-#define SILENCE_LOOK_SECONDS	10
+#define SILENCE_LOOK_SECONDS 10
 
 /** silence_pending() - whether the caller must call silence_look() again */
 static inline bool silence_pending(const struct silence *silence)

@@ -10,21 +10,21 @@
  * The shortest measurement counts, because an interrupt may have prolonged the
  * others.
  */
-#define MEASUREMENTS	3
-#define MEASURED_LOOKS	128
-#define MEASURED_SLEEP	20000ull	/* ns */
+#define MEASUREMENTS   3
+#define MEASURED_LOOKS 128
+#define MEASURED_SLEEP 20000ull /* ns */
 
 /*
  * The limit of looks in a spin. If the clock stands still during the
  * measurement, a look seems to take no time.
  */
-#define LOOKS_MAX	100000
+#define LOOKS_MAX 100000
 
 /*
  * A spin is not worthwhile if it is shorter than the longest one divided by
  * this.
  */
-#define SMALLEST_SHARE	8
+#define SMALLEST_SHARE 8
 
 /*
  * Let the other thread of the core run, and let the hypervisor know that this

@@ -27,16 +27,16 @@
  * With one processor the daemon never spins, because the spin would only delay
  * other work, such as writing the copy to the disk.
  */
-#define SPIN_WAKEUPS	8
-#define SPIN_USEC_MAX	3000
-#define SPIN_SKIP_MIN	32
-#define SPIN_SKIP_MAX	1024
+#define SPIN_WAKEUPS  8
+#define SPIN_USEC_MAX 3000
+#define SPIN_SKIP_MIN 32
+#define SPIN_SKIP_MAX 1024
 
 struct spin {
 	unsigned int longest;	/* the looks of a full spin, or 0 to never spin */
 	unsigned int looks;	/* the looks of the next spin, or 0 after failures */
 	unsigned int skip;	/* the number of spins to skip before the next trial */
-	unsigned int next_skip;	/* the value of @skip after a trial that fails */
+	unsigned int next_skip; /* the value of @skip after a trial that fails */
 };
 
 /**

@@ -23,7 +23,7 @@
 
 static int run_fd = -1;
 static char device[128];
-static unsigned long long begun;	/* the result of start_time() for this process */
+static unsigned long long begun; /* the result of start_time() for this process */
 
 /* The values that the daemon published last */
 static struct {
@@ -146,9 +146,10 @@ static void print_values(const struct status *status, FILE *to)
 		HYPERV_UIO_VERSION, device, view->active ? "receiving" : "waiting");
 	if (view->active) {
 		log_escape(escaped, sizeof(escaped), view->path);
-		fprintf(to, "file=%s\nreceived=%" PRIu64 "\nsize=%" PRIu64 "\npercent=%u\n"
-			"seconds=%.1f\nMB/s=%.1f\n", escaped, view->received,
-			view->announced, percent(view), view->usec / 1e6,
+		fprintf(to,
+			"file=%s\nreceived=%" PRIu64 "\nsize=%" PRIu64 "\npercent=%u\n"
+			"seconds=%.1f\nMB/s=%.1f\n",
+			escaped, view->received, view->announced, percent(view), view->usec / 1e6,
 			rate(view->received, view->usec));
 	}
 	if (status->slow) {
@@ -198,23 +199,26 @@ static void notify_manager(const struct status *status)
 		snprintf(text, sizeof(text), "Waiting for a disk %s for %u s", status->slow,
 			 status->slow_seconds);
 	} else if (view->active && view->received > view->announced) {
-		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64
-			 " bytes, the host announced %" PRIu64 ", %.1f MB/s",
+		snprintf(text, sizeof(text),
+			 "Receiving a file: %" PRIu64 " bytes, the host announced %" PRIu64
+			 ", %.1f MB/s",
 			 view->received, view->announced, speed);
 	} else if (view->active) {
-		snprintf(text, sizeof(text), "Receiving a file: %" PRIu64 " of %" PRIu64
-			 " bytes, %u%%, %.1f MB/s", view->received, view->announced,
-			 percent(view), speed);
+		snprintf(text, sizeof(text),
+			 "Receiving a file: %" PRIu64 " of %" PRIu64 " bytes, %u%%, %.1f MB/s",
+			 view->received, view->announced, percent(view), speed);
 	} else if (status->host->debt == SILENCE_OFFER) {
 		snprintf(text, sizeof(text), "Waiting for the host to offer the device again");
 	} else if (status->host->logged) {
-		snprintf(text, sizeof(text), "The host has fallen silent: %s; the device was opened again %"
-			 PRIu64 " times", silence_words(status->host->reason), status->host->reopened);
+		snprintf(text, sizeof(text),
+			 "The host has fallen silent: %s; the device was opened again %" PRIu64
+			 " times",
+			 silence_words(status->host->reason), status->host->reopened);
 	} else if (totals->failed_at) {
 		iso_time(totals->failed_at, at);
 		snprintf(text, sizeof(text),
-			 "Waiting for Copy-VMFile; the last failure was at %s: %s",
-			 at, refusal_words(totals->failure.refusal));
+			 "Waiting for Copy-VMFile; the last failure was at %s: %s", at,
+			 refusal_words(totals->failure.refusal));
 	} else {
 		snprintf(text, sizeof(text), "Waiting for Copy-VMFile");
 	}
@@ -228,11 +232,10 @@ bool status_update(const struct status *status)
 	struct timespec now;
 	int64_t passed;
 
-	if (published.once && published.active == active &&
-	    published.files == view->totals.files && published.failed == view->totals.failed &&
-	    published.slow == status->slow && published.slow_seconds == status->slow_seconds &&
-	    published.debt == status->host->debt &&
-	    published.reopened == status->host->reopened &&
+	if (published.once && published.active == active && published.files == view->totals.files &&
+	    published.failed == view->totals.failed && published.slow == status->slow &&
+	    published.slow_seconds == status->slow_seconds &&
+	    published.debt == status->host->debt && published.reopened == status->host->reopened &&
 	    (!active || published.received == view->received))
 		return false;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);

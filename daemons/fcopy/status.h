@@ -25,7 +25,7 @@
 struct status {
 	const struct transfer_view *view;
 	const struct silence *host;
-	const char *slow;		/* the result of session_slow() */
+	const char *slow; /* the result of session_slow() */
 	unsigned int slow_seconds;
 };
 

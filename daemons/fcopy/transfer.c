@@ -29,7 +29,7 @@
 #define STEP_MIN	BUFFER_PIECE
 #define STEP_MAX	(16u << 20)
 #define STEP_SLOW_MSEC	2000
-#define STEP_QUICK_MSEC	250
+#define STEP_QUICK_MSEC 250
 
 /*
  * When a file outgrows its announced size, the daemon checks for space in these
@@ -84,8 +84,11 @@ static struct log_copy copy_for_log(const struct transfer *transfer, enum log_ev
 				    const struct failure *failure)
 {
 	return (struct log_copy){
-		.event = event, .file = transfer->path, .size = transfer->announced,
-		.received = transfer->received, .usec = transfer_usec(transfer),
+		.event = event,
+		.file = transfer->path,
+		.size = transfer->announced,
+		.received = transfer->received,
+		.usec = transfer_usec(transfer),
 		.failure = failure,
 	};
 }
@@ -154,8 +157,12 @@ enum transfer_gate transfer_give_up(struct transfer *transfer, const struct tran
 	enum transfer_gate was = TRANSFER_OPEN;
 	char text[FAILURE_DETAIL + 256];
 	struct log_copy copy = {
-		.event = event, .file = view->path, .size = view->announced,
-		.received = view->received, .usec = view->usec, .failure = failure,
+		.event = event,
+		.file = view->path,
+		.size = view->announced,
+		.received = view->received,
+		.usec = view->usec,
+		.failure = failure,
 	};
 
 	if (!atomic_compare_exchange_strong(&transfer->gate, &was, TRANSFER_GIVEN_UP))
@@ -229,7 +236,8 @@ static int choose_temporary(struct transfer *transfer)
 	if (err)
 		log_line(LOG_WARNING,
 			 "%s: cannot write its note to the state directory (%s), so a crash would "
-			 "leave %s behind", transfer->path, strerror(-err), transfer->temporary);
+			 "leave %s behind",
+			 transfer->path, strerror(-err), transfer->temporary);
 	return 0;
 }
 
@@ -251,7 +259,8 @@ static void note_created(struct transfer *transfer)
 	if (err)
 		log_line(LOG_WARNING,
 			 "%s: cannot write its note to the state directory (%s), so a crash would "
-			 "leave this directory behind", transfer->to.directory, strerror(-err));
+			 "leave this directory behind",
+			 transfer->to.directory, strerror(-err));
 }
 
 static void forget_created(struct transfer *transfer)
@@ -287,9 +296,10 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 	}
 
 	if (destination_is_append_only(&transfer->to))
-		return refusal_set(failure, REFUSAL_IMMUTABLE,
-			    "%s/ is append-only (lsattr), and the file needs a temporary name in it",
-			    transfer->to.directory);
+		return refusal_set(
+			failure, REFUSAL_IMMUTABLE,
+			"%s/ is append-only (lsattr), and the file needs a temporary name in it",
+			transfer->to.directory);
 	err = choose_temporary(transfer);
 	if (err)
 		return fail_errno(failure, -err, "a random name");
@@ -341,12 +351,14 @@ static enum refusal check_room(int file, uint64_t size, const struct settings *s
 		return REFUSAL_NONE;
 	available = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (size > available)
-		return refusal_set(failure, REFUSAL_DISK_FULL, "%" PRIu64 " bytes needed, %" PRIu64 " free",
-			    size, available);
+		return refusal_set(failure, REFUSAL_DISK_FULL,
+				   "%" PRIu64 " bytes needed, %" PRIu64 " free", size, available);
 	kept = bytes_kept(settings, &fs);
 	if (available - size < kept)
-		return refusal_set(failure, REFUSAL_MIN_FREE, "%" PRIu64 " bytes needed, %" PRIu64
-			    " free, %" PRIu64 " of them kept free", size, available, kept);
+		return refusal_set(failure, REFUSAL_MIN_FREE,
+				   "%" PRIu64 " bytes needed, %" PRIu64 " free, %" PRIu64
+				   " of them kept free",
+				   size, available, kept);
 	return REFUSAL_NONE;
 }
 
@@ -375,8 +387,9 @@ static enum refusal check_inodes(int file, const struct settings *settings, stru
 		return REFUSAL_NONE;
 	kept = inodes_kept(settings, &fs);
 	if (fs.f_favail < kept)
-		return refusal_set(failure, REFUSAL_MIN_FREE, "%" PRIu64 " inodes free, %" PRIu64
-			    " of them kept free", (uint64_t)fs.f_favail, kept);
+		return refusal_set(failure, REFUSAL_MIN_FREE,
+				   "%" PRIu64 " inodes free, %" PRIu64 " of them kept free",
+				   (uint64_t)fs.f_favail, kept);
 	return REFUSAL_NONE;
 }
 
@@ -465,8 +478,10 @@ static void empty_unplaced(struct transfer *transfer)
 	    path_same_file(&file, &named))
 		return;
 	if (ftruncate(transfer->file, 0) == 0)
-		log_line(LOG_WARNING, "%s: the unfinished file still has a name, "
-			 "and is empty now", transfer->path);
+		log_line(LOG_WARNING,
+			 "%s: the unfinished file still has a name, "
+			 "and is empty now",
+			 transfer->path);
 }
 
 /*
@@ -548,8 +563,8 @@ static void name_place(struct transfer *transfer)
 	const struct destination *to = &transfer->to;
 
 	if (*to->name &&
-	    snprintf(transfer->path, sizeof(transfer->path), "%s/%s%s%s", to->directory, to->missing,
-		     *to->missing ? "/" : "", to->name) >= (int)sizeof(transfer->path))
+	    snprintf(transfer->path, sizeof(transfer->path), "%s/%s%s%s", to->directory,
+		     to->missing, *to->missing ? "/" : "", to->name) >= (int)sizeof(transfer->path))
 		strcpy(transfer->path + sizeof(transfer->path) - sizeof("..."), "...");
 }
 
@@ -558,11 +573,13 @@ static enum refusal check_announced(const struct transfer *transfer, struct fail
 	struct rlimit limit;
 
 	if (transfer->announced > INT64_MAX)
-		return refusal_set(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes", transfer->announced);
+		return refusal_set(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes",
+				   transfer->announced);
 	/* fallocate() with FALLOC_FL_KEEP_SIZE does not look at this limit. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && transfer->announced > limit.rlim_cur)
-		return refusal_set(failure, REFUSAL_TOO_LARGE, "%" PRIu64 " bytes, and RLIMIT_FSIZE is %"
-			    PRIu64, transfer->announced, (uint64_t)limit.rlim_cur);
+		return refusal_set(failure, REFUSAL_TOO_LARGE,
+				   "%" PRIu64 " bytes, and RLIMIT_FSIZE is %" PRIu64,
+				   transfer->announced, (uint64_t)limit.rlim_cur);
 	return REFUSAL_NONE;
 }
 
@@ -574,8 +591,9 @@ static enum refusal check_limits(struct transfer *transfer, struct failure *fail
 	uint64_t left;
 
 	if (transfer->announced > settings->max_size)
-		return refusal_set(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " of at most %" PRIu64 " bytes",
-			    transfer->announced, settings->max_size);
+		return refusal_set(failure, REFUSAL_MAX_SIZE,
+				   "%" PRIu64 " of at most %" PRIu64 " bytes", transfer->announced,
+				   settings->max_size);
 	refusal = usage_check(transfer->policy, &transfer->to, transfer->announced, &left, failure);
 	transfer->max_bytes = left;
 	return refusal;
@@ -600,7 +618,8 @@ static enum refusal find_destination(struct transfer *transfer,
 		return refusal;
 	err = assume(transfer);
 	return err ? fail_errno(failure, -err, "cannot become user %u",
-				(unsigned int)transfer->settings.identity.uid) : REFUSAL_NONE;
+				(unsigned int)transfer->settings.identity.uid) :
+		     REFUSAL_NONE;
 }
 
 /* Create the target's directory if necessary, and check the target. */
@@ -694,16 +713,21 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 		return failure->refusal;
 	}
 	if (offset > transfer->received)
-		return refusal_set(failure, REFUSAL_MESSAGE, "WRITE at %" PRIu64 ", after %" PRIu64 " bytes",
-			    offset, transfer->received);
+		return refusal_set(failure, REFUSAL_MESSAGE,
+				   "WRITE at %" PRIu64 ", after %" PRIu64 " bytes", offset,
+				   transfer->received);
 	if (size > INT64_MAX - offset)
 		return refusal_set(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64, offset);
 	if (offset + size > transfer->settings.max_size)
-		return refusal_set(failure, REFUSAL_MAX_SIZE, "%" PRIu64 " bytes were announced, and more than %"
-			    PRIu64 " arrived", transfer->announced, transfer->settings.max_size);
+		return refusal_set(failure, REFUSAL_MAX_SIZE,
+				   "%" PRIu64 " bytes were announced, and more than %" PRIu64
+				   " arrived",
+				   transfer->announced, transfer->settings.max_size);
 	if (offset + size > transfer->max_bytes)
-		return refusal_set(failure, REFUSAL_MAX_TOTAL, "%" PRIu64 " bytes were announced, and more than %"
-			    PRIu64 " arrived", transfer->announced, transfer->max_bytes);
+		return refusal_set(failure, REFUSAL_MAX_TOTAL,
+				   "%" PRIu64 " bytes were announced, and more than %" PRIu64
+				   " arrived",
+				   transfer->announced, transfer->max_bytes);
 	return REFUSAL_NONE;
 }
 
@@ -793,7 +817,7 @@ static int finish_step(struct transfer *transfer)
 		return 0;
 	if (sync_file_range(transfer->file, transfer->written_back, size,
 			    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-			    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
+				    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
 		return -errno;
 	transfer->written_back = transfer->flushed;
 	choose_step(transfer);
@@ -966,8 +990,9 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if (transfer->received < transfer->announced)
-		return refusal_set(failure, REFUSAL_INCOMPLETE, "%" PRIu64 " of %" PRIu64 " bytes arrived",
-			    transfer->received, transfer->announced);
+		return refusal_set(failure, REFUSAL_INCOMPLETE,
+				   "%" PRIu64 " of %" PRIu64 " bytes arrived", transfer->received,
+				   transfer->announced);
 	err = buffer_flush(&transfer->buffer, transfer->file);
 	if (err)
 		return fail_errno(failure, -err, "%s", transfer->path);

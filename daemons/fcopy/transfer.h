@@ -28,20 +28,20 @@
 
 /* The daemon ends a copy if the host does not continue it for this time. */
 #ifndef TRANSFER_IDLE_SECONDS
-#define TRANSFER_IDLE_SECONDS	600
+#define TRANSFER_IDLE_SECONDS 600
 #endif
 
 /** A path with its file name */
-#define TRANSFER_FILE_SIZE	(PATH_MAX + NAME_BYTES)
+#define TRANSFER_FILE_SIZE (PATH_MAX + NAME_BYTES)
 
 /** The results of all copies since the daemon started */
 struct transfer_totals {
-	uint64_t files;			/* the files received */
-	uint64_t bytes;			/* the bytes of these files */
-	uint64_t failed;		/* the copies refused or lost */
-	time_t failed_at;		/* when the last one failed, or 0 */
-	struct failure failure;		/* why it failed */
-	char failed_file[TRANSFER_FILE_SIZE];	/* "" without an acceptable name */
+	uint64_t files;			      /* the files received */
+	uint64_t bytes;			      /* the bytes of these files */
+	uint64_t failed;		      /* the copies refused or lost */
+	time_t failed_at;		      /* when the last one failed, or 0 */
+	struct failure failure;		      /* why it failed */
+	char failed_file[TRANSFER_FILE_SIZE]; /* "" without an acceptable name */
 };
 
 /*
@@ -52,11 +52,11 @@ struct transfer_totals {
  * the end of the copy.
  */
 enum transfer_gate {
-	TRANSFER_OPEN,		/* nothing is decided */
-	TRANSFER_GIVEN_UP,	/* transfer_give_up() decided that the file must not appear */
-	TRANSFER_PLACING,	/* the file is about to appear, unless the disk reports an error */
-	TRANSFER_PLACED,	/* the file is in place; its directory may not be on the disk */
-	TRANSFER_FAILED,	/* the copy has failed by itself */
+	TRANSFER_OPEN,	   /* nothing is decided */
+	TRANSFER_GIVEN_UP, /* transfer_give_up() decided that the file must not appear */
+	TRANSFER_PLACING,  /* the file is about to appear, unless the disk reports an error */
+	TRANSFER_PLACED,   /* the file is in place; its directory may not be on the disk */
+	TRANSFER_FAILED,   /* the copy has failed by itself */
 };
 
 /**
@@ -67,39 +67,39 @@ struct transfer_view {
 	bool active;
 	uint64_t announced;
 	uint64_t received;
-	uint64_t usec;			/* the time since the copy began */
+	uint64_t usec; /* the time since the copy began */
 	struct transfer_totals totals;
 	char path[TRANSFER_FILE_SIZE];
 };
 
 struct transfer {
-	int file;			/* -1 while no copy is active */
+	int file; /* -1 while no copy is active */
 	struct destination to;
 	bool force;
-	int journal;			/* the descriptor of journal_open(), or -1 */
-	const struct policy *policy;	/* the current policy */
-	struct settings settings;	/* those of the place at START */
-	uint64_t max_bytes;		/* how large the file may become */
+	int journal;		     /* the descriptor of journal_open(), or -1 */
+	const struct policy *policy; /* the current policy */
+	struct settings settings;    /* those of the place at START */
+	uint64_t max_bytes;	     /* how large the file may become */
 	struct attributes attributes;
-	uint64_t announced;		/* the size in START, which is a hint */
-	uint64_t received;		/* bytes from the start, without a gap */
-	uint64_t reserved;		/* bytes that fitted when last checked */
-	uint64_t flushed;		/* bytes whose write to the disk has begun */
-	uint64_t written_back;		/* bytes whose write to the disk has ended */
+	uint64_t announced;    /* the size in START, which is a hint */
+	uint64_t received;     /* bytes from the start, without a gap */
+	uint64_t reserved;     /* bytes that fitted when last checked */
+	uint64_t flushed;      /* bytes whose write to the disk has begun */
+	uint64_t written_back; /* bytes whose write to the disk has ended */
 	/* a step needs fdatasync(2): sync_file_range(2) does too little */
 	bool whole;
-	uint32_t step;			/* the bytes of a step */
+	uint32_t step; /* the bytes of a step */
 	struct timespec step_begun;
-	struct failure late;		/* a write that failed after the answer to WRITE */
+	struct failure late; /* a write that failed after the answer to WRITE */
 	struct timespec begun;
-	struct timespec latest;		/* the time of the last transfer_touch() */
+	struct timespec latest; /* the time of the last transfer_touch() */
 	_Atomic enum transfer_gate gate;
-	atomic_bool confirmed;		/* transfer_complete() needs the policy no more */
-	pthread_mutex_t counting;	/* protects the totals */
+	atomic_bool confirmed;	  /* transfer_complete() needs the policy no more */
+	pthread_mutex_t counting; /* protects the totals */
 	struct transfer_totals totals;
-	char path[TRANSFER_FILE_SIZE];	/* the target, for messages */
-	char temporary[JOURNAL_NAME_SIZE];	/* "" while the file has no name */
-	char made[JOURNAL_NAME_SIZE];	/* the note of the created directories, or "" */
+	char path[TRANSFER_FILE_SIZE];	   /* the target, for messages */
+	char temporary[JOURNAL_NAME_SIZE]; /* "" while the file has no name */
+	char made[JOURNAL_NAME_SIZE];	   /* the note of the created directories, or "" */
 	struct buffer buffer;
 };
 

@@ -17,8 +17,8 @@
 
 struct usage {
 	const struct place *place;
-	dev_t devices[2];	/* of the place and of the target */
-	uint64_t replaced;	/* bytes of the file that the copy replaces */
+	dev_t devices[2];  /* of the place and of the target */
+	uint64_t replaced; /* bytes of the file that the copy replaces */
 	uint64_t files;
 	uint64_t bytes;
 };
@@ -39,8 +39,7 @@ static bool is_over(const struct usage *usage)
 static int count_below(int dir, unsigned int depth, struct usage *usage);
 
 /* Count the entry @name of the directory @dir, and what is below it. */
-static int count_entry(int dir, const char *name, int type, unsigned int depth,
-		       struct usage *usage)
+static int count_entry(int dir, const char *name, int type, unsigned int depth, struct usage *usage)
 {
 	struct statx st;
 	dev_t device;
@@ -133,11 +132,11 @@ static enum refusal check_place(const struct place *place, const struct destinat
 		return refusal;
 	if (more && (usage.files >= place->max_files || more > place->max_files - usage.files))
 		return refusal_set(failure, REFUSAL_MAX_FILES, "[%s] (%s) may have %" PRIu64,
-			    places_name(place), place->source, place->max_files);
+				   places_name(place), place->source, place->max_files);
 	bytes = bytes_kept(&usage);
 	if (bytes > place->max_total || announced > place->max_total - bytes)
 		return refusal_set(failure, REFUSAL_MAX_TOTAL, "[%s] (%s) may have %" PRIu64,
-			    places_name(place), place->source, place->max_total);
+				   places_name(place), place->source, place->max_total);
 	if (place->max_total != UINT64_MAX && place->max_total - bytes < *left)
 		*left = place->max_total - bytes;
 	return REFUSAL_NONE;

@@ -11,7 +11,7 @@
 #include "log.h"
 #include "wire.h"
 
-#define IC_HEADER	sizeof(struct vmbus_ic_header)
+#define IC_HEADER sizeof(struct vmbus_ic_header)
 
 /* A line fits: the longest one is a START with two names in hex digits. */
 struct line {
@@ -19,8 +19,7 @@ struct line {
 	char text[4096];
 };
 
-__attribute__((format(printf, 2, 3)))
-static void add(struct line *line, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
 {
 	size_t room = sizeof(line->text) - line->length;
 	va_list args;
@@ -79,8 +78,8 @@ static size_t add_write(struct line *line, const unsigned char *body, size_t len
 	const struct fcopy_write *data = (const void *)body;
 	uint32_t size = le32toh(data->size);
 
-	add(line, " padding=0x%" PRIx32 " offset=%" PRIu64 " size=%" PRIu32,
-	    le32toh(data->padding), le64toh(data->offset), size);
+	add(line, " padding=0x%" PRIx32 " offset=%" PRIu64 " size=%" PRIu32, le32toh(data->padding),
+	    le64toh(data->offset), size);
 	length -= sizeof(*data);
 	return sizeof(*data) + (size < length ? size : length);
 }
@@ -149,9 +148,11 @@ static void show(const char *from, const struct vmbus_packet *packet, const void
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	add(&line, "%s %lld.%06ld type=%u flags=0x%x descriptor=%" PRIu32 " length=%" PRIu32
-	    " id=0x%" PRIx64, from, (long long)now.tv_sec, now.tv_nsec / 1000, packet->type,
-	    packet->flags, packet->header, packet->length, packet->transaction_id);
+	add(&line,
+	    "%s %lld.%06ld type=%u flags=0x%x descriptor=%" PRIu32 " length=%" PRIu32
+	    " id=0x%" PRIx64,
+	    from, (long long)now.tv_sec, now.tv_nsec / 1000, packet->type, packet->flags,
+	    packet->header, packet->length, packet->transaction_id);
 	if (packet->type == VMBUS_PACKET_INBAND && packet->length >= IC_HEADER)
 		add_message(&line, payload, packet->length, answer);
 	log_line(LOG_DEBUG, "%s", line.text);

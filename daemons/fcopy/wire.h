@@ -14,16 +14,16 @@
  * name.
  */
 
-#define FCOPY_START	0
-#define FCOPY_WRITE	1
-#define FCOPY_COMPLETE	2
-#define FCOPY_CANCEL	3
+#define FCOPY_START    0
+#define FCOPY_WRITE    1
+#define FCOPY_COMPLETE 2
+#define FCOPY_CANCEL   3
 
 /** The maximum number of data bytes in one WRITE */
-#define FCOPY_FRAGMENT	6144
+#define FCOPY_FRAGMENT 6144
 
-#define START_OVER_WRITE	0x1u
-#define START_CREATE_PATH	0x2u
+#define START_OVER_WRITE  0x1u
+#define START_CREATE_PATH 0x2u
 
 struct fcopy_header {
 	uint32_t operation;
@@ -32,8 +32,8 @@ struct fcopy_header {
 
 struct fcopy_start {
 	struct fcopy_header header;
-	uint16_t file_name[NAME_UNITS];		/* the name of the source file */
-	uint16_t path_name[NAME_UNITS];		/* -DestinationPath as typed */
+	uint16_t file_name[NAME_UNITS]; /* the name of the source file */
+	uint16_t path_name[NAME_UNITS]; /* -DestinationPath as typed */
 	uint32_t flags;
 	uint64_t file_size;
 } __attribute__((packed));

@@ -16,11 +16,11 @@
  * meanwhile, but the kernel keeps it until the disk answers.
  */
 struct work {
-	int fd;				/* an eventfd, readable when a piece of work has ended */
-	bool threaded;			/* there is a thread; else work_begin() does the work */
+	int fd;	       /* an eventfd, readable when a piece of work has ended */
+	bool threaded; /* there is a thread; else work_begin() does the work */
 	atomic_bool busy;
 	pthread_t thread;
-	pthread_mutex_t lock;		/* protects all members below */
+	pthread_mutex_t lock; /* protects all members below */
 	pthread_cond_t changed;
 	void (*run)(void *context);
 	void *context;

@@ -85,14 +85,16 @@ static int queue_slot(struct channel *ch, struct slot *slot, uint32_t len, bool 
 	const uint32_t number = slot - pool->slots;
 	const uint64_t id = new_id(ch->nic, number);
 	struct nvsp_message msg = {
-		.type = NVSP_RNDIS, .rndis = { !frame, NVSP_NO_SECTION, 0 },
+		.type = NVSP_RNDIS,
+		.rndis = { !frame, NVSP_NO_SECTION, 0 },
 	};
 	const uint16_t flags = VMBUS_PACKET_COMPLETION_REQUESTED;
 	int err;
 
 	if (pool->pages) {
 		const struct vmbus_gpa_buffer range = {
-			.length = len, .pages = pool->pages + number * (PAGES_SLOT / GUEST_PAGE),
+			.length = len,
+			.pages = pool->pages + number * (PAGES_SLOT / GUEST_PAGE),
 		};
 
 		err = vmbus_queue_gpa(ch->chan, flags, id, &range, 1, &msg, sizeof(msg));
@@ -129,15 +131,17 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 		struct rndis_ppi ppi;
 		uint32_t vlan;
 	} header = {
-		.packet.header.type = RNDIS_PACKET, .packet.data_length = len,
-		.ppi = { 16, RNDIS_PPI_VLAN, 12 }, .vlan = vlan,
+		.packet.header.type = RNDIS_PACKET,
+		.packet.data_length = len,
+		.ppi = { 16, RNDIS_PPI_VLAN, 12 },
+		.vlan = vlan,
 	};
 	uint32_t size = sizeof(header.packet);
 	unsigned char *at, mac[6];
 	struct slot *slot;
 
 	if (!nic->running && !nic->lost && !nic->app->stopping)
-		return -EAGAIN;		/* the second NIC has yet to start */
+		return -EAGAIN; /* the second NIC has yet to start */
 	if (!nic->running || nic->lost || len > nic->mtu + ETH_HEADER + VLAN_TAG) {
 		to->stats.tx_dropped++;
 		return 0;
@@ -204,7 +208,7 @@ static bool read_ppis(const unsigned char *at, uint32_t left, uint32_t *vlan)
 bool part_ok(uint32_t offset, uint32_t length, uint32_t header, uint32_t message)
 {
 	return offset >= header - RNDIS_OFFSET_BASE && offset <= message - RNDIS_OFFSET_BASE &&
-		length <= message - RNDIS_OFFSET_BASE - offset;
+	       length <= message - RNDIS_OFFSET_BASE - offset;
 }
 
 /*
@@ -352,8 +356,10 @@ static bool handle_completion(struct channel *ch, const struct vmbus_view *view,
 static void count_bad(struct channel *ch, uint64_t id)
 {
 	if (!ch->stats.bad++)
-		report(ch->nic, 0, "channel %u: the host sent a bad packet (id %llu); the "
-		       "statistics count further ones", ch->index, (unsigned long long)id);
+		report(ch->nic, 0,
+		       "channel %u: the host sent a bad packet (id %llu); the "
+		       "statistics count further ones",
+		       ch->index, (unsigned long long)id);
 }
 
 static void handle_packet(struct channel *ch, const struct vmbus_view *view)
@@ -366,7 +372,7 @@ static void handle_packet(struct channel *ch, const struct vmbus_view *view)
 		ok = handle_completion(ch, view, &msg);
 	else if (view->type == VMBUS_PACKET_XFER_PAGES)
 		ok = msg.type == NVSP_RNDIS && handle_xfer(ch, view);
-	else if (view->type == VMBUS_PACKET_INBAND)	/* The driver needs neither. */
+	else if (view->type == VMBUS_PACKET_INBAND) /* The driver needs neither. */
 		ok = msg.type == NVSP_INDIRECTION_TABLE || msg.type == NVSP_VF_ASSOCIATION;
 	if (view->type != VMBUS_PACKET_COMPLETION &&
 	    view->flags & VMBUS_PACKET_COMPLETION_REQUESTED)
@@ -426,7 +432,7 @@ int serve_held(struct nic *nic)
 		const struct held *held = &nic->held[nic->held_first % HELD_MAX];
 
 		err = held->frame.length ? handle_frame(held->channel, &held->frame) :
-			complete(nic, held);
+					   complete(nic, held);
 		if (err == -EAGAIN)
 			break;
 		if (err == -EBADMSG)

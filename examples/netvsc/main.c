@@ -15,7 +15,7 @@
  * lock.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE	/* for ppoll() */
+#define _GNU_SOURCE /* for ppoll() */
 #endif
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,8 +30,8 @@
 
 #include "nic.h"
 
-#define EXIT_USAGE	2
-#define EXIT_RESCINDED	3
+#define EXIT_USAGE     2
+#define EXIT_RESCINDED 3
 
 volatile sig_atomic_t stop_requested;
 
@@ -170,8 +170,7 @@ static bool answer_arp(const struct nic *nic, unsigned char *arp, uint32_t len)
 {
 	static const unsigned char request[] = { 0, 1, 8, 0, 6, 4, 0, 1 };
 
-	if (len < 28 || memcmp(arp, request, sizeof(request)) ||
-	    memcmp(arp + 24, nic->app->ip, 4))
+	if (len < 28 || memcmp(arp, request, sizeof(request)) || memcmp(arp + 24, nic->app->ip, 4))
 		return false;
 	arp[7] = 2;
 	memcpy(arp + 18, arp + 8, 10);
@@ -247,7 +246,7 @@ int deliver(struct channel *ch, const unsigned char *frame, uint32_t len, uint32
 static int get_pages(struct nic *nic)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_HUGETLB |
-		PAGES_SIZE_LOG2 << MAP_HUGE_SHIFT;
+			  PAGES_SIZE_LOG2 << MAP_HUGE_SHIFT;
 	const size_t count = PAGES_SIZE / GUEST_PAGE;
 	struct vmbus_pagemap *pagemap = NULL;
 	struct pool *pool = &nic->pool;
@@ -255,7 +254,8 @@ static int get_pages(struct nic *nic)
 	int err;
 
 	if (memory == MAP_FAILED)
-		return report(nic, -errno, "no huge page: %s (see /sys/kernel/mm/hugepages/hugepages-2048kB)",
+		return report(nic, -errno,
+			      "no huge page: %s (see /sys/kernel/mm/hugepages/hugepages-2048kB)",
 			      strerror(errno));
 	memset(memory, 0, PAGES_SIZE);
 	pool->pages = calloc(count, sizeof(*pool->pages));
@@ -285,7 +285,8 @@ struct nic *nic_new(struct app *app, const char *name)
 static int open_subchannels(struct nic *nic, unsigned int count)
 {
 	const struct vmbus_open_options options = {
-		.struct_size = sizeof(options), .flags = nic->app->poll ? VMBUS_OPEN_POLL : 0,
+		.struct_size = sizeof(options),
+		.flags = nic->app->poll ? VMBUS_OPEN_POLL : 0,
 	};
 	struct vmbus_chan *primary = nic->channels[0].chan, *chan;
 	const int64_t deadline = now_ms() + nic->app->timeout_ms;
@@ -304,8 +305,8 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 	if (found < 0)
 		return report(nic, found, "%s", vmbus_error());
 	if ((unsigned int)found != count)
-		return report(nic, -EPROTO, "the host offers %d sub-channels instead of %u",
-			      found, count);
+		return report(nic, -EPROTO, "the host offers %d sub-channels instead of %u", found,
+			      count);
 	for (unsigned int i = 0; i < count; i++) {
 		if (list[i].index != i + 1)
 			return report(nic, -EPROTO, "a sub-channel has the index %u",
@@ -321,7 +322,8 @@ static int open_subchannels(struct nic *nic, unsigned int count)
 static int nic_open(struct app *app, const char *id)
 {
 	const struct vmbus_open_options options = {
-		.struct_size = sizeof(options), .flags = app->poll ? VMBUS_OPEN_POLL : 0,
+		.struct_size = sizeof(options),
+		.flags = app->poll ? VMBUS_OPEN_POLL : 0,
 	};
 	struct nic *nic = nic_new(app, id);
 	struct vmbus_chan *chan;
@@ -353,8 +355,9 @@ static void nic_close(struct nic *nic)
 		const struct stats *stats = &ch->stats;
 
 		printf("statistics nic=%u channel=%u rx_frames=%lu tx_frames=%lu tx_dropped=%lu "
-		       "tx_failed=%lu bad=%lu\n", nic->index, ch->index, stats->rx_frames,
-		       stats->tx_frames, stats->tx_dropped, stats->tx_failed, stats->bad);
+		       "tx_failed=%lu bad=%lu\n",
+		       nic->index, ch->index, stats->rx_frames, stats->tx_frames, stats->tx_dropped,
+		       stats->tx_failed, stats->bad);
 	}
 	/*
 	 * Close the primary last, because the kernel closes the others with it.
@@ -446,14 +449,15 @@ static unsigned int parse_number(const char *text, unsigned int min, unsigned in
  */
 static int parse_options(int argc, char **argv, struct app *app)
 {
-	static const struct option options[] = {
-		{ "echo", required_argument, NULL, 'e' }, { "forward", no_argument, NULL, 'f' },
-		{ "channels", required_argument, NULL, 'c' },
-		{ "mtu", required_argument, NULL, 'm' },
-		{ "poll", no_argument, NULL, 'p' }, { "send", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' }, { 0 }
-	};
+	static const struct option options[] = { { "echo", required_argument, NULL, 'e' },
+						 { "forward", no_argument, NULL, 'f' },
+						 { "channels", required_argument, NULL, 'c' },
+						 { "mtu", required_argument, NULL, 'm' },
+						 { "poll", no_argument, NULL, 'p' },
+						 { "send", required_argument, NULL, 's' },
+						 { "help", no_argument, NULL, 'h' },
+						 { "version", no_argument, NULL, 'V' },
+						 { 0 } };
 	bool bad = false;
 	int opt;
 

@@ -143,8 +143,7 @@ static int rndis_oid(struct nic *nic, uint32_t type, uint32_t oid, const void *d
 
 	if (err == -EOPNOTSUPP)
 		report(nic, err, "the host refuses %s 0x%08x: status 0x%08x",
-		       type == RNDIS_SET ? "to set" : "the query", oid,
-		       nic->rndis.answer.status);
+		       type == RNDIS_SET ? "to set" : "the query", oid, nic->rndis.answer.status);
 	return err;
 }
 
@@ -181,7 +180,8 @@ static int negotiate(struct nic *nic)
 
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
 		const struct nvsp_message msg = {
-			.type = NVSP_INIT, .init = { versions[i], versions[i] },
+			.type = NVSP_INIT,
+			.init = { versions[i], versions[i] },
 		};
 		int err = nvsp_execute(nic, &msg, NVSP_INIT_COMPLETE, 16);
 
@@ -191,8 +191,7 @@ static int negotiate(struct nic *nic)
 		if (nic->nvsp_answer.init_complete.status == NVSP_SUCCESS)
 			return 0;
 	}
-	return report(nic, -EPROTONOSUPPORT,
-		      "the host accepts no version of NVSP from 5.0 to 6.1");
+	return report(nic, -EPROTONOSUPPORT, "the host accepts no version of NVSP from 5.0 to 6.1");
 }
 
 static int configure(struct nic *nic)
@@ -202,7 +201,8 @@ static int configure(struct nic *nic)
 		.ndis_config = { nic->mtu + ETH_HEADER, 0, { NVSP_CAPABILITY_VLAN, 0 } },
 	};
 	const struct nvsp_message version = {
-		.type = NVSP_NDIS_VERSION, .ndis_version = { 6, 30 },
+		.type = NVSP_NDIS_VERSION,
+		.ndis_version = { 6, 30 },
 	};
 	int err = nvsp_send(nic, &config, 0);
 
@@ -226,8 +226,8 @@ static int share_recv_buffer(struct nic *nic)
 {
 	struct nvsp_message answer;
 	uint64_t used;
-	int err = share_buffer(nic, "receive", NVSP_RECV_BUFFER, nic->recv.gpadl, RECV_BUFFER_ID,
-			       28);
+	int err =
+		share_buffer(nic, "receive", NVSP_RECV_BUFFER, nic->recv.gpadl, RECV_BUFFER_ID, 28);
 
 	if (err)
 		return err;
@@ -237,8 +237,7 @@ static int share_recv_buffer(struct nic *nic)
 	used = (uint64_t)answer.recv_complete.size * answer.recv_complete.count;
 	if (answer.recv_complete.sections != 1 || answer.recv_complete.offset || !used ||
 	    used > nic->recv.size || answer.recv_complete.count > (HELD_MAX - RANGES_MAX) / 2)
-		return report(nic, -EPROTO,
-			      "the host uses %u times %u bytes of the receive buffer",
+		return report(nic, -EPROTO, "the host uses %u times %u bytes of the receive buffer",
 			      answer.recv_complete.count, answer.recv_complete.size);
 	return 0;
 }
@@ -250,7 +249,7 @@ static int share_recv_buffer(struct nic *nic)
 static uint32_t max_message(const struct nic *nic)
 {
 	return sizeof(struct rndis_packet) + sizeof(struct rndis_ppi) + sizeof(uint32_t) +
-		nic->mtu + ETH_HEADER + VLAN_TAG;
+	       nic->mtu + ETH_HEADER + VLAN_TAG;
 }
 
 static int share_send_buffer(struct nic *nic)
@@ -266,15 +265,18 @@ static int share_send_buffer(struct nic *nic)
 	if (nic->app->pages)
 		return 0;
 	if (size < need || size > nic->send.size / (2 * CONTROL_SLOTS))
-		return report(nic, -EPROTO, "the host makes sections of %u bytes, messages have "
-			      "up to %u: try --send=pages", size, need);
+		return report(nic, -EPROTO,
+			      "the host makes sections of %u bytes, messages have "
+			      "up to %u: try --send=pages",
+			      size, need);
 	return pool_init(&nic->pool, nic->send.address, nic->send.size, size);
 }
 
 static int initialize_rndis(struct nic *nic)
 {
 	struct rndis_request request = {
-		.header.type = RNDIS_INITIALIZE, .initialize = { 1, 0, 0x4000 },
+		.header.type = RNDIS_INITIALIZE,
+		.initialize = { 1, 0, 0x4000 },
 	};
 	const struct rndis_answer *answer = &nic->rndis.answer;
 	int err = rndis_execute(nic, &request, RNDIS_INITIALIZE_SIZE, NULL, 0);
@@ -299,7 +301,10 @@ static int switch_offload_off(struct nic *nic)
 {
 	const struct ndis_offload offload = {
 		.object = { 0x80, 3, sizeof(offload) },
-		.checksums = { 1, 1, 1, 1, 1 }, .lso_v1 = 1, .lso_v2 = { 1, 1 }, .rsc = { 1, 1 },
+		.checksums = { 1, 1, 1, 1, 1 },
+		.lso_v1 = 1,
+		.lso_v2 = { 1, 1 },
+		.rsc = { 1, 1 },
 	};
 
 	return rndis_set(nic, OID_OFFLOAD_PARAMETERS, &offload, sizeof(offload));
@@ -315,7 +320,8 @@ static int distribute(struct nic *nic)
 {
 	struct ndis_rss_parameters rss = {
 		.object = { 0x89, 2, offsetof(struct ndis_rss_parameters, table) },
-		.flags = RSS_DISABLE, .hash = RSS_HASH,
+		.flags = RSS_DISABLE,
+		.hash = RSS_HASH,
 		.table_size = sizeof(rss.table),
 		.table_offset = offsetof(struct ndis_rss_parameters, table),
 		.key_size = sizeof(rss.key),
@@ -386,7 +392,8 @@ static int open_filter(struct nic *nic)
 {
 	const uint8_t *mac = nic->mac;
 
-	report(nic, 0, "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, channels %u, "
+	report(nic, 0,
+	       "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, channels %u, "
 	       "messages in %s",
 	       nic->version >> 16, nic->version & 0xffff, mac[0], mac[1], mac[2], mac[3], mac[4],
 	       mac[5], nic->mtu, nic->channel_count, nic->app->pages ? "pages" : "sections");
@@ -395,15 +402,17 @@ static int open_filter(struct nic *nic)
 	 * A NIC that forwards for others must receive frames for other
 	 * addresses, too.
 	 */
-	return set_filter(nic, nic->app->nic_count > 1 ? FILTER_PROMISCUOUS :
-			  FILTER_DIRECTED | FILTER_ALL_MULTICAST | FILTER_BROADCAST);
+	return set_filter(nic, nic->app->nic_count > 1 ?
+				       FILTER_PROMISCUOUS :
+				       FILTER_DIRECTED | FILTER_ALL_MULTICAST | FILTER_BROADCAST);
 }
 
 int nic_start(struct nic *nic)
 {
 	static int (*const steps[])(struct nic *nic) = {
-		negotiate, configure, share_recv_buffer, share_send_buffer, initialize_rndis,
-		switch_offload_off, query_mac, add_subchannels, open_filter,
+		negotiate,	   configure,	     share_recv_buffer,
+		share_send_buffer, initialize_rndis, switch_offload_off,
+		query_mac,	   add_subchannels,  open_filter,
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -451,7 +460,8 @@ static int stop_frames(struct nic *nic)
 static int stop_rndis(struct nic *nic)
 {
 	const struct rndis_request request = {
-		.header = { RNDIS_HALT, RNDIS_HALT_SIZE }, .id = ++nic->rndis_id,
+		.header = { RNDIS_HALT, RNDIS_HALT_SIZE },
+		.id = ++nic->rndis_id,
 	};
 	int err = 0;
 

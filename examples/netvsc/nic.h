@@ -16,14 +16,14 @@
 
 #define NICS_MAX	2u
 #define CHANNELS_MAX	16u
-#define RANGES_MAX	1024u	/* frames in one packet */
-#define HELD_MAX	65536u	/* frames and completions that wait in a NIC */
+#define RANGES_MAX	1024u  /* frames in one packet */
+#define HELD_MAX	65536u /* frames and completions that wait in a NIC */
 #define MTU_MIN		68u
 #define MTU_MAX		9000u
-#define CONTROL_SLOTS	4u	/* the slots that frames leave to control messages */
-#define CONTROL_SIZE	1024u	/* no control message of the guest is larger */
-#define PAGES_SIZE_LOG2	21
-#define PAGES_SIZE	(1u << PAGES_SIZE_LOG2)	/* one huge page */
+#define CONTROL_SLOTS	4u    /* the slots that frames leave to control messages */
+#define CONTROL_SIZE	1024u /* no control message of the guest is larger */
+#define PAGES_SIZE_LOG2 21
+#define PAGES_SIZE	(1u << PAGES_SIZE_LOG2) /* one huge page */
 #define PAGES_SLOT	16384u
 
 /*
@@ -35,24 +35,24 @@ struct pool {
 	unsigned char *memory;
 	uint32_t slot_size, count;
 	struct slot {
-		uint64_t id;		/* transaction id of the packet; 0: the slot is free */
+		uint64_t id; /* transaction id of the packet; 0: the slot is free */
 		struct channel *channel;
-		bool frame;		/* a frame and not a control message */
+		bool frame; /* a frame and not a control message */
 	} *slots;
-	uint32_t *free, free_count;	/* a stack */
-	uint64_t *pages;		/* numbers of the guest's pages; NULL: sections */
+	uint32_t *free, free_count; /* a stack */
+	uint64_t *pages;	    /* numbers of the guest's pages; NULL: sections */
 };
 
 struct channel {
 	struct nic *nic;
 	unsigned int index;
 	struct vmbus_chan *chan;
-	bool blocked;		/* a packet waits for room in the ring */
+	bool blocked; /* a packet waits for room in the ring */
 	struct stats {
 		unsigned long rx_frames, tx_frames;
-		unsigned long tx_dropped;	/* too long, or the NIC has stopped */
-		unsigned long tx_failed;	/* the host refused them */
-		unsigned long bad;		/* packets of the host that were wrong */
+		unsigned long tx_dropped; /* too long, or the NIC has stopped */
+		unsigned long tx_failed;  /* the host refused them */
+		unsigned long bad;	  /* packets of the host that were wrong */
 	} stats;
 };
 
@@ -78,10 +78,10 @@ struct nic {
 
 	struct vmbus_buffer recv, send;
 	struct pool pool;
-	uint64_t sequence;		/* of transaction ids */
-	struct held *held;		/* a queue of HELD_MAX */
-	uint32_t held_first, held_end;	/* they are never reset */
-	bool held_failed;		/* a frame of the packet that is served now was wrong */
+	uint64_t sequence;	       /* of transaction ids */
+	struct held *held;	       /* a queue of HELD_MAX */
+	uint32_t held_first, held_end; /* they are never reset */
+	bool held_failed;	       /* a frame of the packet that is served now was wrong */
 
 	uint32_t version;
 	uint8_t mac[6];
@@ -89,17 +89,17 @@ struct nic {
 
 	/* The steps of the start that the stop has to undo */
 	bool recv_shared, send_shared, initialized, running;
-	bool lost;		/* a channel has failed, so no channel can be used any more */
-	bool silent;		/* the host did not answer in time */
+	bool lost;   /* a channel has failed, so no channel can be used any more */
+	bool silent; /* the host did not answer in time */
 
 	/*
 	 * The request of each kind that waits for its answer; there is at most
 	 * one
 	 */
-	uint64_t nvsp_id;	/* 0: none */
+	uint64_t nvsp_id; /* 0: none */
 	struct nvsp_message nvsp_answer;
 	uint32_t nvsp_length;
-	uint64_t rndis_type;		/* 0: none */
+	uint64_t rndis_type; /* 0: none */
 	uint32_t rndis_id;
 	union {
 		struct rndis_answer answer;
@@ -114,9 +114,9 @@ struct app {
 	enum mode mode;
 	uint8_t ip[4];
 	bool poll, pages;
-	unsigned int channels;		/* the number that the user wants */
+	unsigned int channels; /* the number that the user wants */
 	uint32_t mtu;
-	unsigned int timeout_ms;	/* for each answer of the host */
+	unsigned int timeout_ms; /* for each answer of the host */
 	struct nic nics[NICS_MAX];
 	unsigned int nic_count;
 	bool stopping;
@@ -125,9 +125,9 @@ struct app {
 
 #define for_each_nic(app, nic) \
 	for (struct nic *nic = (app)->nics; nic < (app)->nics + (app)->nic_count; nic++)
-#define for_each_channel(nic, ch) \
-	for (struct channel *ch = (nic)->channels; \
-	     ch < (nic)->channels + (nic)->channel_count; ch++)
+#define for_each_channel(nic, ch)                                                               \
+	for (struct channel *ch = (nic)->channels; ch < (nic)->channels + (nic)->channel_count; \
+	     ch++)
 
 /*
  * Copy what the host may change at any time, so that checks and use see the

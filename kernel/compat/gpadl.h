@@ -66,7 +66,7 @@ static inline int hvuio_compat_teardown_gpadl(struct vmbus_channel *channel,
 }
 
 #define vmbus_establish_gpadl hvuio_compat_establish_gpadl
-#define vmbus_teardown_gpadl hvuio_compat_teardown_gpadl
+#define vmbus_teardown_gpadl  hvuio_compat_teardown_gpadl
 
 static inline bool hvuio_ring_gpadl_is_unreleased(const struct vmbus_channel *channel)
 {

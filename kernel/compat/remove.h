@@ -12,11 +12,11 @@
 #define HVUIO_DEFINE_REMOVE(fn)
 #define hv_driver_remove(fn) fn
 #else
-#define HVUIO_DEFINE_REMOVE(fn)					\
-	static int fn##_returning_int(struct hv_device *hv)	\
-	{							\
-		fn(hv);						\
-		return 0;					\
+#define HVUIO_DEFINE_REMOVE(fn)                             \
+	static int fn##_returning_int(struct hv_device *hv) \
+	{                                                   \
+		fn(hv);                                     \
+		return 0;                                   \
 	}
 #define hv_driver_remove(fn) fn##_returning_int
 #endif

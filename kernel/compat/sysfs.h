@@ -14,8 +14,8 @@
 
 /* The buffer for the content of a sysfs file is one page. */
 #ifndef HVUIO_HAS_SYSFS_EMIT
-static inline __printf(3, 4) int hvuio_compat_sysfs_emit_at(char *buf, int at,
-							    const char *format, ...)
+static inline __printf(3, 4) int hvuio_compat_sysfs_emit_at(char *buf, int at, const char *format,
+							    ...)
 {
 	va_list args;
 	int len;
@@ -26,7 +26,7 @@ static inline __printf(3, 4) int hvuio_compat_sysfs_emit_at(char *buf, int at,
 	return len;
 }
 
-#define sysfs_emit_at hvuio_compat_sysfs_emit_at
+#define sysfs_emit_at	     hvuio_compat_sysfs_emit_at
 #define sysfs_emit(buf, ...) sysfs_emit_at(buf, 0, __VA_ARGS__)
 #endif
 

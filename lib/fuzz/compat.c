@@ -11,8 +11,8 @@
 
 #include "input.h"
 
-#define DATA	1024u
-#define ROOM	2048u
+#define DATA 1024u
+#define ROOM 2048u
 
 enum step { SET_INDEX, POKE, PACKET, RECV, SEND, STEPS };
 

@@ -84,7 +84,7 @@ static void add_folder(const char *folder)
 
 static void run(const uint8_t *bytes, size_t size)
 {
-	uint8_t *copy = malloc(size);	/* ASan has a red zone right after it */
+	uint8_t *copy = malloc(size); /* ASan has a red zone right after it */
 
 	if (!copy && size)
 		fail("malloc");
@@ -101,8 +101,8 @@ static void run(const uint8_t *bytes, size_t size)
 static size_t mutate(uint8_t *bytes, size_t size)
 {
 	static const uint32_t odd[] = {
-		0, 1, 7, 8, 16, 1023, 1024, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff8,
-		0xffffffff,
+		0,	1,	7,	    8,		16,	    1023,	1024,
+		0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff8, 0xffffffff,
 	};
 	const struct sample *other;
 	size_t at, len;
@@ -125,21 +125,21 @@ static size_t mutate(uint8_t *bytes, size_t size)
 			if (at + len <= size)
 				memcpy(bytes + at, &value, len);
 			break;
-		case 3:		/* remove a piece */
+		case 3: /* remove a piece */
 			len = random32() % 16;
 			if (at + len < size) {
 				memmove(bytes + at, bytes + at + len, size - at - len);
 				size -= len;
 			}
 			break;
-		case 4:		/* repeat a piece */
+		case 4: /* repeat a piece */
 			len = random32() % 32;
 			if (at + len <= size && size + len <= INPUT_MOST) {
 				memmove(bytes + at + len, bytes + at, size - at);
 				size += len;
 			}
 			break;
-		default:	/* replace the rest with that of another sample */
+		default: /* replace the rest with that of another sample */
 			other = &samples[random32() % sample_count];
 			if (!other->size)
 				break;

@@ -9,9 +9,9 @@
 #include "../internal.h"
 #include "input.h"
 
-#define STEPS_MAX	200u
-#define BODY_MAX	2048u
-#define IDS		256u
+#define STEPS_MAX 200u
+#define BODY_MAX  2048u
+#define IDS	  256u
 
 static struct {
 	struct vmbus_chan *guest, *host;
@@ -20,8 +20,8 @@ static struct {
 	unsigned int later_count, ids;
 	uint32_t max_message, status;
 	bool sent[IDS], answered[IDS];
-	bool tampered;			/* the host has written into the rings */
-	bool stop;			/* when the object skips a packet */
+	bool tampered; /* the host has written into the rings */
+	bool stop;     /* when the object skips a packet */
 } now;
 
 static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
@@ -56,8 +56,12 @@ static void open_object(struct input *in)
 {
 	static const struct vmbus_ic_version messages[] = { { 1, 1 }, { 1, 0 } };
 	struct vmbus_ic_options opt = {
-		.struct_size = sizeof(opt), .messages = messages, .message_count = 2,
-		.request = on_request, .event = on_event, .ctx = &now,
+		.struct_size = sizeof(opt),
+		.messages = messages,
+		.message_count = 2,
+		.request = on_request,
+		.event = on_event,
+		.ctx = &now,
 	};
 
 	memset(&now, 0, sizeof(now));
@@ -110,7 +114,8 @@ static void send_negotiation(struct input *in)
 		struct vmbus_ic_negotiate counts;
 		struct vmbus_ic_version versions[2];
 	} message = {
-		{ .flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST }, { 1, 1, 0 },
+		{ .flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST },
+		{ 1, 1, 0 },
 		{ { 3, 0 }, { take_u8(in) % 4 ? 1 : 2, 0 } },
 	};
 

@@ -11,14 +11,29 @@
 
 #include "input.h"
 
-#define HEADER	128u
-#define DATA	1024u
-#define ROOM	2048u
+#define HEADER 128u
+#define DATA   1024u
+#define ROOM   2048u
 
 enum step {
-	SET_WORD, POKE, PACKET, PUBLISH, RECV, RECV_TOO, RECV_MANY, PEEK, SKIP, SEND, SEND_MANY,
+	SET_WORD,
+	POKE,
+	PACKET,
+	PUBLISH,
+	RECV,
+	RECV_TOO,
+	RECV_MANY,
+	PEEK,
+	SKIP,
+	SEND,
+	SEND_MANY,
 	SENDV,
-	GPA, BUILD, FLUSH, LOOK, DUMP, STEPS
+	GPA,
+	BUILD,
+	FLUSH,
+	LOOK,
+	DUMP,
+	STEPS
 };
 
 struct rings {
@@ -191,7 +206,11 @@ static void one_step(struct rings *r, struct input *in)
 	case DUMP:
 		MUST(!vmbus_dump(r->guest, r->null, take_u8(in)));
 		break;
-	case RECV: case RECV_TOO: case RECV_MANY: case PEEK: case SKIP:
+	case RECV:
+	case RECV_TOO:
+	case RECV_MANY:
+	case PEEK:
+	case SKIP:
 		receive(r, in, step);
 		break;
 	default:
@@ -204,12 +223,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static FILE *null;
 	struct input in = { data, size };
 	struct rings r = {
-		.to_host = calloc(1, HEADER + DATA), .to_guest = calloc(1, HEADER + DATA),
+		.to_host = calloc(1, HEADER + DATA),
+		.to_guest = calloc(1, HEADER + DATA),
 	};
 	struct vmbus_memory mem = {
-		.header_size = HEADER, .fd = -1, .signal = no_signal,
-		.tx_ring = r.to_host, .tx_size = HEADER + DATA,
-		.rx_ring = r.to_guest, .rx_size = HEADER + DATA,
+		.header_size = HEADER,
+		.fd = -1,
+		.signal = no_signal,
+		.tx_ring = r.to_host,
+		.tx_size = HEADER + DATA,
+		.rx_ring = r.to_guest,
+		.rx_size = HEADER + DATA,
 	};
 
 	if (!null)

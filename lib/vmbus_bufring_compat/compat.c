@@ -15,7 +15,7 @@
 #include "vmbus_bufring.h"
 
 /* The transaction id of a packet that expects no completion */
-#define NO_TRANSACTION	UINT64_MAX
+#define NO_TRANSACTION UINT64_MAX
 
 void *vmbus_uio_map(int *fd, int size)
 {

@@ -33,17 +33,16 @@ extern "C" {
 
 /* Packets */
 
-#define VMBUS_CHANPKT_TYPE_INBAND	0x0006
-#define VMBUS_CHANPKT_TYPE_RXBUF	0x0007
-#define VMBUS_CHANPKT_TYPE_GPA		0x0009
-#define VMBUS_CHANPKT_TYPE_COMP		0x000b
+#define VMBUS_CHANPKT_TYPE_INBAND 0x0006
+#define VMBUS_CHANPKT_TYPE_RXBUF  0x0007
+#define VMBUS_CHANPKT_TYPE_GPA	  0x0009
+#define VMBUS_CHANPKT_TYPE_COMP	  0x000b
 
-#define VMBUS_CHANPKT_FLAG_NONE		0
-#define VMBUS_CHANPKT_FLAG_RC		0x0001	/* the sender wants a completion */
+#define VMBUS_CHANPKT_FLAG_NONE 0
+#define VMBUS_CHANPKT_FLAG_RC	0x0001 /* the sender wants a completion */
 
-#define VMBUS_CHANPKT_SIZE_SHIFT	3	/* lengths are in units of 8 bytes */
-#define VMBUS_CHANPKT_HLEN_MIN \
-	(sizeof(struct vmbus_chanpkt_hdr) >> VMBUS_CHANPKT_SIZE_SHIFT)
+#define VMBUS_CHANPKT_SIZE_SHIFT 3 /* lengths are in units of 8 bytes */
+#define VMBUS_CHANPKT_HLEN_MIN	 (sizeof(struct vmbus_chanpkt_hdr) >> VMBUS_CHANPKT_SIZE_SHIFT)
 
 struct vmbus_chanpkt_hdr {
 	uint16_t type;
@@ -59,9 +58,9 @@ struct vmbus_chanpkt {
 
 /* Integration components */
 
-#define ICMSGHDRFLAG_TRANSACTION	1
-#define ICMSGHDRFLAG_REQUEST		2
-#define ICMSGHDRFLAG_RESPONSE		4
+#define ICMSGHDRFLAG_TRANSACTION 1
+#define ICMSGHDRFLAG_REQUEST	 2
+#define ICMSGHDRFLAG_RESPONSE	 4
 
 #define IC_VERSION_NEGOTIATION_MAX_VER_COUNT 100
 
@@ -94,8 +93,8 @@ struct icmsg_hdr {
 } __packed;
 
 #define ICMSG_HDR (sizeof(struct vmbuspipe_hdr) + sizeof(struct icmsg_hdr))
-#define ICMSG_NEGOTIATE_PKT_SIZE(frameworks, messages)			\
-	(ICMSG_HDR + sizeof(struct icmsg_negotiate) +			\
+#define ICMSG_NEGOTIATE_PKT_SIZE(frameworks, messages) \
+	(ICMSG_HDR + sizeof(struct icmsg_negotiate) +  \
 	 ((frameworks) + (messages)) * sizeof(struct ic_version))
 
 /* Rings */
@@ -113,7 +112,7 @@ struct vmbus_bufring {
 	uint32_t reserved[12];
 	union {
 		__extension__ struct {
-			uint32_t feat_pending_send_sz:1;
+			uint32_t feat_pending_send_sz : 1;
 		};
 		uint32_t value;
 	} feature_bits;
@@ -123,11 +122,11 @@ struct vmbus_bufring {
 
 struct vmbus_br {
 	struct vmbus_bufring *vbr;
-	uint32_t dsize;		/* bytes of data; 0 if the ring was impossible */
-	uint32_t windex;	/* where the program writes next */
+	uint32_t dsize;	 /* bytes of data; 0 if the ring was impossible */
+	uint32_t windex; /* where the program writes next */
 
 	/* The struct of tools/hv does not have the following members. */
-	uint32_t rindex;	/* where the program reads next */
+	uint32_t rindex; /* where the program reads next */
 	uint32_t lock;
 };
 

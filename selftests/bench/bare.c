@@ -72,7 +72,9 @@ static int bare_verify(int burst)
 }
 
 const struct contender bare = {
-	"bare", bare_open, bare_close,
+	"bare",
+	bare_open,
+	bare_close,
 	{ [MESSAGE] = bare_send, [GPA_DIRECT] = host_send, [XFER_PAGES] = host_send },
 	{
 		[MESSAGE] = { bare_leave, bare_read, bare_verify },

@@ -38,7 +38,7 @@ struct cell {
 	int burst;
 	/* for a packet, by what the receiver does with it: LEAVE, READ */
 	struct spread ns[VERIFY][CONTENDERS];
-	struct spread ratio[VERIFY][OURS];	/* times as fast as the faster peer */
+	struct spread ratio[VERIFY][OURS]; /* times as fast as the faster peer */
 };
 
 extern const char *const kinds[KINDS];

@@ -9,25 +9,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAX_BURST	32
-#define MAX_MESSAGE	6144
-#define MAX_RANGES	16
-#define RANGES_PAYLOAD	40	/* of a packet with ranges, as netvsc has it */
-#define RANGES_BUFFER	(1u << 20)	/* what the ranges of transfer pages point into */
-#define RANGES_SET	0xcafe
-#define RING_HEADER	4096
+#define MAX_BURST      32
+#define MAX_MESSAGE    6144
+#define MAX_RANGES     16
+#define RANGES_PAYLOAD 40	  /* of a packet with ranges, as netvsc has it */
+#define RANGES_BUFFER  (1u << 20) /* what the ranges of transfer pages point into */
+#define RANGES_SET     0xcafe
+#define RING_HEADER    4096
 
 /*
  * This is the distance between the data that one thread writes and the data
  * that the other uses, because a processor may fetch cache lines in pairs.
  */
-#define APART		__attribute__((aligned(128)))
+#define APART __attribute__((aligned(128)))
 
 /* The kind of the packets, which determines the side that is measured */
 enum kind {
-	MESSAGE,	/* in-band, sent and received by the contender */
-	GPA_DIRECT,	/* sent by the contender to the benchmark's host */
-	XFER_PAGES,	/* sent by the benchmark's host to the contender */
+	MESSAGE,    /* in-band, sent and received by the contender */
+	GPA_DIRECT, /* sent by the contender to the benchmark's host */
+	XFER_PAGES, /* sent by the benchmark's host to the contender */
 	KINDS
 };
 
@@ -38,7 +38,7 @@ enum use {
 	 * payload reads its first eight bytes.
 	 */
 	LEAVE,
-	READ,		/* it reads the whole payload */
+	READ, /* it reads the whole payload */
 	/*
 	 * It compares the packet with the one that must have been sent. This is
 	 * never timed.
@@ -59,12 +59,12 @@ struct segment {
  * ranges, and packet + i * packet_stride.
  */
 struct load {
-	uint64_t first;			/* transaction id of packet 0; the ids count up */
+	uint64_t first; /* transaction id of packet 0; the ids count up */
 	const unsigned char *message;
 	size_t size, stride;
 	const struct segment *segments;
 	unsigned int ranges;
-	const unsigned char *packet;	/* as the benchmark's host sends it, without the trailer */
+	const unsigned char *packet; /* as the benchmark's host sends it, without the trailer */
 	size_t packet_size, packet_stride;
 };
 

@@ -9,11 +9,11 @@
 
 #include "content.h"
 
-#define XFER_HEADER	8u
-#define GPA_HEADER	8u
-#define DESCRIPTOR	16u
-#define TRAILER		8u
-#define MAX_PACKET	(DESCRIPTOR + GPA_HEADER + 16 * MAX_RANGES + RANGES_PAYLOAD)
+#define XFER_HEADER 8u
+#define GPA_HEADER  8u
+#define DESCRIPTOR  16u
+#define TRAILER	    8u
+#define MAX_PACKET  (DESCRIPTOR + GPA_HEADER + 16 * MAX_RANGES + RANGES_PAYLOAD)
 
 enum { TYPE_XFER_PAGES = 7, TYPE_GPA_DIRECT = 9, COMPLETION_REQUESTED = 1 };
 
@@ -90,8 +90,9 @@ static struct segment segment_of(uint64_t number, unsigned int i)
 {
 	uint64_t word = word_of(number, MAX_MESSAGE + i);
 
-	return (struct segment){ .page = word >> 24, .offset = (uint32_t)(word >> 11) % 2048,
-		.length = 64 + (uint32_t)word % 1024 };
+	return (struct segment){ .page = word >> 24,
+				 .offset = (uint32_t)(word >> 11) % 2048,
+				 .length = 64 + (uint32_t)word % 1024 };
 }
 
 static size_t range_bytes(enum kind kind)
@@ -111,13 +112,15 @@ size_t packet_bytes(enum kind kind, size_t size, unsigned int ranges)
 
 /* Fill a packet with ranges, in the form that it has in the ring. */
 static void fill_packet(unsigned char *packet, enum kind kind, uint64_t number,
-			const struct segment *segments,
-			unsigned int ranges, const unsigned char *message, size_t size)
+			const struct segment *segments, unsigned int ranges,
+			const unsigned char *message, size_t size)
 {
 	const size_t header = header_bytes(kind, ranges), total = header + size;
 	const uint16_t descriptor[4] = {
 		kind == GPA_DIRECT ? TYPE_GPA_DIRECT : TYPE_XFER_PAGES,
-		(uint16_t)(header / 8), (uint16_t)(total / 8), COMPLETION_REQUESTED,
+		(uint16_t)(header / 8),
+		(uint16_t)(total / 8),
+		COMPLETION_REQUESTED,
 	};
 	const uint32_t counts[2] = { kind == GPA_DIRECT ? 0 : RANGES_SET, ranges };
 	unsigned char *p = packet + DESCRIPTOR;
@@ -144,9 +147,13 @@ void fill_load(struct load *load, enum kind kind, size_t size, unsigned int rang
 {
 	*load = (struct load){
 		.first = first,
-		.message = messages[0], .size = size, .stride = sizeof(messages[0]),
-		.segments = segments, .ranges = ranges,
-		.packet = packets[0], .packet_size = header_bytes(kind, ranges) + size,
+		.message = messages[0],
+		.size = size,
+		.stride = sizeof(messages[0]),
+		.segments = segments,
+		.ranges = ranges,
+		.packet = packets[0],
+		.packet_size = header_bytes(kind, ranges) + size,
 		.packet_stride = sizeof(packets[0]),
 	};
 	for (int i = 0; i < burst; i++) {
@@ -190,8 +197,10 @@ uint64_t verified(void)
 
 static void wrong(const char *what)
 {
-	fprintf(stderr, "ring: %s: packet %llu of %zu bytes with %u ranges arrived with another %s\n", expected.of,
-		(unsigned long long)expected.number, expected.size, expected.ranges, what);
+	fprintf(stderr,
+		"ring: %s: packet %llu of %zu bytes with %u ranges arrived with another %s\n",
+		expected.of, (unsigned long long)expected.number, expected.size, expected.ranges,
+		what);
 	exit(1);
 }
 

@@ -83,9 +83,8 @@ static int send_gpa(const struct load *load, int burst)
 				.page = segments[i].page,
 			};
 		err = rte_vmbus_chan_send_sglist(&sender.chan, list, load->ranges,
-						 message_of(load, sent),
-						 (uint32_t)load->size, load->first + (uint64_t)sent,
-						 &need_signal);
+						 message_of(load, sent), (uint32_t)load->size,
+						 load->first + (uint64_t)sent, &need_signal);
 		if (err)
 			break;
 	}
@@ -96,7 +95,7 @@ static inline __attribute__((always_inline)) int use_packet(enum kind kind, enum
 {
 	const struct vmbus_chanpkt_rxbuf *packet = (const void *)target;
 	const uint32_t header = vmbus_chanpkt_getlen(packet->hdr.hlen),
-		size = vmbus_chanpkt_datalen(&packet->hdr);
+		       size = vmbus_chanpkt_datalen(&packet->hdr);
 	struct segment segments[MAX_RANGES];
 	uint64_t sum = 0;
 
@@ -107,8 +106,8 @@ static inline __attribute__((always_inline)) int use_packet(enum kind kind, enum
 	/* netvsc makes the same checks. */
 	if (packet->hdr.type != VMBUS_CHANPKT_TYPE_RXBUF || header < sizeof(*packet) ||
 	    packet->rxbuf_id != RANGES_SET ||
-	    header < offsetof(struct vmbus_chanpkt_rxbuf,
-			      rxbuf) + packet->rxbuf_cnt * sizeof(packet->rxbuf[0]))
+	    header < offsetof(struct vmbus_chanpkt_rxbuf, rxbuf) +
+			     packet->rxbuf_cnt * sizeof(packet->rxbuf[0]))
 		return -EPROTO;
 	for (uint32_t i = 0; i < packet->rxbuf_cnt; i++) {
 		const uint32_t offset = packet->rxbuf[i].ofs, length = packet->rxbuf[i].len;
@@ -150,7 +149,11 @@ static inline __attribute__((always_inline)) int dpdk_recv(int burst, enum kind 
 	return got;
 }
 
-#define WITH_USE(kind, use, name) static int name(int burst) { return dpdk_recv(burst, kind, use); }
+#define WITH_USE(kind, use, name)                   \
+	static int name(int burst)                  \
+	{                                           \
+		return dpdk_recv(burst, kind, use); \
+	}
 WITH_USE(MESSAGE, LEAVE, message_leave)
 WITH_USE(MESSAGE, READ, message_read)
 WITH_USE(MESSAGE, VERIFY, message_verify)
@@ -158,7 +161,9 @@ WITH_USE(XFER_PAGES, LEAVE, xfer_leave)
 WITH_USE(XFER_PAGES, VERIFY, xfer_verify)
 
 const struct contender dpdk = {
-	"DPDK", dpdk_open, dpdk_close,
+	"DPDK",
+	dpdk_open,
+	dpdk_close,
 	{ [MESSAGE] = send_message, [GPA_DIRECT] = send_gpa, [XFER_PAGES] = host_send },
 	{
 		[MESSAGE] = { message_leave, message_read, message_verify },

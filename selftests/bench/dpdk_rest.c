@@ -16,7 +16,12 @@ size_t rte_mem_page_size(void)
 	return RING_HEADER;
 }
 
-#define NEVER_CALLED(name) void name(void); void name(void) { abort(); }
+#define NEVER_CALLED(name) \
+	void name(void);   \
+	void name(void)    \
+	{                  \
+		abort();   \
+	}
 NEVER_CALLED(__rte_panic)
 NEVER_CALLED(rte_free)
 NEVER_CALLED(rte_log)

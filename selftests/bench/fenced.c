@@ -21,9 +21,9 @@ static size_t between_size;
  * up the count that it knows.
  */
 static struct side {
-	APART atomic_size_t count;	/* of packets, for the other side */
+	APART atomic_size_t count; /* of packets, for the other side */
 	APART size_t done;
-	size_t known;			/* the other side's count */
+	size_t known; /* the other side's count */
 	size_t slot;
 } sent, received;
 /* Written by the sender before it counts its first packet */
@@ -116,7 +116,9 @@ static int fenced_verify(int burst)
 }
 
 const struct contender fenced = {
-	"fenced", fenced_open, fenced_close,
+	"fenced",
+	fenced_open,
+	fenced_close,
 	{ [MESSAGE] = fenced_send },
 	{ [MESSAGE] = { fenced_leave, fenced_read, fenced_verify } },
 };

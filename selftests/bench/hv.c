@@ -31,8 +31,8 @@ static int hv_send(const struct load *load, int burst)
 	int sent, err = 0;
 
 	for (sent = 0; sent < burst; sent++) {
-		err = rte_vmbus_chan_send(&tx.br, VMBUS_CHANPKT_TYPE_INBAND,
-					  message_of(load, sent), (uint32_t)load->size, 0);
+		err = rte_vmbus_chan_send(&tx.br, VMBUS_CHANPKT_TYPE_INBAND, message_of(load, sent),
+					  (uint32_t)load->size, 0);
 		if (err)
 			break;
 	}
@@ -75,7 +75,9 @@ static int hv_verify(int burst)
 }
 
 const struct contender tools_hv = {
-	"tools/hv", hv_open, hv_close,
+	"tools/hv",
+	hv_open,
+	hv_close,
 	{ [MESSAGE] = hv_send },
 	{ [MESSAGE] = { hv_leave, hv_read, hv_verify } },
 };

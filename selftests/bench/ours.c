@@ -79,7 +79,7 @@ static int send_message(const struct load *load, int burst)
 			.iov_len = load->size,
 		};
 	ret = vmbus_send_many(sender, VMBUS_PACKET_INBAND, 0, load->first, messages,
-			       (unsigned int)burst);
+			      (unsigned int)burst);
 	return ret > 0 ? ret : result(0, ret);
 }
 
@@ -100,8 +100,7 @@ static int send_gpa(const struct load *load, int burst)
 				.pages = &segments[i].page,
 			};
 		err = vmbus_queue_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges,
-				      load->ranges, message,
-				      load->size);
+				      load->ranges, message, load->size);
 		if (err)
 			break;
 	}
@@ -112,7 +111,8 @@ static int send_gpa(const struct load *load, int burst)
 /* Build the packets in the ring itself. */
 static int build_gpa(const struct load *load, int burst)
 {
-	const uint32_t header = sizeof(struct vmbus_gpa_header) +
+	const uint32_t header =
+		sizeof(struct vmbus_gpa_header) +
 		load->ranges * (uint32_t)(sizeof(struct vmbus_gpa_entry) + sizeof(uint64_t));
 	int sent, err = 0, flushed;
 	void *payload;
@@ -139,8 +139,8 @@ static int build_gpa(const struct load *load, int burst)
 		memcpy((unsigned char *)payload + header,
 		       load->message + (size_t)sent * load->stride, load->size);
 		err = vmbus_commit(sender, VMBUS_PACKET_GPA_DIRECT,
-				   VMBUS_PACKET_COMPLETION_REQUESTED,
-				   load->first + (uint64_t)sent, header, header + load->size);
+				   VMBUS_PACKET_COMPLETION_REQUESTED, load->first + (uint64_t)sent,
+				   header, header + load->size);
 		if (err)
 			break;
 	}
@@ -197,7 +197,7 @@ static inline __attribute__((always_inline)) int use_ranges(enum use use,
 	if (use == VERIFY) {
 		for (int i = 0; i < count; i++)
 			segments[i] = (struct segment){ .offset = ranges[i].offset,
-				.length = ranges[i].length };
+							.length = ranges[i].length };
 		verify_xfer(set.number, segments, (unsigned int)count, view->payload, view->length);
 		return 0;
 	}
@@ -210,7 +210,7 @@ static inline __attribute__((always_inline)) int use_ranges(enum use use,
 static inline __attribute__((always_inline)) int xfer_copy(int burst, enum use use)
 {
 	int got = vmbus_recv_many(receiver, views, (unsigned int)burst, target, sizeof(target)),
-		err = 0;
+	    err = 0;
 
 	if (got < 0)
 		return result(0, got);
@@ -232,7 +232,11 @@ static inline __attribute__((always_inline)) int xfer_in_place(int burst, enum u
 	return err ? err : got;
 }
 
-#define WITH_USE(function, use, name) static int name(int burst) { return function(burst, use); }
+#define WITH_USE(function, use, name)        \
+	static int name(int burst)           \
+	{                                    \
+		return function(burst, use); \
+	}
 WITH_USE(recv_copy, LEAVE, copy_leave)
 WITH_USE(recv_copy, READ, copy_read)
 WITH_USE(recv_copy, VERIFY, copy_verify)
@@ -245,7 +249,9 @@ WITH_USE(xfer_in_place, LEAVE, xfer_in_place_leave)
 WITH_USE(xfer_in_place, VERIFY, xfer_in_place_verify)
 
 const struct contender ours_copy = {
-	"copied", ours_open, ours_close,
+	"copied",
+	ours_open,
+	ours_close,
 	{ [MESSAGE] = send_message, [GPA_DIRECT] = send_gpa, [XFER_PAGES] = host_send },
 	{
 		[MESSAGE] = { copy_leave, copy_read, copy_verify },
@@ -255,7 +261,9 @@ const struct contender ours_copy = {
 };
 
 const struct contender ours_in_place = {
-	"in place", ours_open, ours_close,
+	"in place",
+	ours_open,
+	ours_close,
 	{ [MESSAGE] = send_message, [GPA_DIRECT] = build_gpa, [XFER_PAGES] = host_send },
 	{
 		[MESSAGE] = { in_place_leave, in_place_read, in_place_verify },
@@ -265,7 +273,9 @@ const struct contender ours_in_place = {
 };
 
 const struct contender ours_locked = {
-	"locked", locked_open, ours_close,
+	"locked",
+	locked_open,
+	ours_close,
 	{ [MESSAGE] = send_message, [GPA_DIRECT] = send_gpa },
 	{
 		[MESSAGE] = { [LEAVE] = copy_leave, [VERIFY] = copy_verify },

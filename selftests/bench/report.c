@@ -5,7 +5,9 @@
 
 #include "cell.h"
 
-const char *const kinds[KINDS] = { [MESSAGE] = "message", [GPA_DIRECT] = "gpa", [XFER_PAGES] = "xfer" };
+const char *const kinds[KINDS] = {
+	[MESSAGE] = "message", [GPA_DIRECT] = "gpa", [XFER_PAGES] = "xfer"
+};
 
 static bool measured_when(enum use use, size_t c)
 {
@@ -29,9 +31,9 @@ static double plus_minus(const struct spread *spread)
 	return 50 * (spread->high - spread->low) / spread->median;
 }
 
-#define NS_WIDTH	9
-#define RATIO_WIDTH	12
-#define HAVE_RATIOS	(PEERS_END > OURS)
+#define NS_WIDTH    9
+#define RATIO_WIDTH 12
+#define HAVE_RATIOS (PEERS_END > OURS)
 
 static bool has_ratio(enum use use, size_t c)
 {
@@ -66,13 +68,15 @@ void print_head(FILE *file, int repetitions)
 		print_title(file, " ratio, payload not read", LEAVE, RATIO_WIDTH, true);
 		print_title(file, " ratio, payload read", READ, RATIO_WIDTH, true);
 	}
-	fprintf(file, "\n%-7s %7s %5s %5s %6s %6s", "packet", "threads", "KiB", "bytes", "ranges", "burst");
+	fprintf(file, "\n%-7s %7s %5s %5s %6s %6s", "packet", "threads", "KiB", "bytes", "ranges",
+		"burst");
 	for (int ratios = 0; ratios <= HAVE_RATIOS; ratios++)
 		for (enum use use = LEAVE; use <= READ; use++) {
 			fprintf(file, " |");
 			for (size_t c = 0; c < CONTENDERS; c++)
 				if (ratios ? has_ratio(use, c) : measured_when(use, c))
-					fprintf(file, "%*s", ratios ? RATIO_WIDTH : NS_WIDTH, contenders[c]->name);
+					fprintf(file, "%*s", ratios ? RATIO_WIDTH : NS_WIDTH,
+						contenders[c]->name);
 		}
 	fprintf(file, "\n");
 }
@@ -97,8 +101,8 @@ static void print_ns(FILE *file, const struct spread *ns)
 
 void print_cell(FILE *file, const struct cell *cell)
 {
-	fprintf(file, "%-7s %7d %5zu %5zu %6u %6d", kinds[cell->kind], cell->threads, cell->ring >> 10, cell->size, cell->ranges,
-		cell->burst);
+	fprintf(file, "%-7s %7d %5zu %5zu %6u %6d", kinds[cell->kind], cell->threads,
+		cell->ring >> 10, cell->size, cell->ranges, cell->burst);
 	for (int ratios = 0; ratios <= HAVE_RATIOS; ratios++)
 		for (enum use use = LEAVE; use <= READ; use++) {
 			fprintf(file, " |");
@@ -134,7 +138,8 @@ void write_csv(FILE *file, const struct cell *cells, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const struct cell *cell = &cells[i];
 
-		fprintf(file, "%s,%d,%zu,%zu,%u,%d", kinds[cell->kind], cell->threads, cell->ring, cell->size, cell->ranges, cell->burst);
+		fprintf(file, "%s,%d,%zu,%zu,%u,%d", kinds[cell->kind], cell->threads, cell->ring,
+			cell->size, cell->ranges, cell->burst);
 		for (enum use use = LEAVE; use <= READ; use++) {
 			for (size_t c = 0; c < CONTENDERS; c++)
 				csv_spread(file, &cell->ns[use][c]);
@@ -147,12 +152,12 @@ void write_csv(FILE *file, const struct cell *cells, size_t count)
 
 /* The plot has a panel for each number of threads and each use. */
 
-#define PANEL_WIDTH	360.0
-#define PANEL_HEIGHT	300.0
-#define DECADES		4	/* 1 to 10,000 ns */
+#define PANEL_WIDTH  360.0
+#define PANEL_HEIGHT 300.0
+#define DECADES	     4 /* 1 to 10,000 ns */
 
 struct panel {
-	double x, y;	/* the upper left corner */
+	double x, y; /* the upper left corner */
 	int threads;
 	enum use use;
 	size_t ring;
@@ -172,19 +177,22 @@ static double y_of(const struct panel *panel, double ns)
 static bool shown(const struct panel *panel, const struct cell *cell)
 {
 	return cell->kind == MESSAGE && cell->threads == panel->threads &&
-		cell->ring == panel->ring && cell->burst == panel->burst;
+	       cell->ring == panel->ring && cell->burst == panel->burst;
 }
 
 static void draw_axes(FILE *file, const struct panel *panel, const struct cell *cells, size_t count)
 {
 	double ns = 1, before = 0;
 
-	fprintf(file, "<text x='%g' y='%g'>%d thread%s, %zu KiB, bursts of %d, payload %s: ns for a message</text>\n", panel->x,
-		panel->y - 20, panel->threads, panel->threads == 1 ? "" : "s", panel->ring >> 10, panel->burst,
-		panel->use == READ ? "read" : "not read");
+	fprintf(file,
+		"<text x='%g' y='%g'>%d thread%s, %zu KiB, bursts of %d, payload %s: ns for a message</text>\n",
+		panel->x, panel->y - 20, panel->threads, panel->threads == 1 ? "" : "s",
+		panel->ring >> 10, panel->burst, panel->use == READ ? "read" : "not read");
 	for (int d = 0; d <= DECADES; d++, ns *= 10)
-		fprintf(file, "<path d='M%g %gh%g' stroke='#ddd'/><text x='%g' y='%g' text-anchor='end'>%g</text>\n", panel->x,
-			y_of(panel, ns), PANEL_WIDTH, panel->x - 6, y_of(panel, ns) + 4, ns);
+		fprintf(file,
+			"<path d='M%g %gh%g' stroke='#ddd'/><text x='%g' y='%g' text-anchor='end'>%g</text>\n",
+			panel->x, y_of(panel, ns), PANEL_WIDTH, panel->x - 6, y_of(panel, ns) + 4,
+			ns);
 	for (size_t i = 0; i < count; i++) {
 		double x = x_of(panel, cells[i].size);
 
@@ -198,8 +206,8 @@ static void draw_axes(FILE *file, const struct panel *panel, const struct cell *
 			panel->y + PANEL_HEIGHT + (x - before < 30 ? 32 : 18), cells[i].size);
 		before = x;
 	}
-	fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>bytes in a message</text>\n", panel->x + PANEL_WIDTH / 2,
-		panel->y + PANEL_HEIGHT + 40);
+	fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>bytes in a message</text>\n",
+		panel->x + PANEL_WIDTH / 2, panel->y + PANEL_HEIGHT + 40);
 }
 
 static void draw_contender(FILE *file, const struct panel *panel, const struct cell *cells,
@@ -214,19 +222,21 @@ static void draw_contender(FILE *file, const struct panel *panel, const struct c
 	 * too close together.
 	 */
 	const double name_x = panel->x + 12 + (double)(c % 2) * 90,
-		name_y = panel->y + 18 + (double)(c / 2) * 18;
+		     name_y = panel->y + 18 + (double)(c / 2) * 18;
 
 	for (size_t i = 0; i < count; i++) {
 		double ns = cells[i].ns[panel->use][c].median;
 
 		if (!shown(panel, &cells[i]) || !ns)
 			continue;
-		snprintf(path + strlen(path), sizeof(path) - strlen(path), "%c%.1f %.1f", *path ? 'L' : 'M',
-			 x_of(panel, cells[i].size), y_of(panel, ns));
+		snprintf(path + strlen(path), sizeof(path) - strlen(path), "%c%.1f %.1f",
+			 *path ? 'L' : 'M', x_of(panel, cells[i].size), y_of(panel, ns));
 	}
 	if (*path)
-		fprintf(file, "<path d='%s' fill='none' stroke='%s' stroke-width='2'%s/><text x='%g' y='%g' fill='%s'>%s</text>\n", path,
-			colour, last ? " stroke-dasharray='6 4'" : "", name_x, name_y, colour, contenders[c]->name);
+		fprintf(file,
+			"<path d='%s' fill='none' stroke='%s' stroke-width='2'%s/><text x='%g' y='%g' fill='%s'>%s</text>\n",
+			path, colour, last ? " stroke-dasharray='6 4'" : "", name_x, name_y, colour,
+			contenders[c]->name);
 }
 
 void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst,
@@ -234,21 +244,28 @@ void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, 
 {
 	const double left = 60, top = 50, across = PANEL_WIDTH + 110, down = PANEL_HEIGHT + 120;
 
-	fprintf(file, "<svg xmlns='http://www.w3.org/2000/svg' width='960' height='860' font-family='sans-serif' font-size='12'>\n"
+	fprintf(file,
+		"<svg xmlns='http://www.w3.org/2000/svg' width='960' height='860' font-family='sans-serif' font-size='12'>\n"
 		"<rect width='960' height='860' fill='white'/>\n");
 	for (int threads = 1; threads <= 2; threads++)
 		for (enum use use = LEAVE; use <= READ; use++) {
 			const struct panel panel = {
-				.x = left + (threads - 1) * across, .y = top + use * down,
-				.threads = threads, .use = use, .ring = ring, .burst = burst,
+				.x = left + (threads - 1) * across,
+				.y = top + use * down,
+				.threads = threads,
+				.use = use,
+				.ring = ring,
+				.burst = burst,
 			};
 
 			draw_axes(file, &panel, cells, count);
 			for (size_t c = 0; c < CONTENDERS; c++)
 				draw_contender(file, &panel, cells, count, c);
 			if (threads == 2 && without)
-				fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>%s</text>\n", panel.x + PANEL_WIDTH / 2,
-					panel.y + PANEL_HEIGHT / 2, without);
+				fprintf(file,
+					"<text x='%g' y='%g' text-anchor='middle'>%s</text>\n",
+					panel.x + PANEL_WIDTH / 2, panel.y + PANEL_HEIGHT / 2,
+					without);
 		}
 	fprintf(file, "</svg>\n");
 }

@@ -24,17 +24,17 @@
 #include "cell.h"
 #include "content.h"
 
-#define MAX_REPETITIONS	15
-#define SLICE_NS	4000000.0	/* the approximate time of one repetition of one contender */
+#define MAX_REPETITIONS 15
+#define SLICE_NS	4000000.0 /* the approximate time of one repetition of one contender */
 #define MAX_RING	((size_t)2 << 20)
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
 const struct contender *const contenders[CONTENDERS] = {
 	&ours_copy, &ours_in_place, &ours_locked,
 #ifdef PEERS
-	&dpdk, &tools_hv,
+	&dpdk,	    &tools_hv,
 #endif
-	&fenced, &bare,
+	&fenced,    &bare,
 };
 
 static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *format, ...)
@@ -64,7 +64,8 @@ static int core_of(int processor)
 	FILE *file;
 	int first = -1;
 
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", processor);
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+		 processor);
 	file = fopen(path, "r");
 	if (file) {
 		if (fscanf(file, "%d", &first) != 1)
@@ -123,7 +124,7 @@ static void allocate_memory(void)
 
 static void open_contender(const struct contender *who, size_t size)
 {
-	const uint32_t pending_send_sz = 1;	/* a bit of feature_bits, which is at 64 */
+	const uint32_t pending_send_sz = 1; /* a bit of feature_bits, which is at 64 */
 	unsigned char *rings[2] = { memory, memory + RING_HEADER + MAX_RING };
 	int err;
 
@@ -279,8 +280,11 @@ static void expect_empty(const struct job *job)
 static void verify(const struct contender *who, const struct cell *cell)
 {
 	const long bursts = (2 * once_around(cell) + 2 * cell->burst) / cell->burst;
-	struct job job = { .who = who, .cell = cell, .use = VERIFY, .burst = cell->burst,
-		.count = bursts * cell->burst };
+	struct job job = { .who = who,
+			   .cell = cell,
+			   .use = VERIFY,
+			   .burst = cell->burst,
+			   .count = bursts * cell->burst };
 
 	open_contender(who, cell->ring);
 	expect(who->name, cell->size, cell->ranges);
@@ -291,27 +295,30 @@ static void verify(const struct contender *who, const struct cell *cell)
 	expect_empty(&job);
 	who->close();
 	if (verified() != (uint64_t)job.count)
-		give_up("%s: looked at %llu packets of %ld", who->name, (unsigned long long)verified(), job.count);
+		give_up("%s: looked at %llu packets of %ld", who->name,
+			(unsigned long long)verified(), job.count);
 	/*
 	 * With one thread, each burst meets an empty ring, so each needs a
 	 * signal.
 	 */
 	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare &&
-	    who != &fenced &&
-	    sender_signals.count != bursts)
+	    who != &fenced && sender_signals.count != bursts)
 		give_up("%s: %u signals for %ld bursts", who->name, sender_signals.count, bursts);
 	if (cell->threads == 1 && receiver_signals.count)
-		give_up("%s: %u signals for room that nobody waited for", who->name, receiver_signals.count);
+		give_up("%s: %u signals for room that nobody waited for", who->name,
+			receiver_signals.count);
 }
 
 /* Return the nanoseconds that @count packets take. */
 static double run(const struct contender *who, const struct cell *cell, enum use use, long count)
 {
-	struct job job = { .who = who, .cell = cell, .use = use, .burst = cell->burst,
-		.count = count };
+	struct job job = {
+		.who = who, .cell = cell, .use = use, .burst = cell->burst, .count = count
+	};
 	/* One lap around the ring that is not timed warms the caches. */
-	struct job around = { .who = who, .cell = cell, .use = use, .burst = 1,
-		.count = once_around(cell) };
+	struct job around = {
+		.who = who, .cell = cell, .use = use, .burst = 1, .count = once_around(cell)
+	};
 	uint64_t sum;
 	double ns;
 
@@ -331,7 +338,7 @@ static double run(const struct contender *who, const struct cell *cell, enum use
 static bool takes_part(const struct contender *who, const struct cell *cell, enum use use)
 {
 	return who->send[cell->kind] && who->recv[cell->kind][use] &&
-		(cell->threads == 1 || who != &bare);
+	       (cell->threads == 1 || who != &bare);
 }
 
 /* Return the number of packets, in whole bursts, that take about a slice. */
@@ -438,7 +445,8 @@ static bool is_wanted(enum kind kind, int threads, size_t ring, size_t size, uns
 {
 	char name[96];
 
-	snprintf(name, sizeof(name), "%s %d %zu %zu %u %d", kinds[kind], threads, ring >> 10, size, ranges, burst);
+	snprintf(name, sizeof(name), "%s %d %zu %zu %u %d", kinds[kind], threads, ring >> 10, size,
+		 ranges, burst);
 	return !fnmatch(wanted, name, 0);
 }
 
@@ -458,7 +466,11 @@ static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsi
 	if (cell_count == COUNT(cells))
 		give_up("more than %zu rows", COUNT(cells));
 	*cell = (struct cell){
-		.kind = kind, .threads = threads, .ring = ring, .size = size, .ranges = ranges,
+		.kind = kind,
+		.threads = threads,
+		.ring = ring,
+		.size = size,
+		.ranges = ranges,
 		.burst = burst,
 	};
 	cell_count++;
@@ -467,7 +479,7 @@ static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsi
 static void plan(bool quick, int max_threads)
 {
 	static const size_t rings[] = { 16 << 10, 64 << 10, 256 << 10, MAX_RING },
-		few_rings[] = { 256 << 10 };
+			    few_rings[] = { 256 << 10 };
 	static const size_t sizes[] = { 16, 64, 256, 1024, 4096, 6144 }, few_sizes[] = { 64, 6144 };
 	static const unsigned int ranges[] = { 1, 4, 16 };
 	static const int bursts[] = { 1, 8, 32 };
@@ -524,16 +536,21 @@ int main(int argc, char **argv)
 	argc -= optind - 1;
 	argv += optind - 1;
 	if (usage || (argc != 1 && argc != 3) || (only_verify && argc != 1)) {
-		fprintf(stderr, "usage: ring [-q] [-c CELLS] [TABLE.csv PLOT.svg], or ring -v [-c CELLS]\n");
+		fprintf(stderr,
+			"usage: ring [-q] [-c CELLS] [TABLE.csv PLOT.svg], or ring -v [-c CELLS]\n");
 		return 2;
 	}
 	choose_processors();
 	pin(processors[0]);
 	allocate_memory();
-	printf("Threads are pinned: the receiver, or one thread that does both, to processor %d", processors[0]);
+	printf("Threads are pinned: the receiver, or one thread that does both, to processor %d",
+	       processors[0]);
 	if (processor_count == 2) {
 		printf(", the sender to processor %d%s.\n", processors[1],
-		       core_of(processors[0]) == core_of(processors[1]) && core_of(processors[0]) >= 0 ? " of the same core" : "");
+		       core_of(processors[0]) == core_of(processors[1]) &&
+				       core_of(processors[0]) >= 0 ?
+			       " of the same core" :
+			       "");
 	} else {
 		without = "left out: there is one processor only";
 		printf(". The rows of two threads are %s.\n", without);

@@ -22,7 +22,7 @@
 /*
  * An exit status has eight bits, which are too few for the kernel's ENOTSUPP.
  */
-#define STATUS_ENOTSUPP 254
+#define STATUS_ENOTSUPP	 254
 #define STATUS_UNCHANGED 253
 
 static int call(const char *what, const char *path, const char *value)
@@ -31,8 +31,7 @@ static int call(const char *what, const char *path, const char *value)
 	int status;
 	pid_t pid;
 
-	if (snprintf(model, sizeof(model), "%s/kernel/model", sysroot()) >=
-	    (int)sizeof(model))
+	if (snprintf(model, sizeof(model), "%s/kernel/model", sysroot()) >= (int)sizeof(model))
 		return -ENAMETOOLONG;
 	fflush(NULL);
 	pid = fork();

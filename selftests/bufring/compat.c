@@ -22,9 +22,12 @@ static struct vmbus_chan *host_open(int memory, int event, size_t ring_size)
 	unsigned char *rings =
 		mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	struct vmbus_memory mem = {
-		.fd = event, .flags = VMBUS_MEMORY_RESET,
-		.tx_ring = rings + ring_size, .tx_size = ring_size,
-		.rx_ring = rings, .rx_size = ring_size,
+		.fd = event,
+		.flags = VMBUS_MEMORY_RESET,
+		.tx_ring = rings + ring_size,
+		.tx_size = ring_size,
+		.rx_ring = rings,
+		.rx_size = ring_size,
 	};
 	struct vmbus_chan *chan;
 
@@ -90,7 +93,7 @@ static void a_program_for_the_other_header_runs(void)
 	/*
 	 * counts of one and one, the first framework, the first message version
 	 */
-	CHECK(!memcmp(in + 28, (const uint16_t []){ 1, 1, 0, 0, 3, 0, 1, 1 }, 16));
+	CHECK(!memcmp(in + 28, (const uint16_t[]){ 1, 1, 0, 0, 3, 0, 1, 1 }, 16));
 
 	for (uint64_t n = 1; n < COUNT && !checks_failed; n++) {
 		len = message(n, n == COUNT - 1 ? VMBUS_IC_SHUTDOWN : VMBUS_IC_FCOPY);

@@ -15,8 +15,8 @@
 
 #include "compat.h"
 
-#define TYPE_NEGOTIATE	0
-#define TYPE_STOP	3
+#define TYPE_NEGOTIATE 0
+#define TYPE_STOP      3
 
 static struct vmbus_br txbr, rxbr;
 
@@ -28,9 +28,9 @@ static int negotiate(void *payload, uint32_t len)
 	struct icmsg_negotiate *neg = (struct icmsg_negotiate *)((char *)payload + ICMSG_HDR);
 	struct ic_version framework, message;
 
-	if (len < ICMSG_HDR + sizeof(*neg) ||
-	    !neg->icframe_vercnt || neg->icframe_vercnt > IC_VERSION_NEGOTIATION_MAX_VER_COUNT ||
-	    !neg->icmsg_vercnt || neg->icmsg_vercnt > IC_VERSION_NEGOTIATION_MAX_VER_COUNT ||
+	if (len < ICMSG_HDR + sizeof(*neg) || !neg->icframe_vercnt ||
+	    neg->icframe_vercnt > IC_VERSION_NEGOTIATION_MAX_VER_COUNT || !neg->icmsg_vercnt ||
+	    neg->icmsg_vercnt > IC_VERSION_NEGOTIATION_MAX_VER_COUNT ||
 	    len < ICMSG_NEGOTIATE_PKT_SIZE(neg->icframe_vercnt, neg->icmsg_vercnt))
 		return -1;
 	framework = neg->icversion_data[0];

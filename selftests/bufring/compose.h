@@ -73,8 +73,11 @@ static inline int recv_raw(struct vmbus_chan *chan, struct vmbus_packet *pkt, vo
 	}
 	total = view.header + view.length;
 	*pkt = (struct vmbus_packet){
-		.type = view.type, .flags = view.flags, .header = view.header,
-		.length = view.length, .transaction_id = view.transaction_id,
+		.type = view.type,
+		.flags = view.flags,
+		.header = view.header,
+		.length = view.length,
+		.transaction_id = view.transaction_id,
 	};
 	if (size < total)
 		return -ENOBUFS;
@@ -96,10 +99,14 @@ struct tx_packet {
 	uint64_t transaction_id;
 };
 
-#define TX_PACKET(payload_, length_, type_, flags_, id_) {				\
-	.payload = (payload_), .length = (length_), .type = (type_), .flags = (flags_),	\
-	.transaction_id = (id_),							\
-}
+#define TX_PACKET(payload_, length_, type_, flags_, id_) \
+	{                                                \
+		.payload = (payload_),                   \
+		.length = (length_),                     \
+		.type = (type_),                         \
+		.flags = (flags_),                       \
+		.transaction_id = (id_),                 \
+	}
 
 /* Return the number of packets that were queued, or the error of the first. */
 static inline int queue_packets(struct vmbus_chan *chan, const struct tx_packet *packets,
@@ -130,12 +137,12 @@ static inline int send_packets(struct vmbus_chan *chan, const struct tx_packet *
 			err = vmbus_flush(chan);
 			return err ? err : queued;
 		}
-		payloads[i] = (struct iovec){ (void *)(uintptr_t)packets[i].payload,
-			packets[i].length };
+		payloads[i] =
+			(struct iovec){ (void *)(uintptr_t)packets[i].payload, packets[i].length };
 	}
 	return vmbus_send_many(chan, count ? packets[0].type : VMBUS_PACKET_INBAND,
-			       count ? packets[0].flags : 0,
-			       count ? packets[0].transaction_id : 0, payloads, count);
+			       count ? packets[0].flags : 0, count ? packets[0].transaction_id : 0,
+			       payloads, count);
 }
 
 #endif /* COMPOSE_H */

@@ -12,7 +12,7 @@
 #include "../../lib/internal.h"
 #include "sysfs.h"
 
-#define NIC "f8615163-df3e-46c5-913f-f2d2f965ed0e"
+#define NIC  "f8615163-df3e-46c5-913f-f2d2f965ed0e"
 #define DEV2 "000d3a31-b538-000d-3a31-b538000d3a31"
 #define DEV3 "ffffffff-b538-000d-3a31-b538000d3a31"
 
@@ -29,14 +29,25 @@ static void machine(void)
 
 static void guids_in_every_spelling(void)
 {
-	static const char * const good[] = {
-		FCOPY, "{" FCOPY "}", "34D14BE3-DEE4-41C8-9AE7-6B174977C192",
+	static const char *const good[] = {
+		FCOPY,
+		"{" FCOPY "}",
+		"34D14BE3-DEE4-41C8-9AE7-6B174977C192",
 		"{34d14be3-DEE4-41c8-9ae7-6b174977c192}",
 	};
-	static const char * const bad[] = {
-		"", "{}", "{" FCOPY, FCOPY "}", FCOPY "0", "34d14be3dee441c89ae76b174977c192",
-		"{{" FCOPY "}}", "{" FCOPY "x", "34d14be3-dee4-41c8-9ae7-6b174977c19", " " FCOPY,
-		"g4d14be3-dee4-41c8-9ae7-6b174977c192", "(" FCOPY ")",
+	static const char *const bad[] = {
+		"",
+		"{}",
+		"{" FCOPY,
+		FCOPY "}",
+		FCOPY "0",
+		"34d14be3dee441c89ae76b174977c192",
+		"{{" FCOPY "}}",
+		"{" FCOPY "x",
+		"34d14be3-dee4-41c8-9ae7-6b174977c19",
+		" " FCOPY,
+		"g4d14be3-dee4-41c8-9ae7-6b174977c192",
+		"(" FCOPY ")",
 	};
 	char guid[GUID_SIZE];
 
@@ -100,8 +111,11 @@ static void a_list_is_sorted_and_complete(void)
 
 static void a_device_by_instance_class_or_name(void)
 {
-	static const char * const ids[] = {
-		"fcopy", FCOPY, DEV1, "{EB765408-105F-49B6-B4AA-C123B64D17D4}",
+	static const char *const ids[] = {
+		"fcopy",
+		FCOPY,
+		DEV1,
+		"{EB765408-105F-49B6-B4AA-C123B64D17D4}",
 	};
 	struct vmbus_device *dev;
 	char path[512];
@@ -261,13 +275,32 @@ static void attributes_are_read_anew(void)
 
 static void attributes_that_are_numbers(void)
 {
-	static const struct { const char *text; uint64_t value; } good[] = {
-		{ "0\n", 0 }, { "7\n", 7 }, { "010\n", 10 }, { "0xa000\n", 0xa000 }, { "3", 3 },
-		{ "18446744073709551615\n", UINT64_MAX }, { "0xffffffffffffffff\n", UINT64_MAX },
+	static const struct {
+		const char *text;
+		uint64_t value;
+	} good[] = {
+		{ "0\n", 0 },
+		{ "7\n", 7 },
+		{ "010\n", 10 },
+		{ "0xa000\n", 0xa000 },
+		{ "3", 3 },
+		{ "18446744073709551615\n", UINT64_MAX },
+		{ "0xffffffffffffffff\n", UINT64_MAX },
 	};
-	static const char * const bad[] = {
-		"", "\n", "-1\n", " 1\n", "+1\n", "1 \n", "0x\n", "0x-1\n", "12a\n", "a\n", "1,5\n",
-		"18446744073709551616\n", "0000000000000000000000000000000000000000001\n",
+	static const char *const bad[] = {
+		"",
+		"\n",
+		"-1\n",
+		" 1\n",
+		"+1\n",
+		"1 \n",
+		"0x\n",
+		"0x-1\n",
+		"12a\n",
+		"a\n",
+		"1,5\n",
+		"18446744073709551616\n",
+		"0000000000000000000000000000000000000000001\n",
 	};
 	struct vmbus_device *dev;
 	uint64_t value;
@@ -414,7 +447,7 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 
 static void wrong_maps_are_refused_with_a_reason(void)
 {
-	static const char * const sizes[] = {
+	static const char *const sizes[] = {
 		"0x0\n", "0x1000\n", "0x5001\n", "0xffffffffffff\n", "-4096\n", "\n", "junk\n",
 	};
 	struct vmbus_chan *chan;
@@ -445,7 +478,7 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	CHECK(strstr(error_text(), "driver: none"));
 	snprintf(path, sizeof(path), "%s/dev/uio3", base);
 	fd = open(path, O_WRONLY);
-	MUST(pwrite(fd, "\1", 1, 0) == 1);	/* the write index of the first ring */
+	MUST(pwrite(fd, "\1", 1, 0) == 1); /* the write index of the first ring */
 	close(fd);
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EIO);
 	unlink(path);
@@ -499,7 +532,9 @@ static void vanish_when_read(struct vanishing *v, const char *file, const char *
 
 static void a_device_that_goes_away_while_it_is_opened(void)
 {
-	static const struct { const char *file, *text; } moments[] = {
+	static const struct {
+		const char *file, *text;
+	} moments[] = {
 		{ "uio/uio3/maps/map0/name", "txrx_rings\n" },
 		{ "uio/uio3/maps/map0/offset", "0x0\n" },
 		{ "uio/uio3/maps/map0/size", "\n" },
@@ -549,7 +584,7 @@ static void subchannels_are_listed(void)
 	subchannel("30", "3\n", 3 * page);
 	subchannel("33", "1\n", 9 * page);
 	put("6\n", SYS DEV1 "/channels/31/cpu");
-	put("4\n", SYS DEV1 "/channels/40/subchannel_id");	/* not open yet */
+	put("4\n", SYS DEV1 "/channels/40/subchannel_id"); /* not open yet */
 	put("5\n", SYS DEV1 "/channels/nonsense/subchannel_id");
 	memset(list, 0xff, sizeof(list));
 	CHECK_IS(vmbus_subchannels(primary, list, 3), 3);
@@ -631,7 +666,7 @@ static void subchannels_that_cannot_be_opened(void)
 	machine();
 	MUST(!vmbus_open("fcopy", NULL, &primary));
 	subchannel("7", "0\n", 5 * page);
-	put("4\n", SYS DEV1 "/channels/40/subchannel_id");	/* not open yet */
+	put("4\n", SYS DEV1 "/channels/40/subchannel_id"); /* not open yet */
 	CHECK_IS(vmbus_open_subchannel(primary, 7, NULL, &sub), -EINVAL);
 	CHECK_IS(vmbus_open_subchannel(primary, 99, NULL, &sub), -ENOENT);
 	CHECK_IS(vmbus_open_subchannel(primary, 40, NULL, &sub), -ENOENT);
@@ -711,7 +746,7 @@ static void options_of_an_open(void)
 	}
 
 	options = (struct vmbus_open_options){ .struct_size = sizeof(options),
-		.flags = VMBUS_OPEN_POLL };
+					       .flags = VMBUS_OPEN_POLL };
 	MUST(!vmbus_open("fcopy", &options, &chan));
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	subchannel("31", "2\n", 3 * getpagesize());
@@ -771,11 +806,12 @@ static void a_failure_leaves_null(void)
 	int status;
 	pid_t pid;
 
-#define IS_NULL(call, pointer) do {		\
-	pointer = (void *)nothing;		\
-	CHECK(call < 0);			\
-	CHECK(!pointer);			\
-} while (0)
+#define IS_NULL(call, pointer)             \
+	do {                               \
+		pointer = (void *)nothing; \
+		CHECK(call < 0);           \
+		CHECK(!pointer);           \
+	} while (0)
 	machine();
 	IS_NULL(vmbus_device_list("nonsense", &list), list);
 	IS_NULL(vmbus_device_find("nonsense", &dev), dev);
@@ -958,7 +994,8 @@ static void a_text_is_never_that_of_an_older_failure(void)
 static void an_exclusive_open_keeps_others_out(void)
 {
 	struct vmbus_open_options options = {
-		.struct_size = sizeof(options), .flags = VMBUS_OPEN_EXCLUSIVE,
+		.struct_size = sizeof(options),
+		.flags = VMBUS_OPEN_EXCLUSIVE,
 	};
 	struct vmbus_chan *chan, *other;
 

@@ -111,17 +111,17 @@ static void a_full_ring_asks_for_room_and_hears_of_it_once(void)
 
 	model_open(&m, 4096);
 	fill_ring(m.guest, 40);
-	CHECK_IS(send_one(m.guest, 232), -EAGAIN);	/* 256 needed, 256 free: one stays free */
+	CHECK_IS(send_one(m.guest, 232), -EAGAIN); /* 256 needed, 256 free: one stays free */
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 256);
 	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), 0);
 	CHECK_IS(send_one(m.guest, 424), -EAGAIN);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 448);
-	CHECK_IS(recv_one(m.host), 0);			/* 352 free */
+	CHECK_IS(recv_one(m.host), 0); /* 352 free */
 	CHECK_IS(m.host_signals, 0);
 	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), 0);
-	CHECK_IS(recv_one(m.host), 0);			/* 448 free: not more than 448 */
+	CHECK_IS(recv_one(m.host), 0); /* 448 free: not more than 448 */
 	CHECK_IS(m.host_signals, 0);
-	CHECK_IS(recv_one(m.host), 0);			/* 544 */
+	CHECK_IS(recv_one(m.host), 0); /* 544 */
 	CHECK_IS(m.host_signals, 1);
 	CHECK_IS(recv_one(m.host), 0);
 	CHECK_IS(m.host_signals, 1);
@@ -455,7 +455,7 @@ static void epoll_loop(void)
 	CHECK_IS(send_one(host, 8), 0);
 	CHECK_IS(vmbus_ack(guest), 0);
 	CHECK_IS(recv_one(guest), 0);
-	CHECK_IS(send_one(host, 8), 0);		/* masked by the ack: silent */
+	CHECK_IS(send_one(host, 8), 0); /* masked by the ack: silent */
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	vmbus_close(guest);
@@ -542,11 +542,11 @@ static void with_each_lock(void (*test)(void))
 }
 
 /* Define a test that runs once with each lock. */
-#define WITH_EACH_LOCK(test)						\
-static void test(void)							\
-{									\
-	with_each_lock(test##_with_lock);				\
-}
+#define WITH_EACH_LOCK(test)                      \
+	static void test(void)                    \
+	{                                         \
+		with_each_lock(test##_with_lock); \
+	}
 
 static struct vmbus_chan *open_nearly_full(struct model *m, int *other)
 {
@@ -635,7 +635,7 @@ static void *rescind(void *arg)
 
 	until_others_sleep();
 	CHECK_IS(vmbus_queue(r->m->host, VMBUS_PACKET_INBAND, 0, 0, buf, 8), 0);
-	tx_ring_publish(&r->m->host->tx);	/* and no signal */
+	tx_ring_publish(&r->m->host->tx); /* and no signal */
 	take_away(r->m);
 	close(r->other);
 	return NULL;
@@ -881,8 +881,10 @@ static void waiting_while_another_thread_has_a_reservation_with_lock(void)
 	static const struct {
 		int freed, timeout_ms, result;
 	} waits[] = {
-		{ 20, 10000, VMBUS_WAIT_SEND }, { 20, 0, VMBUS_WAIT_SEND },
-		{ 5, 0, -ETIMEDOUT }, { 5, 50, -ETIMEDOUT },
+		{ 20, 10000, VMBUS_WAIT_SEND },
+		{ 20, 0, VMBUS_WAIT_SEND },
+		{ 5, 0, -ETIMEDOUT },
+		{ 5, 50, -ETIMEDOUT },
 	};
 
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
@@ -891,7 +893,8 @@ static void waiting_while_another_thread_has_a_reservation_with_lock(void)
 		void *payload;
 
 		full_pair(&guest, &host);
-		other = (struct room_thread){ .chan = guest, .len = 1000,
+		other = (struct room_thread){ .chan = guest,
+					      .len = 1000,
 					      .timeout_ms = waits[i].timeout_ms };
 		MUST(!pthread_create(&other.thread, NULL, wait_with_a_limit, &other));
 		WAIT_UNTIL(other.refused);
@@ -1518,8 +1521,8 @@ static void a_pair_has_the_mode_of_its_flags(void)
 	vmbus_close(host);
 	for (uint32_t flag = VMBUS_OPEN_SENDERS; flag <= VMBUS_OPEN_SPIN; flag *= 2) {
 		MUST(!vmbus_open_pair(2 * getpagesize(), flag, &guest, &host));
-		CHECK_IS(guest->producers, flag == VMBUS_OPEN_SPIN ? PRODUCERS_SPIN :
-								     PRODUCERS_MUTEX);
+		CHECK_IS(guest->producers,
+			 flag == VMBUS_OPEN_SPIN ? PRODUCERS_SPIN : PRODUCERS_MUTEX);
 		CHECK_IS(host->producers, PRODUCERS_ONE);
 		vmbus_close(guest);
 		vmbus_close(host);
@@ -1532,13 +1535,14 @@ static void wrong_memory_is_refused(void)
 	struct model m;
 
 	model_open(&m, 4096);
-#define REFUSED(member, value) do {						\
-	struct vmbus_memory mem = side(&m.to_host, &m.to_guest, NULL);		\
-										\
-	mem.member = value;							\
-	CHECK_IS(channel_from_memory(&mem, &chan), -EINVAL);		\
-	CHECK(strstr(error_text(), #member));					\
-} while (0)
+#define REFUSED(member, value)                                                 \
+	do {                                                                   \
+		struct vmbus_memory mem = side(&m.to_host, &m.to_guest, NULL); \
+                                                                               \
+		mem.member = value;                                            \
+		CHECK_IS(channel_from_memory(&mem, &chan), -EINVAL);           \
+		CHECK(strstr(error_text(), #member));                          \
+	} while (0)
 	REFUSED(flags, 8);
 	REFUSED(tx_ring, NULL);
 	REFUSED(tx_ring, m.to_host.base + 4);

@@ -16,7 +16,7 @@
 
 #include "sysfs.h"
 
-#define RING 17u	/* pages of each, the header included */
+#define RING  17u /* pages of each, the header included */
 #define LARGE 40000u
 
 static size_t page;
@@ -148,7 +148,7 @@ static int in_child(void (*body)(void))
 	pid = fork();
 	MUST(pid >= 0);
 	if (!pid) {
-		signal(SIGBUS, SIG_DFL);	/* ASan has one, too */
+		signal(SIGBUS, SIG_DFL); /* ASan has one, too */
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
 		checks_failed = 0;
 		body();
@@ -159,23 +159,59 @@ static int in_child(void (*body)(void))
 	return status;
 }
 
-#define CHECK_FINE(body)	CHECK_IS(in_child(body), 0)
-#define CHECK_KILLED(body)	CHECK_IS(in_child(body) & 0x7f, SIGBUS)
+#define CHECK_FINE(body)   CHECK_IS(in_child(body), 0)
+#define CHECK_KILLED(body) CHECK_IS(in_child(body) & 0x7f, SIGBUS)
 
 /* The operations on a channel */
 
-static int op_recv(struct vmbus_chan *c) { return vmbus_recv(c, &pkt, buf, sizeof(buf)); }
-static int op_raw(struct vmbus_chan *c) { return recv_raw(c, &pkt, buf, sizeof(buf)); }
-static int op_small(struct vmbus_chan *c) { return vmbus_recv(c, &pkt, buf, 0); }
-static int op_skip(struct vmbus_chan *c) { return vmbus_skip(c); }
-static int op_send(struct vmbus_chan *c) { return vmbus_send(c, 6, 0, 0, buf, LARGE); }
-static int op_queue(struct vmbus_chan *c) { return vmbus_queue(c, 6, 0, 0, buf, LARGE); }
-static int op_flush(struct vmbus_chan *c) { return vmbus_flush(c); }
-static int op_wait_recv(struct vmbus_chan *c) { return vmbus_wait(c, VMBUS_WAIT_RECV, 0); }
-static int op_wait_send(struct vmbus_chan *c) { return vmbus_wait(c, VMBUS_WAIT_SEND, 0); }
-static int op_arm_recv(struct vmbus_chan *c) { return vmbus_arm(c, VMBUS_WAIT_RECV); }
-static int op_arm_send(struct vmbus_chan *c) { return vmbus_arm(c, VMBUS_WAIT_SEND); }
-static int op_ack(struct vmbus_chan *c) { return vmbus_ack(c); }
+static int op_recv(struct vmbus_chan *c)
+{
+	return vmbus_recv(c, &pkt, buf, sizeof(buf));
+}
+static int op_raw(struct vmbus_chan *c)
+{
+	return recv_raw(c, &pkt, buf, sizeof(buf));
+}
+static int op_small(struct vmbus_chan *c)
+{
+	return vmbus_recv(c, &pkt, buf, 0);
+}
+static int op_skip(struct vmbus_chan *c)
+{
+	return vmbus_skip(c);
+}
+static int op_send(struct vmbus_chan *c)
+{
+	return vmbus_send(c, 6, 0, 0, buf, LARGE);
+}
+static int op_queue(struct vmbus_chan *c)
+{
+	return vmbus_queue(c, 6, 0, 0, buf, LARGE);
+}
+static int op_flush(struct vmbus_chan *c)
+{
+	return vmbus_flush(c);
+}
+static int op_wait_recv(struct vmbus_chan *c)
+{
+	return vmbus_wait(c, VMBUS_WAIT_RECV, 0);
+}
+static int op_wait_send(struct vmbus_chan *c)
+{
+	return vmbus_wait(c, VMBUS_WAIT_SEND, 0);
+}
+static int op_arm_recv(struct vmbus_chan *c)
+{
+	return vmbus_arm(c, VMBUS_WAIT_RECV);
+}
+static int op_arm_send(struct vmbus_chan *c)
+{
+	return vmbus_arm(c, VMBUS_WAIT_SEND);
+}
+static int op_ack(struct vmbus_chan *c)
+{
+	return vmbus_ack(c);
+}
 
 static int op_many(struct vmbus_chan *c)
 {
@@ -191,7 +227,10 @@ static int op_pieces(struct vmbus_chan *c)
 	return send_pieces(c, 6, 0, 0, pieces, 2);
 }
 
-static int op_stats(struct vmbus_chan *c) { return channel_stats(c).error; }
+static int op_stats(struct vmbus_chan *c)
+{
+	return channel_stats(c).error;
+}
 
 static int op_gpa(struct vmbus_chan *c)
 {
@@ -255,7 +294,7 @@ static const struct operation {
 	const char *name;
 	int (*run)(struct vmbus_chan *chan);
 	int before;
-	size_t left;	/* pages of the device */
+	size_t left; /* pages of the device */
 } operations[] = {
 	{ "recv from an empty ring", op_recv, NOTHING, 0 },
 	{ "recv", op_recv, RECEIVED, 0 },
@@ -368,7 +407,7 @@ static void gone_while_opened(void)
 	MUST(!vmbus_guard());
 	fake_make(&f);
 	cut(&f, 0);
-	vmbus_open("fcopy", NULL, &chan);	/* stdio maps its buffers once */
+	vmbus_open("fcopy", NULL, &chan); /* stdio maps its buffers once */
 	maps = mappings();
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -ENODEV);
 	CHECK(strstr(error_text(), "went away"));

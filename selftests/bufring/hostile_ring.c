@@ -16,7 +16,7 @@ static const uint32_t bad_indices[] = {
 };
 #define BAD_INDICES (sizeof(bad_indices) / sizeof(bad_indices[0]))
 
-static unsigned char *buf;	/* DATA bytes up to a guard page */
+static unsigned char *buf; /* DATA bytes up to a guard page */
 static struct vmbus_packet pkt;
 
 #define VIEWS 4
@@ -24,7 +24,8 @@ static struct vmbus_view views[VIEWS];
 static char a[1] = "a";
 static const struct iovec payloads[2] = { { a, 1 }, { a, 1 } };
 static const struct tx_packet messages[2] = {
-	TX_PACKET("a", 1, 6, 0, 0), TX_PACKET("b", 1, 6, 0, 0),
+	TX_PACKET("a", 1, 6, 0, 0),
+	TX_PACKET("b", 1, 6, 0, 0),
 };
 
 static void put_packet(struct model *m, uint32_t index, uint16_t type, uint16_t offset8,
@@ -354,8 +355,9 @@ static void mask_pending_and_features(void)
 			publish(&m, 24);
 			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, 8), 0);
 			/* The room grew from DATA - 24 to DATA. */
-			CHECK_IS(m.guest_signals, (values[mask] ? 0 : 1) +
-				 (values[mask] & 1 && values[pending] == DATA - 8));
+			CHECK_IS(m.guest_signals,
+				 (values[mask] ? 0 : 1) +
+					 (values[mask] & 1 && values[pending] == DATA - 8));
 			model_close(&m);
 		}
 	}
@@ -441,8 +443,10 @@ static void anything_at_all(void)
 		};
 		int err;
 
-		ring_poke(&m.to_guest, random32() % 4 ? *word(&m.to_guest, READ_INDEX) % DATA :
-			  random32() % DATA, &d, sizeof(d));
+		ring_poke(&m.to_guest,
+			  random32() % 4 ? *word(&m.to_guest, READ_INDEX) % DATA :
+					   random32() % DATA,
+			  &d, sizeof(d));
 		publish(&m, random_index());
 		*word(&m.to_host, READ_INDEX) = random_index();
 		*word(&m.to_guest, PENDING_SEND_SZ) = random_index();
@@ -454,7 +458,7 @@ static void anything_at_all(void)
 			vmbus_skip(m.guest);
 		err = i % 5 ? vmbus_queue(m.guest, 6, 0, 0, buf, random32() % (DATA - 32)) :
 		      i % 2 ? i % 3 ? send_packets(m.guest, messages, 2) :
-			      vmbus_send_many(m.guest, 6, 0, i, payloads, 2) :
+				      vmbus_send_many(m.guest, 6, 0, i, payloads, 2) :
 			      build_one(m.guest, random32() % (DATA - 32));
 		if (err > 0)
 			err = 0;
@@ -493,7 +497,7 @@ static void *change_for_ever(void *arg)
  * take long turns, for TRIES and until each has occurred.
  */
 #define ENOUGH (MESSAGES / 2)
-#define TRIES (MESSAGES * 10)
+#define TRIES  (MESSAGES * 10)
 
 struct race {
 	struct model m;
@@ -582,16 +586,17 @@ static void *change_headers_for_ever(void *arg)
 {
 	struct model *m = arg;
 	_Atomic uint32_t *const words[] = {
-		word(&m->to_guest, WRITE_INDEX), word(&m->to_guest, PENDING_SEND_SZ),
-		word(&m->to_guest, FEATURE_BITS), word(&m->to_host, READ_INDEX),
+		word(&m->to_guest, WRITE_INDEX),   word(&m->to_guest, PENDING_SEND_SZ),
+		word(&m->to_guest, FEATURE_BITS),  word(&m->to_host, READ_INDEX),
 		word(&m->to_host, INTERRUPT_MASK), word(&m->to_host, FEATURE_BITS),
 	};
 
 	for (uint32_t i = 0, r; !stop; i++) {
 		r = i * 0x9e3779b9u;
-		atomic_store_explicit(words[(r >> 8) % 6], r >> 31
-				      ? bad_indices[(r >> 16) % BAD_INDICES] :
-				      (r >> 16) % (DATA / 8) * 8, memory_order_relaxed);
+		atomic_store_explicit(words[(r >> 8) % 6],
+				      r >> 31 ? bad_indices[(r >> 16) % BAD_INDICES] :
+						(r >> 16) % (DATA / 8) * 8,
+				      memory_order_relaxed);
 	}
 	return NULL;
 }
@@ -628,8 +633,8 @@ static void headers_that_change_all_the_time(void)
 	for (unsigned int i = 0; i < TRIES / 4 || !all_seen; i++) {
 		int received = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8) :
 				       vmbus_peek(m.guest, views, VIEWS);
-		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40)
-			: send_packets(m.guest, messages, 2);
+		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40) :
+				   send_packets(m.guest, messages, 2);
 
 		/*
 		 * On one processor the headers change only when the other
@@ -656,7 +661,8 @@ static void headers_that_change_all_the_time(void)
 	}
 	stop = true;
 	pthread_join(thread, NULL);
-	ksft_print_msg("received %d, refused %d; sent %d, refused %d\n", good[0], refused[0], good[1], refused[1]);
+	ksft_print_msg("received %d, refused %d; sent %d, refused %d\n", good[0], refused[0],
+		       good[1], refused[1]);
 	model_close(&m);
 }
 

@@ -19,17 +19,17 @@ static struct {
 	struct vmbus_ic_header header;
 	struct vmbus_ic_version framework, message;
 	uint32_t length;
-	unsigned char first;			/* byte of the body */
-	struct vmbus_ic_request *later[16];	/* that they answered so */
+	unsigned char first;		    /* byte of the body */
+	struct vmbus_ic_request *later[16]; /* that they answered so */
 	unsigned int later_count;
-	int error;				/* of the last event */
+	int error; /* of the last event */
 	char reason[256];
 	uint32_t status;
-	int end;				/* what each event returns that is not @but */
-	bool answer_first;			/* the earliest postponed one, from inside */
-	bool answer_itself;			/* the request, from inside */
-	bool answer_when_skipped;		/* the second postponed one, in an event */
-	bool spoil;				/* the members of the request */
+	int end;		  /* what each event returns that is not @but */
+	bool answer_first;	  /* the earliest postponed one, from inside */
+	bool answer_itself;	  /* the request, from inside */
+	bool answer_when_skipped; /* the second postponed one, in an event */
+	bool spoil;		  /* the members of the request */
 } seen;
 
 static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
@@ -66,8 +66,8 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 	MUST(event->kind >= 1 && event->kind <= VMBUS_IC_EVENT_SKIPPED);
 	CHECK_IS(event->struct_size, sizeof(*event));
 	CHECK(VMBUS_STRUCT_HAS(event, message));
-	CHECK(!vmbus_ic_chan(ic) == (event->kind == VMBUS_IC_EVENT_CLOSED ||
-				     event->kind == VMBUS_IC_EVENT_WAITING));
+	CHECK(!vmbus_ic_chan(ic) ==
+	      (event->kind == VMBUS_IC_EVENT_CLOSED || event->kind == VMBUS_IC_EVENT_WAITING));
 	seen.events[event->kind]++;
 	seen.error = event->error;
 	if (event->kind == VMBUS_IC_EVENT_NEGOTIATED) {
@@ -87,8 +87,11 @@ static struct vmbus_ic_options options(void)
 	memset(&seen, 0, sizeof(seen));
 	return (struct vmbus_ic_options){
 		.struct_size = sizeof(struct vmbus_ic_options),
-		.messages = messages, .message_count = 2,
-		.request = on_request, .event = on_event, .ctx = &seen,
+		.messages = messages,
+		.message_count = 2,
+		.request = on_request,
+		.event = on_event,
+		.ctx = &seen,
 	};
 }
 
@@ -134,11 +137,12 @@ static int settle(struct vmbus_ic *ic)
 }
 
 /* Dispatch like an event loop until the condition is true. */
-#define UNTIL(ic, condition) do {						\
-	while (!(condition))							\
-		if (readable(ic, 10))						\
-			CHECK_IS(vmbus_ic_dispatch(ic), 0);			\
-} while (0)
+#define UNTIL(ic, condition)                                        \
+	do {                                                        \
+		while (!(condition))                                \
+			if (readable(ic, 10))                       \
+				CHECK_IS(vmbus_ic_dispatch(ic), 0); \
+	} while (0)
 
 /* One answer, with this id and status, of a request with @len bytes of body */
 static void check_answer(struct vmbus_chan *host, uint64_t xid, uint32_t status, size_t len)
@@ -183,7 +187,10 @@ static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
 /* The program was built for a version with more members, or with fewer. */
 static void counters_for_other_versions(void)
 {
-	struct { struct vmbus_ic_stats s; uint64_t more; } larger = { .more = 7 };
+	struct {
+		struct vmbus_ic_stats s;
+		uint64_t more;
+	} larger = { .more = 7 };
 	uint64_t fewer[2] = { 7, 7 };
 	struct served s;
 
@@ -296,7 +303,10 @@ static void no_common_version(void)
 static void requests_get_what_the_program_says(void)
 {
 	static const uint32_t statuses[] = {
-		VMBUS_S_OK, VMBUS_E_FAIL, VMBUS_E_NOT_SUPPORTED, 0x80070005,
+		VMBUS_S_OK,
+		VMBUS_E_FAIL,
+		VMBUS_E_NOT_SUPPORTED,
+		0x80070005,
 	};
 	unsigned char body[1000] = { 41 };
 	struct answer a;
@@ -590,14 +600,19 @@ static void an_answer_larger_than_the_ring(void)
 	static const unsigned char body[400];
 	struct vmbus_ic_options opt = options();
 	struct vmbus_memory guest = {
-		.flags = VMBUS_MEMORY_RESET, .header_size = 128,
-		.tx_ring = to_host, .tx_size = sizeof(to_host),
-		.rx_ring = to_guest, .rx_size = sizeof(to_guest),
+		.flags = VMBUS_MEMORY_RESET,
+		.header_size = 128,
+		.tx_ring = to_host,
+		.tx_size = sizeof(to_host),
+		.rx_ring = to_guest,
+		.rx_size = sizeof(to_guest),
 	};
 	struct vmbus_memory host = {
 		.header_size = 128,
-		.tx_ring = to_guest, .tx_size = sizeof(to_guest),
-		.rx_ring = to_host, .rx_size = sizeof(to_host),
+		.tx_ring = to_guest,
+		.tx_size = sizeof(to_guest),
+		.rx_ring = to_host,
+		.rx_size = sizeof(to_host),
 	};
 	struct served s;
 	int fds[2];
@@ -937,21 +952,26 @@ static void a_silent_host(void)
 
 static void options_that_are_refused(void)
 {
-	struct { struct vmbus_ic_options opt; uint64_t more; } later = { .opt = options() };
+	struct {
+		struct vmbus_ic_options opt;
+		uint64_t more;
+	} later = { .opt = options() };
 	struct vmbus_open_options poll_mode = {
-		.struct_size = sizeof(poll_mode), .flags = VMBUS_OPEN_POLL,
+		.struct_size = sizeof(poll_mode),
+		.flags = VMBUS_OPEN_POLL,
 	};
 	struct vmbus_ic_options opt;
 	struct model m;
 	struct vmbus_ic *ic;
 	struct served s;
 
-#define REFUSED(change, error, word) do {			\
-	opt = options();					\
-	change;							\
-	CHECK_IS(vmbus_ic_new("fcopy", &opt, &ic), error);	\
-	CHECK(strstr(error_text(), word));			\
-} while (0)
+#define REFUSED(change, error, word)                               \
+	do {                                                       \
+		opt = options();                                   \
+		change;                                            \
+		CHECK_IS(vmbus_ic_new("fcopy", &opt, &ic), error); \
+		CHECK(strstr(error_text(), word));                 \
+	} while (0)
 	REFUSED(opt.struct_size = 8, -EINVAL, "struct_size");
 	REFUSED(opt.flags = 1, -EINVAL, "flags");
 	REFUSED(opt.reserved = 1, -EINVAL, "reserved");

@@ -10,12 +10,16 @@
 
 #define HEADER sizeof(struct vmbus_ic_header)
 
-static inline int host_sends(struct vmbus_chan *host, uint16_t type, uint64_t xid,
-			     const void *body, size_t len)
+static inline int host_sends(struct vmbus_chan *host, uint16_t type, uint64_t xid, const void *body,
+			     size_t len)
 {
 	struct vmbus_ic_header hdr = {
-		.type = type, .size = len, .pipe_size = 20 + len, .transaction_id = xid,
-		.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST, .status = 0xdeadbeef,
+		.type = type,
+		.size = len,
+		.pipe_size = 20 + len,
+		.transaction_id = xid,
+		.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST,
+		.status = 0xdeadbeef,
 	};
 	const struct iovec iov[] = { { &hdr, sizeof(hdr) }, { (void *)(uintptr_t)body, len } };
 

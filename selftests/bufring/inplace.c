@@ -15,7 +15,7 @@ static unsigned char out[1 << 16], in[1 << 16];
 static uint32_t used(const struct ring *ring)
 {
 	return (*word(ring, WRITE_INDEX) - *word(ring, READ_INDEX) + ring->data_size) %
-		ring->data_size;
+	       ring->data_size;
 }
 
 static void check_view(const struct vmbus_view *view, uint64_t number, size_t len)
@@ -45,8 +45,8 @@ static void make(struct tx_packet *messages, uint64_t first, unsigned int count,
 		size_t len = length_of(first + i, most);
 
 		fill(at, first + i, len);
-		messages[i] = (struct tx_packet)TX_PACKET(at, len, VMBUS_PACKET_INBAND, 1,
-								first + i);
+		messages[i] =
+			(struct tx_packet)TX_PACKET(at, len, VMBUS_PACKET_INBAND, 1, first + i);
 		at += len;
 	}
 }
@@ -146,15 +146,18 @@ static void every_short_length(void)
 		fill(out, number, len);
 		payload = (struct iovec){ out, len };
 		CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
-		CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_INBAND, 1, number, &payload, 1),
-			 1);
+		CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_INBAND, 1, number, &payload, 1), 1);
 		CHECK_IS(vmbus_queue(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
 		CHECK_IS(vmbus_flush(m.guest), 0);
 		memset(in, 0xa5, sizeof(in));
 		CHECK_IS(vmbus_recv(m.host, &pkt, in, padded(len)), 0);
 		view = (struct vmbus_view){
-			.payload = in, .length = pkt.length, .header = pkt.header,
-			.transaction_id = pkt.transaction_id, .type = pkt.type, .flags = pkt.flags,
+			.payload = in,
+			.length = pkt.length,
+			.header = pkt.header,
+			.transaction_id = pkt.transaction_id,
+			.type = pkt.type,
+			.flags = pkt.flags,
 		};
 		check_view(&view, number, len);
 		CHECK_IS(pkt.reserved, 0);
@@ -184,8 +187,7 @@ static void a_batch_of_one_kind_ends_where_the_ring_is_full(void)
 	CHECK_IS(m.guest_signals, 1);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
 	CHECK_IS(used(&m.to_host), 42 * 96);
-	CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64),
-		 -EAGAIN);
+	CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64), -EAGAIN);
 	for (int i = 0; i < 42; i++) {
 		CHECK_IS(vmbus_recv_many(m.host, &view, 1, in, sizeof(in)), 1);
 		CHECK_IS(view.transaction_id, 7 + i);
@@ -219,7 +221,7 @@ static void a_batch_ends_where_the_ring_is_full(void)
 	CHECK_IS(used(&m.to_host), 42 * 96);
 	CHECK_IS(send_packets(m.guest, messages + 42, 22), -EAGAIN);
 	CHECK_IS(receive_by_many(m.host, 0, 0, 0), -EINVAL);
-	CHECK_IS(vmbus_recv_many(m.host, (struct vmbus_view [1]){ 0 }, 1, in, sizeof(in)), 1);
+	CHECK_IS(vmbus_recv_many(m.host, (struct vmbus_view[1]){ 0 }, 1, in, sizeof(in)), 1);
 	CHECK_IS(m.host_signals, 1);
 	CHECK_IS(send_packets(m.guest, messages + 42, 1), 1);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
@@ -300,8 +302,7 @@ static void a_buffer_that_is_too_small_takes_what_fits(void)
 
 	model_open(&m, DATA);
 	for (int i = 0; i < 3; i++)
-		messages[i] = (struct tx_packet)TX_PACKET(out, 100, VMBUS_PACKET_INBAND, 1,
-								i);
+		messages[i] = (struct tx_packet)TX_PACKET(out, 100, VMBUS_PACKET_INBAND, 1, i);
 	CHECK_IS(send_packets(m.guest, messages, 3), 3);
 	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 103), -ENOBUFS);
 	CHECK_IS(views[0].length, 104);
@@ -444,7 +445,8 @@ static void pages_of_the_guest(void)
 {
 	static const uint64_t first[] = { 0x1234, 0x99 }, second[] = { 0xfedcba9876543 };
 	const struct vmbus_gpa_buffer ranges[] = {
-		{ 4096, 8, first }, { 1, 4095, second },
+		{ 4096, 8, first },
+		{ 1, 4095, second },
 	};
 	struct vmbus_gpa_buffer bad = { 8, 0, first };
 	uint32_t half[2];
@@ -521,8 +523,7 @@ static void pages_built_in_place(void)
 
 /* A packet with transfer pages, by its offsets, where the host may put it */
 static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t count,
-		     const uint32_t *ranges,
-		     uint32_t ranges_there)
+		     const uint32_t *ranges, uint32_t ranges_there)
 {
 	uint32_t header = 24 + 8 * ranges_there, total = header + 8;
 	const struct raw_descriptor d = { type, header / 8, total / 8, 1, 99 };
@@ -586,13 +587,14 @@ static void transfer_pages(void)
 	CHECK_IS(set.sender_owns_set, 0);
 	model_close(&m);
 
-#define REFUSED(type_, count, list, there) do {					\
-	model_open(&m, DATA);							\
-	put_xfer(&m, 0, type_, count, list, there);				\
-	CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);				\
-	CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), -EPROTO);	\
-	model_close(&m);							\
-} while (0)
+#define REFUSED(type_, count, list, there)                                          \
+	do {                                                                        \
+		model_open(&m, DATA);                                               \
+		put_xfer(&m, 0, type_, count, list, there);                         \
+		CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);                         \
+		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), -EPROTO); \
+		model_close(&m);                                                    \
+	} while (0)
 	REFUSED(7, 3, good, 2);
 	REFUSED(7, 0x20000002, good, 2);
 	REFUSED(7, UINT32_MAX, good, 2);

@@ -24,15 +24,19 @@
 
 /* The header of a ring, by word */
 enum {
-	WRITE_INDEX = 0, READ_INDEX = 1, INTERRUPT_MASK = 2, PENDING_SEND_SZ = 3, FEATURE_BITS = 16,
+	WRITE_INDEX = 0,
+	READ_INDEX = 1,
+	INTERRUPT_MASK = 2,
+	PENDING_SEND_SZ = 3,
+	FEATURE_BITS = 16,
 };
 
 #define DESCRIPTOR 16
-#define TRAILER 8
+#define TRAILER	   8
 
 struct ring {
 	unsigned char *base;
-	size_t size;		/* header included */
+	size_t size; /* header included */
 	unsigned char *data;
 	uint32_t data_size;
 };
@@ -40,37 +44,40 @@ struct ring {
 struct model {
 	struct ring to_host, to_guest;
 	struct vmbus_chan *guest, *host;
-	int guest_signals, host_signals;	/* by them, not to them */
+	int guest_signals, host_signals; /* by them, not to them */
 };
 
 static int checks_failed;
 
-#define CHECK(condition) do {							\
-	if (!(condition)) {							\
-		ksft_print_msg("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);	\
-		checks_failed++;						\
-	}									\
-} while (0)
+#define CHECK(condition)                                                                       \
+	do {                                                                                   \
+		if (!(condition)) {                                                            \
+			ksft_print_msg("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+			checks_failed++;                                                       \
+		}                                                                              \
+	} while (0)
 
-#define CHECK_IS(value, expected) do {						\
-	long long is_ = (value), expected_ = (expected);			\
-	if (is_ != expected_) {							\
-		ksft_print_msg("%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__,	\
-			       #value, is_, expected_);				\
-		checks_failed++;						\
-	}									\
-} while (0)
+#define CHECK_IS(value, expected)                                                           \
+	do {                                                                                \
+		long long is_ = (value), expected_ = (expected);                            \
+		if (is_ != expected_) {                                                     \
+			ksft_print_msg("%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, \
+				       #value, is_, expected_);                             \
+			checks_failed++;                                                    \
+		}                                                                           \
+	} while (0)
 
 /*
  * End the test if the condition is false, because the rest would make no sense.
  */
-#define MUST(condition) do {							\
-	if (!(condition)) {							\
-		ksft_print_msg("%s:%d: not so: %s (%s; %s)\n", __FILE__, __LINE__,	\
-			       #condition, strerror(errno), error_text());	\
-		ksft_exit_fail_msg("cannot go on");				\
-	}									\
-} while (0)
+#define MUST(condition)                                                                    \
+	do {                                                                               \
+		if (!(condition)) {                                                        \
+			ksft_print_msg("%s:%d: not so: %s (%s; %s)\n", __FILE__, __LINE__, \
+				       #condition, strerror(errno), error_text());         \
+			ksft_exit_fail_msg("cannot go on");                                \
+		}                                                                          \
+	} while (0)
 
 /* Why the test cannot run here, or NULL */
 static const char *cannot_run;
@@ -106,8 +113,8 @@ static inline int run_tests(const struct test *tests, size_t count)
 static inline unsigned char *guarded(size_t size)
 {
 	size_t page = getpagesize(), whole = (size + page - 1) / page * page;
-	unsigned char *all = mmap(NULL, whole + 2 * page, PROT_NONE,
-				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *all =
+		mmap(NULL, whole + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	MUST(all != MAP_FAILED);
 	MUST(!mprotect(all + page, whole, PROT_READ | PROT_WRITE));
@@ -145,9 +152,13 @@ static int count_signal(void *ctx)
 static inline struct vmbus_memory side(const struct ring *tx, const struct ring *rx, int *signals)
 {
 	return (struct vmbus_memory){
-		.tx_ring = tx->base, .tx_size = tx->size,
-		.rx_ring = rx->base, .rx_size = rx->size,
-		.fd = -1, .signal = count_signal, .ctx = signals,
+		.tx_ring = tx->base,
+		.tx_size = tx->size,
+		.rx_ring = rx->base,
+		.rx_size = rx->size,
+		.fd = -1,
+		.signal = count_signal,
+		.ctx = signals,
 	};
 }
 

@@ -6,12 +6,14 @@
 
 /* The sizes on the wire */
 _Static_assert(sizeof(struct vmbus_ic_heartbeat) == 40 &&
-	       sizeof(struct vmbus_ic_shutdown) == 2060 && sizeof(struct vmbus_ic_time) == 25 &&
-	       sizeof(struct vmbus_ic_time_reference) == 22 &&
-	       sizeof(struct vmbus_ic_kvp_exchange) == 2576 &&
-	       sizeof(struct vmbus_ic_kvp_enumerate) == 2580 &&
-	       sizeof(struct vmbus_ic_kvp_delete) == 520 &&
-	       sizeof(struct vmbus_ic_kvp_ip) == 7430, "a message has another size");
+		       sizeof(struct vmbus_ic_shutdown) == 2060 &&
+		       sizeof(struct vmbus_ic_time) == 25 &&
+		       sizeof(struct vmbus_ic_time_reference) == 22 &&
+		       sizeof(struct vmbus_ic_kvp_exchange) == 2576 &&
+		       sizeof(struct vmbus_ic_kvp_enumerate) == 2580 &&
+		       sizeof(struct vmbus_ic_kvp_delete) == 520 &&
+		       sizeof(struct vmbus_ic_kvp_ip) == 7430,
+	       "a message has another size");
 
 #define V(major, minor) { major, minor }
 
@@ -115,8 +117,8 @@ static void nothing_in_common_is_said(void)
 static void counts_are_bounded(void)
 {
 	static const unsigned int lies[][2] = {
-		{ 101, 1 }, { 1, 101 }, { 65535, 65535 }, { 65535, 1 }, { 0, 65535 }, { 100, 100 },
-		{ 3, 2 }, { 2, 3 },
+		{ 101, 1 },   { 1, 101 },   { 65535, 65535 }, { 65535, 1 },
+		{ 0, 65535 }, { 100, 100 }, { 3, 2 },	      { 2, 3 },
 	};
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {

@@ -8,10 +8,10 @@
 #include "../../lib/internal.h"
 #include "model.h"
 
-#define FIRST	16u	/* bytes of the struct in its first version, */
-#define NOW	28u	/* in the version of the library, */
-#define LATER	40u	/* and in a later one */
-#define LARGEST	4096u	/* no version exceeds this size */
+#define FIRST	16u   /* bytes of the struct in its first version, */
+#define NOW	28u   /* in the version of the library, */
+#define LATER	40u   /* and in a later one */
+#define LARGEST 4096u /* no version exceeds this size */
 
 /*
  * Copy the struct of a program, which has @size bytes that are not zero, with

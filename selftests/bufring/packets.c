@@ -162,7 +162,9 @@ static void in_a_list(struct model *m, size_t len, uint64_t number)
 static void every_size_at_every_place(void)
 {
 	static void (*const ways[])(struct model *, size_t, uint64_t) = {
-		one, built_and_read_in_place, in_a_list,
+		one,
+		built_and_read_in_place,
+		in_a_list,
 	};
 	struct model m;
 
@@ -207,7 +209,10 @@ static void the_largest_fills_the_ring_and_one_more_is_refused(void)
 static void pieces_arrive_as_one(void)
 {
 	const struct iovec pieces[] = {
-		{ sent, 3 }, { NULL, 0 }, { sent + 3, 17 }, { sent + 20, 1 },
+		{ sent, 3 },
+		{ NULL, 0 },
+		{ sent + 3, 17 },
+		{ sent + 20, 1 },
 	};
 	struct iovec huge[] = { { sent, 8 }, { sent, SIZE_MAX } };
 	struct vmbus_packet pkt;
@@ -262,8 +267,9 @@ static void a_small_buffer_keeps_the_packet(void)
 static void raw_gives_descriptor_and_ranges(void)
 {
 	/* A packet with a header of 32 bytes, as those with page ranges have */
-	const struct raw_descriptor d = { .type = 7, .offset8 = 4, .len8 = 6, .flags = 1,
-					  .transaction_id = 0x1122334455667788 };
+	const struct raw_descriptor d = {
+		.type = 7, .offset8 = 4, .len8 = 6, .flags = 1, .transaction_id = 0x1122334455667788
+	};
 	struct vmbus_packet pkt;
 
 	for (uint32_t index = 0; index < 4096; index += 8) {
@@ -317,7 +323,9 @@ static void large_batches_move_in_quarters(void)
 		uint64_t publications;
 		int views;
 	} batches[] = {
-		{ 3, 5000, 3, 1 }, { 7, 2000, 3, 2 }, { 16, 64, 1, 16 },
+		{ 3, 5000, 3, 1 },
+		{ 7, 2000, 3, 2 },
+		{ 16, 64, 1, 16 },
 	};
 	struct iovec payloads[16];
 
@@ -335,7 +343,8 @@ static void large_batches_move_in_quarters(void)
 				payloads[i] = (struct iovec){ sent + i * len, len };
 			}
 			CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_INBAND, 0, 0, payloads,
-						 count), count);
+						 count),
+				 count);
 			vmbus_stats(m.guest, &stats, sizeof(stats));
 			CHECK_IS(stats.tx_publications, batches[b].publications);
 			CHECK_IS(m.guest_signals, 1);
@@ -371,8 +380,12 @@ static void other_header_sizes(void)
 			size_t size = headers[h] + data;
 			unsigned char *a = guarded(size), *b = guarded(size);
 			struct vmbus_memory mem = {
-				.flags = VMBUS_MEMORY_RESET, .fd = -1,
-				.tx_ring = a, .rx_ring = b, .tx_size = size, .rx_size = size,
+				.flags = VMBUS_MEMORY_RESET,
+				.fd = -1,
+				.tx_ring = a,
+				.rx_ring = b,
+				.tx_size = size,
+				.rx_size = size,
 				.header_size = headers[h],
 			};
 			struct vmbus_chan *guest, *host;
@@ -409,9 +422,13 @@ static unsigned char some[2048];
 static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expected)
 {
 	const struct iovec iov = { some, 8 };
-	static const struct { enum producers producers; uint32_t len; } ways[] = {
-		{ PRODUCERS_ONE, 8 }, { PRODUCERS_ONE, 200 },
-			{ PRODUCERS_SPIN, 8 },
+	static const struct {
+		enum producers producers;
+		uint32_t len;
+	} ways[] = {
+		{ PRODUCERS_ONE, 8 },
+		{ PRODUCERS_ONE, 200 },
+		{ PRODUCERS_SPIN, 8 },
 	};
 	void *payload;
 	int before = checks_failed;
@@ -449,8 +466,8 @@ static void kinds_of_packets_that_no_host_takes(void)
 
 		for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 			known |= type == good[i];
-		for (unsigned int flags = 0; type <= UINT16_MAX &&
-		     flags <= UINT16_MAX; flags = flags * 2 + 1) {
+		for (unsigned int flags = 0; type <= UINT16_MAX && flags <= UINT16_MAX;
+		     flags = flags * 2 + 1) {
 			CHECK(all_ways(&m, type, flags, known && flags < 2 ? 0 : -EINVAL));
 			while (!vmbus_recv(m.host, &pkt, some, sizeof(some)))
 				CHECK(pkt.type == type && pkt.flags == flags);

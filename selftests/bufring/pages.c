@@ -124,7 +124,8 @@ static void frames_of_others_are_refused(void)
 		 */
 		CHECK(n == -EFAULT || numbers[0] != numbers[1]);
 		if (n < 0)
-			CHECK(strstr(error_text(), "not the program's alone: write to the memory first"));
+			CHECK(strstr(error_text(),
+				     "not the program's alone: write to the memory first"));
 		memory[0] = 1;
 		CHECK(n == -EFAULT ? look_up(memory, numbers) == -EFAULT : true);
 		memory[page] = 1;

@@ -7,8 +7,7 @@
 #include "traffic.h"
 
 static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t data_pages,
-		   size_t most,
-		   uint32_t burst, uint32_t messages)
+		   size_t most, uint32_t burst, uint32_t messages)
 {
 	struct traffic t = { .messages = messages, .burst = burst, .most = most };
 	struct vmbus_chan *guest, *host;

@@ -43,7 +43,9 @@ static void bytes_that_wait_in_the_rings(void)
 static void every_counter_counts(void)
 {
 	struct tx_packet messages[3] = {
-		TX_PACKET(buf, 8, 6, 0, 0), TX_PACKET(buf, 8, 6, 0, 1), TX_PACKET(buf, 16, 6, 0, 2),
+		TX_PACKET(buf, 8, 6, 0, 0),
+		TX_PACKET(buf, 8, 6, 0, 1),
+		TX_PACKET(buf, 16, 6, 0, 2),
 	};
 	struct vmbus_view views[3];
 	struct vmbus_packet pkt;
@@ -86,7 +88,10 @@ static void every_counter_counts(void)
 /* The program was built for a version with more members, or with fewer. */
 static void counters_for_other_versions(void)
 {
-	struct { struct vmbus_stats s; uint64_t more; } larger = { .more = 7 };
+	struct {
+		struct vmbus_stats s;
+		uint64_t more;
+	} larger = { .more = 7 };
 	uint64_t fewer[2] = { 7, 7 };
 	struct model m;
 
@@ -128,14 +133,15 @@ static char *dump(struct vmbus_chan *chan, unsigned int packets, int expected)
 	return text;
 }
 
-#define CHECK_TEXT(chan, packets, expected, part) do {				\
-	char *text_ = dump(chan, packets, expected);				\
-										\
-	CHECK(strstr(text_, part));						\
-	if (!strstr(text_, part))						\
-		ksft_print_msg("no '%s' in:\n%s", part, text_);			\
-	free(text_);								\
-} while (0)
+#define CHECK_TEXT(chan, packets, expected, part)                       \
+	do {                                                            \
+		char *text_ = dump(chan, packets, expected);            \
+                                                                        \
+		CHECK(strstr(text_, part));                             \
+		if (!strstr(text_, part))                               \
+			ksft_print_msg("no '%s' in:\n%s", part, text_); \
+		free(text_);                                            \
+	} while (0)
 
 static void a_dump_shows_rings_and_packets(void)
 {
@@ -146,14 +152,16 @@ static void a_dump_shows_rings_and_packets(void)
 	CHECK_IS(vmbus_send(m.guest, 6, 1, 0xabc, buf, 5), 0);
 	CHECK_IS(vmbus_send(m.guest, 11, 0, 2, buf, 9), 0);
 	CHECK_IS(vmbus_queue(m.guest, 6, 0, 3, buf, 9), 0);
-	CHECK_TEXT(m.guest, 8, 0, "to the host: 4096 bytes, write 72, read 0, 72 used, "
+	CHECK_TEXT(m.guest, 8, 0,
+		   "to the host: 4096 bytes, write 72, read 0, 72 used, "
 		   "interrupt mask 0, pending send size 0, features 0x1\n"
 		   "  queued up to 112\n"
 		   "  at 0: type 6, flags 0x1, header 16, payload 8, transaction 0xabc\n"
 		   "  at 32: type 11, flags 0x0, header 16, payload 16, transaction 0x2\n"
 		   "from the host: 4096 bytes, write 0, read 0, 0 used");
 	CHECK_TEXT(m.host, 1, 0, "transaction 0xabc\n  and 40 bytes more\n");
-	CHECK_TEXT(m.guest, 8, 0, "sent 3 packets, 112 bytes, in 2 batches, 1 signals, full 0 times");
+	CHECK_TEXT(m.guest, 8, 0,
+		   "sent 3 packets, 112 bytes, in 2 batches, 1 signals, full 0 times");
 	model_close(&m);
 }
 
@@ -221,14 +229,10 @@ static void latency_is_a_word_of_the_monitor_page(void)
 }
 
 static const struct test tests[] = {
-	TEST(bytes_that_wait_in_the_rings),
-	TEST(every_counter_counts),
-	TEST(counters_for_other_versions),
-	TEST(interrupts_are_counted),
-	TEST(a_dump_shows_rings_and_packets),
-	TEST(a_dump_of_what_a_host_lies_about),
-	TEST(a_dump_of_a_channel_that_has_ended),
-	TEST(latency_is_a_word_of_the_monitor_page),
+	TEST(bytes_that_wait_in_the_rings),	  TEST(every_counter_counts),
+	TEST(counters_for_other_versions),	  TEST(interrupts_are_counted),
+	TEST(a_dump_shows_rings_and_packets),	  TEST(a_dump_of_what_a_host_lies_about),
+	TEST(a_dump_of_a_channel_that_has_ended), TEST(latency_is_a_word_of_the_monitor_page),
 };
 
 int main(void)

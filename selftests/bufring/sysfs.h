@@ -12,7 +12,7 @@
 #include "model.h"
 
 #define FCOPY "34d14be3-dee4-41c8-9ae7-6b174977c192"
-#define DEV1 "eb765408-105f-49b6-b4aa-c123b64d17d4"
+#define DEV1  "eb765408-105f-49b6-b4aa-c123b64d17d4"
 
 /* The directory with sysfs and /dev, which sysfs_make() creates */
 static char base[] = "/tmp/vmbus-devices-XXXXXX";

@@ -162,7 +162,8 @@ static void in_two_threads(void *(*receive)(void *))
 
 	shared_open(&s, 1);
 	for (int i = 0; i < 4; i++) {
-		t[i] = (struct traffic){ .chan = i < 2 ? s.guest : s.host, .messages = MESSAGES / 4,
+		t[i] = (struct traffic){ .chan = i < 2 ? s.guest : s.host,
+					 .messages = MESSAGES / 4,
 					 .most = 200 };
 		MUST(!pthread_create(&thread[i], NULL, i % 2 ? receive : send_only, &t[i]));
 	}
@@ -198,8 +199,7 @@ struct sender {
 
 static atomic_bool stop;
 
-static int send_somehow(struct vmbus_chan *chan, uint64_t first, unsigned int way,
-			uint32_t *sent)
+static int send_somehow(struct vmbus_chan *chan, uint64_t first, unsigned int way, uint32_t *sent)
 {
 	struct tx_packet messages[8];
 	uint64_t values[8];
@@ -317,7 +317,7 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 	return __real_pthread_mutex_lock(mutex);
 }
 
-#define COUNTED 500u	/* packets of each thread */
+#define COUNTED 500u /* packets of each thread */
 
 struct counter {
 	struct vmbus_chan *chan;
@@ -508,7 +508,8 @@ static void *echo(void *arg)
 		if (s->err)
 			break;
 		while ((s->err = vmbus_send(s->chan, 6, 0, pkt.transaction_id, buf, pkt.length)) ==
-		       -EAGAIN && !stop) {
+			       -EAGAIN &&
+		       !stop) {
 			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, -1);
 			if (s->err < 0)
 				return NULL;
@@ -534,7 +535,8 @@ static void wait_as_several(enum producers producers)
 	CHECK_IS(set_producers(s.guest, producers), 0);
 	for (uint64_t i = 0; i <= SENDERS; i++) {
 		threads[i] = (struct sender){
-			.chan = i < SENDERS ? s.guest : s.host, .id = i,
+			.chan = i < SENDERS ? s.guest : s.host,
+			.id = i,
 			.messages = i < SENDERS ? MESSAGES / 20 : all,
 		};
 		MUST(!pthread_create(&thread[i], NULL, i < SENDERS ? send_and_wait : echo,

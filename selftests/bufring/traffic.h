@@ -10,9 +10,9 @@
 
 struct traffic {
 	struct vmbus_chan *chan;
-	uint32_t messages;	/* to send, and to receive */
-	uint32_t burst;		/* queued before each flush */
-	size_t most;		/* bytes of payload */
+	uint32_t messages; /* to send, and to receive */
+	uint32_t burst;	   /* queued before each flush */
+	size_t most;	   /* bytes of payload */
 	const char *error;
 	int result;
 };
@@ -111,8 +111,8 @@ static inline void *send_batches(void *arg)
 			size_t len = message_length(sent + i, t->most);
 
 			fill(out + 64 * i, sent + i, len);
-			messages[i] = (struct tx_packet)TX_PACKET(out + 64 * i, len, 6, 0,
-									sent + i);
+			messages[i] =
+				(struct tx_packet)TX_PACKET(out + 64 * i, len, 6, 0, sent + i);
 		}
 		n = send_packets(t->chan, messages, count);
 		if (n == -EAGAIN) {

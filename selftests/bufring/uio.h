@@ -19,8 +19,8 @@
 static struct {
 	int fd, host_fd, memory;
 	size_t ring;
-	struct vmbus_chan *host;	/* as seen by the host, from an open on */
-	unsigned char *rings;		/* the host's mapping */
+	struct vmbus_chan *host; /* as seen by the host, from an open on */
+	unsigned char *rings;	 /* the host's mapping */
 	atomic_uint opens;
 } uio = { .fd = -1, .host_fd = -1, .memory = -1 };
 
@@ -29,8 +29,8 @@ static inline void *any_mmap(void *addr, size_t size, int prot, int flags, int f
 	return (void *)syscall(SYS_mmap, addr, size, prot, flags, fd, offset);
 }
 
-void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
-	__asm__("mmap");
+void *model_mmap(void *addr, size_t size, int prot, int flags, int fd,
+		 off_t offset) __asm__("mmap");
 void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
 	return any_mmap(addr, size, prot, flags, fd >= 0 && fd == uio.fd ? uio.memory : fd, offset);

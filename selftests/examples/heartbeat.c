@@ -12,7 +12,7 @@
 int heartbeat_main(int argc, char **argv);
 
 #define HEARTBEAT "57164f39-9115-4e78-ab55-382f3bd5422d"
-#define ROUNDS 50
+#define ROUNDS	  50
 
 static char printed[65536];
 

@@ -10,9 +10,9 @@
 #include "fcopy_test.h"
 #include "test_log.h"
 
-#define ACL	"system.posix_acl_access"
+#define ACL	    "system.posix_acl_access"
 #define DEFAULT_ACL "system.posix_acl_default"
-#define LABEL	"security.selinux"
+#define LABEL	    "security.selinux"
 
 static struct settings settings = SETTINGS_DEFAULTS;
 static struct failure failure;
@@ -198,27 +198,26 @@ static void expect_mode(mode_t mode)
 	expect_int(st.st_mode & 07777, mode);
 }
 
-#define expect_quiet()		expect(!logged[0])
-#define expect_logged(words)	expect(strstr(logged, words) != NULL)
+#define expect_quiet()	     expect(!logged[0])
+#define expect_logged(words) expect(strstr(logged, words) != NULL)
 
 /*
  * acl(5) and posix_acl_xattr.h describe the format of an ACL: version 2 in four
  * bytes, then entries of tag (2 bytes), permissions (2) and id (4). All numbers
  * are little-endian.
  */
-#define NO_ID 0xff, 0xff, 0xff, 0xff
-#define VERSION 2, 0, 0, 0
-#define USER_OBJ(perm) 0x01, 0, perm, 0, NO_ID
-#define USER_1000(perm) 0x02, 0, perm, 0, 0xe8, 0x03, 0, 0
-#define GROUP_OBJ(perm) 0x04, 0, perm, 0, NO_ID
+#define NO_ID		 0xff, 0xff, 0xff, 0xff
+#define VERSION		 2, 0, 0, 0
+#define USER_OBJ(perm)	 0x01, 0, perm, 0, NO_ID
+#define USER_1000(perm)	 0x02, 0, perm, 0, 0xe8, 0x03, 0, 0
+#define GROUP_OBJ(perm)	 0x04, 0, perm, 0, NO_ID
 #define GROUP_1000(perm) 0x08, 0, perm, 0, 0xe8, 0x03, 0, 0
-#define MASK(perm) 0x10, 0, perm, 0, NO_ID
-#define OTHER(perm) 0x20, 0, perm, 0, NO_ID
+#define MASK(perm)	 0x10, 0, perm, 0, NO_ID
+#define OTHER(perm)	 0x20, 0, perm, 0, NO_ID
 
 /* stat(2) shows a mode of 0674, but the owning group can only read. */
-static const unsigned char acl_of_old[] = {
-	VERSION, USER_OBJ(6), USER_1000(7), GROUP_OBJ(4), GROUP_1000(2), MASK(7), OTHER(4)
-};
+static const unsigned char acl_of_old[] = { VERSION,	   USER_OBJ(6), USER_1000(7), GROUP_OBJ(4),
+					    GROUP_1000(2), MASK(7),	OTHER(4) };
 
 /* Return whether the new file has exactly that ACL. */
 static bool has_acl(const unsigned char *acl, size_t size)
@@ -226,7 +225,7 @@ static bool has_acl(const unsigned char *acl, size_t size)
 	unsigned char have[1024];
 
 	return fgetxattr(file, ACL, have, sizeof(have)) == (ssize_t)size &&
-		!memcmp(have, acl, size);
+	       !memcmp(have, acl, size);
 }
 
 static bool has_no_acl(void)
@@ -301,7 +300,7 @@ static void owner_that_a_policy_names(void)
 	begin();
 	settings.has_user = true;
 	settings.identity.uid = 65534;
-	settings.gid = 65533;	/* which has no effect without has_group */
+	settings.gid = 65533; /* which has no effect without has_group */
 	expect_int(set_owner(&nothing), REFUSAL_NONE);
 	expect_owner(65534, getegid());
 	settings.has_group = true;
@@ -334,7 +333,8 @@ static void attributes_stay_when_the_policy_changes(void)
 	expect_int(then.uid, geteuid());
 	expect_int(then.gid, getegid());
 	expect(!strcmp(then.label, "label"));
-	expect_int(attributes_finish(&then, file, dir, "a", &nothing, "/to/a", &failure), REFUSAL_NONE);
+	expect_int(attributes_finish(&then, file, dir, "a", &nothing, "/to/a", &failure),
+		   REFUSAL_NONE);
 	expect_mode(0640);
 	finish();
 }
@@ -394,17 +394,12 @@ static void who_can_be_the_owner(void)
 		uid_t directory, old;
 		bool inherits;
 	} cases[] = {
-		{ 0755, 0, 0, true },
-		{ 0755, 1001, 0, true },
-		{ 0755, 1001, 1001, true },
-		{ 01755, 1001, 1001, true },
-		{ 0755, 0, 1001, false },
-		{ 0755, 1001, 1002, false },
-		{ 0775, 0, 0, false },		/* the group can write to it */
-		{ 02775, 0, 1001, false },
-		{ 0757, 1001, 1001, false },	/* others can */
-		{ 01777, 0, 0, false },
-		{ 01777, 0, 1001, false },
+		{ 0755, 0, 0, true },	    { 0755, 1001, 0, true },
+		{ 0755, 1001, 1001, true }, { 01755, 1001, 1001, true },
+		{ 0755, 0, 1001, false },   { 0755, 1001, 1002, false },
+		{ 0775, 0, 0, false }, /* the group can write to it */
+		{ 02775, 0, 1001, false },  { 0757, 1001, 1001, false }, /* others can */
+		{ 01777, 0, 0, false },	    { 01777, 0, 1001, false },
 	};
 	struct stat old;
 
@@ -505,7 +500,7 @@ static void mode_of_the_policy(void)
 	settings.mode = 0;
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	expect_mode(0);
-	settings.mode = 0666;	/* the umask does not count */
+	settings.mode = 0666; /* the umask does not count */
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	expect_mode(0666);
 	finish();
@@ -589,14 +584,18 @@ static void cannot_set_body(void)
 		unsigned char acl[4 + 5 * 8];
 		mode_t shown, mode;
 	} cases[] = {
-		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(4), MASK(6), OTHER(0) }, 0660,
-			0640 },
-		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(0), MASK(6), OTHER(0) }, 0660,
-			0600 },
-		{ { VERSION, USER_OBJ(7), USER_1000(7), GROUP_OBJ(7), MASK(5), OTHER(4) }, 0754,
-			0754 },
-		{ { VERSION, USER_OBJ(6), USER_1000(7), GROUP_OBJ(6), MASK(5), OTHER(0) }, 0650,
-			0640 },
+		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(4), MASK(6), OTHER(0) },
+		  0660,
+		  0640 },
+		{ { VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(0), MASK(6), OTHER(0) },
+		  0660,
+		  0600 },
+		{ { VERSION, USER_OBJ(7), USER_1000(7), GROUP_OBJ(7), MASK(5), OTHER(4) },
+		  0754,
+		  0754 },
+		{ { VERSION, USER_OBJ(6), USER_1000(7), GROUP_OBJ(6), MASK(5), OTHER(0) },
+		  0650,
+		  0640 },
 	};
 	struct stat old;
 
@@ -612,7 +611,8 @@ static void cannot_set_body(void)
 		expect_int(old.st_mode & 0777, cases[i].shown);
 		expect_int(set_rest("a", &old), REFUSAL_NONE);
 		expect_mode(cases[i].mode);
-		expect_logged("/to/a: cannot set the ACL of the replaced file (Operation not supported)");
+		expect_logged(
+			"/to/a: cannot set the ACL of the replaced file (Operation not supported)");
 	}
 	/* Without an ACL, the group bits are those of the group. */
 	logged[0] = '\0';
@@ -639,7 +639,8 @@ static void no_proc_body(void)
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect(has_no_acl());
 	expect_mode(0604);
-	expect_logged("/to/a: cannot read the ACL of the replaced file (No such file or directory)");
+	expect_logged(
+		"/to/a: cannot read the ACL of the replaced file (No such file or directory)");
 	/* The group had no permissions, so there is nothing to warn about. */
 	logged[0] = '\0';
 	expect(removexattr("to/a", ACL) == 0 && chmod("to/a", 0604) == 0);
@@ -711,8 +712,10 @@ static void impossible_acl_body(void)
 	static const struct {
 		const unsigned char *acl;
 		size_t size;
-	} cases[] = { { version, sizeof(version) }, { length, sizeof(length) },
-		      { cut, sizeof(cut) }, { cut, 0 } };
+	} cases[] = { { version, sizeof(version) },
+		      { length, sizeof(length) },
+		      { cut, sizeof(cut) },
+		      { cut, 0 } };
 	struct stat old;
 
 	old = make_old(0, 0, 0664);
@@ -742,14 +745,12 @@ static void impossible_acl(void)
 	on_tmpfs(impossible_acl_body);
 }
 
-static const unsigned char acl_of_directory[] = {
-	VERSION, USER_OBJ(7), USER_1000(6), GROUP_OBJ(5), MASK(7), OTHER(0)
-};
+static const unsigned char acl_of_directory[] = { VERSION,	USER_OBJ(7), USER_1000(6),
+						  GROUP_OBJ(5), MASK(7),     OTHER(0) };
 
 /* The new file inherits it with the bits of 0600. */
-static const unsigned char acl_inherited[] = {
-	VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(5), MASK(0), OTHER(0)
-};
+static const unsigned char acl_inherited[] = { VERSION,	     USER_OBJ(6), USER_1000(6),
+					       GROUP_OBJ(5), MASK(0),	  OTHER(0) };
 
 static void make_default_acl(void)
 {
@@ -854,7 +855,8 @@ static void cannot_remove_body(void)
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	/* The mask of that ACL is empty, so its entries grant nothing. */
 	expect_mode(0604);
-	expect_logged("/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
+	expect_logged(
+		"/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
 }
 
 static void inherited_acl_that_cannot_be_removed(void)
@@ -864,9 +866,8 @@ static void inherited_acl_that_cannot_be_removed(void)
 
 static void new_file_body(void)
 {
-	static const unsigned char with_mode[] = {
-		VERSION, USER_OBJ(6), USER_1000(6), GROUP_OBJ(5), MASK(6), OTHER(0)
-	};
+	static const unsigned char with_mode[] = { VERSION,	 USER_OBJ(6), USER_1000(6),
+						   GROUP_OBJ(5), MASK(6),     OTHER(0) };
 
 	make_default_acl();
 	begin_again();

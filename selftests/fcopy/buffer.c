@@ -7,9 +7,9 @@
 #include "../../daemons/fcopy/buffer.h"
 #include "fcopy_test.h"
 
-#define MODEL_SIZE	(3u << 20)
-#define CALLS_MAX	4096
-#define FRAGMENT	6144
+#define MODEL_SIZE (3u << 20)
+#define CALLS_MAX  4096
+#define FRAGMENT   6144
 
 static struct buffer buffer;
 static unsigned char model[MODEL_SIZE], have[MODEL_SIZE];
@@ -159,9 +159,17 @@ static void full_buffer_writes_itself(void)
 
 static void one_add_of_any_size(void)
 {
-	static const size_t sizes[] = { 0, 1, BUFFER_PIECE - 1, BUFFER_PIECE, BUFFER_PIECE + 1,
-					BUFFER_SIZE - 1, BUFFER_SIZE, BUFFER_SIZE + 1,
-					BUFFER_SIZE + BUFFER_PIECE, 2 * BUFFER_SIZE + 1, 1 << 20 };
+	static const size_t sizes[] = { 0,
+					1,
+					BUFFER_PIECE - 1,
+					BUFFER_PIECE,
+					BUFFER_PIECE + 1,
+					BUFFER_SIZE - 1,
+					BUFFER_SIZE,
+					BUFFER_SIZE + 1,
+					BUFFER_SIZE + BUFFER_PIECE,
+					2 * BUFFER_SIZE + 1,
+					1 << 20 };
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		begin_test();
@@ -365,17 +373,18 @@ static void random_operations(void)
 	begin_test();
 	for (unsigned int i = 0; i < 20000 && !current_failed(); i++) {
 		uint64_t at = received;
-		size_t size = random() % 4 ? FRAGMENT : random() % 4 ? random() % FRAGMENT :
-			      random() % (3 * BUFFER_PIECE);
+		size_t size = random() % 4 ? FRAGMENT :
+			      random() % 4 ? random() % FRAGMENT :
+					     random() % (3 * BUFFER_PIECE);
 
 		switch (random() % 16) {
-		case 0:	/* somewhere before */
+		case 0: /* somewhere before */
 			at = received ? random() % (received + 1) : 0;
 			break;
-		case 1:	/* a little before */
+		case 1: /* a little before */
 			at -= received < FRAGMENT ? received : (uint64_t)random() % FRAGMENT;
 			break;
-		case 2:	/* around where the buffer begins */
+		case 2: /* around where the buffer begins */
 			at = buffer.offset < received ? buffer.offset : received;
 			if (at && random() % 2)
 				at--;

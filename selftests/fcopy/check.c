@@ -10,7 +10,8 @@
 enum { FORCE = 1, CREATE = 2 };
 
 /* Without root's rights, the output begins with this note. */
-#define NOTE "note: the daemon runs as root, but this process does not, so the daemon may decide differently\n"
+#define NOTE \
+	"note: the daemon runs as root, but this process does not, so the daemon may decide differently\n"
 
 static char *output, *said;
 static const char *name_fault;
@@ -18,8 +19,11 @@ static const char *name_fault;
 static int check(const char *path, const char *name, int how)
 {
 	struct destination_request request = {
-		.path = path, .name = name, .name_fault = name_fault,
-		.force = how & FORCE, .create = how & CREATE,
+		.path = path,
+		.name = name,
+		.name_fault = name_fault,
+		.force = how & FORCE,
+		.create = how & CREATE,
 	};
 	char *before = snapshot(scratch), *after;
 	int files = open_files(), result;
@@ -66,7 +70,7 @@ static bool said_lines(const char *const *lines)
 	return good && !*rest;
 }
 
-#define expect_said(...) expect_said_at(__LINE__, (const char *const []){ __VA_ARGS__, NULL })
+#define expect_said(...) expect_said_at(__LINE__, (const char *const[]){ __VA_ARGS__, NULL })
 static void expect_said_at(int line, const char *const *lines)
 {
 	if (expect(said_lines(lines)))
@@ -77,10 +81,11 @@ static void expect_said_at(int line, const char *const *lines)
 	ksft_print_msg("but it said\n%s", said);
 }
 
-#define INTO "(the path is a directory or ends in '/', so the file keeps the source's name)"
+#define INTO   "(the path is a directory or ends in '/', so the file keeps the source's name)"
 #define ITSELF "(the path names the file itself)"
-#define SPACE "space: not checked (max-size, max-total, max-files, min-free, free space), because the size of the file is not known"
-#define TAKEN SPACE, "result: hv-fcopyd would accept the copy"
+#define SPACE \
+	"space: not checked (max-size, max-total, max-files, min-free, free space), because the size of the file is not known"
+#define TAKEN	   SPACE, "result: hv-fcopyd would accept the copy"
 #define NO_SECTION "section: there is none, so the host may write everywhere"
 
 static void copies_that_would_be_taken(void)
@@ -95,18 +100,17 @@ static void copies_that_would_be_taken(void)
 	expect_int(check(in("d/new"), "src", 0), 0);
 	expect_said("directory: %/d/", "file: new " ITSELF, NO_SECTION, TAKEN);
 	expect_int(check(in("x/y/new"), "src", CREATE), 0);
-	expect_said("directory: %/", "missing: x/y (would be created)", "file: new " ITSELF, NO_SECTION,
-		    TAKEN);
+	expect_said("directory: %/", "missing: x/y (would be created)", "file: new " ITSELF,
+		    NO_SECTION, TAKEN);
 	expect_int(check(in("d/f"), "src", FORCE), 0);
 	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file", NO_SECTION, SPACE,
 		    "result: hv-fcopyd would accept the copy and replace what is there");
 	expect_int(check(in("d/link"), "src", FORCE), 0);
-	expect_said("directory: %/d/", "file: link " ITSELF, "exists: a symbolic link", NO_SECTION, SPACE,
-		    "result: hv-fcopyd would accept the copy and replace what is there");
+	expect_said("directory: %/d/", "file: link " ITSELF, "exists: a symbolic link", NO_SECTION,
+		    SPACE, "result: hv-fcopyd would accept the copy and replace what is there");
 	if (access("/", W_OK) == 0) {
 		expect_int(check("", "fcopy-test", 0), 0);
-		expect_said("directory: /", "file: fcopy-test " INTO, NO_SECTION,
-			    TAKEN);
+		expect_said("directory: /", "file: fcopy-test " INTO, NO_SECTION, TAKEN);
 	}
 }
 
@@ -120,16 +124,19 @@ static void names_that_no_host_can_send(void)
 		    "host: 0x8007007b");
 	expect_int(check("/tmp/\xff", "src", 0), 1);
 	expect_said("result: refused: the name is not acceptable: the path has bytes that are not "
-		    "UTF-8, which the host cannot send", "host: 0x8007007b");
+		    "UTF-8, which the host cannot send",
+		    "host: 0x8007007b");
 	expect_int(check("/tmp/", "\xed\xa0\x80", 0), 1);
 	expect_said("result: refused: the name is not acceptable: the name has bytes that are not "
-		    "UTF-8, which the host cannot send", "host: 0x8007007b");
+		    "UTF-8, which the host cannot send",
+		    "host: 0x8007007b");
 	for (size_t i = 0; i + 1 < sizeof(path); i += 2)
 		memcpy(path + i, "/x", 2);
 	path[260] = '\0';
 	expect_int(check(path, "src", 0), 1);
 	expect_said("result: refused: the name is not acceptable: the path has more than 259 code "
-		    "units of UTF-16", "host: 0x8007007b");
+		    "units of UTF-16",
+		    "host: 0x8007007b");
 	path[259] = '\0';
 	expect_int(check(path, "src", CREATE), access("/", W_OK) == 0 ? 0 : 1);
 	expect(!strstr(said, "code units"));
@@ -144,7 +151,8 @@ static void copies_that_would_be_refused(void)
 	mkfifo("d/p", 0600);
 	expect_int(check(in("d/f"), "src", 0), 1);
 	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file",
-		    "result: refused: the file exists: %/d/f (-Force would replace it)", "host: 0x80070050");
+		    "result: refused: the file exists: %/d/f (-Force would replace it)",
+		    "host: 0x80070050");
 	expect_int(check(in("d"), "e", FORCE), 1);
 	expect_said("directory: %/d/", "file: e " INTO, "exists: a directory",
 		    "result: refused: a directory has this name: %/d/e", "host: 0x80070150");
@@ -184,8 +192,10 @@ static void link_on_the_way(void)
 	expect(symlink("d", "link") == 0);
 	expect(lchown("link", TEST_USER, TEST_USER) == 0 || geteuid() != 0);
 	expect_int(check(in("link/x"), "src", 0), 1);
-	expect_said("directory: %/", "result: refused: a symbolic link in the path is not trusted: "
-		    "%/link does not belong to root", "host: 0x80070781");
+	expect_said("directory: %/",
+		    "result: refused: a symbolic link in the path is not trusted: "
+		    "%/link does not belong to root",
+		    "host: 0x80070781");
 	expect_int(check(scratch, "link", FORCE), 1);
 	expect_said("directory: %/", "file: link " INTO, "exists: a symbolic link",
 		    "result: refused: a directory has this name: %/link is a link to a directory",
@@ -202,11 +212,13 @@ static void sections(void)
 	expect_int(check(in("a/b"), "src", 0), 1);
 	expect_said("section: [%/a/b] (places.conf:2)",
 		    "result: refused: fcopyd.conf allows no copies there (enable=no): "
-		    "[%/a/b] (places.conf:2)", "host: 0x800704ec");
+		    "[%/a/b] (places.conf:2)",
+		    "host: 0x800704ec");
 	expect_int(check(in("x/new"), "src", CREATE), 1);
 	expect_said("section: none covers the target",
 		    "result: refused: fcopyd.conf does not allow this place: "
-		    "no section of fcopyd.conf covers %/x/new", "host: 0x80070005");
+		    "no section of fcopyd.conf covers %/x/new",
+		    "host: 0x80070005");
 	/* A section allows it, and something else refuses it. */
 	expect_int(check(in("a/x/new"), "src", 0), 1);
 	expect(strstr(said, "section: [") && strstr(said, "(places.conf:1)") &&
@@ -221,7 +233,8 @@ static void sections(void)
 /* Nobody can tell whether something exists outside of the places. */
 static void nothing_outside_is_looked_at(void)
 {
-	static const char *const paths[] = { "/etc/shadow/x", "/etc/no-such-file/x", "/etc/shadow" };
+	static const char *const paths[] = { "/etc/shadow/x", "/etc/no-such-file/x",
+					     "/etc/shadow" };
 	char *first = NULL;
 
 	mkdir("a", 0755);

@@ -228,7 +228,9 @@ static void g_impossible_indices(void)
 {
 	enum { SIZE = 4096 + 16384 };
 	struct vmbus_memory memory = { .flags = VMBUS_MEMORY_RESET,
-				       .tx_size = SIZE, .rx_size = SIZE, .header_size = 4096,
+				       .tx_size = SIZE,
+				       .rx_size = SIZE,
+				       .header_size = 4096,
 				       .fd = -1 };
 
 	for (int i = 0; i < 2; i++) {
@@ -267,7 +269,8 @@ static void h_cancel(void)
 
 static void i_names_beyond_ascii(void)
 {
-	static const uint16_t units[] = { 'G', 'r', 0xfc, 0xdf, 'e', ' ', 0x65e5, 0x672c, 0xd83c, 0xdf89 };
+	static const uint16_t units[] = { 'G', 'r',    0xfc,   0xdf,   'e',
+					  ' ', 0x65e5, 0x672c, 0xd83c, 0xdf89 };
 	char long_name[256];
 
 	begin_test();
@@ -276,7 +279,9 @@ static void i_names_beyond_ascii(void)
 		put_unit(&request, SOURCE, i, units[i]);
 	expect_int(ask(), S_OK);
 	expect_int(end(COMPLETE), S_OK);
-	expect(access("to/Gr\xc3\xbc\xc3\x9f" "e \xe6\x97\xa5\xe6\x9c\xac\xf0\x9f\x8e\x89", F_OK) == 0);
+	expect(access("to/Gr\xc3\xbc\xc3\x9f"
+		      "e \xe6\x97\xa5\xe6\x9c\xac\xf0\x9f\x8e\x89",
+		      F_OK) == 0);
 	/*
 	 * The kernel tree's daemon reads these 200 letters from behind its
 	 * array.
@@ -316,9 +321,13 @@ static void j_orders_that_make_no_sense(void)
 
 static void k_errors_of_writing(void)
 {
-	static const struct { int error; uint32_t status; } errors[] = {
-		{ EACCES, E_ACCESS }, { EROFS, E_WRITE_PROTECT }, { EPERM, E_ACCESS },
-		{ EFBIG, E_TOO_LARGE }, { ENOSPC, E_DISK_FULL }, { EDQUOT, E_QUOTA }, { EIO, E_IO },
+	static const struct {
+		int error;
+		uint32_t status;
+	} errors[] = {
+		{ EACCES, E_ACCESS },	{ EROFS, E_WRITE_PROTECT }, { EPERM, E_ACCESS },
+		{ EFBIG, E_TOO_LARGE }, { ENOSPC, E_DISK_FULL },    { EDQUOT, E_QUOTA },
+		{ EIO, E_IO },
 	};
 	char data[DATA_MAX];
 	uint64_t at;
@@ -491,8 +500,9 @@ static void s_rings_of_any_size(void)
 static void t_pages_of_another_machine(void)
 {
 	enum { PAGE = 65536, SIZE = 2 * PAGE };
-	struct vmbus_memory memory = { .flags = VMBUS_MEMORY_RESET,
-				       .tx_size = SIZE, .rx_size = SIZE, .header_size = PAGE };
+	struct vmbus_memory memory = {
+		.flags = VMBUS_MEMORY_RESET, .tx_size = SIZE, .rx_size = SIZE, .header_size = PAGE
+	};
 	struct vmbus_memory other = memory;
 	int ends[2];
 
@@ -524,8 +534,8 @@ static void t_pages_of_another_machine(void)
 
 static void u_offsets_beyond_the_file(void)
 {
-	static const uint64_t offsets[] =
-		{ 3, 4096, 1ull << 40, 1ull << 63, UINT64_MAX - 1, UINT64_MAX };
+	static const uint64_t offsets[] = { 3,		4096,		1ull << 40,
+					    1ull << 63, UINT64_MAX - 1, UINT64_MAX };
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {

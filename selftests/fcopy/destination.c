@@ -29,8 +29,11 @@ static const char *name_fault;
 static enum refusal resolve(const char *path, const char *name, int how)
 {
 	struct destination_request request = {
-		.path = path, .name = name, .name_fault = name_fault,
-		.force = how & FORCE, .create = how & CREATE,
+		.path = path,
+		.name = name,
+		.name_fault = name_fault,
+		.force = how & FORCE,
+		.create = how & CREATE,
 	};
 
 	memset(&to, 'x', sizeof(to));
@@ -92,9 +95,8 @@ static void expect_refused_at(int line, const char *path, const char *name, int 
 	after = snapshot(scratch);
 	good &= expect(!strcmp(before, after));
 	if (!good)
-		ksft_print_msg("line %d: '%.200s' '%.100s' %d: '%s', '%s' lacks '%s'\n", line,
-			       path, name, how, refusal_words(failure.refusal), failure.detail,
-			       detail);
+		ksft_print_msg("line %d: '%.200s' '%.100s' %d: '%s', '%s' lacks '%s'\n", line, path,
+			       name, how, refusal_words(failure.refusal), failure.detail, detail);
 	free(before);
 	free(after);
 }
@@ -198,8 +200,9 @@ static void relative_and_empty_paths(void)
 
 static void paths_with_faults(void)
 {
-	static const char *const paths[] = { "..", "/..", "/tmp/../etc/x", "/tmp/..", "../x",
-					     "C:/x", "c:", "C:\\x", "%TEMP%/x", "/tmp\\x", "\\x" };
+	static const char *const paths[] = { "..",   "/..", "/tmp/../etc/x", "/tmp/..",	 "../x",
+					     "C:/x", "c:",  "C:\\x",	     "%TEMP%/x", "/tmp\\x",
+					     "\\x" };
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		expect_refused(paths[i], "src", FORCE | CREATE, REFUSAL_NAME, "");
@@ -212,9 +215,21 @@ static void paths_with_faults(void)
 /* They would create entries of these names in the root directory. */
 static void paths_that_nobody_means(void)
 {
-	static const char *const paths[] = { "~/x", "~", "~/", "~root/x", "$HOME/x", "${HOME}/x", "$TEMP",
-					     "file:///tmp/x", "http://host/x", "\"/tmp/x\"", "'/tmp/x'",
-					     "\xe2\x80\x9c/tmp/x", " /tmp/x", " x", "\xc2\xa0/tmp/x" };
+	static const char *const paths[] = { "~/x",
+					     "~",
+					     "~/",
+					     "~root/x",
+					     "$HOME/x",
+					     "${HOME}/x",
+					     "$TEMP",
+					     "file:///tmp/x",
+					     "http://host/x",
+					     "\"/tmp/x\"",
+					     "'/tmp/x'",
+					     "\xe2\x80\x9c/tmp/x",
+					     " /tmp/x",
+					     " x",
+					     "\xc2\xa0/tmp/x" };
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		expect_refused(paths[i], "src", 0, REFUSAL_NAME, "the path ");
@@ -658,7 +673,9 @@ static void sticky_directories(void)
 		mode_t mode;
 		uid_t owner;
 	} directories[] = {
-		{ "s", 01777, TEST_USER }, { "own", 01777, 0 }, { "free", 0777, TEST_USER },
+		{ "s", 01777, TEST_USER },
+		{ "own", 01777, 0 },
+		{ "free", 0777, TEST_USER },
 	};
 	char file[32];
 
@@ -1154,7 +1171,9 @@ static void somebody_swaps_it_for_a_link(void)
 static void others_while_directories_are_made(void)
 {
 	static void (*const bodies[])(void) = {
-		somebody_is_faster, somebody_is_faster_with_a_file, somebody_swaps_what_was_made,
+		somebody_is_faster,
+		somebody_is_faster_with_a_file,
+		somebody_swaps_what_was_made,
 		somebody_swaps_it_for_a_link,
 	};
 	int status;

@@ -128,8 +128,9 @@ static bool is_file(const char *path, uint64_t size)
 
 static void sizes_around_the_fragment(void)
 {
-	static const uint64_t sizes[] = { 0, 1, 7, 8, 9, DATA_MAX - 1, DATA_MAX, DATA_MAX + 1,
-					  3 * DATA_MAX, 1000000 };
+	static const uint64_t sizes[] = {
+		0, 1, 7, 8, 9, DATA_MAX - 1, DATA_MAX, DATA_MAX + 1, 3 * DATA_MAX, 1000000
+	};
 
 	begin_test();
 	agree();

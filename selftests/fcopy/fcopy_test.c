@@ -41,8 +41,8 @@ bool expect_at(const char *file, int line, const char *text, bool holds)
 bool expect_int_at(const char *file, int line, const char *text, long long have, long long want)
 {
 	if (have != want && ++failures <= 10)
-		ksft_print_msg("%s:%d: %s is %lld (0x%llx), expected %lld (0x%llx)\n", file, line, text,
-			       have, have, want, want);
+		ksft_print_msg("%s:%d: %s is %lld (0x%llx), expected %lld (0x%llx)\n", file, line,
+			       text, have, have, want, want);
 	return have == want;
 }
 

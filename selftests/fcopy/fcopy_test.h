@@ -29,8 +29,8 @@
  * Each starts in its own empty directory, and fails if one of its expectations
  * fails.
  */
-#define test(function)				add_test(function, #function, "", 0)
-#define test_variant(function, how, number)	add_test(function, #function, how, number)
+#define test(function)			    add_test(function, #function, "", 0)
+#define test_variant(function, how, number) add_test(function, #function, how, number)
 
 void add_test(void (*function)(void), const char *name, const char *how, int number);
 void run_tests(void) __attribute__((noreturn));
@@ -41,13 +41,16 @@ extern int variant;
 /* The absolute path of the test's directory */
 extern char scratch[256];
 
-#define expect(condition)							\
-	expect_at(__FILE__, __LINE__, #condition, !!(condition))
-#define expect_int(have, want)							\
+#define expect(condition) expect_at(__FILE__, __LINE__, #condition, !!(condition))
+#define expect_int(have, want) \
 	expect_int_at(__FILE__, __LINE__, #have, (long long)(have), (long long)(want))
 
 /** skip() - leaves the test; its expectations so far still count */
-#define skip(why) do { skipped = why; return; } while (0)
+#define skip(why)              \
+	do {                   \
+		skipped = why; \
+		return;        \
+	} while (0)
 
 extern const char *skipped;
 

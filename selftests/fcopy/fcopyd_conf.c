@@ -106,8 +106,10 @@ static void without_a_file(void)
 
 static void every_key(void)
 {
-	expect_int(load("# comment\n; another\n\n[/srv/in]\n enable = no \r\nmax-size=5G\nmin-free=10%\n"
-			"mode=0640\ndirectory-mode=750\nuser=12\ngroup=0\nmax-total=2T\nmax-files=77"), 0);
+	expect_int(
+		load("# comment\n; another\n\n[/srv/in]\n enable = no \r\nmax-size=5G\nmin-free=10%\n"
+		     "mode=0640\ndirectory-mode=750\nuser=12\ngroup=0\nmax-total=2T\nmax-files=77"),
+		0);
 	expect_int(policy.count, 1);
 	expect(is_place(0, "/srv/in", line_of("conf", 4)));
 	expect(!policy.places[0].enable);
@@ -122,10 +124,13 @@ static void every_key(void)
 	expect(at(0)->has_user && at(0)->identity.uid == 12);
 	expect(at(0)->has_group && at(0)->gid == 0 && at(0)->identity.gid == 0);
 	/* A later value overrides an earlier one. */
-	expect_int(load_keys("user=root\ngroup=root\nuser=default\ngroup=default\nmode=0600\nmode=default\n"
-			     "max-size=1K\nmax-size=unlimited\nmin-free=5%\nmin-free=2M\nmax-total=1\n"
-			     "max-total=unlimited\nmax-files=1\nmax-files=unlimited\ndirectory-mode=0700\n"
-			     "directory-mode=default\nenable=no\nenable=yes"), 0);
+	expect_int(
+		load_keys(
+			"user=root\ngroup=root\nuser=default\ngroup=default\nmode=0600\nmode=default\n"
+			"max-size=1K\nmax-size=unlimited\nmin-free=5%\nmin-free=2M\nmax-total=1\n"
+			"max-total=unlimited\nmax-files=1\nmax-files=unlimited\ndirectory-mode=0700\n"
+			"directory-mode=default\nenable=no\nenable=yes"),
+		0);
 	expect(!at(0)->has_user && !at(0)->has_group);
 	expect(at(0)->mode == -1 && at(0)->directory_mode == -1);
 	expect(at(0)->max_size == UINT64_MAX && policy.places[0].enable);
@@ -180,7 +185,8 @@ static void inherited(void)
 {
 	expect_int(load("[/a/b/c]\nmode=0600\n[/a/b]\nuser=1\ngroup=2\n[/a-b]\n"
 			"[/a]\nenable=no\nmode=0640\ndirectory-mode=0700\nmax-size=5\nmin-free=6\n"
-			"selinux-label=a:b:c\nmax-total=7\nmax-files=8\nuser=3\ngroup=4\n"), 0);
+			"selinux-label=a:b:c\nmax-total=7\nmax-files=8\nuser=3\ngroup=4\n"),
+		   0);
 	expect_int(policy.count, 4);
 	expect(!strcmp(policy.places[2].path, "/a/b") && !strcmp(policy.places[3].path, "/a/b/c"));
 	for (size_t i = 2; i < 4; i++) {
@@ -200,7 +206,8 @@ static void inherited(void)
 	expect(at(1)->mode == -1 && !at(1)->has_user && at(1)->max_size == UINT64_MAX);
 	/* A group does not go to another user, but a user to another group. */
 	expect_int(load("[/a]\nuser=daemon\ngroup=4\n[/a/b]\nuser=root\n[/a/c]\ngroup=5\n"
-			"[/a/d]\nuser=default\n"), 0);
+			"[/a/d]\nuser=default\n"),
+		   0);
 	expect(at(1)->has_user && at(1)->identity.uid == 0 && at(1)->identity.gid == 0);
 	expect(!at(1)->has_group);
 	expect(at(2)->identity.uid == at(0)->identity.uid && at(2)->identity.gid == 5);
@@ -210,12 +217,14 @@ static void inherited(void)
 /* Text that looks like a comment after a value is a fault for every key. */
 static void comments_behind_values(void)
 {
-	static const char *const keys[] = { "enable", "user", "group", "max-size", "max-total",
-					    "max-files", "min-free", "mode", "directory-mode",
+	static const char *const keys[] = { "enable",	    "user",	 "group",
+					    "max-size",	    "max-total", "max-files",
+					    "min-free",	    "mode",	 "directory-mode",
 					    "selinux-label" };
 	static const char *const behind[] = { "=/etc   # secrets", "=/etc\t# secrets",
-					      "=/etc ; secrets", "=/etc #", "= # secrets",
-					      " =\t;", "=yes #secrets" };
+					      "=/etc ; secrets",   "=/etc #",
+					      "= # secrets",	   " =\t;",
+					      "=yes #secrets" };
 
 	expect_fault("\nuser=app   # not root\n", "2",
 		     "a comment needs a line of its own: 'user=app   # not root'\n");
@@ -233,7 +242,9 @@ static void comments_behind_values(void)
 /* Editors on Windows begin a file with a byte order mark. */
 static void byte_order_mark(void)
 {
-	expect_int(load("\xef\xbb\xbf" "[/srv]\r\nenable=no\r\nmode=0600\r\n"), 0);
+	expect_int(load("\xef\xbb\xbf"
+			"[/srv]\r\nenable=no\r\nmode=0600\r\n"),
+		   0);
 	expect(is_place(0, "/srv", line_of("conf", 1)));
 	expect(!policy.places[0].enable && at(0)->mode == 0600);
 }
@@ -254,9 +265,12 @@ static void each_fault_has_its_line(void)
 		{ "follow-links=no", "unknown key 'follow-links'" },
 		{ "user=no-such-user", "user: there is no user 'no-such-user'" },
 		{ "group=no-such-group", "group: there is no group 'no-such-group'" },
-		{ "user=4294967295", "user" }, { "user=-1", "user" }, { "user=", "user" },
+		{ "user=4294967295", "user" },
+		{ "user=-1", "user" },
+		{ "user=", "user" },
 		{ "user=Default", "user: there is no user 'Default'" },
-		{ "group=4294967295", "group" }, { "group=", "group" },
+		{ "group=4294967295", "group" },
+		{ "group=", "group" },
 		{ "mode=01777", "mode must be at most 0777" },
 		{ "mode=0648", "mode must be default or an octal number" },
 		{ "mode=rw", "mode must be default or an octal number" },
@@ -288,8 +302,18 @@ static void each_fault_has_its_line(void)
 
 static void sizes(void)
 {
-	static const char *const bad[] = { "", "x", "-1", "+1", "1KB", "1k", "K", "1 M",
-					   "0x10", "1.5G", "18446744073709551616", "16777216T",
+	static const char *const bad[] = { "",
+					   "x",
+					   "-1",
+					   "+1",
+					   "1KB",
+					   "1k",
+					   "K",
+					   "1 M",
+					   "0x10",
+					   "1.5G",
+					   "18446744073709551616",
+					   "16777216T",
 					   "99999999999999999999999" };
 	char text[64];
 
@@ -302,8 +326,10 @@ static void sizes(void)
 		expect_fault(text, "2", "min-free must be default, a number of bytes");
 	}
 	expect_fault("[/]\nmin-free=100%\n", "2", "min-free must be default, a number of bytes");
-	expect_fault("[/]\nmin-free=unlimited\n", "2", "min-free must be default, a number of bytes");
-	expect_fault("[/]\nmax-size=default\n", "2", "max-size must be unlimited, or a number of bytes");
+	expect_fault("[/]\nmin-free=unlimited\n", "2",
+		     "min-free must be default, a number of bytes");
+	expect_fault("[/]\nmax-size=default\n", "2",
+		     "max-size must be unlimited, or a number of bytes");
 	expect_fault("[/]\nmin-free=%\n", "2", "min-free must be default, a number of bytes");
 	expect_int(load_keys("max-size=18446744073709551615\nmin-free=16777215T"), 0);
 	expect(at(0)->max_size == UINT64_MAX && at(0)->min_free == 16777215ull << 40);
@@ -322,7 +348,8 @@ static void a_faulty_file_changes_nothing(void)
 {
 	expect_int(load("[/a]\nenable=no\n"), 0);
 	expect_int(load("[/b]\nenable=yes\nwrong\n"), -EINVAL);
-	expect(policy.count == 1 && is_place(0, "/a", line_of("conf", 1)) && !policy.places[0].enable);
+	expect(policy.count == 1 && is_place(0, "/a", line_of("conf", 1)) &&
+	       !policy.places[0].enable);
 }
 
 static void drop_ins(void)
@@ -384,7 +411,8 @@ static void long_lines(void)
 
 static void nul_bytes(void)
 {
-	static const char text[] = "[/]\nmode=0\0" "640\n";
+	static const char text[] = "[/]\nmode=0\0"
+				   "640\n";
 	int fd = open("conf", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 
 	expect(write(fd, text, sizeof(text) - 1) == sizeof(text) - 1);
@@ -473,10 +501,9 @@ static void defaults_are_printed(void)
 {
 	expect_int(load("[/srv//in/]"), 0);
 	print("printed");
-	expect(holds("printed",
-		     "[/srv/in]\nenable=yes\nuser=default\ngroup=default\nmode=default\n"
-		     "directory-mode=default\nmax-size=unlimited\nmax-total=unlimited\n"
-		     "max-files=unlimited\nmin-free=default\nselinux-label=default\n"));
+	expect(holds("printed", "[/srv/in]\nenable=yes\nuser=default\ngroup=default\nmode=default\n"
+				"directory-mode=default\nmax-size=unlimited\nmax-total=unlimited\n"
+				"max-files=unlimited\nmin-free=default\nselinux-label=default\n"));
 }
 
 static char sample_path[PATH_MAX + 16];
@@ -520,7 +547,7 @@ static void sample_has_the_defaults(void)
 			line[1] = ' ';
 			keys++;
 		}
-	expect_int(keys, 11);	/* ten keys, and the section */
+	expect_int(keys, 11); /* ten keys, and the section */
 	expect_int(load(sample), 0);
 	print("uncommented");
 	expect(system("cmp as-is uncommented") == 0);

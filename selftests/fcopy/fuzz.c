@@ -102,7 +102,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 #else
 
-#define INPUT_MAX 65536
+#define INPUT_MAX  65536
 #define CORPUS_MAX 64
 
 struct input {
@@ -142,13 +142,15 @@ static void read_corpus(const char *program)
 	const char *slash = strrchr(program, '/');
 	int n;
 
-	snprintf(path, sizeof(path), "%.*s/corpus", slash ? (int)(slash - program) : 1, slash ? program : ".");
+	snprintf(path, sizeof(path), "%.*s/corpus", slash ? (int)(slash - program) : 1,
+		 slash ? program : ".");
 	n = scandir(path, &entries, NULL, alphasort);
 	for (int i = 0; i < n; i++) {
 		char one[2 * PATH_MAX];
 
 		snprintf(one, sizeof(one), "%s/%s", path, entries[i]->d_name);
-		if (entries[i]->d_name[0] != '.' && inputs < CORPUS_MAX && read_input(one, &corpus[inputs]))
+		if (entries[i]->d_name[0] != '.' && inputs < CORPUS_MAX &&
+		    read_input(one, &corpus[inputs]))
 			inputs++;
 		free(entries[i]);
 	}
@@ -186,8 +188,8 @@ static void insert(size_t at, const uint8_t *bytes, size_t n)
 
 static void mutate(void)
 {
-	static const uint32_t numbers[] =
-		{ 0, 1, 0x7f, 0xff, 0x100, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
+	static const uint32_t numbers[] = { 0,		1,	    0x7f,      0xff,   0x100,
+					    6144,	6145,	    0x7fff,    0xffff, 0x7fffffff,
 					    0x80000000, 0xfffffff8, 0xffffffff };
 	static uint8_t copy[INPUT_MAX];
 	const struct input *other = &corpus[below(inputs)];
@@ -199,25 +201,25 @@ static void mutate(void)
 		if (input.size)
 			input.bytes[below(input.size)] ^= 1u << below(8);
 		break;
-	case 1:	/* a number of the header, or a little behind it */
+	case 1: /* a number of the header, or a little behind it */
 		from = at + 2 + 2 * below(60);
 		if (from + 4 <= input.size)
 			memcpy(input.bytes + from, &numbers[below(13)], 4);
 		break;
-	case 2:	/* a message of another input, here */
+	case 2: /* a message of another input, here */
 		from = message_at(other, &end);
 		memcpy(copy, other->bytes + from, end - from);
 		insert(at, copy, end - from);
 		break;
-	case 3:	/* the same again */
+	case 3: /* the same again */
 		memcpy(copy, input.bytes + at, end - at);
 		insert(end, copy, end - at);
 		break;
-	case 4:	/* without this one */
+	case 4: /* without this one */
 		memmove(input.bytes + at, input.bytes + end, input.size - end);
 		input.size -= end - at;
 		break;
-	case 5:	/* another length: the rest is torn */
+	case 5: /* another length: the rest is torn */
 		if (at + 2 <= input.size)
 			input.bytes[at + below(2)] = below(256);
 		break;

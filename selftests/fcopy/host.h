@@ -10,12 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IC_HEADER	28
-#define OPERATION	36			/* 32 are two GUIDs */
-#define START_SIZE	(IC_HEADER + 1088)
-#define WRITE_SIZE	(IC_HEADER + 52)	/* without data */
-#define END_SIZE	(IC_HEADER + OPERATION)
-#define DATA_MAX	6144
+#define IC_HEADER  28
+#define OPERATION  36 /* 32 are two GUIDs */
+#define START_SIZE (IC_HEADER + 1088)
+#define WRITE_SIZE (IC_HEADER + 52) /* without data */
+#define END_SIZE   (IC_HEADER + OPERATION)
+#define DATA_MAX   6144
 
 enum { NEGOTIATE = 0, FCOPY = 7 };
 enum { START, WRITE, COMPLETE, CANCEL };
@@ -28,18 +28,18 @@ enum { OVER_WRITE = 1, CREATE_PATH = 2 };
 #define E_FILES		0x80070004u
 #define E_MEMORY	0x80070008u
 #define E_INCOMPLETE	0x8007000du
-#define E_WRITE_PROTECT	0x80070013u
-#define E_NOT_SUPPORTED	0x80070032u
+#define E_WRITE_PROTECT 0x80070013u
+#define E_NOT_SUPPORTED 0x80070032u
 #define E_EXISTS	0x80070050u
 #define E_INVALID_ARG	0x80070057u
 #define E_DISK_FULL	0x80070070u
 #define E_NAME		0x8007007bu
 #define E_BUSY		0x800700aau
-#define E_NAME_TOO_LONG	0x800700ceu
+#define E_NAME_TOO_LONG 0x800700ceu
 #define E_TOO_LARGE	0x800700dfu
 #define E_DIRECTORY	0x80070150u
 #define E_IO		0x8007045du
-#define E_NOT_CONNECTED	0x8007048fu
+#define E_NOT_CONNECTED 0x8007048fu
 #define E_ABORTED	0x800704d3u
 #define E_POLICY	0x800704ecu
 #define E_TIMEOUT	0x800705b4u
@@ -76,8 +76,8 @@ void start_message(struct message *m, const char *destination, const char *sourc
 		   uint64_t size);
 
 /* Put one unit of UTF-16 into a field of START. */
-#define SOURCE		(IC_HEADER + OPERATION)
-#define DESTINATION	(SOURCE + 520)
+#define SOURCE	    (IC_HEADER + OPERATION)
+#define DESTINATION (SOURCE + 520)
 void put_unit(struct message *m, size_t field, size_t index, uint16_t unit);
 
 void write_message(struct message *m, uint64_t offset, const void *data, uint32_t size);

@@ -66,10 +66,10 @@ static uint64_t below(uint64_t n)
 
 static uint64_t any_number(void)
 {
-	static const uint64_t edges[] =
-		{ 0, 1, 2, 0x7f, 0x80, 0xff, 6144, 6145, 0x7fff, 0xffff, 0x7fffffff,
-					  0x80000000, 0xffffffff, INT64_MAX, 1ull << 63,
-					  UINT64_MAX };
+	static const uint64_t edges[] = { 0,	      1,	 2,	     0x7f,
+					  0x80,	      0xff,	 6144,	     6145,
+					  0x7fff,     0xffff,	 0x7fffffff, 0x80000000,
+					  0xffffffff, INT64_MAX, 1ull << 63, UINT64_MAX };
 
 	return below(2) ? edges[below(16)] : draw() >> below(64);
 }
@@ -85,8 +85,9 @@ static struct {
 
 static void build(struct message *m)
 {
-	static const char *const below_to[] = { "", "/", "/sub", "/link", "/../etc", "/f0", "/a\\b", "//.//",
-						"/new/", "/new/f1", "/link/x/", "/sub/." };
+	static const char *const below_to[] = { "",	   "/",	      "/sub",	  "/link",
+						"/../etc", "/f0",     "/a\\b",	  "//.//",
+						"/new/",   "/new/f1", "/link/x/", "/sub/." };
 	char data[DATA_MAX], place[300];
 	uint64_t size;
 
@@ -161,7 +162,7 @@ static void spoil(struct message *m)
 
 #define QUEUE 256
 
-static struct message queue[QUEUE];	/* sent, and not answered yet */
+static struct message queue[QUEUE]; /* sent, and not answered yet */
 static unsigned int first, count;
 static uint64_t sent, answered, completed;
 
@@ -280,8 +281,8 @@ static void witness(void)
 		else if (step == 1)
 			start_message(&m, to, "witness", OVER_WRITE, below(2) ? size : 0);
 		for (; step == 2 && at < size; at += DATA_MAX) {
-			write_message(&m, at, data + at, size - at < DATA_MAX ? size - at
-				      : DATA_MAX);
+			write_message(&m, at, data + at,
+				      size - at < DATA_MAX ? size - at : DATA_MAX);
 			lockstep(&m);
 		}
 		if (step == 2)
@@ -349,8 +350,9 @@ static void attack(void)
 		}
 	}
 	discard();
-	ksft_print_msg("%llu messages, %llu answers, %llu files complete\n", (unsigned long long)sent,
-		       (unsigned long long)answered, (unsigned long long)completed);
+	ksft_print_msg("%llu messages, %llu answers, %llu files complete\n",
+		       (unsigned long long)sent, (unsigned long long)answered,
+		       (unsigned long long)completed);
 	expect(answered > 0 && completed > 0);
 	expect(nftw(to, look, 16, FTW_PHYS) == 0);
 	expect_int(leaked, 0);

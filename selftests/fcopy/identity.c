@@ -49,8 +49,8 @@ static void files_belong_to_the_user(void)
 	mkdir("shut", 0700);
 	mkdir("group", 0770);
 	mkdir("groups", 0770);
-	expect(chmod("open", 0777) == 0 && chmod("group", 0770) == 0 && chmod("groups", 0770) == 0 &&
-	       chmod(".", 0755) == 0);
+	expect(chmod("open", 0777) == 0 && chmod("group", 0770) == 0 &&
+	       chmod("groups", 0770) == 0 && chmod(".", 0755) == 0);
 	expect(chown("group", 0, 65533) == 0 && chown("groups", 0, 65532) == 0);
 	expect_int(identity_assume(&user), 0);
 	expect_int(identity_uid(), 65534);

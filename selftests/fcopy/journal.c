@@ -81,15 +81,15 @@ static void begin_test(void)
  * Require birth times, which ext3, tmpfs before Linux 5.19, NFS and others
  * lack. End the test, which begin_test() began, without them.
  */
-#define needs_births()									\
-	do {										\
-		struct statx st;							\
-											\
-		if (statx(AT_FDCWD, "to", 0, STATX_BTIME, &st) < 0 ||			\
-		    !(st.stx_mask & STATX_BTIME)) {					\
-			end_test();							\
+#define needs_births()                                                                      \
+	do {                                                                                \
+		struct statx st;                                                            \
+                                                                                            \
+		if (statx(AT_FDCWD, "to", 0, STATX_BTIME, &st) < 0 ||                       \
+		    !(st.stx_mask & STATX_BTIME)) {                                         \
+			end_test();                                                         \
 			skip("set TMPDIR to a file system with birth times, such as ext4"); \
-		}									\
+		}                                                                           \
 	} while (0)
 
 static void end_test(void)
@@ -604,8 +604,8 @@ static void what_is_no_note_is_left_alone(void)
 static void note_that_is_not_understood_stays(void)
 {
 	static const char *const texts[] = {
-		"/", "file:", "file:1:/to", "directories:1:2:/to", "directories:a:1:1:/to", "x:1:/to",
-		"1:2", "",
+		"/",	   "file:", "file:1:/to", "directories:1:2:/to", "directories:a:1:1:/to",
+		"x:1:/to", "1:2",   "",
 	};
 
 	begin_test();

@@ -148,7 +148,9 @@ static void journal_gets_fields(void)
 
 static void deceptive_copy(void)
 {
-	struct log_copy copy = { .event = LOG_STARTED, .file = "/a\xe2\x80\xae" "b\\\xff" };
+	struct log_copy copy = { .event = LOG_STARTED,
+				 .file = "/a\xe2\x80\xae"
+					 "b\\\xff" };
 
 	as_journal(false);
 	log_copy(LOG_INFO, &copy, "x\ny");
@@ -160,11 +162,13 @@ static void deceptive_copy(void)
 static void the_message_is_escaped_and_the_field_is_not(void)
 {
 	expect_int(lines_of(deceptive_copy), 2);
-	expect(holds("log",
-		     "MESSAGE=/a\\u{202e}b\\\\\\xff: x\\x0ay|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
-		     "MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|"
-		     "FCOPY_FILE=/a\xe2\x80\xae" "b\\\xff|FCOPY_SIZE=0|FCOPY_RECEIVED=0|FCOPY_USEC=0\n"
-		     "<6>/a\\u{202e}b\\\\\\xff: x\\x0ay\n"));
+	expect(holds(
+		"log",
+		"MESSAGE=/a\\u{202e}b\\\\\\xff: x\\x0ay|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
+		"MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|"
+		"FCOPY_FILE=/a\xe2\x80\xae"
+		"b\\\xff|FCOPY_SIZE=0|FCOPY_RECEIVED=0|FCOPY_USEC=0\n"
+		"<6>/a\\u{202e}b\\\\\\xff: x\\x0ay\n"));
 }
 
 /* The longest path and the longest detail; each byte needs an escape. */
@@ -180,8 +184,7 @@ static void longest(void)
 	memset(longest_detail, '\x02', sizeof(longest_detail) - 1);
 	as_journal(false);
 	log_copy(LOG_NOTICE, &copy, "lost: %s, the end", longest_detail);
-	log_line(LOG_NOTICE, "%s%s, the end",
-		    longest_file, longest_detail);
+	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
 	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
 }
 
@@ -243,9 +246,8 @@ static void lines_with_controls(void)
 static void each_line_is_escaped(void)
 {
 	expect_int(lines_of(lines_with_controls), 2);
-	expect(holds("log",
-		     "hv-fcopyd: a\\x0ahv-fcopyd: b\\x0d\\x09\\x1b[31m\\x7f\n"
-		     "hv-fcopyd: a\\x0ab\n"));
+	expect(holds("log", "hv-fcopyd: a\\x0ahv-fcopyd: b\\x0d\\x09\\x1b[31m\\x7f\n"
+			    "hv-fcopyd: a\\x0ab\n"));
 }
 
 static void expect_escaped(const char *text, const char *want)
@@ -341,8 +343,10 @@ static void escapes_are_unambiguous(void)
 	expect_escaped("\\\n", "\\\\\\x0a");
 	expect_escaped("\xc2\x85", "\\u{85}");
 	expect_escaped("\x85", "\\x85");
-	expect_escaped("Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8e\x89",
-		       "Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x8e\x89");
+	expect_escaped("Gr\xc3\xbc\xc3\x9f"
+		       "e \xf0\x9f\x8e\x89",
+		       "Gr\xc3\xbc\xc3\x9f"
+		       "e \xf0\x9f\x8e\x89");
 	expect_escaped("", "");
 }
 
@@ -351,9 +355,17 @@ static void escapes_are_cut_between_characters(void)
 {
 	const char *const text = "a\xe6\x97\xa5\n\\\xe2\x80\xae";
 	static const char *const cut[] = {
-		"", "a", "a", "a",
-		"a\xe6\x97\xa5", "a\xe6\x97\xa5", "a\xe6\x97\xa5", "a\xe6\x97\xa5",
-		"a\xe6\x97\xa5\\x0a", "a\xe6\x97\xa5\\x0a", "a\xe6\x97\xa5\\x0a\\\\",
+		"",
+		"a",
+		"a",
+		"a",
+		"a\xe6\x97\xa5",
+		"a\xe6\x97\xa5",
+		"a\xe6\x97\xa5",
+		"a\xe6\x97\xa5",
+		"a\xe6\x97\xa5\\x0a",
+		"a\xe6\x97\xa5\\x0a",
+		"a\xe6\x97\xa5\\x0a\\\\",
 	};
 	char escaped[16];
 
@@ -388,7 +400,7 @@ static size_t bytes_of(void (*body)(void), int *about)
 	return bytes;
 }
 
-#define DAY	(24 * 3600)
+#define DAY (24 * 3600)
 
 /* A host repeats two messages for a day, fifty times a second. */
 static void flood(void)
@@ -440,9 +452,8 @@ static void the_log_tells_what_was_left_out(void)
 	bytes_of(flood_and_more, &about);
 	expect_int(about, 1);
 	expect(system("tail -n 3 log | sed 's/[0-9][0-9]* more/N more/' >end") == 0);
-	expect(holds("end",
-		     "hv-fcopyd: an error has its line\n"
-		     "hv-fcopyd: N more lines were suppressed\nhv-fcopyd: later\n"));
+	expect(holds("end", "hv-fcopyd: an error has its line\n"
+			    "hv-fcopyd: N more lines were suppressed\nhv-fcopyd: later\n"));
 }
 
 /* Lines that nobody asked for take no room from others. */

@@ -25,11 +25,12 @@ static const char *convert(const uint16_t *units, size_t n)
 
 static void ascii_and_beyond(void)
 {
-	static const uint16_t units[] = { 'G', 'r', 0xfc, 0xdf, 'e', ' ', 0x65e5, 0x672c, ' ',
-					  0xd83c, 0xdf89, '.', 't', 'x', 't' };
+	static const uint16_t units[] = { 'G', 'r',    0xfc,   0xdf, 'e', ' ', 0x65e5, 0x672c,
+					  ' ', 0xd83c, 0xdf89, '.',  't', 'x', 't' };
 
 	expect(!convert(units, 15));
-	expect(!strcmp(name, "Gr\xc3\xbc\xc3\x9f" "e \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x8e\x89.txt"));
+	expect(!strcmp(name, "Gr\xc3\xbc\xc3\x9f"
+			     "e \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x8e\x89.txt"));
 	expect(!convert(units, 0));
 	expect(!*name);
 }
@@ -67,8 +68,9 @@ static void each_character_as_iconv_has_it(void)
 static void halves_of_surrogates_refused(void)
 {
 	static const uint16_t lone[][3] = {
-		{ 0xd800 }, { 0xdbff, 'a' }, { 0xdc00 }, { 'a', 0xdfff }, { 0xdc00, 0xd800 },
-		{ 0xd800, 0xd800, 0xdc00 }, { 0xd800, 0xe000 },
+		{ 0xd800 },	    { 0xdbff, 'a' },	{ 0xdc00 },
+		{ 'a', 0xdfff },    { 0xdc00, 0xd800 }, { 0xd800, 0xd800, 0xdc00 },
+		{ 0xd800, 0xe000 },
 	};
 
 	for (size_t i = 0; i < sizeof(lone) / sizeof(lone[0]); i++)
@@ -118,7 +120,9 @@ static void control_characters_refused(void)
 
 static void file_names(void)
 {
-	static const char *const good[] = { "a", ".hidden", "...", "a..b", "..a", " ", "a b", "C:" };
+	static const char *const good[] = {
+		"a", ".hidden", "...", "a..b", "..a", " ", "a b", "C:"
+	};
 	static const char *const bad[] = { "", ".", "..", "a/b", "/", "a/", "a\\b", "C:\\x" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -129,13 +133,20 @@ static void file_names(void)
 
 /* FAT removes dots at the end of a name, and ignores case. */
 static const char *const own_names[] = {
-	".hv-fcopyd.0123456789abcdef", ".hv-fcopyd.ffffffffffffffff", ".hv-fcopyd.0123456789abcdef.",
-	".hv-fcopyd.0123456789abcdef. .", ".HV-fcopyd.0123456789ABCDEF",
+	".hv-fcopyd.0123456789abcdef",	".hv-fcopyd.ffffffffffffffff",
+	".hv-fcopyd.0123456789abcdef.", ".hv-fcopyd.0123456789abcdef. .",
+	".HV-fcopyd.0123456789ABCDEF",
 };
 static const char *const similar_names[] = {
-	".hv-fcopyd.", ".hv-fcopyd.conf", ".hv-fcopyd.0123456789abcde", ".hv-fcopyd.0123456789abcdeg",
-	".hv-fcopyd.0123456789abcdef0", ".hv-fcopyd.0123456789abcdef.x", "hv-fcopyd.0123456789abcdef",
-	"a.hv-fcopyd.0123456789abcdef", "hv-fcopyd",
+	".hv-fcopyd.",
+	".hv-fcopyd.conf",
+	".hv-fcopyd.0123456789abcde",
+	".hv-fcopyd.0123456789abcdeg",
+	".hv-fcopyd.0123456789abcdef0",
+	".hv-fcopyd.0123456789abcdef.x",
+	"hv-fcopyd.0123456789abcdef",
+	"a.hv-fcopyd.0123456789abcdef",
+	"hv-fcopyd",
 };
 
 /* journal_clean() would treat a file with such a name as one of a copy. */
@@ -143,7 +154,8 @@ static void own_names_refused(void)
 {
 	static const struct {
 		const char *before, *after;
-	} places[] = { { "", "" }, { "/", "" }, { "a/", "" }, { "/a/", "" }, { "/", "/" }, { "/", "/a" } };
+	} places[] = { { "", "" },    { "/", "" },  { "a/", "" },
+		       { "/a/", "" }, { "/", "/" }, { "/", "/a" } };
 	char path[64];
 
 	for (size_t i = 0; i < sizeof(own_names) / sizeof(own_names[0]); i++) {
@@ -172,14 +184,52 @@ static void own_names_refused(void)
 static void paths(void)
 {
 	static const char *const good[] = {
-		"/", "//", "/a", "/a/", "/a//b", "/a/./b", "/...", "/..a", "/a../b", "/.a",
+		"/",
+		"//",
+		"/a",
+		"/a/",
+		"/a//b",
+		"/a/./b",
+		"/...",
+		"/..a",
+		"/a../b",
+		"/.a",
 		/* Relative ones */
-		"", ".", "a", "a/b", "a/", "./a", "..a", "...", ".../a",
+		"",
+		".",
+		"a",
+		"a/b",
+		"a/",
+		"./a",
+		"..a",
+		"...",
+		".../a",
 		/* Not names of Windows */
-		"C", "C:x", "CC:/x", "1:/x", ":/x", "/C:/x", "/C:", "a/C:/x", "%", "%%", "%/x",
-		"%TEMP", "%TEMP/x%", "%20%", "/%TEMP%/x", "a%TEMP%", "$TEMP", "~/x",
+		"C",
+		"C:x",
+		"CC:/x",
+		"1:/x",
+		":/x",
+		"/C:/x",
+		"/C:",
+		"a/C:/x",
+		"%",
+		"%%",
+		"%/x",
+		"%TEMP",
+		"%TEMP/x%",
+		"%20%",
+		"/%TEMP%/x",
+		"a%TEMP%",
+		"$TEMP",
+		"~/x",
 		/* Unusual, but names */
-		"/a b", "/a\xe2\x80\xae" "b", "/\xf0\x9f\x8e\x89", "/\xcd\xb8", "/a*?\"<>|",
+		"/a b",
+		"/a\xe2\x80\xae"
+		"b",
+		"/\xf0\x9f\x8e\x89",
+		"/\xcd\xb8",
+		"/a*?\"<>|",
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -193,13 +243,23 @@ static void paths_refused(void)
 	static const struct {
 		const char *path, *words;
 	} bad[] = {
-		{ "..", "'..'" }, { "/..", "'..'" }, { "/../", "'..'" }, { "/a/..", "'..'" },
-		{ "/a/../b", "'..'" }, { "/a//../b", "'..'" }, { "../a", "'..'" },
+		{ "..", "'..'" },
+		{ "/..", "'..'" },
+		{ "/../", "'..'" },
+		{ "/a/..", "'..'" },
+		{ "/a/../b", "'..'" },
+		{ "/a//../b", "'..'" },
+		{ "../a", "'..'" },
 		{ "a/..", "'..'" },
-		{ "\\tmp", "backslash" }, { "/a\\b", "backslash" }, { "tmp\\", "backslash" },
+		{ "\\tmp", "backslash" },
+		{ "/a\\b", "backslash" },
+		{ "tmp\\", "backslash" },
 		{ "\\\\server\\share", "backslash" },
-		{ "C:", "drive letter" }, { "C:/", "drive letter" }, { "c:/tmp", "drive letter" },
-		{ "Z:/../x", "drive letter" }, { "C:\\tmp", "drive letter" },
+		{ "C:", "drive letter" },
+		{ "C:/", "drive letter" },
+		{ "c:/tmp", "drive letter" },
+		{ "Z:/../x", "drive letter" },
+		{ "C:\\tmp", "drive letter" },
 		{ "%TEMP%", "variables are not expanded" },
 		{ "%TEMP%/x", "variables are not expanded" },
 		{ "%TEMP%\\x", "variables are not expanded" },

@@ -343,7 +343,7 @@ static void links_below_what_others_can_write_to(void)
 		bool followed;
 	} cases[] = {
 		{ 0755, 0755, 0, true },
-		{ 01777, 0755, 0, true },	/* like /tmp: nobody but root can rename it */
+		{ 01777, 0755, 0, true }, /* like /tmp: nobody but root can rename it */
 		{ 01775, 0755, 0, true },
 		{ 0777, 0755, 0, false },
 		{ 0775, 0755, 0, false },
@@ -436,8 +436,8 @@ static void links_on_fuse_refused(void)
 
 static void disks(void)
 {
-	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 ||
-	    mkdir("/run/media", 0755) < 0 || mkdir("/run/media/user", 0755) < 0)
+	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 || mkdir("/run/media", 0755) < 0 ||
+	    mkdir("/run/media/user", 0755) < 0)
 		leave_child(CANNOT_MOUNT);
 	make_package("/run/media/user/stick");
 	expect_refused("/run/media/user/stick/link", FOLLOW, REFUSAL_LINK,
@@ -603,10 +603,19 @@ static enum refusal check_place(const char *path)
 
 static void places_of_the_kernel_refused(void)
 {
-	static const char *const places[] = { "/proc", "/proc/1", "/proc/sys/kernel", "/sys",
-					      "/sys/kernel", "/sys/fs/cgroup", "/dev", "/dev/",
-					      "/dev/shm", "/dev/pts", "/dev/fcopy-test/x",
-					      "/sys/fcopy-test", "/proc/fcopy-test" };
+	static const char *const places[] = { "/proc",
+					      "/proc/1",
+					      "/proc/sys/kernel",
+					      "/sys",
+					      "/sys/kernel",
+					      "/sys/fs/cgroup",
+					      "/dev",
+					      "/dev/",
+					      "/dev/shm",
+					      "/dev/pts",
+					      "/dev/fcopy-test/x",
+					      "/sys/fcopy-test",
+					      "/proc/fcopy-test" };
 	struct stat st;
 	int before = open_files();
 
@@ -632,8 +641,10 @@ static void places_of_the_kernel_refused(void)
  */
 static const char *part_of_dev(void)
 {
-	static const char *const parts[] = { "/dev/net", "/dev/input", "/dev/mapper", "/dev/char",
-					     "/dev/block", "/dev/disk", "/dev/bus", "/dev/cpu" };
+	static const char *const parts[] = {
+		"/dev/net",   "/dev/input", "/dev/mapper", "/dev/char",
+		"/dev/block", "/dev/disk",  "/dev/bus",	   "/dev/cpu"
+	};
 	struct stat dev, st;
 
 	stat("/dev", &dev);
@@ -696,7 +707,8 @@ static bool kernel_has(const char *type)
 	bool found = false;
 
 	while (list && !found && fgets(line, sizeof(line), list))
-		found = (sscanf(line, "nodev %63s", name) == 1 || sscanf(line, "%63s", name) == 1) &&
+		found = (sscanf(line, "nodev %63s", name) == 1 ||
+			 sscanf(line, "%63s", name) == 1) &&
 			!strcmp(name, type);
 	if (list)
 		fclose(list);
@@ -729,13 +741,14 @@ static void file_systems_by_type(void)
 		const char *type;
 		bool kernel;
 	} types[] = {
-		{ "debugfs", true }, { "tracefs", true }, { "securityfs", true },
-		{ "configfs", true }, { "cgroup2", true }, { "bpf", true },
-		{ "binfmt_misc", true }, { "mqueue", true },
-		{ "hugetlbfs", true }, { "pstore", true }, { "fusectl", true }, { "sysfs", true },
-		{ "selinuxfs", true }, { "efivarfs", true }, { "resctrl", true },
-		{ "rpc_pipefs", true }, { "xenfs", true }, { "ocfs2_dlmfs", true }, { "nfsd", true },
-		{ "devtmpfs", true }, { "tmpfs", false }, { "ramfs", false },
+		{ "debugfs", true },	 { "tracefs", true },  { "securityfs", true },
+		{ "configfs", true },	 { "cgroup2", true },  { "bpf", true },
+		{ "binfmt_misc", true }, { "mqueue", true },   { "hugetlbfs", true },
+		{ "pstore", true },	 { "fusectl", true },  { "sysfs", true },
+		{ "selinuxfs", true },	 { "efivarfs", true }, { "resctrl", true },
+		{ "rpc_pipefs", true },	 { "xenfs", true },    { "ocfs2_dlmfs", true },
+		{ "nfsd", true },	 { "devtmpfs", true }, { "tmpfs", false },
+		{ "ramfs", false },
 	};
 	unsigned int mounted = 0;
 
@@ -770,10 +783,11 @@ static void on_this_type(void)
 static void file_systems_by_magic(void)
 {
 	static const unsigned long magics[] = {
-		0x67596969 /* rpc_pipefs */, 0xabba1974 /* xenfs */, 0x0a647361 /* functionfs */,
-		0x76a9f425 /* ocfs2_dlmfs */, 0x6e667364 /* nfsd */, 0x5a3c69f0 /* apparmorfs */,
-		0xaee71ee7 /* gadgetfs */, 0x6c6f6f70 /* binderfs */, 0x65735543 /* fusectl */,
-		0x62656570 /* configfs */,
+		0x67596969 /* rpc_pipefs */, 0xabba1974 /* xenfs */,
+		0x0a647361 /* functionfs */, 0x76a9f425 /* ocfs2_dlmfs */,
+		0x6e667364 /* nfsd */,	     0x5a3c69f0 /* apparmorfs */,
+		0xaee71ee7 /* gadgetfs */,   0x6c6f6f70 /* binderfs */,
+		0x65735543 /* fusectl */,    0x62656570 /* configfs */,
 	};
 	int status;
 

@@ -46,8 +46,7 @@ static enum refusal confirm(const char *directory, const char *below)
 	return refusal;
 }
 
-#define expect_confirmed(directory, below) \
-	expect_confirmed_at(__LINE__, confirm(directory, below))
+#define expect_confirmed(directory, below) expect_confirmed_at(__LINE__, confirm(directory, below))
 static void expect_confirmed_at(int line, enum refusal refusal)
 {
 	if (!expect_int(refusal, REFUSAL_NONE))
@@ -226,8 +225,9 @@ static void directory_without_case(void)
 {
 	in_own_mounts(variant ? vfat : casefold_tmpfs);
 	if (skipped && geteuid() == 0)
-		skip(variant ? "install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP" :
-		     "this kernel's tmpfs has no casefold: boot Linux 6.13 or newer with CONFIG_UNICODE");
+		skip(variant ?
+			     "install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP" :
+			     "this kernel's tmpfs has no casefold: boot Linux 6.13 or newer with CONFIG_UNICODE");
 }
 
 /* Whatever restricts the host protects itself. */

@@ -73,7 +73,7 @@ static uint32_t code_of(int error)
 static void codes_of_errnos(void)
 {
 	static const int own[] = { EDQUOT, EROFS, ELOOP };
-	static const int others[] = { EACCES, ENOSPC, EIO, ENOENT, EEXIST, EBUSY, EFBIG,
+	static const int others[] = { EACCES, ENOSPC, EIO,    ENOENT,	    EEXIST, EBUSY, EFBIG,
 				      ENOMEM, EMFILE, EISDIR, ENAMETOOLONG, EILSEQ, ECHRNG };
 
 	expect_int(code_of(EDQUOT), 0x80070718);

@@ -34,16 +34,16 @@ int sd_notifyf(int unset, const char *format, ...);
 
 /* The memory that the test and the daemon share */
 static struct shared {
-	atomic_bool rescinded;		/* read(2) of the device reports it */
+	atomic_bool rescinded; /* read(2) of the device reports it */
 	atomic_bool suspended;
-	atomic_bool missing;		/* the host has not offered the device */
-	atomic_uint refuses;		/* how often the device cannot be opened again */
-	atomic_bool stands_still;	/* fallocate() of the daemon, and fsync() of files */
-	atomic_bool writing_stands_still;	/* pwrite() */
-	atomic_bool held;		/* the daemon is in one of them */
-	atomic_uint epoll_waits;	/* of the daemon */
-	atomic_uint reads;		/* of its device */
-	atomic_uint signals;		/* to the host */
+	atomic_bool missing;		  /* the host has not offered the device */
+	atomic_uint refuses;		  /* how often the device cannot be opened again */
+	atomic_bool stands_still;	  /* fallocate() of the daemon, and fsync() of files */
+	atomic_bool writing_stands_still; /* pwrite() */
+	atomic_bool held;		  /* the daemon is in one of them */
+	atomic_uint epoll_waits;	  /* of the daemon */
+	atomic_uint reads;		  /* of its device */
+	atomic_uint signals;		  /* to the host */
 } *shared;
 
 /* The daemon's device; -1 in the test */
@@ -81,7 +81,7 @@ static ssize_t read_device(int fd, void *data, size_t size)
 ssize_t read(int fd, void *data, size_t size)
 {
 	return fd >= 0 && fd == device_fd ? read_device(fd, data, size) :
-	       syscall(SYS_read, fd, data, size);
+					    syscall(SYS_read, fd, data, size);
 }
 
 ssize_t send(int fd, const void *data, size_t size, int flags)
@@ -404,7 +404,7 @@ static bool status_has(const char *const *wanted)
 		usleep(100000);
 	return all;
 }
-#define AWAIT_STATUS(...) WAIT_UNTIL(status_has((const char *const []){ __VA_ARGS__, NULL }))
+#define AWAIT_STATUS(...) WAIT_UNTIL(status_has((const char *const[]){ __VA_ARGS__, NULL }))
 
 static void status_follows_a_copy(void)
 {
@@ -547,7 +547,8 @@ static void device_opened_again_after_a_sleep(void)
 
 	for (int i = 0; i < 2; i++)
 		expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 5 * page, 0, &later_guests[i],
-					   &later_hosts[i]), 0);
+					   &later_hosts[i]),
+			   0);
 	begin_test();
 	begin_copy();
 	shared->suspended = true;
@@ -558,7 +559,8 @@ static void device_opened_again_after_a_sleep(void)
 		 * Nothing remains of the copy, the host negotiates again, and
 		 * the totals continue.
 		 */
-		AWAIT_STATUS("state=waiting\n", i ? "files=1\nbytes=10\nfailed=1\n" : "files=0\nbytes=0\nfailed=1\n");
+		AWAIT_STATUS("state=waiting\n",
+			     i ? "files=1\nbytes=10\nfailed=1\n" : "files=0\nbytes=0\nfailed=1\n");
 		start_message(&request, in("to"), "b", OVER_WRITE, 10);
 		expect_int(ask(), E_NOT_CONNECTED);
 		begin_copy();
@@ -583,7 +585,8 @@ static void new_later_device(void)
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 5 * page, 0, &later_guests[0],
-				   &later_hosts[0]), 0);
+				   &later_hosts[0]),
+		   0);
 }
 
 /*
@@ -669,15 +672,16 @@ static void device_opened_again_for_a_silent_host(void)
 			begin_copy();
 			write_message(&request, 5, "56789", 5);
 			expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
-					      request.length), 0);
+					      request.length),
+				   0);
 		}
 		AWAIT_STATUS("reopened=1\n");
 		ksft_print_msg("opened again after %d ms\n", milliseconds_since(&begun));
 		expect(milliseconds_since(&begun) > SILENCE_SECONDS * 1000 - 500);
 		AWAIT_STATUS("state=waiting\n", "host=owes-negotiate\n",
-			      i ? "failed=1\n" : "failed=0\n", i ?
-			      "last-reopen=it has not read the answers\n" :
-			      "last-reopen=it has not negotiated\n");
+			     i ? "failed=1\n" : "failed=0\n",
+			     i ? "last-reopen=it has not read the answers\n" :
+				 "last-reopen=it has not negotiated\n");
 		take_later_device();
 		begin_copy();
 		write_message(&request, 5, "56789", 5);
@@ -947,7 +951,8 @@ static void told_to_stop_while_a_request_waits(void)
 		if (i)
 			end_message(&request, CANCEL);
 		expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
-				      request.length), 0);
+				      request.length),
+			   0);
 		usleep(200000);
 		clock_gettime(CLOCK_MONOTONIC, &begun);
 		kill(daemon_pid, SIGTERM);
@@ -964,11 +969,13 @@ static void status_names_a_slow_disk(void)
 {
 	begin_whole_copy();
 	post_held();
-	AWAIT_STATUS("state=receiving\n", "slow-disk=to sync the file\n", "to/made/a\nslow-disk-seconds=");
+	AWAIT_STATUS("state=receiving\n", "slow-disk=to sync the file\n",
+		     "to/made/a\nslow-disk-seconds=");
 	/* The host has its answer when SESSION_LIMIT_MSEC are over. */
 	expect_int(hear(), E_TIMEOUT);
-	AWAIT_STATUS("state=waiting\nslow-disk=to sync the file\n", "failed=1\n", "last-failure-code=0x800705b4\n",
-		      "last-failure=the disk takes too long: more than 10 s to sync the file\n");
+	AWAIT_STATUS("state=waiting\nslow-disk=to sync the file\n", "failed=1\n",
+		     "last-failure-code=0x800705b4\n",
+		     "last-failure=the disk takes too long: more than 10 s to sync the file\n");
 	shared->stands_still = false;
 	AWAIT_STATUS("state=waiting\nfiles=0\n", "failed=1\n");
 	kill(daemon_pid, SIGTERM);
@@ -1036,7 +1043,8 @@ static void send_version(char version)
 		    vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
 			_exit(0);
 		if (step == 0) {
-			start_message(&request, in("to/made/"), "a", OVER_WRITE | CREATE_PATH, VERSION_SIZE);
+			start_message(&request, in("to/made/"), "a", OVER_WRITE | CREATE_PATH,
+				      VERSION_SIZE);
 		} else if (at < VERSION_SIZE) {
 			uint32_t n = VERSION_SIZE - at < DATA_MAX ? VERSION_SIZE - at : DATA_MAX;
 
@@ -1103,7 +1111,8 @@ static void killed_at_any_moment(void)
 		changed += now != before;
 		beside += entries("to/made") > 1 || (entries("to/made") == 1 && !now);
 	}
-	ksft_print_msg("%d of 25 came to an end before the kill, %d left something\n", changed, beside);
+	ksft_print_msg("%d of 25 came to an end before the kill, %d left something\n", changed,
+		       beside);
 	/* The last start removes it. */
 	begin_test();
 	kill(daemon_pid, SIGTERM);
@@ -1153,8 +1162,8 @@ static pid_t start_flood(void)
 	if (pid)
 		return pid;
 	for (;;) {
-		int err = vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
-				     request.length);
+		int err =
+			vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes, request.length);
 
 		if (err && err != -EAGAIN)
 			_exit(0);
@@ -1218,8 +1227,8 @@ static unsigned int calls_a_packet(unsigned int packets)
 	unsigned int timer = 3 * (milliseconds_since(&counted_since) / 250 + 1);
 
 	calls -= calls < timer ? calls : timer;
-	ksft_print_msg("%u packets: %u epoll_wait, %u read, %u signals: %.2f calls a packet\n", packets,
-		       shared->epoll_waits, shared->reads, shared->signals,
+	ksft_print_msg("%u packets: %u epoll_wait, %u read, %u signals: %.2f calls a packet\n",
+		       packets, shared->epoll_waits, shared->reads, shared->signals,
 		       (double)calls / packets);
 	return calls * 100ull / packets;
 }
@@ -1258,7 +1267,8 @@ static void queued_packets_share_system_calls(void)
 	for (unsigned int i = 0; i < bursts; i++) {
 		for (unsigned int n = 0; n < burst; n++)
 			expect_int(vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
-					       request.length), 0);
+					       request.length),
+				   0);
 		expect_int(vmbus_flush(host), 0);
 		for (unsigned int n = 0; n < burst; n++) {
 			expect(vmbus_wait(host, VMBUS_WAIT_RECV, -1) > 0);
@@ -1321,10 +1331,11 @@ static void told_to_stop_while_the_ring_is_full(void)
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
 	getrusage(RUSAGE_CHILDREN, &after);
-	used = (after.ru_utime.tv_sec + after.ru_stime.tv_sec -
-		before.ru_utime.tv_sec - before.ru_stime.tv_sec) * 1000000ll +
-	       (after.ru_utime.tv_usec + after.ru_stime.tv_usec -
-		before.ru_utime.tv_usec - before.ru_stime.tv_usec);
+	used = (after.ru_utime.tv_sec + after.ru_stime.tv_sec - before.ru_utime.tv_sec -
+		before.ru_stime.tv_sec) *
+		       1000000ll +
+	       (after.ru_utime.tv_usec + after.ru_stime.tv_usec - before.ru_utime.tv_usec -
+		before.ru_stime.tv_usec);
 	ksft_print_msg("%d packets, %lld us of processor time\n", posted, used);
 	expect(posted > 100);
 	expect(used < 200000);

@@ -221,9 +221,13 @@ static void agreement_in_mid_life_ends_a_copy(void)
 
 static void negotiations_with_impossible_lengths(void)
 {
-	static const struct { uint16_t frameworks, services; size_t length; } bad[] = {
-		{ 2, 2, 28 }, { 2, 2, 35 }, { 2, 2, 36 }, { 2, 2, 51 }, { 0xffff, 0xffff, 52 },
-		{ 0xffff, 1, 52 }, { 101, 1, 444 + 4 }, { 0, 0, 36 }, { 0, 1, 40 }, { 1, 0, 40 },
+	static const struct {
+		uint16_t frameworks, services;
+		size_t length;
+	} bad[] = {
+		{ 2, 2, 28 },		{ 2, 2, 35 },	   { 2, 2, 36 },	{ 2, 2, 51 },
+		{ 0xffff, 0xffff, 52 }, { 0xffff, 1, 52 }, { 101, 1, 444 + 4 }, { 0, 0, 36 },
+		{ 0, 1, 40 },		{ 1, 0, 40 },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -330,8 +334,20 @@ static void destination_and_source(void)
 static void destinations_refused(void)
 {
 	static const char *const destinations[] = {
-		"C:\\tmp\\", "C:/tmp", "C:", "/..", "/tmp/..", "/tmp/../tmp", "..", "../tmp",
-		"\\tmp", "/tmp\\a", "%TEMP%/a", "/tmp/a\nb", "/tmp/a\x7f" "b",
+		"C:\\tmp\\",
+		"C:/tmp",
+		"C:",
+		"/..",
+		"/tmp/..",
+		"/tmp/../tmp",
+		"..",
+		"../tmp",
+		"\\tmp",
+		"/tmp\\a",
+		"%TEMP%/a",
+		"/tmp/a\nb",
+		"/tmp/a\x7f"
+		"b",
 	};
 
 	static const size_t count = sizeof(destinations) / sizeof(destinations[0]);
@@ -431,13 +447,28 @@ static void no_writing(void)
 
 static void each_refusal_has_its_code(void)
 {
-	static const struct { int error; uint32_t code; } errors[] = {
-		{ EDQUOT, E_QUOTA }, { EROFS, E_WRITE_PROTECT }, { ELOOP, E_LINK },
-		{ EBUSY, E_BUSY }, { ENOSPC, E_DISK_FULL }, { EFBIG, E_TOO_LARGE },
-		{ EACCES, E_ACCESS }, { EPERM, E_ACCESS }, { EIO, E_IO }, { ENOMEM, E_MEMORY },
-		{ EMFILE, E_FILES }, { ETXTBSY, E_BUSY },
-		{ ENAMETOOLONG, E_NAME_TOO_LONG }, { ENOENT, E_NO_PATH }, { ENOTDIR, E_NO_PATH },
-		{ EISDIR, E_DIRECTORY }, { ESTALE, E_FAIL }, { EMLINK, E_FAIL },
+	static const struct {
+		int error;
+		uint32_t code;
+	} errors[] = {
+		{ EDQUOT, E_QUOTA },
+		{ EROFS, E_WRITE_PROTECT },
+		{ ELOOP, E_LINK },
+		{ EBUSY, E_BUSY },
+		{ ENOSPC, E_DISK_FULL },
+		{ EFBIG, E_TOO_LARGE },
+		{ EACCES, E_ACCESS },
+		{ EPERM, E_ACCESS },
+		{ EIO, E_IO },
+		{ ENOMEM, E_MEMORY },
+		{ EMFILE, E_FILES },
+		{ ETXTBSY, E_BUSY },
+		{ ENAMETOOLONG, E_NAME_TOO_LONG },
+		{ ENOENT, E_NO_PATH },
+		{ ENOTDIR, E_NO_PATH },
+		{ EISDIR, E_DIRECTORY },
+		{ ESTALE, E_FAIL },
+		{ EMLINK, E_FAIL },
 	};
 	char name[257];
 
@@ -494,9 +525,10 @@ static void file_systems_that_refuse(void)
 static void codes_differ(void)
 {
 	static const enum refusal apart[] = {
-		REFUSAL_QUOTA, REFUSAL_READ_ONLY, REFUSAL_LINK, REFUSAL_ACCESS, REFUSAL_DISK_FULL,
-		REFUSAL_EXISTS, REFUSAL_MISSING, REFUSAL_DIRECTORY, REFUSAL_NAME, REFUSAL_DISABLED,
-		REFUSAL_MAX_SIZE, REFUSAL_BUSY, REFUSAL_IO, REFUSAL_INCOMPLETE, REFUSAL_IDLE,
+		REFUSAL_QUOTA,	   REFUSAL_READ_ONLY,  REFUSAL_LINK,	 REFUSAL_ACCESS,
+		REFUSAL_DISK_FULL, REFUSAL_EXISTS,     REFUSAL_MISSING,	 REFUSAL_DIRECTORY,
+		REFUSAL_NAME,	   REFUSAL_DISABLED,   REFUSAL_MAX_SIZE, REFUSAL_BUSY,
+		REFUSAL_IO,	   REFUSAL_INCOMPLETE, REFUSAL_IDLE,
 	};
 
 	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++)
@@ -907,8 +939,9 @@ static void every_length_of_write(void)
 
 static void sizes_in_write(void)
 {
-	static const uint32_t bad[] =
-		{ 65, 72, 6145, 0x7fffffff, 0x80000000, 0xffffffff, 0xffffffb0 };
+	static const uint32_t bad[] = {
+		65, 72, 6145, 0x7fffffff, 0x80000000, 0xffffffff, 0xffffffb0
+	};
 	char data[DATA_MAX + 1];
 
 	begin_test();
@@ -934,8 +967,9 @@ static void sizes_in_write(void)
 
 static void pipe_sizes(void)
 {
-	static const uint32_t bad[] =
-		{ 0, 1, 19, 57, 0x7fffffff, 0xfffffff7, 0xfffffff8, 0xffffffff };
+	static const uint32_t bad[] = {
+		0, 1, 19, 57, 0x7fffffff, 0xfffffff7, 0xfffffff8, 0xffffffff
+	};
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

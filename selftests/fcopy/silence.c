@@ -150,7 +150,8 @@ static void host_that_forgets_a_copy(void)
 	begin_test();
 	hear();
 	expect_int(silent_after(true, 0, 1000), 120);
-	expect(strstr(logged, "has not continued a copy for 120 s; the daemon opens the device again"));
+	expect(strstr(logged,
+		      "has not continued a copy for 120 s; the daemon opens the device again"));
 	expect(!strstr(logged, "silent"));
 	close_device();
 }

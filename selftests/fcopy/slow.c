@@ -17,7 +17,7 @@
 #include "test_log.h"
 
 /* The limit from the Makefile */
-#define LIMIT	SESSION_LIMIT_MSEC
+#define LIMIT SESSION_LIMIT_MSEC
 
 enum delay { NOWHERE, ALLOCATE, WRITING, SYNC, LINKING, SYNC_DIRECTORY, UNLINK };
 
@@ -86,7 +86,8 @@ static atomic_long clock_msec = 1000000000;
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
 	*now = (struct timespec){
-		.tv_sec = clock_msec / 1000, .tv_nsec = clock_msec % 1000 * 1000000,
+		.tv_sec = clock_msec / 1000,
+		.tv_nsec = clock_msec % 1000 * 1000000,
 	};
 	return 0;
 }
@@ -94,7 +95,8 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 static uint64_t post(void)
 {
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, ++transaction, request.bytes,
-			      request.length), 0);
+			      request.length),
+		   0);
 	return transaction;
 }
 
@@ -104,8 +106,9 @@ static uint64_t run_once(void)
 	struct vmbus_packet packet;
 
 	expect_int(exchange_run(&exchange), 0);
-	return vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)) ? 0 :
-	       packet.transaction_id;
+	return vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)) ?
+		       0 :
+		       packet.transaction_id;
 }
 
 /* Check that the daemon answers nothing while @msec pass. */
@@ -152,7 +155,8 @@ static void begin_test(void)
 	policy.everywhere.settings.min_free_default = false;
 	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
 	expect_int(vmbus_open_pair(sysconf(_SC_PAGESIZE) > 4096 ? 2 * sysconf(_SC_PAGESIZE) : 40960,
-				   0, &guest, &host), 0);
+				   0, &guest, &host),
+		   0);
 	exchange_init(&exchange, guest, journal_open("state"), &policy);
 	expect_int(work_open(&exchange.session.work), 0);
 	held_at = NOWHERE;
@@ -234,7 +238,8 @@ static void start_too_slow(void)
 		hold(places[i]);
 		start_request("a");
 		expect_int(status_at_limit(post_held()), E_TIMEOUT);
-		expect(strstr(logged, "refused: the disk takes too long: more than 2 s to make room"));
+		expect(strstr(logged,
+			      "refused: the disk takes too long: more than 2 s to make room"));
 		expect_totals(0, 1);
 		let_go();
 		expect(strstr(logged, "nothing is left of the copy"));
@@ -336,8 +341,9 @@ static void complete_too_slow(void)
 	complete_request();
 	hold(SYNC);
 	expect_int(status_at_limit(post_held()), E_TIMEOUT);
-	expect(strstr(logged, "lost after 10 of 10 bytes: the disk takes too long: "
-				"more than 2 s to sync the file; it is removed when the disk answers"));
+	expect(strstr(logged,
+		      "lost after 10 of 10 bytes: the disk takes too long: "
+		      "more than 2 s to sync the file; it is removed when the disk answers"));
 	second = post();
 	expect_int(status_to(second), E_TIMEOUT);
 	expect_totals(0, 1);
@@ -502,8 +508,10 @@ static void write_too_slow(void)
 	at = fill_buffer();
 	write_message(&request, at, "0123456789", 10);
 	expect_int(status_at_limit(post_held()), E_TIMEOUT);
-	snprintf(lost, sizeof(lost), "lost after %" PRIu64 " of %d bytes: the disk takes too long: "
-		 "more than 2 s to write", at, 1 << 20);
+	snprintf(lost, sizeof(lost),
+		 "lost after %" PRIu64 " of %d bytes: the disk takes too long: "
+		 "more than 2 s to write",
+		 at, 1 << 20);
 	expect(strstr(logged, lost));
 	expect_int(status_to(post()), E_TIMEOUT);
 	end_message(&request, COMPLETE);

@@ -24,7 +24,8 @@ static long long clock_nsec, look_nsec = 100, wakeup_nsec = 50000;
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
 	*now = (struct timespec){
-		.tv_sec = 1000 + clock_nsec / 1000000000, .tv_nsec = clock_nsec % 1000000000,
+		.tv_sec = 1000 + clock_nsec / 1000000000,
+		.tv_nsec = clock_nsec % 1000000000,
 	};
 	return 0;
 }

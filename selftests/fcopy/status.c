@@ -167,7 +167,7 @@ static void silent_host(void)
 	expect(has("host=owes-negotiate\nreopened=3\nlast-reopen=it has not read the answers\n"
 		   "last-reopen-time=2023-11-14T22:13:20Z"));
 	expect(!strcmp(manager, "The host has fallen silent: it has not read the answers; "
-		       "the device was opened again 3 times"));
+				"the device was opened again 3 times"));
 	status_close();
 }
 
@@ -179,7 +179,8 @@ static void one_that_receives(void)
 	view.totals.bytes = 12345678901;
 	update();
 	expect(has("state=receiving"));
-	expect(has("file=/srv/a\nreceived=10000000\nsize=40000000\npercent=25\nseconds=2.0\nMB/s=5.0"));
+	expect(has(
+		"file=/srv/a\nreceived=10000000\nsize=40000000\npercent=25\nseconds=2.0\nMB/s=5.0"));
 	expect(has("files=3\nbytes=12345678901\nfailed=0"));
 	expect(!strcmp(manager, "Receiving a file: 10000000 of 40000000 bytes, 25%, 5.0 MB/s"));
 	status_close();
@@ -197,7 +198,10 @@ static void more_than_was_announced(void)
 
 static void percent_is_100_when_all_is_there(void)
 {
-	static const struct { uint64_t announced, received; const char *percent; } copies[] = {
+	static const struct {
+		uint64_t announced, received;
+		const char *percent;
+	} copies[] = {
 		{ 0, 0, "percent=100" },
 		{ 0, 5, "percent=100" },
 		{ 3, 0, "percent=0" },
@@ -229,7 +233,7 @@ static void last_failure(void)
 		   "last-failure-time=2023-11-14T22:13:20Z\nlast-failure-code=0x80070050"));
 	/* Every user can read this one. */
 	expect(!strcmp(manager, "Waiting for Copy-VMFile; the last failure was at "
-		       "2023-11-14T22:13:20Z: the file exists"));
+				"2023-11-14T22:13:20Z: the file exists"));
 	/* It stays while the next copy runs, and until the next one fails. */
 	begin_copy("/srv/a", 10, 5);
 	update();
@@ -248,7 +252,7 @@ static void failure_without_a_name(void)
 	update();
 	expect(has("last-failure=the name is not acceptable\nlast-failure-file="));
 	expect(!strcmp(manager, "Waiting for Copy-VMFile; the last failure was at "
-		       "2023-11-14T22:13:20Z: the name is not acceptable"));
+				"2023-11-14T22:13:20Z: the name is not acceptable"));
 	status_close();
 }
 

@@ -15,7 +15,7 @@ extern struct policy policy;
  * and "-PATH" one with enable=no. PATH is absolute or in the test's directory.
  * The n-th section comes from "places.conf:n".
  */
-#define PLACES(...) set_places((const char *const []){ __VA_ARGS__, NULL })
+#define PLACES(...) set_places((const char *const[]){ __VA_ARGS__, NULL })
 void set_places(const char *const *places);
 
 /**

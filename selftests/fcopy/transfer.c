@@ -33,8 +33,8 @@
 #include "test_log.h"
 
 /* A variant is a feature that the system lacks. */
-#define NO_TMPFILE	1
-#define NO_RENAMEAT2	2
+#define NO_TMPFILE   1
+#define NO_RENAMEAT2 2
 
 enum { FORCE = 1, CREATE = 2 };
 
@@ -47,7 +47,7 @@ static struct failure failure;
  * seldom returns: 0 means none.
  */
 static int unlink_error, write_error, allocate_error, directory_sync_error;
-static uint64_t write_error_from;	/* the offset at which write_error begins */
+static uint64_t write_error_from; /* the offset at which write_error begins */
 static unsigned int allocations;
 static int allocation_mode;
 
@@ -164,13 +164,13 @@ int fdatasync(int fd)
 /* The calls of sync_file_range(), and how the disk behaves */
 static struct {
 	bool counts;
-	int error;		/* the error of each wait */
+	int error; /* the error of each wait */
 	int begin_error;
-	unsigned int msec;	/* its duration, by a clock that stands still otherwise */
-	uint64_t now;		/* that clock, in milliseconds */
-	uint64_t begun;		/* bytes whose writing has begun */
-	uint64_t waited;	/* bytes that a wait has covered */
-	uint64_t max;		/* the maximum of bytes in flight */
+	unsigned int msec; /* its duration, by a clock that stands still otherwise */
+	uint64_t now;	   /* that clock, in milliseconds */
+	uint64_t begun;	   /* bytes whose writing has begun */
+	uint64_t waited;   /* bytes that a wait has covered */
+	uint64_t max;	   /* the maximum of bytes in flight */
 } write_back;
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -242,11 +242,12 @@ static void open_transfer(void)
 	logged[0] = '\0';
 }
 
-#define begin_test() do {							\
-	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())			\
-		skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER"); \
-	open_transfer();							\
-} while (0)
+#define begin_test()                                                                             \
+	do {                                                                                     \
+		if ((variant & NO_RENAMEAT2) && !forbid_renameat2())                             \
+			skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER"); \
+		open_transfer();                                                                 \
+	} while (0)
 
 /*
  * After each test no copy is active, and nothing remains of one but FILES in
@@ -263,8 +264,9 @@ static void end_test(int files)
 
 static enum refusal start_at(const char *path, const char *name, unsigned int flags, uint64_t size)
 {
-	struct destination_request request = { .path = path, .name = name, .force = flags & FORCE,
-					       .create = flags & CREATE };
+	struct destination_request request = {
+		.path = path, .name = name, .force = flags & FORCE, .create = flags & CREATE
+	};
 	enum refusal refusal = transfer_start(&transfer, &request, size, &failure);
 
 	if (refusal != REFUSAL_NONE)
@@ -413,8 +415,8 @@ static void data_goes_to_the_disk_meanwhile(void)
 /* Where sync_file_range(2) does too little */
 static void data_is_synced_meanwhile(void)
 {
-	static const unsigned long types[] =
-		{ 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42, 0x65735546 };
+	static const unsigned long types[] = { 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42,
+					       0x65735546 };
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -478,9 +480,12 @@ static void slow_host_gets_small_steps(void)
  */
 static void disk_refuses_meanwhile(void)
 {
-	static const struct { int error; enum refusal refusal; } errors[] = {
-		{ EIO, REFUSAL_IO }, { ENOSPC, REFUSAL_DISK_FULL }, { EDQUOT, REFUSAL_QUOTA },
-		{ EINVAL, REFUSAL_OTHER }, { ENOSYS, REFUSAL_OTHER }, { EINTR, REFUSAL_OTHER },
+	static const struct {
+		int error;
+		enum refusal refusal;
+	} errors[] = {
+		{ EIO, REFUSAL_IO },	   { ENOSPC, REFUSAL_DISK_FULL }, { EDQUOT, REFUSAL_QUOTA },
+		{ EINVAL, REFUSAL_OTHER }, { ENOSYS, REFUSAL_OTHER },	  { EINTR, REFUSAL_OTHER },
 	};
 
 	begin_test();
@@ -589,8 +594,9 @@ static void never_over_a_file_in_a_race(void)
 				 * it.
 				 */
 				for (int i = 0; i < 20; i++)
-					if (fstat(fd, &st) == 0 && (st.st_nlink != 1 ||
-					    stat("to/a", &now) < 0 || now.st_ino != st.st_ino))
+					if (fstat(fd, &st) == 0 &&
+					    (st.st_nlink != 1 || stat("to/a", &now) < 0 ||
+					     now.st_ino != st.st_ino))
 						_exit(1);
 				unlink("to/a");
 				close(fd);
@@ -1002,8 +1008,9 @@ static void immutable_directory(void)
 	if (error) {
 		close(dir);
 		end_test(0);
-		skip(error == EPERM ? "run this as root, outside of a container" :
-		     "set TMPDIR to a directory whose file system has immutable files, such as ext4");
+		skip(error == EPERM ?
+			     "run this as root, outside of a container" :
+			     "set TMPDIR to a directory whose file system has immutable files, such as ext4");
 	}
 	expect_int(start("a", 0, 1), REFUSAL_IMMUTABLE);
 	expect_int(start_at(in("to/x"), "a", CREATE, 1), REFUSAL_IMMUTABLE);
@@ -1190,7 +1197,8 @@ static bool has_label(const char *path, const char *wanted)
 {
 	char label[256] = "";
 
-	return lgetxattr(path, "security.selinux", label, sizeof(label) - 1) > 0 && !strcmp(label, wanted);
+	return lgetxattr(path, "security.selinux", label, sizeof(label) - 1) > 0 &&
+	       !strcmp(label, wanted);
 }
 
 /* What the user can do about an error of setxattr(2) */
@@ -1221,14 +1229,16 @@ static void selinux_labels(void)
 	}
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	expect(has_label("to/a", old));
-	snprintf(policy.everywhere.settings.label, sizeof(policy.everywhere.settings.label), "system_u:object_r:new_t:s0");
+	snprintf(policy.everywhere.settings.label, sizeof(policy.everywhere.settings.label),
+		 "system_u:object_r:new_t:s0");
 	expect_int(start("b", 0, 0), REFUSAL_NONE);
 	/* A change is for the next copy. */
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect_int(complete(), REFUSAL_NONE);
 	expect(has_label("to/b", "system_u:object_r:new_t:s0"));
 	/* A file that replaces another one gets it, too. */
-	snprintf(policy.everywhere.settings.label, sizeof(policy.everywhere.settings.label), "system_u:object_r:new_t:s0");
+	snprintf(policy.everywhere.settings.label, sizeof(policy.everywhere.settings.label),
+		 "system_u:object_r:new_t:s0");
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect(has_label("to/a", "system_u:object_r:new_t:s0"));
@@ -1598,9 +1608,9 @@ static const struct {
 	int error;
 	enum refusal refusal;
 } write_errors[] = {
-	{ ENOSPC, REFUSAL_DISK_FULL }, { EDQUOT, REFUSAL_QUOTA }, { EIO, REFUSAL_IO },
-	{ EFBIG, REFUSAL_TOO_LARGE }, { EROFS, REFUSAL_READ_ONLY }, { ENOMEM, REFUSAL_MEMORY },
-	{ EPERM, REFUSAL_ACCESS }, { ESTALE, REFUSAL_OTHER },
+	{ ENOSPC, REFUSAL_DISK_FULL }, { EDQUOT, REFUSAL_QUOTA },    { EIO, REFUSAL_IO },
+	{ EFBIG, REFUSAL_TOO_LARGE },  { EROFS, REFUSAL_READ_ONLY }, { ENOMEM, REFUSAL_MEMORY },
+	{ EPERM, REFUSAL_ACCESS },     { ESTALE, REFUSAL_OTHER },
 };
 #define WRITE_ERRORS (sizeof(write_errors) / sizeof(write_errors[0]))
 
@@ -2053,7 +2063,7 @@ static void without_links(void)
 static void closed_before_it_is_renamed(void)
 {
 	begin_test();
-	claimed_type = 0x65735546;	/* FUSE */
+	claimed_type = 0x65735546; /* FUSE */
 	link_error = ENOSYS;
 	open_files_keep_their_name = true;
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);

@@ -17,7 +17,10 @@ static uint64_t left;
 static enum refusal check(const char *path, int how, uint64_t announced)
 {
 	struct destination_request request = {
-		.path = path, .name = "src", .force = how & FORCE, .create = how & CREATE,
+		.path = path,
+		.name = "src",
+		.force = how & FORCE,
+		.create = how & CREATE,
 	};
 	int files = open_files();
 	struct destination to;

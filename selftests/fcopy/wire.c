@@ -42,7 +42,8 @@ static uint32_t ask(void)
 	struct vmbus_packet packet;
 
 	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes,
-			      request.length), 0);
+			      request.length),
+		   0);
 	expect_int(exchange_run(&exchange), 0);
 	if (vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
 		return UINT32_MAX;
@@ -136,8 +137,10 @@ static void copy_has_one_line_a_message(void)
 	expect(strstr(line, " START "));
 	expect(has_bytes(line, "header", &request, 0, IC_HEADER));
 	expect(has_bytes(line, "operation", &request, IC_HEADER, OPERATION));
-	snprintf(text, sizeof(text), " file_name='Source File' path_name='%s' after-names=zeros "
-		 "copy-flags=0xf0000002 file_size=7 rest=4", in("to/"));
+	snprintf(text, sizeof(text),
+		 " file_name='Source File' path_name='%s' after-names=zeros "
+		 "copy-flags=0xf0000002 file_size=7 rest=4",
+		 in("to/"));
 	expect(ends_with(line, text));
 	line = only_line("guest ");
 	expect(strstr(line, " status=0x00000000 START ") && !strstr(line, "file_name"));

@@ -81,15 +81,15 @@ static inline void ksft_result(unsigned int *count, const char *result, const ch
 	}
 }
 
-#define KSFT_RESULT(name, count, result, directive)					\
-static inline KSFT_PRINTF(1) void ksft_test_result_##name(const char *fmt, ...)	\
-{											\
-	va_list args;									\
-											\
-	va_start(args, fmt);								\
-	ksft_result(&ksft_cnt.count, result, directive, fmt, args);			\
-	va_end(args);									\
-}
+#define KSFT_RESULT(name, count, result, directive)                                     \
+	static inline KSFT_PRINTF(1) void ksft_test_result_##name(const char *fmt, ...) \
+	{                                                                               \
+		va_list args;                                                           \
+                                                                                        \
+		va_start(args, fmt);                                                    \
+		ksft_result(&ksft_cnt.count, result, directive, fmt, args);             \
+		va_end(args);                                                           \
+	}
 
 KSFT_RESULT(pass, pass, "ok", NULL)
 KSFT_RESULT(fail, fail, "not ok", NULL)
@@ -97,12 +97,13 @@ KSFT_RESULT(xfail, xfail, "ok", "XFAIL")
 KSFT_RESULT(skip, skip, "ok", "SKIP")
 KSFT_RESULT(error, error, "not ok", "error")
 
-#define ksft_test_result(condition, fmt, ...) do {		\
-	if (condition)						\
-		ksft_test_result_pass(fmt, ##__VA_ARGS__);	\
-	else							\
-		ksft_test_result_fail(fmt, ##__VA_ARGS__);	\
-} while (0)
+#define ksft_test_result(condition, fmt, ...)                      \
+	do {                                                       \
+		if (condition)                                     \
+			ksft_test_result_pass(fmt, ##__VA_ARGS__); \
+		else                                               \
+			ksft_test_result_fail(fmt, ##__VA_ARGS__); \
+	} while (0)
 
 static inline __attribute__((noreturn, unused)) void ksft_exit_skip(const char *reason)
 {

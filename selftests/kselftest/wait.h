@@ -13,10 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define WAIT_UNTIL(condition) do {	\
-	while (!(condition))		\
-		usleep(1000);		\
-} while (0)
+#define WAIT_UNTIL(condition)         \
+	do {                          \
+		while (!(condition))  \
+			usleep(1000); \
+	} while (0)
 
 /* Tell whether every other thread of this process sleeps. */
 static inline bool others_sleep(void)

@@ -18,14 +18,14 @@
 
 #include "parts.h"
 
-#define DECISIONS	512	/* the limit in one execution */
-#define STACK		(64u * 1024)
+#define DECISIONS 512 /* the limit in one execution */
+#define STACK	  (64u * 1024)
 
 /* A decision that a later execution makes in another way */
 struct decision {
 	bool of_value;
-	uint8_t chosen, count;		/* of_value: the choice, and the number of choices */
-	uint8_t enabled, done, asleep;	/* otherwise: bits of threads */
+	uint8_t chosen, count;	       /* of_value: the choice, and the number of choices */
+	uint8_t enabled, done, asleep; /* otherwise: bits of threads */
 };
 
 struct thread threads[MACHINE_THREADS];
@@ -146,8 +146,8 @@ static int pick(void)
 	next = d->chosen;
 	asleep = 0;
 	for (unsigned int i = 0; i < thread_count; i++)
-		if ((d->asleep | d->done) & 1 << i && !dependent(&threads[i].next,
-								 &threads[next].next))
+		if ((d->asleep | d->done) & 1 << i &&
+		    !dependent(&threads[i].next, &threads[next].next))
 			asleep |= 1 << i;
 	return next;
 }

@@ -10,7 +10,7 @@
 #include "atomics.h"
 #include "../../lib/barrier.h"
 
-#define HEADER_SIZE	128u
+#define HEADER_SIZE 128u
 
 /* The memory that host and guest share */
 struct shared {
@@ -23,8 +23,8 @@ struct shared {
 struct host_ring {
 	struct shared *shared;
 	unsigned char *data;
-	uint32_t size, index;		/* the index that the host writes */
-	uint64_t number;		/* of the packet that comes next */
+	uint32_t size, index; /* the index that the host writes */
+	uint64_t number;      /* of the packet that comes next */
 };
 
 static inline uint64_t host_word(uint64_t number, uint32_t i)
@@ -146,7 +146,7 @@ static inline bool host_must_tell_room(struct host_ring *ring, uint32_t before)
 		return false;
 	write = READ_ONCE(ring->shared->write_index);
 	return size - host_used(ring->index, write, size) > pending &&
-		size - host_used(before, write, size) <= pending;
+	       size - host_used(before, write, size) <= pending;
 }
 
 /*

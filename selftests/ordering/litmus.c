@@ -22,13 +22,17 @@ static void setup(void)
 	plain = machine_alloc(64, sizeof(*plain));
 }
 
-#define THREAD(name, ...) static void name(void) { __VA_ARGS__ }
-#define OUTCOME(name, condition)					\
-static void name(void)							\
-{									\
-	if (condition)							\
-		machine_violation("the outcome");			\
-}
+#define THREAD(name, ...)      \
+	static void name(void) \
+	{                      \
+		__VA_ARGS__    \
+	}
+#define OUTCOME(name, condition)                          \
+	static void name(void)                            \
+	{                                                 \
+		if (condition)                            \
+			machine_violation("the outcome"); \
+	}
 
 /* Message passing: a thread sees the flag but not the message. */
 THREAD(store_relaxed, WRITE_ONCE(*x, 1); WRITE_ONCE(*y, 1);)
@@ -44,14 +48,10 @@ THREAD(x_then_y, WRITE_ONCE(*x, 1); r[0] = READ_ONCE(*y);)
 THREAD(y_then_x, WRITE_ONCE(*y, 1); r[1] = READ_ONCE(*x);)
 THREAD(x_mb_y, WRITE_ONCE(*x, 1); smp_mb(); r[0] = READ_ONCE(*y);)
 THREAD(y_mb_x, WRITE_ONCE(*y, 1); smp_mb(); r[1] = READ_ONCE(*x);)
-THREAD(x_weak_y,
-	smp_store_release(x, 1);
-	atomic_thread_fence(memory_order_acq_rel);
-	r[0] = smp_load_acquire(y);)
-THREAD(y_weak_x,
-	smp_store_release(y, 1);
-	atomic_thread_fence(memory_order_acq_rel);
-	r[1] = smp_load_acquire(x);)
+THREAD(x_weak_y, smp_store_release(x, 1); atomic_thread_fence(memory_order_acq_rel);
+       r[0] = smp_load_acquire(y);)
+THREAD(y_weak_x, smp_store_release(y, 1); atomic_thread_fence(memory_order_acq_rel);
+       r[1] = smp_load_acquire(x);)
 OUTCOME(neither, !r[0] && !r[1])
 
 /* Two readers see the stores of two writers in different orders. */
@@ -89,7 +89,11 @@ THREAD(write_plain_relaxed, *plain = 1; WRITE_ONCE(*y, 1);)
 THREAD(read_plain, if (smp_load_acquire(y)) r[0] = *plain;)
 THREAD(read_plain_relaxed, if (READ_ONCE(*y)) r[0] = *plain;)
 THREAD(copy_plain, if (READ_ONCE(*y)) memcpy(r, plain, sizeof(*plain));)
-THREAD(copy_plain_rmb, if (READ_ONCE(*y)) { smp_rmb(); memcpy(r, plain, sizeof(*plain)); })
+THREAD(
+	copy_plain_rmb, if (READ_ONCE(*y)) {
+		smp_rmb();
+		memcpy(r, plain, sizeof(*plain));
+	})
 
 /* Load buffering, from a thread that has read to a thread that writes again */
 THREAD(read_then_release, r[0] = *plain; smp_store_release(y, 1);)
@@ -103,7 +107,7 @@ THREAD(nothing, )
 OUTCOME(woken_early, !r[0])
 
 #define NEVER false
-#define SEEN true
+#define SEEN  true
 
 static const struct {
 	struct program program;
@@ -173,9 +177,9 @@ int main(void)
 		if (result.violated && tests[i].program.end && strcmp(result.why, "the outcome"))
 			result.failed = true;
 		ksft_test_result(!result.failed && result.violated == tests[i].seen &&
-				 (result.violated || result.exhausted), "%s: %s (%lu executions)\n",
-				 tests[i].program.name, tests[i].seen ? "seen" : "never",
-				 result.executions);
+					 (result.violated || result.exhausted),
+				 "%s: %s (%lu executions)\n", tests[i].program.name,
+				 tests[i].seen ? "seen" : "never", result.executions);
 	}
 	ksft_finished();
 }

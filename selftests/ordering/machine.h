@@ -35,14 +35,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define MACHINE_THREADS	4
+#define MACHINE_THREADS 4
 #define SITES		512
 
 /* An atomic access or a fence in the source */
 struct site {
 	const char *file, *function, *what, *word;
 	int line, order;
-	struct site *first;	/* the same place in the source; see machine_sites() */
+	struct site *first; /* the same place in the source; see machine_sites() */
 	bool reached;
 };
 
@@ -114,18 +114,18 @@ __attribute__((format(printf, 1, 2), noreturn)) void machine_violation(const cha
 
 struct program {
 	const char *name;
-	void (*setup)(void);			/* runs once, in no thread */
+	void (*setup)(void); /* runs once, in no thread */
 	void (*threads[MACHINE_THREADS])(void);
-	void (*end)(void);			/* after each execution, in no thread; or NULL */
+	void (*end)(void); /* after each execution, in no thread; or NULL */
 };
 
 struct result {
 	bool violated, exhausted;
-	unsigned long executions;	/* complete executions, each different from the others */
-	unsigned long abandoned;	/* executions that are equivalent to another one */
-	bool failed;			/* the machine has failed */
+	unsigned long executions; /* complete executions, each different from the others */
+	unsigned long abandoned;  /* executions that are equivalent to another one */
+	bool failed;		  /* the machine has failed */
 	char why[160];
-	bool reached[SITES];		/* the sites that a thread or the setup has reached */
+	bool reached[SITES]; /* the sites that a thread or the setup has reached */
 };
 
 /* Fill in site->first, and return the number of sites. */

@@ -7,7 +7,7 @@
 
 #include "machine.h"
 
-#define SLOTS 24	/* the words that one thread stores and another one uses */
+#define SLOTS 24 /* the words that one thread stores and another one uses */
 
 /*
  * The knowledge of a thread: for each shared word the oldest value that it may
@@ -31,17 +31,20 @@ struct word {
 	volatile void *p;
 	uint64_t initial;
 	unsigned int size;
-	uint8_t readers, writers;	/* a bit for each thread, in any execution so far */
-	int slot;			/* -1: no two threads need it */
+	uint8_t readers, writers; /* a bit for each thread, in any execution so far */
+	int slot;		  /* -1: no two threads need it */
 	unsigned int count;
 	struct value *values;
 };
 
 enum step_kind {
-	STEP_LOCAL, STEP_LOAD, STEP_STORE, STEP_FENCE,
-	STEP_SLEEP,	/* when the word is not zero */
-	STEP_LOCK,	/* when the word is zero */
-	STEP_YIELD,	/* when the word has another value than the thread found there */
+	STEP_LOCAL,
+	STEP_LOAD,
+	STEP_STORE,
+	STEP_FENCE,
+	STEP_SLEEP, /* when the word is not zero */
+	STEP_LOCK,  /* when the word is zero */
+	STEP_YIELD, /* when the word has another value than the thread found there */
 };
 
 struct step {
@@ -50,23 +53,23 @@ struct step {
 };
 
 struct thread {
-	jmp_buf start, here, *at;	/* where it goes on: one of the two */
+	jmp_buf start, here, *at; /* where it goes on: one of the two */
 	bool finished;
-	struct step next;		/* the thread waits to make it */
-	struct view now;		/* the view of its next step */
-	struct view acquired;		/* the view after an acquire fence */
-	struct view released;		/* the view of its last release fence */
-	struct word *looked_at;		/* the word of its last step, if that was a load or RMW */
-	uint64_t found;			/* the value that the step found there */
-	unsigned int repeated;		/* how many times it found that value */
+	struct step next;	/* the thread waits to make it */
+	struct view now;	/* the view of its next step */
+	struct view acquired;	/* the view after an acquire fence */
+	struct view released;	/* the view of its last release fence */
+	struct word *looked_at; /* the word of its last step, if that was a load or RMW */
+	uint64_t found;		/* the value that the step found there */
+	unsigned int repeated;	/* how many times it found that value */
 };
 
 /* explore.c: threads and their order */
 
 extern struct thread threads[];
 extern unsigned int thread_count;
-extern int current;		/* the thread that runs; -1: none */
-extern uint32_t execution;	/* its number */
+extern int current;	   /* the thread that runs; -1: none */
+extern uint32_t execution; /* its number */
 
 /* The machine itself failed. */
 __attribute__((noreturn)) void die(const char *what);

@@ -12,7 +12,7 @@
 #include "parts.h"
 
 #define ARENA	(24u * 1024)
-#define GRANULE	4u	/* the bytes of one granule */
+#define GRANULE 4u /* the bytes of one granule */
 
 /* The clocks of the last accesses of a granule */
 struct cell {
@@ -220,15 +220,27 @@ void *machine_mmap(void *start, size_t size, int prot, int flags, int fd, off_t 
 }
 
 /* The instrumented code calls these functions. */
-#define TSAN(size)								\
-void __tsan_read##size(void *p);						\
-void __tsan_write##size(void *p);						\
-void __tsan_unaligned_read##size(void *p);					\
-void __tsan_unaligned_write##size(void *p);					\
-void __tsan_read##size(void *p) { plain_access(p, size, false); }		\
-void __tsan_write##size(void *p) { plain_access(p, size, true); }		\
-void __tsan_unaligned_read##size(void *p) { plain_access(p, size, false); }	\
-void __tsan_unaligned_write##size(void *p) { plain_access(p, size, true); }
+#define TSAN(size)                                  \
+	void __tsan_read##size(void *p);            \
+	void __tsan_write##size(void *p);           \
+	void __tsan_unaligned_read##size(void *p);  \
+	void __tsan_unaligned_write##size(void *p); \
+	void __tsan_read##size(void *p)             \
+	{                                           \
+		plain_access(p, size, false);       \
+	}                                           \
+	void __tsan_write##size(void *p)            \
+	{                                           \
+		plain_access(p, size, true);        \
+	}                                           \
+	void __tsan_unaligned_read##size(void *p)   \
+	{                                           \
+		plain_access(p, size, false);       \
+	}                                           \
+	void __tsan_unaligned_write##size(void *p)  \
+	{                                           \
+		plain_access(p, size, true);        \
+	}
 
 static void plain_access(const void *p, size_t len, bool write)
 {
@@ -298,4 +310,3 @@ void *machine_set(void *to, int byte, size_t len)
 	plain_access(to, len, true);
 	return memset(to, byte, len);
 }
-

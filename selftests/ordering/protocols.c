@@ -12,8 +12,8 @@
 #undef unlikely
 #include "../../lib/vmbus_bufring_compat/vmbus_bufring.h"
 
-#define LIMIT 3000000ul		/* the limit of executions of a protocol, which none reaches */
-#define SMALL 8u		/* bytes of payload */
+#define LIMIT 3000000ul /* the limit of executions of a protocol, which none reaches */
+#define SMALL 8u	/* bytes of payload */
 #define LARGE 24u
 
 /* Each execution starts with the state that the setup has left. */
@@ -45,17 +45,22 @@ static void open_rings(uint32_t to_host, uint32_t to_guest)
 	rings = machine_alloc(64, rings_size);
 	second = rings + HEADER_SIZE + to_host;
 	memory = (struct vmbus_memory){
-		.flags = VMBUS_MEMORY_RESET, .fd = -1,
-		.tx_ring = rings, .tx_size = HEADER_SIZE + to_host,
-		.rx_ring = second, .rx_size = HEADER_SIZE + to_guest,
-		.header_size = HEADER_SIZE, .signal = signal_host, .ctx = &s->host_event,
+		.flags = VMBUS_MEMORY_RESET,
+		.fd = -1,
+		.tx_ring = rings,
+		.tx_size = HEADER_SIZE + to_host,
+		.rx_ring = second,
+		.rx_size = HEADER_SIZE + to_guest,
+		.header_size = HEADER_SIZE,
+		.signal = signal_host,
+		.ctx = &s->host_event,
 	};
-	s->to_host = (struct host_ring){
-		.shared = (void *)rings, .data = rings + HEADER_SIZE, .size = to_host
-	};
-	s->to_guest = (struct host_ring){
-		.shared = (void *)second, .data = second + HEADER_SIZE, .size = to_guest
-	};
+	s->to_host = (struct host_ring){ .shared = (void *)rings,
+					 .data = rings + HEADER_SIZE,
+					 .size = to_host };
+	s->to_guest = (struct host_ring){ .shared = (void *)second,
+					  .data = second + HEADER_SIZE,
+					  .size = to_guest };
 }
 
 static struct vmbus_chan *open_channel(void)
@@ -216,8 +221,10 @@ static void guest_overwrites_by_ring(void)
 		if (tx->room <= need)
 			return;
 		host_fill(payload, s->sent, LARGE);
-		tx_ring_put(tx, tx_ring_word(VMBUS_PACKET_INBAND, 0, RING_DESCRIPTOR,
-					     need - RING_TRAILER), s->sent, payload, LARGE, need);
+		tx_ring_put(tx,
+			    tx_ring_word(VMBUS_PACKET_INBAND, 0, RING_DESCRIPTOR,
+					 need - RING_TRAILER),
+			    s->sent, payload, LARGE, need);
 		s->sent++;
 		tx_ring_publish(tx);
 	}
@@ -438,10 +445,10 @@ static void guest_peeks_at_nothing(void)
 static struct vmbus_chan *other;
 static struct range *others;
 
-#define MINE	((void *)0x1000)
-#define OTHERS	((void *)0x2000)
-#define THIRD	((void *)0x3000)
-#define PIECE	0x1000u
+#define MINE   ((void *)0x1000)
+#define OTHERS ((void *)0x2000)
+#define THIRD  ((void *)0x3000)
+#define PIECE  0x1000u
 
 static void ranges_setup(void)
 {
@@ -649,56 +656,58 @@ static void compat_sent_two(void)
 #define PROTOCOL(name, setup, ...) { name, setup, { __VA_ARGS__ }, NULL }
 
 static const struct program protocols[] = {
-	PROTOCOL("the host sees packets before the index", publish_setup,
-		 guest_sends_two, host_looks_three_times),
-	PROTOCOL("the guest sees packets before the index", publish_setup,
-		 guest_looks_three_times, host_writes_two),
+	PROTOCOL("the host sees packets before the index", publish_setup, guest_sends_two,
+		 host_looks_three_times),
+	PROTOCOL("the guest sees packets before the index", publish_setup, guest_looks_three_times,
+		 host_writes_two),
 	PROTOCOL("the guest sees packets in place before the index", publish_setup,
 		 guest_looks_in_place, host_writes_two),
-	PROTOCOL("the guest has read before the host overwrites", reuse_setup,
-		 guest_receives, host_overwrites),
-	PROTOCOL("the host has read before the guest overwrites", reuse_setup,
-		 guest_overwrites, host_looks_three_times),
+	PROTOCOL("the guest has read before the host overwrites", reuse_setup, guest_receives,
+		 host_overwrites),
+	PROTOCOL("the host has read before the guest overwrites", reuse_setup, guest_overwrites,
+		 host_looks_three_times),
 	PROTOCOL("the host has read what publication shows as room", reuse_by_ring_setup,
 		 guest_overwrites_by_ring, host_looks_three_times),
-	PROTOCOL("no signal is lost", publish_setup,
-		 guest_sends_two, host_serves_two),
-	PROTOCOL("no signal is lost when the host masks", publish_setup,
-		 guest_sends_two, host_serves_two_masking),
-	PROTOCOL("no signal by monitor page is lost", monitor_setup,
-		 guest_sends_two, host_polls_monitor),
-	PROTOCOL("no interrupt is lost", publish_setup,
-		 guest_serves_two, host_interrupts),
-	PROTOCOL("the guest hears of room", room_setup,
-		 guest_sends_when_told, host_makes_room),
-	PROTOCOL("the guest hears of room after vmbus_arm()", room_setup,
-		 guest_sends_when_armed, host_makes_room),
-	PROTOCOL("the host hears of room", room_setup,
-		 guest_receives_two, host_writes_when_told),
-	PROTOCOL("zeros are not received", guard_setup,
-		 guest_receives_from_nothing, guest_masks_nothing, machine_take_away),
-	PROTOCOL("zeros are not received in place", guard_setup,
-		 guest_peeks_at_nothing, guest_masks_nothing, machine_take_away),
-	PROTOCOL("zeros do not fail a send", guard_setup,
-		 guest_sends_into_nothing, guest_masks_nothing, machine_take_away),
-	PROTOCOL("a fault finds its range while another changes", ranges_setup,
-		 guest_faults, other_closes_and_opens),
-	PROTOCOL("a fault finds its range while others come and go", ranges_setup,
-		 guest_faults, other_closes, third_opens),
-	PROTOCOL("two ranges are added at a time", empty_setup,
-		 fourth_opens_and_faults, third_opens),
-	PROTOCOL("a sender takes over a ring", hand_over_setup,
-		 former_sends, next_sends, host_looks_once),
-	PROTOCOL("a receiver takes over a ring", hand_over_setup,
-		 former_receives, next_gives_back, host_overwrites),
+	PROTOCOL("no signal is lost", publish_setup, guest_sends_two, host_serves_two),
+	PROTOCOL("no signal is lost when the host masks", publish_setup, guest_sends_two,
+		 host_serves_two_masking),
+	PROTOCOL("no signal by monitor page is lost", monitor_setup, guest_sends_two,
+		 host_polls_monitor),
+	PROTOCOL("no interrupt is lost", publish_setup, guest_serves_two, host_interrupts),
+	PROTOCOL("the guest hears of room", room_setup, guest_sends_when_told, host_makes_room),
+	PROTOCOL("the guest hears of room after vmbus_arm()", room_setup, guest_sends_when_armed,
+		 host_makes_room),
+	PROTOCOL("the host hears of room", room_setup, guest_receives_two, host_writes_when_told),
+	PROTOCOL("zeros are not received", guard_setup, guest_receives_from_nothing,
+		 guest_masks_nothing, machine_take_away),
+	PROTOCOL("zeros are not received in place", guard_setup, guest_peeks_at_nothing,
+		 guest_masks_nothing, machine_take_away),
+	PROTOCOL("zeros do not fail a send", guard_setup, guest_sends_into_nothing,
+		 guest_masks_nothing, machine_take_away),
+	PROTOCOL("a fault finds its range while another changes", ranges_setup, guest_faults,
+		 other_closes_and_opens),
+	PROTOCOL("a fault finds its range while others come and go", ranges_setup, guest_faults,
+		 other_closes, third_opens),
+	PROTOCOL("two ranges are added at a time", empty_setup, fourth_opens_and_faults,
+		 third_opens),
+	PROTOCOL("a sender takes over a ring", hand_over_setup, former_sends, next_sends,
+		 host_looks_once),
+	PROTOCOL("a receiver takes over a ring", hand_over_setup, former_receives, next_gives_back,
+		 host_overwrites),
 	PROTOCOL("both sides of a pair are done before it is unmapped", pair_setup,
 		 one_side_sends_and_closes, other_side_closes),
-	{ "two threads queue with a lock that spins", spin_setup,
-	  { producer_queues, producer_queues }, producers_queued_two },
-	{ "two threads queue with a mutex", mutex_setup,
-	  { producer_queues, producer_queues }, producers_queued_two },
-	{ "two threads send by the compatibility header", compat_setup,
-	  { compat_sends, compat_sends }, compat_sent_two },
+	{ "two threads queue with a lock that spins",
+	  spin_setup,
+	  { producer_queues, producer_queues },
+	  producers_queued_two },
+	{ "two threads queue with a mutex",
+	  mutex_setup,
+	  { producer_queues, producer_queues },
+	  producers_queued_two },
+	{ "two threads send by the compatibility header",
+	  compat_setup,
+	  { compat_sends, compat_sends },
+	  compat_sent_two },
 };
 
 #define PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))

@@ -10,16 +10,16 @@
 
 #include "parts.h"
 
-#define WORDS	128
-#define VALUES	24	/* stores to one word in one execution */
-#define SPINS	4	/* loads without a change */
+#define WORDS  128
+#define VALUES 24 /* stores to one word in one execution */
+#define SPINS  4  /* loads without a change */
 
 const struct site *machine_mutant;
 
 static struct word words[WORDS];
 static unsigned int word_count, slot_count;
 static struct value values[SLOTS][VALUES];
-static struct view sequential;		/* the knowledge of the seq_cst fences so far */
+static struct view sequential; /* the knowledge of the seq_cst fences so far */
 
 uint64_t newest(const struct word *word)
 {
@@ -55,13 +55,13 @@ static int effective(int order, const struct site *site)
 static bool acquires(int order)
 {
 	return order == memory_order_acquire || order == memory_order_consume ||
-		order == memory_order_acq_rel || order == memory_order_seq_cst;
+	       order == memory_order_acq_rel || order == memory_order_seq_cst;
 }
 
 static bool releases(int order)
 {
 	return order == memory_order_release || order == memory_order_acq_rel ||
-		order == memory_order_seq_cst;
+	       order == memory_order_seq_cst;
 }
 
 struct word *word_of(volatile void *p, unsigned int size)
@@ -480,4 +480,3 @@ int machine_unlock(void *mutex)
 		store_word(word_of(mutex, sizeof(uint32_t)), 0, memory_order_release);
 	return 0;
 }
-

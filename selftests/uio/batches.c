@@ -19,10 +19,10 @@
 #include "../kselftest/wait.h"
 #include "pattern.h"
 
-#define BURST   32
-#define VIEWS   128
+#define BURST 32
+#define VIEWS 128
 /* The size in the ring of a packet that fills it, and of its payload */
-#define LARGE   1024
+#define LARGE	1024
 #define PAYLOAD (LARGE - 24)
 
 static unsigned int wrong;
@@ -114,7 +114,8 @@ static void check_pattern(const struct vmbus_view *view, uint32_t length)
 	IS(view->length, (length + 7) / 8 * 8);
 	for (uint32_t i = 0; i < length && i < view->length; i++)
 		if (bytes[i] != pattern(view->transaction_id, i)) {
-			printf("byte %u of packet %llu is wrong\n", i, (unsigned long long)view->transaction_id);
+			printf("byte %u of packet %llu is wrong\n", i,
+			       (unsigned long long)view->transaction_id);
 			wrong++;
 			break;
 		}
@@ -160,7 +161,9 @@ static void bursts(struct vmbus_chan *chan, const char *signals)
 			check_pattern(&views[i], 64);
 			memcpy(copies[done], views[i].payload, 64);
 			messages[done] = (struct tx_packet){
-				.payload = copies[done], .length = 64, .type = VMBUS_PACKET_INBAND,
+				.payload = copies[done],
+				.length = 64,
+				.type = VMBUS_PACKET_INBAND,
 				.transaction_id = views[i].transaction_id,
 			};
 		}
@@ -231,7 +234,8 @@ static void build_in_place(struct vmbus_chan *chan, unsigned int count)
 			}
 			memcpy(reserve(chan, 200), views[i].payload, 100);
 			IS(vmbus_commit(chan, VMBUS_PACKET_INBAND, 0, views[i].transaction_id, 0,
-					100), 0);
+					100),
+			   0);
 		}
 		IS(vmbus_flush(chan), 0);
 		IS(vmbus_release(chan, &views[n - 1]), 0);
@@ -371,7 +375,8 @@ static void sub_channels(struct vmbus_chan *chan, struct vmbus_chan *subs[2])
 		for (unsigned int m = 0; m < got && m < 20; m++) {
 			check_pattern(&views[m], 64);
 			messages[m] = (struct tx_packet){
-				.payload = views[m].payload, .length = 64,
+				.payload = views[m].payload,
+				.length = 64,
 				.type = VMBUS_PACKET_INBAND,
 				.transaction_id = views[m].transaction_id,
 			};
@@ -414,7 +419,8 @@ static struct vmbus_chan *open_channel(const char *id)
 	 */
 	const uint32_t page = (uint32_t)getpagesize();
 	const struct vmbus_open_options options = {
-		.struct_size = sizeof(options), .ring_size = page < 8192 ? 16384 : 2 * page,
+		.struct_size = sizeof(options),
+		.ring_size = page < 8192 ? 16384 : 2 * page,
 	};
 	struct vmbus_chan *chan;
 

@@ -46,7 +46,8 @@ static void look(const char *what, uint8_t *mem, size_t size, bool rings)
 		last = at;
 	}
 	errno = 0;
-	expect(!left, "%s: %zu of %zu bytes are the last opener's, from %zu to %zu", what, left, size, first, last);
+	expect(!left, "%s: %zu of %zu bytes are the last opener's, from %zu to %zu", what, left,
+	       size, first, last);
 }
 
 static void with(act_fn *act, const char *what, uint8_t *mem, size_t size, bool rings)
@@ -72,7 +73,8 @@ static void session(act_fn *act)
 	fflush(stdout);
 	pid = fork();
 	if (pid) {
-		expect(pid > 0 && waitpid(pid, &status, 0) == pid && !status, "the opener ends well");
+		expect(pid > 0 && waitpid(pid, &status, 0) == pid && !status,
+		       "the opener ends well");
 		return;
 	}
 	fd = open(dev.node, O_RDWR | O_CLOEXEC);

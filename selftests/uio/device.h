@@ -135,7 +135,8 @@ static inline int device_find(const char *class, struct device *dev)
 	memset(dev, 0, sizeof(*dev));
 	while (err && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), VMBUS_DEVICES "/%s/class_id", entry->d_name);
-		if (entry->d_name[0] == '.' || !read_line(path, line, sizeof(line)) || strcmp(line, braced))
+		if (entry->d_name[0] == '.' || !read_line(path, line, sizeof(line)) ||
+		    strcmp(line, braced))
 			continue;
 		if (instance && *instance && strcmp(entry->d_name, instance))
 			continue;
@@ -210,7 +211,8 @@ static inline unsigned int device_rings(const struct device *dev, unsigned int *
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), VMBUS_DEVICES "/%s/channels/%s/ring", dev->instance, entry->d_name);
+		snprintf(path, sizeof(path), VMBUS_DEVICES "/%s/channels/%s/ring", dev->instance,
+			 entry->d_name);
 		if (access(path, F_OK))
 			continue;
 		if (count < max)
@@ -226,7 +228,8 @@ static inline size_t device_map_size(const struct device *dev, unsigned int map)
 {
 	char path[PATH_MAX], line[64];
 
-	snprintf(path, sizeof(path), VMBUS_DEVICES "/%s/uio/%s/maps/map%u/size", dev->instance, dev->uio, map);
+	snprintf(path, sizeof(path), VMBUS_DEVICES "/%s/uio/%s/maps/map%u/size", dev->instance,
+		 dev->uio, map);
 	return read_line(path, line, sizeof(line)) ? strtoull(line, NULL, 0) : 0;
 }
 

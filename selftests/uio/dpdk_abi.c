@@ -30,9 +30,9 @@
 
 #include "device.h"
 
-#define NIC_MAPS     5
-#define MAX_SUBS     16
-#define WAIT_MS      20000
+#define NIC_MAPS 5
+#define MAX_SUBS 16
+#define WAIT_MS	 20000
 /*
  * DPDK assumes that its huge pages end here, far from everything that the
  * kernel places itself.
@@ -40,7 +40,7 @@
 #define FIRST_HINT   0x100000000000ul
 #define HOST_PAGE    4096
 #define INT_SEND     2048 /* of int_page: the bits for the host */
-#define MON_PENDING  8    /* of monitor_page: {pending, armed} for each 32 */
+#define MON_PENDING  8	  /* of monitor_page: {pending, armed} for each 32 */
 #define MON_LATENCY  576  /* a 16-bit number for each */
 #define RING_WRITE   0
 #define RING_READ    4
@@ -195,7 +195,8 @@ static void scan(void)
 		if (entry->d_name[0] == '.')
 			continue;
 		devices++;
-		if (read_uuid(path_of(VMBUS_DEVICES "/%s/class_id", entry->d_name), uuid, sizeof(uuid)))
+		if (read_uuid(path_of(VMBUS_DEVICES "/%s/class_id", entry->d_name), uuid,
+			      sizeof(uuid)))
 			good++;
 	}
 	if (dir)
@@ -210,7 +211,8 @@ static void scan(void)
 	point(5, found, "relid %u", primary.relid);
 	primary.monitor = -1;
 	if (access(path_of("%s/monitor_id", sysfs), F_OK)) {
-		point(6, errno == ENOENT, "no file, so DPDK 25.11 and later does without the monitor");
+		point(6, errno == ENOENT,
+		      "no file, so DPDK 25.11 and later does without the monitor");
 	} else {
 		found = read_number(path_of("%s/monitor_id", sysfs), 127, &number);
 		primary.monitor = (int)number;
@@ -255,8 +257,8 @@ static void find_uio(void)
 /* Read the names and sizes of the maps. @handles gets the handles of a NIC. */
 static void read_maps(unsigned long handles[2])
 {
-	static const char *const names[NIC_MAPS] = { "txrx_rings", "int_page", "monitor_page", "recv:",
-						     "send:" };
+	static const char *const names[NIC_MAPS] = { "txrx_rings", "int_page", "monitor_page",
+						     "recv:", "send:" };
 	char found[256] = "", sizes[256] = "";
 	bool order = true, decimal = true, sized = true;
 
@@ -266,10 +268,12 @@ static void read_maps(unsigned long handles[2])
 
 		order &= read_line(path_of("%s/maps/map%u/name", uio, i), name, sizeof(name)) &&
 			 !strncmp(name, names[i], strlen(names[i]));
-		sized &= read_number(path_of("%s/maps/map%u/size", uio, i), ULONG_MAX, &number) && number;
+		sized &= read_number(path_of("%s/maps/map%u/size", uio, i), ULONG_MAX, &number) &&
+			 number;
 		map_bytes[i] = number;
 		snprintf(found + strlen(found), sizeof(found) - strlen(found), " %s", name);
-		snprintf(sizes + strlen(sizes), sizeof(sizes) - strlen(sizes), " %#zx", map_bytes[i]);
+		snprintf(sizes + strlen(sizes), sizeof(sizes) - strlen(sizes), " %#zx",
+			 map_bytes[i]);
 		if (i < 3)
 			continue;
 		/*
@@ -277,8 +281,8 @@ static void read_maps(unsigned long handles[2])
 		 * octal.
 		 */
 		handles[i - 3] = strtoul(name + 5, &end, 0);
-		decimal &= end != name + 5 && !*end && handles[i - 3] &&
-			handles[i - 3] <= UINT32_MAX;
+		decimal &=
+			end != name + 5 && !*end && handles[i - 3] && handles[i - 3] <= UINT32_MAX;
 	}
 	sized &= map_bytes[1] == HOST_PAGE && map_bytes[2] == HOST_PAGE;
 	/* There must be no sixth map, which DPDK would not know. */
@@ -414,8 +418,8 @@ static void channel_signal(const struct channel *channel)
 static bool put(const struct channel *channel, uint8_t byte)
 {
 	uint32_t at = get(channel->tx + RING_WRITE);
-	uint64_t packet[PACKET_BYTES / 8] =
-		{ 6 | 2ull << 16 | 3ull << 32, byte, byte, (uint64_t)at << 32 };
+	uint64_t packet[PACKET_BYTES / 8] = { 6 | 2ull << 16 | 3ull << 32, byte, byte,
+					      (uint64_t)at << 32 };
 
 	if (at + sizeof(packet) > channel->bytes / 2 - page)
 		give_up("a ring with write index %u", at);
@@ -491,10 +495,12 @@ static void share_buffers(const unsigned long handles[2])
 
 	memcpy(maps[4], "uio-send", 8);
 	memcpy(maps[4] + map_bytes[4] - 8, "dnes-oiu", 8);
-	printf("say %s handles %lu %zu %lu %zu\n", title, handles[0], map_bytes[3] - 8, handles[1], map_bytes[4] - 8);
+	printf("say %s handles %lu %zu %lu %zu\n", title, handles[0], map_bytes[3] - 8, handles[1],
+	       map_bytes[4] - 8);
 	greeting = receive(&primary, 3 * WAIT_MS);
 	point(10, greeting == 0x10 && !memcmp(recv, recv_start, 8) && !memcmp(end, recv_end, 8),
-	      "what the host wrote to GPADL %lu is in the receive buffer, \"%.8s\" to \"%.8s\"", handles[0], recv, end);
+	      "what the host wrote to GPADL %lu is in the receive buffer, \"%.8s\" to \"%.8s\"",
+	      handles[0], recv, end);
 }
 
 /*
@@ -526,13 +532,14 @@ static void signalling(void)
 	channel_signal(&primary);
 	heard = taken(&primary, WAIT_MS);
 	answer = receive(&primary, WAIT_MS);
-	point(17, quiet && heard, "a packet %s before and %s after %s", quiet ? "lay there" : "was taken",
-	      heard ? "was taken" : "lay there",
+	point(17, quiet && heard, "a packet %s before and %s after %s",
+	      quiet ? "lay there" : "was taken", heard ? "was taken" : "lay there",
 	      primary.monitor < 0 ? "a bit and write(1)" : "the monitor's trigger alone");
 	point(13, heard && answer == 0x11,
-	      "the host has the packet from the first, its answer %#x is in the second, %zu bytes each", answer,
-	      primary.bytes / 2);
-	point(14, primary.bytes / 2 > page && heard && answer == 0x11, "data from byte %zu on in both", page);
+	      "the host has the packet from the first, its answer %#x is in the second, %zu bytes each",
+	      answer, primary.bytes / 2);
+	point(14, primary.bytes / 2 > page && heard && answer == 0x11,
+	      "data from byte %zu on in both", page);
 	/* Hosts since Windows 8 do not read this bit. */
 	point(15, bit, "bit %u is set at %u", primary.relid, INT_SEND);
 	if (primary.monitor < 0)
@@ -586,7 +593,7 @@ static bool event(int timeout_ms, int32_t *events)
 	struct pollfd wait = { .fd = uio_fd, .events = POLLIN };
 
 	return poll(&wait, 1, timeout_ms) == 1 &&
-		read(uio_fd, events, sizeof(*events)) == sizeof(*events);
+	       read(uio_fd, events, sizeof(*events)) == sizeof(*events);
 }
 
 static void interrupts(void)
@@ -607,10 +614,11 @@ static void interrupts(void)
 	}
 	pthread_join(reader.thread, NULL);
 	sized = read(uio_fd, eight, sizeof(eight)) < 0 && errno == EINVAL;
-	point(19, blocked && answer == 0x12 && reader.result == 4 && reader.events == last + 1 &&
-	      sized,
-	      "it %s, then %d bytes, event %d after %d; eight bytes are %s", blocked ? "waited" : "did not wait",
-	      reader.result, reader.events, last, sized ? "refused" : "not refused");
+	point(19,
+	      blocked && answer == 0x12 && reader.result == 4 && reader.events == last + 1 && sized,
+	      "it %s, then %d bytes, event %d after %d; eight bytes are %s",
+	      blocked ? "waited" : "did not wait", reader.result, reader.events, last,
+	      sized ? "refused" : "not refused");
 
 	/*
 	 * A mask that a poller sets stays, and prevents interrupts; the host
@@ -650,14 +658,16 @@ static int next_sub(struct channel *sub)
 			known |= subs[i].relid == relid;
 		if (known || access(path_of("%s/channels/%lu/ring", sysfs, relid), R_OK | W_OK))
 			continue;
-		if (!read_number(path_of("%s/channels/%lu/subchannel_id", sysfs, relid), UINT16_MAX, &index)) {
+		if (!read_number(path_of("%s/channels/%lu/subchannel_id", sysfs, relid), UINT16_MAX,
+				 &index)) {
 			err = -EINVAL;
 			break;
 		}
 		if (!index)
 			continue;
-		*sub = (struct channel){ .relid = (unsigned int)relid, .index = (unsigned int)index,
-			.monitor = -1 };
+		*sub = (struct channel){ .relid = (unsigned int)relid,
+					 .index = (unsigned int)index,
+					 .monitor = -1 };
 		if (read_number(path_of("%s/channels/%lu/monitor_id", sysfs, relid), 127, &monitor))
 			sub->monitor = (int)monitor;
 		err = 0;
@@ -720,8 +730,8 @@ static bool use_subs(void)
 
 	qsort(subs, count, sizeof(subs[0]), by_index);
 	for (unsigned int i = 0; i < count; i++)
-		good &= ask(&subs[i],
-			    (uint8_t)(0x20 + subs[i].index)) == (int)(0x30 + subs[i].index);
+		good &= ask(&subs[i], (uint8_t)(0x20 + subs[i].index)) ==
+			(int)(0x30 + subs[i].index);
 	return good;
 }
 
@@ -765,15 +775,18 @@ static void sub_channels(void)
 	point(21, ring, "channels/%u/ring", primary.relid);
 	found = take_subs(&retries, &files);
 	point(23, found == wanted, "%u times in vain, 10 ms each", retries);
-	point(22, use_subs() && found == wanted, "%u of %u, with packets both ways on each", found, wanted);
+	point(22, use_subs() && found == wanted, "%u of %u, with packets both ways on each", found,
+	      wanted);
 	printf("say %s channels %u:%zu", title, primary.relid, host_bytes(&primary));
 	for (unsigned int i = 0; i < found; i++) {
 		distinct &= subs[i].index >= 1 && subs[i].index <= wanted &&
-			(!i || subs[i].index != subs[i - 1].index);
+			    (!i || subs[i].index != subs[i - 1].index);
 		sized &= subs[i].bytes == primary.bytes;
 		printf(" %u:%zu", subs[i].relid, host_bytes(&subs[i]));
-		snprintf(indexes + strlen(indexes), sizeof(indexes) - strlen(indexes), " %u", subs[i].index);
-		snprintf(rings + strlen(rings), sizeof(rings) - strlen(rings), " %zu", subs[i].bytes);
+		snprintf(indexes + strlen(indexes), sizeof(indexes) - strlen(indexes), " %u",
+			 subs[i].index);
+		snprintf(rings + strlen(rings), sizeof(rings) - strlen(rings), " %zu",
+			 subs[i].bytes);
 	}
 	putchar('\n');
 	point(24, found && files, "ring with mode 0600, subchannel_id, %s",
@@ -801,7 +814,8 @@ static int secondary(void)
 	unsigned int maps_left = NIC_MAPS;
 	bool used;
 
-	if (!shared || fscanf(shared, "%255s %u %d %u", node, &primary.relid, &primary.monitor, &count) != 4 ||
+	if (!shared ||
+	    fscanf(shared, "%255s %u %d %u", node, &primary.relid, &primary.monitor, &count) != 4 ||
 	    count > MAX_SUBS)
 		return 2;
 	uio_fd = open(node, O_RDWR);
@@ -816,7 +830,8 @@ static int secondary(void)
 		char ring[PATH_MAX];
 		int fd;
 
-		if (fscanf(shared, "%4095s %p %zu", ring, (void **)&subs[i].tx, &subs[i].bytes) != 3)
+		if (fscanf(shared, "%4095s %p %zu", ring, (void **)&subs[i].tx, &subs[i].bytes) !=
+		    3)
 			return 2;
 		fd = open(ring, O_RDWR);
 		if (fd < 0 || !mapped_at(fd, subs[i].tx, subs[i].bytes, 0))
@@ -847,7 +862,8 @@ static void run_secondary(void)
 	for (unsigned int i = 0; i < NIC_MAPS; i++)
 		fprintf(shared, "%p %zu\n", (void *)maps[i], map_bytes[i]);
 	for (unsigned int i = 0; i < count; i++)
-		fprintf(shared, "%s/channels/%u/ring %p %zu\n", sysfs, subs[i].relid, (void *)subs[i].tx, subs[i].bytes);
+		fprintf(shared, "%s/channels/%u/ring %p %zu\n", sysfs, subs[i].relid,
+			(void *)subs[i].tx, subs[i].bytes);
 	fclose(shared);
 	fflush(stdout);
 	pid = fork();
@@ -860,7 +876,8 @@ static void run_secondary(void)
 		give_up("fork");
 	/* The end of the secondary process leaves the channel open. */
 	point(27, !status && !memcmp(maps[4] + page, "secondary", 9) && ask(&primary, 0x06) == 0x16,
-	      "status %d, %u maps and %u rings at the same addresses", WEXITSTATUS(status), NIC_MAPS, count);
+	      "status %d, %u maps and %u rings at the same addresses", WEXITSTATUS(status),
+	      NIC_MAPS, count);
 }
 
 /*
@@ -896,12 +913,11 @@ static void reopen(unsigned int seconds)
 		read_line(path_of("%s/maps/map%u/name", uio, 3 + i), names[i], sizeof(names[i]));
 	rings = ring_files(&dev);
 	fresh = !get(primary.tx + RING_WRITE) && !get(primary.tx + RING_READ) &&
-		!get(rx_of(&primary) + RING_WRITE) &&
-		!get(rx_of(&primary) + RING_READ);
+		!get(rx_of(&primary) + RING_WRITE) && !get(rx_of(&primary) + RING_READ);
 	take_subs(&retries, &files);
-	point(28, fresh && rings == 1 && count == wanted && files && use_subs() &&
-	      strtoul(names[0] + 5, NULL, 0) &&
-			  strtoul(names[1] + 5, NULL, 0),
+	point(28,
+	      fresh && rings == 1 && count == wanted && files && use_subs() &&
+		      strtoul(names[0] + 5, NULL, 0) && strtoul(names[1] + 5, NULL, 0),
 	      "%s, %s; the ring is %s, %u ring files before; %u of %u new ones after %u x 10 ms, with packets both ways",
 	      names[0], names[1], fresh ? "fresh" : "not fresh", rings, count, wanted, retries);
 	close_device();
@@ -958,12 +974,14 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < NIC_MAPS; i++)
 		touched += !touch(maps[i] + map_bytes[i] - 1);
 	point(12, touched == NIC_MAPS && !irq_control(1),
-	      "%u maps stay when their files are closed, and so does the one for interrupts", touched);
+	      "%u maps stay when their files are closed, and so does the one for interrupts",
+	      touched);
 	share_buffers(handles);
 	signalling();
 	interrupts();
 	sub_channels();
-	point(33, hints_good, "%u maps and %u rings where they were asked for, from %#lx", NIC_MAPS, count, FIRST_HINT);
+	point(33, hints_good, "%u maps and %u rings where they were asked for, from %#lx", NIC_MAPS,
+	      count, FIRST_HINT);
 	run_secondary();
 	reopen((unsigned int)atoi(argv[4]));
 	rescinded();

@@ -63,9 +63,11 @@ static bool try(int nth_fd, int nth, const char *counter, unsigned int *refused,
 	expect(!device_unbind(&dev), "unbind after a fault at %d", nth);
 	count = leaks();
 	*leaked += count;
-	printf("fault at %d: the open is refused, %s GPADL, %u rings leaked\n", nth, strcmp(before, after) ? "after the" : "before any", count);
+	printf("fault at %d: the open is refused, %s GPADL, %u rings leaked\n", nth,
+	       strcmp(before, after) ? "after the" : "before any", count);
 	errno = 0;
-	expect(!count || strcmp(before, after), "a fault at %d, before there was a GPADL, leaks no rings", nth);
+	expect(!count || strcmp(before, after),
+	       "a fault at %d, before there was a GPADL, leaks no rings", nth);
 	expect(!device_bind(&dev) && !device_wait(class, &dev, 5000), "the device is bound again");
 	fd = open(dev.node, O_RDWR | O_CLOEXEC);
 	expect(fd >= 0, "open after a fault at %d", nth);

@@ -88,8 +88,10 @@ static bool works(const char *after, int nth)
 	if (!expect(fd >= 0, "open after a fault in %s, %d", after, nth))
 		return false;
 	mem = device_map(fd, 0, size);
-	good = expect(mem != MAP_FAILED && !touch(mem + 128), "mmap after a fault in %s, %d", after, nth);
-	good &= expect(write(fd, &one, sizeof(one)) == sizeof(one), "write after a fault in %s, %d", after, nth);
+	good = expect(mem != MAP_FAILED && !touch(mem + 128), "mmap after a fault in %s, %d", after,
+		      nth);
+	good &= expect(write(fd, &one, sizeof(one)) == sizeof(one), "write after a fault in %s, %d",
+		       after, nth);
 	if (mem != MAP_FAILED)
 		munmap(mem, size);
 	close(fd);
@@ -162,14 +164,17 @@ static bool try_resize(int nth, bool *happened)
 	errno = -err;
 	if (err)
 		refused("resizing", nth);
-	expect(after == (err ? before : size), "the rings have %#zx bytes, of %#zx and %#zx, after a fault at %d", after, before, size, nth);
+	expect(after == (err ? before : size),
+	       "the rings have %#zx bytes, of %#zx and %#zx, after a fault at %d", after, before,
+	       size, nth);
 	/*
 	 * The driver tries again to create the file if the first attempt
 	 * failed.
 	 */
 	while (!device_rings(&dev, &relid, 1) && now_ms() < until)
 		sleep_us(1000);
-	expect(device_rings(&dev, &relid, 1) == 1, "the ring file is there after a fault at %d", nth);
+	expect(device_rings(&dev, &relid, 1) == 1, "the ring file is there after a fault at %d",
+	       nth);
 	return !err;
 }
 
@@ -188,7 +193,8 @@ static bool try_unbind(int nth, bool *happened)
 	 * The kernel refused before it asked the driver, or the mapping
 	 * succeeded.
 	 */
-	expect(good == !!touch(mem + 128), "the mapping is there after an unbind with a fault at %d", nth);
+	expect(good == !!touch(mem + 128),
+	       "the mapping is there after an unbind with a fault at %d", nth);
 	munmap(mem, size);
 	close(fd);
 	rebind();
@@ -220,7 +226,8 @@ int main(int argc, char **argv)
 	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	bind_fd = open(VMBUS_DRIVER "/bind", O_WRONLY | O_CLOEXEC);
 	unbind_fd = open(VMBUS_DRIVER "/unbind", O_WRONLY | O_CLOEXEC);
-	if (!expect(nth_fd >= 0 && bind_fd >= 0 && unbind_fd >= 0, "the kernel has fail-nth, and the driver is loaded") ||
+	if (!expect(nth_fd >= 0 && bind_fd >= 0 && unbind_fd >= 0,
+		    "the kernel has fail-nth, and the driver is loaded") ||
 	    !expect(!device_wait(class, &dev, 5000), "the device is bound"))
 		return exit_status();
 	walk("open", try_open);

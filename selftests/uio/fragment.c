@@ -60,8 +60,7 @@ static long available(void)
 
 static bool open_pipe(int *fds)
 {
-	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK) &&
-		fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES) >= 0;
+	return !pipe2(fds, O_CLOEXEC | O_NONBLOCK) && fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES) >= 0;
 }
 
 int main(void)
@@ -76,18 +75,24 @@ int main(void)
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);
 	expect(!setrlimit(RLIMIT_NOFILE, &files), "the limit of open files");
-	expect(large_blocks() > 0 && available() > 0, "free memory is listed, and there are large blocks");
-	while (!failures && large_blocks() > 0 && available() > SPARE_MIB && expect(count + 2 <= PIPES, "%d pipes are enough", PIPES)) {
-		if (!expect(open_pipe(pipes[count]) && open_pipe(pipes[count + 1]), "two pipes after %d", count))
+	expect(large_blocks() > 0 && available() > 0,
+	       "free memory is listed, and there are large blocks");
+	while (!failures && large_blocks() > 0 && available() > SPARE_MIB &&
+	       expect(count + 2 <= PIPES, "%d pipes are enough", PIPES)) {
+		if (!expect(open_pipe(pipes[count]) && open_pipe(pipes[count + 1]),
+			    "two pipes after %d", count))
 			break;
 		for (int i = 0; i < 2 * PIPE_BYTES / page_bytes; i++)
-			expect(write(pipes[count + i % 2][1], page, (size_t)page_bytes) == page_bytes, "a page for pipe %d", count + i % 2);
+			expect(write(pipes[count + i % 2][1], page, (size_t)page_bytes) ==
+				       page_bytes,
+			       "a page for pipe %d", count + i % 2);
 		count += 2;
 	}
 	for (int i = 1; i < count; i += 2)
 		while (read(pipes[i][0], page, sizeof(page)) > 0)
 			;
-	printf("%s: %d MiB taken, %ld large blocks\n", failures ? "failed" : "ready", count / 2, large_blocks());
+	printf("%s: %d MiB taken, %ld large blocks\n", failures ? "failed" : "ready", count / 2,
+	       large_blocks());
 	sigwait(&term, &number);
 	return exit_status();
 }

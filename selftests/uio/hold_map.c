@@ -27,7 +27,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	touch_init();
-	if (!expect(!strcmp(how, "uio") || !strcmp(how, "ring"), "usage: hold_map CLASS uio|ring") ||
+	if (!expect(!strcmp(how, "uio") || !strcmp(how, "ring"),
+		    "usage: hold_map CLASS uio|ring") ||
 	    !expect(!device_wait(argv[1], &dev, 10000), "the device is bound"))
 		return exit_status();
 	sigaction(SIGTERM, &action, NULL);

@@ -62,7 +62,8 @@ static void hold_mapped(const struct device *dev, int fd)
 
 	device_rings(dev, &relid, 1);
 	ring = device_map_ring(dev, relid, size);
-	if (!expect(map != MAP_FAILED && ring != MAP_FAILED, "mmap of %s and its ring file", dev->node))
+	if (!expect(map != MAP_FAILED && ring != MAP_FAILED, "mmap of %s and its ring file",
+		    dev->node))
 		return;
 	while (in_time()) {
 		size_t left = 0;

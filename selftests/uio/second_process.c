@@ -24,7 +24,8 @@
 #define EACH_ADDRESS  0x40000000ul
 
 static const char *const names[] = {
-	[VMBUS_BUFFER_RECV] = "receive buffer", [VMBUS_BUFFER_SEND] = "send buffer",
+	[VMBUS_BUFFER_RECV] = "receive buffer",
+	[VMBUS_BUFFER_SEND] = "send buffer",
 };
 
 /* The patterns that the two processes write into a buffer */
@@ -82,10 +83,13 @@ static int second(const char *id, char **addresses)
 		struct vmbus_buffer buffer;
 		void *address;
 
-		must(sscanf(addresses[kind], "%p", &address) == 1, "no address", kind, addresses[kind]);
-		must(!vmbus_map_buffer(chan, kind, address, &buffer), "not mapped", kind, vmbus_error());
+		must(sscanf(addresses[kind], "%p", &address) == 1, "no address", kind,
+		     addresses[kind]);
+		must(!vmbus_map_buffer(chan, kind, address, &buffer), "not mapped", kind,
+		     vmbus_error());
 		must(buffer.address == address, "another address", kind, addresses[kind]);
-		must(has_all(&buffer, first_pattern(kind)), "other bytes", kind, "than the first process wrote");
+		must(has_all(&buffer, first_pattern(kind)), "other bytes", kind,
+		     "than the first process wrote");
 		write_all(&buffer, second_pattern(kind));
 	}
 	vmbus_close(chan);
@@ -111,7 +115,8 @@ int main(int argc, char **argv)
 	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++) {
 		void *address = (void *)(FIRST_ADDRESS + kind * EACH_ADDRESS);
 
-		must(!vmbus_map_buffer(chan, kind, address, &buffers[kind]), "not mapped", kind, vmbus_error());
+		must(!vmbus_map_buffer(chan, kind, address, &buffers[kind]), "not mapped", kind,
+		     vmbus_error());
 		write_all(&buffers[kind], first_pattern(kind));
 		snprintf(text[kind], sizeof(text[kind]), "%p", buffers[kind].address);
 	}
@@ -120,11 +125,13 @@ int main(int argc, char **argv)
 		execl("/proc/self/exe", argv[0], argv[1], text[0], text[1], (char *)NULL);
 		_exit(127);
 	}
-	must(pid > 0 && waitpid(pid, &status, 0) == pid && !status, "the second process failed", -1, "");
+	must(pid > 0 && waitpid(pid, &status, 0) == pid && !status, "the second process failed", -1,
+	     "");
 	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++)
-		must(has_all(&buffers[kind], second_pattern(kind)), "other bytes", kind, "than the second process wrote");
+		must(has_all(&buffers[kind], second_pattern(kind)), "other bytes", kind,
+		     "than the second process wrote");
 	vmbus_close(chan);
-	printf("%zu and %zu bytes at %s and %s in both processes\n", buffers[0].size, buffers[1].size,
-	       text[0], text[1]);
+	printf("%zu and %zu bytes at %s and %s in both processes\n", buffers[0].size,
+	       buffers[1].size, text[0], text[1]);
 	return 0;
 }

@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 		sessions++;
 		close(fd);
 	}
-	printf("%lu writes in %u sessions, %u with sub-channels, up to %u channels\n",
-	       writes, sessions, with_subs, most);
+	printf("%lu writes in %u sessions, %u with sub-channels, up to %u channels\n", writes,
+	       sessions, with_subs, most);
 	return exit_status();
 }

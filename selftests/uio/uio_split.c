@@ -89,7 +89,8 @@ static void expect_pattern(const char *at, void *p, size_t first, size_t end)
 		if (read_mark(p, i, &got))
 			fail("%s: page %zu: SIGBUS", at, i);
 		if (got != pattern(i))
-			fail("%s: page %zu shows %#llx, the mark of another page", at, i, (unsigned long long)got);
+			fail("%s: page %zu shows %#llx, the mark of another page", at, i,
+			     (unsigned long long)got);
 	}
 }
 
@@ -142,8 +143,8 @@ static void cuts(int fd, size_t index)
 
 	p = map(fd, size, rw, index);
 	to = map(fd, size, rw, index);
-	if (mremap(p + half * page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   to + half * page) == MAP_FAILED)
+	if (mremap(p + half * page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, to + half * page) ==
+	    MAP_FAILED)
 		fail("mremap: %s", strerror(errno));
 	expect_pattern("moved", to, half, half + 1);
 	expect_pattern("around the moved page", to, 0, pages);
@@ -172,7 +173,7 @@ static void single(int fd, size_t index)
 static void upgrade(int fd, size_t index)
 {
 	char *p = map(fd, size, PROT_READ, index),
-		*whole = map(fd, size, PROT_READ | PROT_WRITE, index);
+	     *whole = map(fd, size, PROT_READ | PROT_WRITE, index);
 
 	for (size_t i = 0; i < pages; i++)
 		(void)*mark(p, i);

@@ -53,10 +53,12 @@ static unsigned int map_all(const struct device *dev, int fd, struct mapping *ma
 	size_t size = device_map_size(dev, 0);
 
 	for (unsigned int i = 0; i < UIO_MAPS; i++)
-		add(&mappings[count++], "map", i, device_map(fd, i, device_map_size(dev, i)), device_map_size(dev, i));
+		add(&mappings[count++], "map", i, device_map(fd, i, device_map_size(dev, i)),
+		    device_map_size(dev, i));
 	device_rings(dev, relids, MAX_CHANNELS);
 	for (unsigned int i = 0; i < channels; i++)
-		add(&mappings[count++], "ring of channel", relids[i], device_map_ring(dev, relids[i], size), size);
+		add(&mappings[count++], "ring of channel", relids[i],
+		    device_map_ring(dev, relids[i], size), size);
 	return count;
 }
 
@@ -173,7 +175,8 @@ static bool round_trip(const char *class, unsigned int channels)
 	while (device_rings(&dev, relids, 1) < channels && now_ms() < until)
 		sleep_us(2000);
 	errno = 0;
-	if (!expect(device_rings(&dev, relids, 1) == channels, "%u channels have a ring file", channels))
+	if (!expect(device_rings(&dev, relids, 1) == channels, "%u channels have a ring file",
+		    channels))
 		return false;
 	device_quiet(fds[0]);
 	device_quiet(fds[1]);
@@ -194,7 +197,8 @@ static bool round_trip(const char *class, unsigned int channels)
 	       "the other process lost its mappings too");
 	for (unsigned int i = 0; i < count; i++)
 		if (mappings[i].mem)
-			expect(!munmap(mappings[i].mem, mappings[i].size), "munmap of %s", mappings[i].what);
+			expect(!munmap(mappings[i].mem, mappings[i].size), "munmap of %s",
+			       mappings[i].what);
 	expect(!close(fds[0]) && !close(fds[1]), "close of the old files");
 	return true;
 }

@@ -96,7 +96,8 @@ int main(int argc, char **argv)
 	if (!err)
 		err = vmbus_open(argv[optind], NULL, &chan);
 	if (err) {
-		fprintf(stderr, "vmbus_echo: %s: %s (errno %d)\n", argv[optind], vmbus_error(), -err);
+		fprintf(stderr, "vmbus_echo: %s: %s (errno %d)\n", argv[optind], vmbus_error(),
+			-err);
 		return 1;
 	}
 	printf("open %u %u\n", vmbus_info(chan)->tx_size, vmbus_info(chan)->rx_size);
@@ -124,7 +125,8 @@ int main(int argc, char **argv)
 			break;
 		err = vmbus_flush(chan);
 	} while (!err && !quit);
-	printf("end %s packets %" PRIu64 " bytes %" PRIu64 " bad %" PRIu64 "\n", err ? strerror(-err) : "quit", packets, bytes, bad);
+	printf("end %s packets %" PRIu64 " bytes %" PRIu64 " bad %" PRIu64 "\n",
+	       err ? strerror(-err) : "quit", packets, bytes, bad);
 	vmbus_close(chan);
 	return err && err != -ENODEV;
 }

@@ -10,7 +10,7 @@
 
 #include "device.h"
 
-#define USERS        3
+#define USERS	     3
 #define MAX_FILES    4
 #define MAX_MAPPINGS 8
 
@@ -103,8 +103,8 @@ static void step(struct user *user)
 		for (int i = 0; i < 8; i++, mapping = pick(MAX_MAPPINGS))
 			if (user->mappings[mapping].mem) {
 				size = (unsigned int)user->mappings[mapping].size;
-				count(user, !touch(user->mappings[mapping].mem + 128 +
-						   pick(size - 128)));
+				count(user,
+				      !touch(user->mappings[mapping].mem + 128 + pick(size - 128)));
 			}
 		break;
 	case 8:
@@ -119,9 +119,9 @@ static void step(struct user *user)
 		break;
 	case 11:
 		/* The module refuses this while anybody has the device open. */
-		count(user, !device_resize(&user->dev, pick(50)
-					   ? (2 + pick(30)) * (unsigned int)getpagesize()
-						   : pick(5000)));
+		count(user, !device_resize(&user->dev,
+					   pick(50) ? (2 + pick(30)) * (unsigned int)getpagesize() :
+						      pick(5000)));
 		break;
 	case 12:
 		sleep_us(pick(3000));

@@ -29,5 +29,6 @@ int uuid_parse(const char *text, uuid_t uuid)
 void uuid_unparse_lower(const uuid_t uuid, char *text)
 {
 	for (int i = 0; i < 16; i++)
-		text += sprintf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+		text += sprintf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+				uuid[i]);
 }

@@ -21,11 +21,10 @@
 
 #include "numbered.h"
 
-static const char usage[] =
-	"usage: nic_tool send INTERFACE COUNT MIN MAX STREAM [VLAN]\n"
-	"       nic_tool receive INTERFACE COUNT SECONDS [STREAM]\n"
-	"       nic_tool spray ADDRESS COUNT\n"
-	"       nic_tool channels INTERFACE [COUNT]\n";
+static const char usage[] = "usage: nic_tool send INTERFACE COUNT MIN MAX STREAM [VLAN]\n"
+			    "       nic_tool receive INTERFACE COUNT SECONDS [STREAM]\n"
+			    "       nic_tool spray ADDRESS COUNT\n"
+			    "       nic_tool channels INTERFACE [COUNT]\n";
 
 static void fail(const char *what)
 {

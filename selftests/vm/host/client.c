@@ -80,9 +80,10 @@ static int take_hello(struct host *host, const struct host_packet *message)
 	const struct frame_hello *hello = (const void *)message->payload;
 
 	if (message->frame.len < sizeof(*hello) || hello->version != FRAME_VERSION)
-		return host_error(
-			host, -EPROTO, "the device speaks version %u of the frames, not %u",
-			message->frame.len < sizeof(*hello) ? 0 : hello->version, FRAME_VERSION);
+		return host_error(host, -EPROTO,
+				  "the device speaks version %u of the frames, not %u",
+				  message->frame.len < sizeof(*hello) ? 0 : hello->version,
+				  FRAME_VERSION);
 	if (!hello->channels || hello->channels > HOST_MAX_CHANNELS ||
 	    message->frame.len < sizeof(*hello) + hello->channels * sizeof(hello->channel[0]))
 		return host_error(host, -EPROTO, "hello of %u bytes with %u channels",
@@ -364,8 +365,7 @@ int host_request(struct host *host, const struct frame *frame, const void *paylo
 	uint32_t tag;
 	int ret = host_ask(host, frame, payload, &tag, timeout_ms);
 
-	return ret ? ret
-		   : host_answer(host, tag, answer, size, len, (int)(deadline - host_now()));
+	return ret ? ret : host_answer(host, tag, answer, size, len, (int)(deadline - host_now()));
 }
 
 int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg,

@@ -50,11 +50,11 @@ struct host {
 	uint32_t channels;
 	struct frame_channel channel[HOST_MAX_CHANNELS];
 	uint32_t openings[HOST_MAX_CHANNELS]; /* number of FRAME_OPENED so far */
-	uint64_t resets;    /* number of FRAME_RESET so far */
-	uint64_t malformed; /* number of FRAME_MALFORMED so far */
+	uint64_t resets;		      /* number of FRAME_RESET so far */
+	uint64_t malformed;		      /* number of FRAME_MALFORMED so far */
 	struct host_packet *packets;
 	struct host_packet **packets_end;
-	uint32_t tag; /* the tag of the last request */
+	uint32_t tag;		     /* the tag of the last request */
 	struct host_packet *replies; /* answers that nobody has taken yet */
 	char error[256];
 };

@@ -20,9 +20,9 @@
 
 enum {
 	EXIT_STATUS = 1,  /* the guest has refused the copy */
-	EXIT_USAGE = 2,   /* wrong arguments, no source file or no socket */
+	EXIT_USAGE = 2,	  /* wrong arguments, no source file or no socket */
 	EXIT_TIMEOUT = 3, /* no answer in time */
-	EXIT_GONE = 4,    /* the device is gone, or the guest broke the protocol */
+	EXIT_GONE = 4,	  /* the device is gone, or the guest broke the protocol */
 };
 
 static const char usage[] =
@@ -113,9 +113,8 @@ static const struct {
 	{ 0x8007048f, "The device is not connected." },
 	{ 0x800704c7, "The operation was canceled by the user." },
 	{ 0x800704d3, "The request was aborted." },
-	{ 0x800704ec,
-	  "This program is blocked by group policy. "
-	  "For more information, contact your system administrator." },
+	{ 0x800704ec, "This program is blocked by group policy. "
+		      "For more information, contact your system administrator." },
 	{ 0x800704f7, "The machine is locked and cannot be shut down without the force option." },
 	{ 0x800705b4, "This operation returned because the timeout period expired." },
 	{ 0x80070718, "Not enough quota is available to process this command." },
@@ -131,8 +130,8 @@ enum order { ASCENDING, REVERSED, SWAPPED };
 struct request {
 	uint8_t transaction;
 	uint16_t type;
-	uint16_t size;       /* of its body */
-	int64_t asked;       /* when the host sent it */
+	uint16_t size; /* of its body */
+	int64_t asked; /* when the host sent it */
 };
 #define MAX_UNANSWERED 1000
 
@@ -142,13 +141,13 @@ struct copy {
 	int timeout_ms;
 	unsigned int queue; /* limit of WRITEs without an answer */
 	uint64_t xid;
-	uint8_t transaction; /* the id of the next request */
+	uint8_t transaction;   /* the id of the next request */
 	bool earlier_requests; /* those of an earlier program may lack their answers */
-	int retry_ms;        /* the host repeats a message after this time */
-	bool retries;        /* the caller has chosen this time */
-	int limit_ms;        /* for one answer */
-	int pause_ms;        /* before each WRITE */
-	int64_t longest_ms;  /* the time of the answer that took longest */
+	int retry_ms;	       /* the host repeats a message after this time */
+	bool retries;	       /* the caller has chosen this time */
+	int limit_ms;	       /* for one answer */
+	int pause_ms;	       /* before each WRITE */
+	int64_t longest_ms;    /* the time of the answer that took longest */
 	uint64_t migrate_after, wait_after;
 	bool new_id, twice;
 	unsigned int repeated; /* number of repeated messages */
@@ -731,8 +730,8 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 					     (uint8_t)(copy->transaction - under_way));
 		under_way--;
 		if (status) {
-			printf("write 0x%08x (%s) before %" PRIu64 "\n", status,
-			       message_of(status), *sent);
+			printf("write 0x%08x (%s) before %" PRIu64 "\n", status, message_of(status),
+			       *sent);
 			return status;
 		}
 	}
@@ -780,15 +779,29 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 			     union message *m)
 {
 	static const uint64_t sizes[] = { 0, 1, FRAGMENT, 20000, 1u << 30, UINT64_MAX };
-	static const char *const elsewhere[] = { "/", "/tmp", "/tmp/in/../", "/tmp/in/sub", "/proc/self",
-						 "/sys/kernel", "/dev", "/etc/", "//tmp//in", "tmp", "",
-						 "/tmp/in/a", "/tmp/in/x/y/file", "/tmp/in/x/y/" };
+	static const char *const elsewhere[] = { "/",
+						 "/tmp",
+						 "/tmp/in/../",
+						 "/tmp/in/sub",
+						 "/proc/self",
+						 "/sys/kernel",
+						 "/dev",
+						 "/etc/",
+						 "//tmp//in",
+						 "tmp",
+						 "",
+						 "/tmp/in/a",
+						 "/tmp/in/x/y/file",
+						 "/tmp/in/x/y/" };
 	uint32_t size, kind = below(chance, 16);
 	uint16_t units[NAME_UNITS] = { 0 };
 
 	memset(m, 0, sizeof(*m));
-	m->ic = (struct ic){ .pipe_flags = 1, .framework = copy->framework, .type = IC_FCOPY,
-			     .service = copy->service, .transaction = (uint8_t)draw(chance),
+	m->ic = (struct ic){ .pipe_flags = 1,
+			     .framework = copy->framework,
+			     .type = IC_FCOPY,
+			     .service = copy->service,
+			     .transaction = (uint8_t)draw(chance),
 			     .flags = IC_TRANSACTION | IC_REQUEST };
 	switch (kind) {
 	case 0:
@@ -831,8 +844,8 @@ static uint32_t change(struct chance *chance, union message *m, uint32_t len)
 	switch (how) {
 	case 0 ... 3: /* change bytes, mostly where the lengths and numbers are */
 		for (uint32_t i = below(chance, 8) + 1; i; i--)
-			m->bytes[below(chance, below(chance, 2) ? 84
-				       : len)] ^= (uint8_t)draw(chance);
+			m->bytes[below(chance, below(chance, 2) ? 84 : len)] ^=
+				(uint8_t)draw(chance);
 		return len;
 	case 4:
 		return below(chance, len + 1);
@@ -867,8 +880,9 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 	int ret = 0;
 
 	while (!ret && host_now() < until) {
-		struct frame frame =
-			{ .op = FRAME_PACKET, .type = PACKET_INBAND, .xid = draw(&chance) };
+		struct frame frame = { .op = FRAME_PACKET,
+				       .type = PACKET_INBAND,
+				       .xid = draw(&chance) };
 		struct host_packet *packet;
 
 		frame.len = change(&chance, &m, make_message(copy, &chance, start, &m));
@@ -913,7 +927,8 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 	}
 	if (ret != -ETIMEDOUT)
 		fail_host(copy, ret, "hostile");
-	printf("hostile seed %" PRIu64 " messages %" PRIu64 " answers %" PRIu64 "\n", seed, sent, answers);
+	printf("hostile seed %" PRIu64 " messages %" PRIu64 " answers %" PRIu64 "\n", seed, sent,
+	       answers);
 }
 
 static uint64_t number(const char *option, const char *text, char end)
@@ -1174,8 +1189,11 @@ static int copy_file(struct copy *copy, const struct arguments *args, const stru
 int main(int argc, char **argv)
 {
 	struct arguments args = { .destination = "/tmp/", .cancel_after = UINT64_MAX };
-	static struct copy copy = { .timeout_ms = 60000, .queue = 1, .retry_ms = 60000,
-				    .limit_ms = 30000, .migrate_after = UINT64_MAX,
+	static struct copy copy = { .timeout_ms = 60000,
+				    .queue = 1,
+				    .retry_ms = 60000,
+				    .limit_ms = 30000,
+				    .migrate_after = UINT64_MAX,
 				    .wait_after = UINT64_MAX };
 	struct start start = { .header.operation = START };
 	int status = 0;

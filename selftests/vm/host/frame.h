@@ -16,17 +16,17 @@
 #define FRAME_MAX_LEN (1u << 20)
 
 struct frame {
-	uint32_t len;     /* bytes that follow this header */
-	uint16_t op;      /* enum frame_op */
+	uint32_t len;	  /* bytes that follow this header */
+	uint16_t op;	  /* enum frame_op */
 	uint16_t channel; /* index in the device; 0 is the primary */
 	/*
 	 * If not 0, the device answers with FRAME_OK or FRAME_ERROR of this
 	 * tag. In a FRAME_PACKET from the device: enum frame_memory.
 	 */
 	uint32_t tag;
-	uint16_t type;    /* FRAME_PACKET: the packet's type; raw frames: enum frame_ring */
-	uint16_t flags;   /* FRAME_PACKET: the packet's flags; FRAME_OFFERED: 1 if monitored */
-	uint64_t xid;     /* FRAME_PACKET: the transaction id */
+	uint16_t type;	/* FRAME_PACKET: the packet's type; raw frames: enum frame_ring */
+	uint16_t flags; /* FRAME_PACKET: the packet's flags; FRAME_OFFERED: 1 if monitored */
+	uint64_t xid;	/* FRAME_PACKET: the transaction id */
 	uint32_t arg;
 	uint32_t arg2;
 };
@@ -52,35 +52,35 @@ enum frame_op {
 	 * has a tag or that fails.
 	 */
 	FRAME_PACKET_RAW = 16, /* put exactly these bytes into rx, header and trailer included */
-	FRAME_RESCIND,         /* rescind the device with its sub-channels */
-	FRAME_OFFER,           /* offer it; the answer means "accepted", and FRAME_OFFERED follows */
+	FRAME_RESCIND,	       /* rescind the device with its sub-channels */
+	FRAME_OFFER, /* offer it; the answer means "accepted", and FRAME_OFFERED follows */
 	/* do not offer it again when the guest leaves the VMBus and returns */
 	FRAME_WITHHOLD,
-	FRAME_OFFER_SUB,       /* offer sub-channels @arg2 to @arg */
-	FRAME_MONITORED,       /* later offers are monitored (@arg 1) or not (@arg 0) */
-	FRAME_RAW_READ,        /* read @arg2 bytes at @arg of ring @type, header page included */
-	FRAME_RAW_WRITE,       /* write the payload to @arg of ring @type */
-	FRAME_SIGNAL,          /* interrupt the guest, whatever the ring contains */
-	FRAME_HOLD,            /* @arg 1: do not read tx; @arg 0: read it again */
-	FRAME_NOTE,            /* keep the number @arg for later programs, until the close */
-	FRAME_STATS,           /* struct frame_stats comes with FRAME_OK */
-	FRAME_SYNC,            /* answer when every earlier packet is in its ring or dropped */
-	FRAME_GPADL_READ,      /* read @arg2 bytes at @arg of the guest's GPADL @xid */
-	FRAME_GPADL_WRITE,     /* write the payload to @arg of GPADL @xid */
-	FRAME_RESCIND_SUB,     /* rescind sub-channel @arg alone */
-	FRAME_KEEP_SUBS,       /* @arg 1: do not rescind sub-channels at the guest's close; 0: do */
-	FRAME_ANSWER,          /* @arg 0: do not answer an open of the channel; @arg 1: answer it */
-	FRAME_GPADLS,          /* how to answer about the channel's GPADLs: @arg, enum frame_gpadls */
-	FRAME_DELAY,           /* let @arg, enum frame_delay, take @arg2 ms */
-	FRAME_ORDER,           /* rescind the channels in the order @arg, enum frame_order */
+	FRAME_OFFER_SUB,   /* offer sub-channels @arg2 to @arg */
+	FRAME_MONITORED,   /* later offers are monitored (@arg 1) or not (@arg 0) */
+	FRAME_RAW_READ,	   /* read @arg2 bytes at @arg of ring @type, header page included */
+	FRAME_RAW_WRITE,   /* write the payload to @arg of ring @type */
+	FRAME_SIGNAL,	   /* interrupt the guest, whatever the ring contains */
+	FRAME_HOLD,	   /* @arg 1: do not read tx; @arg 0: read it again */
+	FRAME_NOTE,	   /* keep the number @arg for later programs, until the close */
+	FRAME_STATS,	   /* struct frame_stats comes with FRAME_OK */
+	FRAME_SYNC,	   /* answer when every earlier packet is in its ring or dropped */
+	FRAME_GPADL_READ,  /* read @arg2 bytes at @arg of the guest's GPADL @xid */
+	FRAME_GPADL_WRITE, /* write the payload to @arg of GPADL @xid */
+	FRAME_RESCIND_SUB, /* rescind sub-channel @arg alone */
+	FRAME_KEEP_SUBS,   /* @arg 1: do not rescind sub-channels at the guest's close; 0: do */
+	FRAME_ANSWER,	   /* @arg 0: do not answer an open of the channel; @arg 1: answer it */
+	FRAME_GPADLS,	   /* how to answer about the channel's GPADLs: @arg, enum frame_gpadls */
+	FRAME_DELAY,	   /* let @arg, enum frame_delay, take @arg2 ms */
+	FRAME_ORDER,	   /* rescind the channels in the order @arg, enum frame_order */
 	/*
 	 * Stop the guest for @arg ms, and lose signals and interrupts. The
 	 * answer means that the guest stands still.
 	 */
 	FRAME_MIGRATE,
-	FRAME_GPADL_SIZE,      /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
-	FRAME_MEMORY_READ,     /* read @arg2 bytes at @arg of the guest's page @xid and the next ones */
-	FRAME_MEMORY_WRITE,    /* write the payload to @arg of the guest's page @xid and the next */
+	FRAME_GPADL_SIZE,  /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
+	FRAME_MEMORY_READ, /* read @arg2 bytes at @arg of the guest's page @xid and the next ones */
+	FRAME_MEMORY_WRITE, /* write the payload to @arg of the guest's page @xid and the next */
 	/*
 	 * The guest has broken a rule that only the program knows (text). The
 	 * device treats this like a packet that breaks the protocol.
@@ -89,24 +89,24 @@ enum frame_op {
 
 	/* From the device to the program */
 	FRAME_HELLO = 64, /* struct frame_hello; first on every connection */
-	FRAME_OK,         /* the answer to @tag */
-	FRAME_ERROR,      /* @tag has failed: a text. Tag 0: a frame without a tag has failed */
-	FRAME_OFFERED,    /* the guest has the offer, with the relid @arg */
+	FRAME_OK,	  /* the answer to @tag */
+	FRAME_ERROR,	  /* @tag has failed: a text. Tag 0: a frame without a tag has failed */
+	FRAME_OFFERED,	  /* the guest has the offer, with the relid @arg */
 	/*
 	 * The device is open; the guest gets the answer later. @arg and @arg2
 	 * are the bytes of tx and rx with their header pages.
 	 */
 	FRAME_OPENED,
 	FRAME_CLOSED,
-	FRAME_RESCINDED,  /* the guest has the rescind message */
-	FRAME_RELEASED,   /* the guest has released the relid; the host may offer it again */
-	FRAME_RESET,      /* the guest has left the VMBus: nothing is open or offered */
+	FRAME_RESCINDED, /* the guest has the rescind message */
+	FRAME_RELEASED,	 /* the guest has released the relid; the host may offer it again */
+	FRAME_RESET,	 /* the guest has left the VMBus: nothing is open or offered */
 	/*
 	 * The guest has broken the protocol (text). The channel is dead until
 	 * the guest opens it again.
 	 */
 	FRAME_MALFORMED,
-	FRAME_ASKED,      /* the guest has asked to open a channel that is not answered */
+	FRAME_ASKED, /* the guest has asked to open a channel that is not answered */
 };
 
 /*
@@ -144,7 +144,7 @@ enum frame_order {
 };
 
 enum frame_offered {
-	FRAME_IS_HELD,      /* not offered */
+	FRAME_IS_HELD,	    /* not offered */
 	FRAME_IS_OFFERED,   /* the guest has the offer */
 	FRAME_IS_RESCINDED, /* the guest has the rescind message and still has the relid */
 };
@@ -173,20 +173,20 @@ struct frame_stats {
 	uint64_t packets_from_guest;
 	uint64_t bytes_to_guest; /* ring bytes, headers included */
 	uint64_t bytes_from_guest;
-	uint64_t interrupts;      /* event flags set for the guest */
-	uint64_t hypercalls;      /* the guest's SIGNAL_EVENT */
+	uint64_t interrupts;	  /* event flags set for the guest */
+	uint64_t hypercalls;	  /* the guest's SIGNAL_EVENT */
 	uint64_t monitor_signals; /* the guest's bits in the monitor page, found by polling */
-	uint64_t idle_signals;    /* signals of both kinds for neither a packet nor room */
-	uint64_t modifies;        /* the guest's MODIFYCHANNEL messages for the open channel */
-	uint64_t full;            /* how often a packet had to wait for room in rx */
-	uint64_t dropped;         /* packets whose channel closed first */
+	uint64_t idle_signals;	  /* signals of both kinds for neither a packet nor room */
+	uint64_t modifies;	  /* the guest's MODIFYCHANNEL messages for the open channel */
+	uint64_t full;		  /* how often a packet had to wait for room in rx */
+	uint64_t dropped;	  /* packets whose channel closed first */
 	/* Packets in rx, and interrupts, before the host answered the open */
 	uint64_t early_packets;
 	uint64_t early_interrupts;
-	uint64_t malformed;       /* breaches of the protocol */
-	uint64_t lost_signals;    /* signals and interrupts that a migration lost */
+	uint64_t malformed;    /* breaches of the protocol */
+	uint64_t lost_signals; /* signals and interrupts that a migration lost */
 	uint64_t lost_interrupts;
-	uint64_t late_creations;  /* GPADLs that the guest created after the rescind */
+	uint64_t late_creations; /* GPADLs that the guest created after the rescind */
 	/* GPADLs of the channel now: its rings and buffers */
 	uint64_t gpadls;
 };

@@ -11,7 +11,7 @@
 #define PACKED __attribute__((packed))
 
 /* The maximum of a WRITE's data in bytes, and of a name in units of UTF-16 */
-#define FRAGMENT 6144
+#define FRAGMENT   6144
 #define NAME_UNITS 260
 /* The number of versions of each kind that the host offers */
 #define VERSIONS 2

@@ -14,11 +14,11 @@
  * The ids to which the guest sends its messages. From version 5.0 on, the
  * contact goes to the second, and the host names the first for later messages.
  */
-#define CONNECTION         1
+#define CONNECTION	   1
 #define CONTACT_CONNECTION 4
 
 #define HV_MESSAGE_VMBUS 1
-#define QUEUE 32 /* messages of the guest that wait */
+#define QUEUE		 32 /* messages of the guest that wait */
 
 /* What the hypervisor answers if it has no room for a message */
 #define HV_STATUS_INSUFFICIENT_BUFFERS 0x13
@@ -33,7 +33,7 @@ struct message {
 struct contact {
 	uint32_t version, vp;
 	uint32_t interrupt_page, features; /* until 5.3 one address of 64 bits */
-	uint64_t monitor_page[2]; /* from the host to the guest, and back */
+	uint64_t monitor_page[2];	   /* from the host to the guest, and back */
 };
 
 struct bus bus = { .newest = VERSION_5_3 };
@@ -123,7 +123,7 @@ static void forget_channel(struct channel *c)
 /* The guest has left the VMBus. */
 static void forget_guest(void)
 {
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		forget_channel(c);
 	free_gpadls(0);
 	bus.version = 0;
@@ -195,7 +195,7 @@ static void take_unload(void)
 {
 	uint32_t ms = 0;
 
-	for EACH_CHANNEL(c) {
+	for_each_channel(c) {
 		const uint32_t *delay = c->device->delay;
 
 		ms = MAX(ms, delay[FRAME_DELAY_UNLOAD]);
@@ -394,7 +394,7 @@ static bool take_step(void)
 
 void bus_work(void)
 {
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		channel_wake(c);
 	synic_deliver();
 	while (!message_in_flight() && take_step())

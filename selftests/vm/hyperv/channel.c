@@ -196,7 +196,7 @@ static bool step_of(struct channel *c)
 /* Continue to open, change or close a channel. */
 bool channel_step(void)
 {
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		if (step_of(c))
 			return true;
 	return false;

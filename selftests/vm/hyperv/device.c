@@ -6,7 +6,7 @@
 #include "hyperv.h"
 
 /* Delays that the program can change (FRAME_DELAY) */
-#define OPEN_MS  5
+#define OPEN_MS	 5
 #define CLOSE_MS 10
 
 /* In a GUID's bytes the first three numbers are little-endian. */

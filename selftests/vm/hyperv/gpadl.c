@@ -141,7 +141,7 @@ static bool is_held(const struct channel *c)
 
 static bool is_used(const struct gpadl *g)
 {
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		if (c->rings == g)
 			return true;
 	return false;
@@ -169,8 +169,8 @@ static void is_gone(void *arg)
  */
 static void answer_creation(struct gpadl *g, const struct channel *c)
 {
-	bool fails = g->invalid || (c && c->offer != OFFER_RESCINDED &&
-				    (c->fail_gpadls || is_to_rescind(c)));
+	bool fails = g->invalid ||
+		     (c && c->offer != OFFER_RESCINDED && (c->fail_gpadls || is_to_rescind(c)));
 	uint32_t body[] = { g->relid, g->id, fails ? E_UNEXPECTED : 0 };
 
 	bus_post(GPADL_CREATED, body, sizeof(body), fails ? is_gone : created, g);

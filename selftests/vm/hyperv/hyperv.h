@@ -23,10 +23,10 @@
 #include "../host/frame.h"
 #include "../machine/mailbox.h"
 
-#define HV_PAGE      4096u /* of the protocol, however large the guest's pages are */
+#define HV_PAGE	     4096u /* of the protocol, however large the guest's pages are */
 #define MAX_DEVICES  16
-#define MAX_CHANNELS 65  /* of a device */
-#define MAX_ALL      128 /* of all devices: the bits of a monitor page */
+#define MAX_CHANNELS 65	 /* of a device */
+#define MAX_ALL	     128 /* of all devices: the bits of a monitor page */
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -50,9 +50,9 @@ struct bytes {
 struct gpadl {
 	struct gpadl *next;
 	uint32_t id, relid;
-	bool created; /* the guest has the answer to its creation */
+	bool created;  /* the guest has the answer to its creation */
 	bool teardown; /* the guest wants it to be torn down */
-	bool invalid; /* a page of it is not the guest's RAM */
+	bool invalid;  /* a page of it is not the guest's RAM */
 	uint32_t pages, got;
 	uint8_t *page[];
 };
@@ -66,8 +66,8 @@ struct ring_header {
 struct ring {
 	struct ring_header *header;
 	uint32_t first; /* the page of its header in the GPADL */
-	uint32_t size;  /* bytes of data, without the header page */
-	uint32_t at;    /* the host's own index: it reads tx and writes rx here */
+	uint32_t size;	/* bytes of data, without the header page */
+	uint32_t at;	/* the host's own index: it reads tx and writes rx here */
 };
 
 /* A packet on its way into rx, with the bytes that the ring will have */
@@ -84,11 +84,11 @@ struct open_request {
 };
 
 enum offer {
-	OFFER_HELD,      /* the host does not offer it, or not yet */
-	OFFER_SENDING,   /* the offer is on its way to the guest */
+	OFFER_HELD,    /* the host does not offer it, or not yet */
+	OFFER_SENDING, /* the offer is on its way to the guest */
 	OFFER_SENT,
 	OFFER_RESCINDED, /* the guest has the rescind message and still holds the relid */
-	OFFER_RELEASED,  /* the guest has released it without a rescind, until it reconnects */
+	OFFER_RELEASED,	 /* the guest has released it without a rescind, until it reconnects */
 };
 
 /* Points in time are in ms of the monotonic clock; 0 means never. */
@@ -136,9 +136,9 @@ struct channel {
 	bool full;   /* a packet waits for room in rx */
 
 	/* signal.c */
-	bool kicked;      /* the host has to look at the rings */
-	uint64_t woken;   /* guest's signals after which the host has not yet looked */
-	uint64_t reasons; /* for signals that may still come, see judge_signals() */
+	bool kicked;	      /* the host has to look at the rings */
+	uint64_t woken;	      /* guest's signals after which the host has not yet looked */
+	uint64_t reasons;     /* for signals that may still come, see judge_signals() */
 	uint64_t new_reasons; /* those of the present look */
 };
 
@@ -147,13 +147,13 @@ struct device {
 	uint8_t class[16], instance[16];
 	uint32_t channels;
 	struct channel channel[MAX_CHANNELS];
-	uint32_t relid;  /* the first number that its channels may have; 0: any */
-	bool monitored;  /* the next offers say that the channels are monitored */
-	bool offered;    /* the program wants the device to be offered */
-	bool withheld;   /* not offered to the next guest that requests offers */
-	bool keep;       /* sub-channels stay offered when the guest closes the primary */
-	bool pipe;       /* a pipe in message mode, as all integration components are */
-	uint32_t settle; /* ms from the release of a sub-channel to its next offer */
+	uint32_t relid;	    /* the first number that its channels may have; 0: any */
+	bool monitored;	    /* the next offers say that the channels are monitored */
+	bool offered;	    /* the program wants the device to be offered */
+	bool withheld;	    /* not offered to the next guest that requests offers */
+	bool keep;	    /* sub-channels stay offered when the guest closes the primary */
+	bool pipe;	    /* a pipe in message mode, as all integration components are */
+	uint32_t settle;    /* ms from the release of a sub-channel to its next offer */
 	uint32_t throttle;  /* needless signals after which the guest stands still; 0: none */
 	uint64_t throttled; /* how often the host has stopped the guest for them */
 	uint32_t delay[FRAME_DELAYS]; /* ms */
@@ -163,7 +163,7 @@ struct device {
 	/* program.c */
 	int listener, fd; /* @fd is -1 while no program is connected */
 	struct bytes in, out;
-	size_t queued; /* bytes in all packet queues */
+	size_t queued;		   /* bytes in all packet queues */
 	uint32_t *syncs, nr_syncs; /* tags */
 };
 
@@ -178,7 +178,7 @@ void note(const char *format, ...) PRINTF(1, 2);
 /* Print a line about the guest, which the scripts of the bench read. */
 void say(const char *format, ...) PRINTF(1, 2);
 void die(const char *format, ...) PRINTF(1, 2) __attribute__((noreturn));
-void *allocate(size_t size); /* zeroed */
+void *allocate(size_t size);	 /* zeroed */
 uint32_t chance(uint32_t below); /* a number of the seed's sequence */
 
 int64_t now_ms(void);
@@ -204,9 +204,9 @@ void bytes_clear(struct bytes *bytes);
 int listen_at(const char *path);
 void bell_connect(enum machine machine, int listener);
 uint32_t bell_register(enum machine machine); /* what the stub writes to ring */
-int bell_descriptor(void); /* readable when the stub has rung, or the machine has ended */
-int bell_socket(void);     /* readable, on amd64, when the machine has ended */
-bool bell_taken(void);     /* returns false if the machine has ended */
+int bell_descriptor(void);   /* readable when the stub has rung, or the machine has ended */
+int bell_socket(void);	     /* readable, on amd64, when the machine has ended */
+bool bell_taken(void);	     /* returns false if the machine has ended */
 void bell_ring(uint32_t vp); /* interrupt the processor */
 void machine_stop(void);
 void machine_continue(void);
@@ -223,27 +223,42 @@ void set_event_flag(uint32_t vp, uint32_t relid);
 /* bus.c: the connection, and the guest's messages */
 
 enum message_type {
-	OFFERCHANNEL = 1, RESCIND_CHANNELOFFER, REQUESTOFFERS, ALLOFFERS_DELIVERED, OPENCHANNEL,
-	OPENCHANNEL_RESULT, CLOSECHANNEL, GPADL_HEADER, GPADL_BODY, GPADL_CREATED, GPADL_TEARDOWN,
-	GPADL_TORNDOWN, RELID_RELEASED, INITIATE_CONTACT, VERSION_RESPONSE, UNLOAD,
-	UNLOAD_RESPONSE, MODIFYCHANNEL = 22, MODIFYCHANNEL_RESPONSE = 24,
+	OFFERCHANNEL = 1,
+	RESCIND_CHANNELOFFER,
+	REQUESTOFFERS,
+	ALLOFFERS_DELIVERED,
+	OPENCHANNEL,
+	OPENCHANNEL_RESULT,
+	CLOSECHANNEL,
+	GPADL_HEADER,
+	GPADL_BODY,
+	GPADL_CREATED,
+	GPADL_TEARDOWN,
+	GPADL_TORNDOWN,
+	RELID_RELEASED,
+	INITIATE_CONTACT,
+	VERSION_RESPONSE,
+	UNLOAD,
+	UNLOAD_RESPONSE,
+	MODIFYCHANNEL = 22,
+	MODIFYCHANNEL_RESPONSE = 24,
 };
 
 #define HOST_VERSION(major, minor) ((uint32_t)(major) << 16 | (minor))
-#define VERSION_4_1 HOST_VERSION(4, 1)
-#define VERSION_5_0 HOST_VERSION(5, 0)
-#define VERSION_5_3 HOST_VERSION(5, 3)
-#define VERSION_6_0 HOST_VERSION(6, 0)
+#define VERSION_4_1		   HOST_VERSION(4, 1)
+#define VERSION_5_0		   HOST_VERSION(5, 0)
+#define VERSION_5_3		   HOST_VERSION(5, 3)
+#define VERSION_6_0		   HOST_VERSION(6, 0)
 
 struct bus {
 	uint32_t newest;      /* the newest version that the host speaks */
 	uint32_t features;    /* flags of the features that it has since 6.0 */
 	uint32_t version;     /* that of the connection, or of the last contact */
-	uint32_t asked;       /* the features that the guest asks for, since 6.0 */
-	uint32_t vp;          /* the processor that gets the messages */
-	bool contacted;       /* the host has to answer the guest's contact */
-	bool requested;       /* the guest wants offers */
-	bool announced;       /* it has those that were there when it asked */
+	uint32_t asked;	      /* the features that the guest asks for, since 6.0 */
+	uint32_t vp;	      /* the processor that gets the messages */
+	bool contacted;	      /* the host has to answer the guest's contact */
+	bool requested;	      /* the guest wants offers */
+	bool announced;	      /* it has those that were there when it asked */
 	uint32_t connections; /* how often a guest has connected so far */
 	uint64_t faults;      /* messages of the guest that break the protocol */
 	int64_t unload_at;
@@ -254,8 +269,8 @@ extern struct bus bus;
 /* All channels; from order_channels() on, as the host offers them */
 extern struct channel *channels[MAX_ALL];
 extern unsigned int nr_channels;
-#define EACH_CHANNEL(c) \
-	(struct channel **at_ = channels, *c; at_ < channels + nr_channels && (c = *at_); at_++)
+#define for_each_channel(c) \
+	for (struct channel **at_ = channels, *c; at_ < channels + nr_channels && (c = *at_); at_++)
 
 void message_fault(const char *format, ...) PRINTF(1, 2);
 /* Send the guest a message: the type, and then @len bytes. */

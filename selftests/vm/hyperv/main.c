@@ -137,7 +137,7 @@ static void report(void)
 	struct frame_stats sums = { .malformed = bus.faults };
 	unsigned int used = 0;
 
-	for EACH_CHANNEL(c) {
+	for_each_channel(c) {
 		const struct frame_stats *stats = &c->stats;
 
 		if (!stats->hypercalls && !stats->monitor_signals && !stats->malformed)
@@ -160,11 +160,11 @@ static void print_unfinished(void)
 {
 	printf("unfinished: %s in flight, %u messages to read, %u GPADLs to tear down",
 	       message_in_flight() ? "a message" : "no message", bus_waiting(), count_teardowns());
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		printf("; %s %u: relid %u, offer %d%s%s%s%s%s%s", c->device->name, c->index,
-		       c->relid, c->offer, c->rings ? ", open" : "",
-		       c->opening ? ", opening" : "", c->closing ? ", closing" : "",
-		       c->asked ? ", an open waits" : "", c->rescind ? ", to be rescinded" : "",
+		       c->relid, c->offer, c->rings ? ", open" : "", c->opening ? ", opening" : "",
+		       c->closing ? ", closing" : "", c->asked ? ", an open waits" : "",
+		       c->rescind ? ", to be rescinded" : "",
 		       c->mute ? ", opens have no answer" : "");
 	putchar('\n');
 }
@@ -213,7 +213,7 @@ static int wait_ms(void)
 {
 	int64_t ms;
 
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		if (c->kicked)
 			return 0;
 	if (!wake_at)

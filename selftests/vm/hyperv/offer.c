@@ -4,10 +4,10 @@
 
 #include "hyperv.h"
 
-#define FIRST_RELID      1
-#define RELIDS           2048 /* the bits of an event flags slot */
-#define NO_MONITOR       0xff
-#define FLAGS_OF_PIPE    0x11 /* a device interface, and a named pipe */
+#define FIRST_RELID	 1
+#define RELIDS		 2048 /* the bits of an event flags slot */
+#define NO_MONITOR	 0xff
+#define FLAGS_OF_PIPE	 0x11 /* a device interface, and a named pipe */
 #define PIPE_OF_MESSAGES 4
 
 struct offer_body {
@@ -25,7 +25,7 @@ _Static_assert(sizeof(struct offer_body) == 188, "the body of an offer");
 
 struct channel *find_channel(uint32_t relid)
 {
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		if (relid && c->relid == relid)
 			return c;
 	return NULL;
@@ -42,7 +42,7 @@ static uint32_t connection_id(const struct channel *c)
 
 struct channel *find_connection(uint32_t id)
 {
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		if (c->relid && connection_id(c) == id)
 			return c;
 	return NULL;
@@ -133,7 +133,7 @@ static void post_offer(struct channel *c)
 
 bool offer_step(void)
 {
-	for EACH_CHANNEL(c) {
+	for_each_channel(c) {
 		if (c->offer == OFFER_HELD && offer_wanted(c)) {
 			post_offer(c);
 			return true;
@@ -193,7 +193,7 @@ static struct channel *next_to_rescind(struct device *d)
 
 bool rescind_step(void)
 {
-	for EACH_CHANNEL(c) {
+	for_each_channel(c) {
 		int64_t from = c->device->rescind_from;
 
 		if (!is_to_rescind(c) || (from && !is_due(from)))

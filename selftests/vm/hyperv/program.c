@@ -468,9 +468,9 @@ static void greet(struct device *d)
 
 		state->relid = c->relid;
 		state->note = c->note;
-		state->offered = c->offer == OFFER_SENT		? FRAME_IS_OFFERED
-				 : c->offer == OFFER_RESCINDED	? FRAME_IS_RESCINDED
-								: FRAME_IS_HELD;
+		state->offered = c->offer == OFFER_SENT	     ? FRAME_IS_OFFERED :
+				 c->offer == OFFER_RESCINDED ? FRAME_IS_RESCINDED :
+							       FRAME_IS_HELD;
 		state->open = !!c->rings;
 		state->monitored = c->monitored;
 		state->asked = c->asked;

@@ -332,8 +332,7 @@ static enum frame_memory gather_range(const uint8_t *desc, uint32_t len, uint32_
  * Append the contents of a descriptor's ranges to @out. Append nothing unless
  * all ranges can be read and have at most @room bytes together.
  */
-static enum frame_memory gather(const uint8_t *desc, uint32_t len, uint32_t room,
-				struct bytes *out)
+static enum frame_memory gather(const uint8_t *desc, uint32_t len, uint32_t room, struct bytes *out)
 {
 	enum frame_memory result = FRAME_MEMORY_TAKEN;
 	size_t before = out->end;

@@ -17,7 +17,7 @@
  */
 #define THROTTLE_MS 2000
 /* In a migration, the host stops working this long before the guest does. */
-#define BLIND_MS 50
+#define BLIND_MS	50
 #define MONITOR_POLL_MS 1
 
 static int64_t thaw_at; /* the guest stands still until then */
@@ -70,7 +70,7 @@ static void thaw(void)
 {
 	thaw_at = 0;
 	machine_continue();
-	for EACH_CHANNEL(c) {
+	for_each_channel(c) {
 		if (!c->rings || c->closing)
 			continue;
 		kick(c);
@@ -169,7 +169,7 @@ static void stand_still(void)
 	halt_at = 0;
 	freeze(migration.arg);
 	/* Drop the signals after which the host has not looked at the rings. */
-	for EACH_CHANNEL(c) {
+	for_each_channel(c) {
 		if (!c->rings)
 			continue;
 		c->stats.lost_signals += c->woken;
@@ -232,7 +232,7 @@ static void monitor_poll(void)
 	poll_at = 0;
 	if (!page)
 		return;
-	for EACH_CHANNEL(c) {
+	for_each_channel(c) {
 		if (!c->rings || !c->monitored)
 			continue;
 		any = true;
@@ -261,7 +261,7 @@ void signal_work(void)
 		stand_still();
 	if (is_due(poll_at))
 		monitor_poll();
-	for EACH_CHANNEL(c)
+	for_each_channel(c)
 		if (c->kicked)
 			channel_look(c);
 }

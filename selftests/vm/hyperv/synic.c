@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct hv_message) == SLOT, "a slot of the message page");
 
 /* The message that the guest has not taken yet */
 static struct {
-	bool waits; /* there is one */
+	bool waits;  /* there is one */
 	bool placed; /* it is in the guest's slot */
 	uint32_t vp;
 	uint8_t len;

@@ -14,8 +14,8 @@
 #define MAILBOX_AMD64 0x1e0000ul
 #define MAILBOX_ARM64 0x40180000ul
 
-#define MAX_VPS     8
-#define SINTS       16
+#define MAX_VPS	    8
+#define SINTS	    16
 #define VMBUS_SINT  2 /* the synthetic interrupt that Linux uses for VMBus */
 #define SINT_MASKED (1u << 16)
 #define MESSAGE_MAX 240
@@ -37,8 +37,8 @@ enum call_state { CALL_NONE, CALL_ASKED, CALL_ANSWERED };
  * waits.
  */
 struct vp {
-	uint32_t state; /* enum call_state */
-	uint32_t call;  /* enum call */
+	uint32_t state;	 /* enum call_state */
+	uint32_t call;	 /* enum call */
 	uint32_t status; /* HV_STATUS_... */
 	uint32_t id;
 	uint32_t type;
@@ -50,7 +50,7 @@ struct vp {
 /* hyperv fills in the first three before the machine starts. */
 struct mailbox {
 	uint32_t vps;
-	uint32_t bell; /* what rings hyperv's doorbell */
+	uint32_t bell;		/* what rings hyperv's doorbell */
 	uint64_t tsc_frequency; /* in Hz; 0 on arm64 */
 	struct vp vp[MAX_VPS];
 };

@@ -17,8 +17,8 @@
 #include "nic.h"
 
 #define MAX_CLIENTS 16
-#define MAX_WORDS 8
-#define MAX_LINE 512
+#define MAX_WORDS   8
+#define MAX_LINE    512
 /*
  * A command that waits for the guest gives up after this number of seconds,
  * unless it names a limit.
@@ -369,8 +369,8 @@ static bool generated(struct client *client)
 	 * The guest has completed all frames, or the command 'stop' has ended
 	 * the generator.
 	 */
-	if (generator->active && (generator->sent < generator->count ||
-				  client->nic->frames.count || client->nic->in_flight))
+	if (generator->active && (generator->sent < generator->count || client->nic->frames.count ||
+				  client->nic->in_flight))
 		return false;
 	generator->active = false;
 	generator->ended_us = now_us();
@@ -396,8 +396,9 @@ static bool do_generate(struct client *client)
 		return true;
 	generator = &client->nic->generators[channel];
 	if (generator->active || min < NUMBERED_MIN || min > max) {
-		reply(client, "failed: %s\n", generator->active ? "the channel has a generator" :
-							"frames have at least 30 bytes");
+		reply(client, "failed: %s\n",
+		      generator->active ? "the channel has a generator" :
+					  "frames have at least 30 bytes");
 		return true;
 	}
 	*generator = (struct generator){
@@ -448,11 +449,13 @@ static bool do_rates(struct client *client)
 
 	for (int i = 0; i < HOST_MAX_CHANNELS; i++)
 		if (nic->generators[i].ended_us)
-			reply(client, "generated %d %" PRIu64 " %" PRId64 "\n", i, nic->generators[i].sent,
+			reply(client, "generated %d %" PRIu64 " %" PRId64 "\n", i,
+			      nic->generators[i].sent,
 			      nic->generators[i].ended_us - nic->generators[i].began_us);
 	for (int i = 0; i < MAX_STREAMS; i++)
 		if (nic->streams[i].frames)
-			reply(client, "arrived %d %" PRIu64 " %" PRId64 "\n", i, nic->streams[i].frames,
+			reply(client, "arrived %d %" PRIu64 " %" PRId64 "\n", i,
+			      nic->streams[i].frames,
 			      nic->streams[i].last_us - nic->streams[i].first_us);
 	reply(client, "done\n");
 	return true;
@@ -466,8 +469,8 @@ static bool do_stats(struct client *client)
 	for (uint32_t i = 0; i < nic->host.channels; i++) {
 		struct frame frame = { .op = FRAME_STATS, .channel = (uint16_t)i };
 		size_t len = 0;
-		int ret = host_request(&nic->host, &frame, NULL, &stats, sizeof(stats), &len,
-				       60000);
+		int ret =
+			host_request(&nic->host, &frame, NULL, &stats, sizeof(stats), &len, 60000);
 
 		if (ret || len != sizeof(stats)) {
 			reply(client, "failed: channel %u: %s\n", i,
@@ -478,7 +481,8 @@ static bool do_stats(struct client *client)
 		sum.hypercalls += stats.hypercalls;
 		sum.monitor_signals += stats.monitor_signals;
 	}
-	reply(client, "interrupts %" PRIu64 "\nhypercalls %" PRIu64 "\nmonitor-signals %" PRIu64 "\ndone\n",
+	reply(client,
+	      "interrupts %" PRIu64 "\nhypercalls %" PRIu64 "\nmonitor-signals %" PRIu64 "\ndone\n",
 	      sum.interrupts, sum.hypercalls, sum.monitor_signals);
 	return true;
 }

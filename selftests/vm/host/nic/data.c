@@ -202,15 +202,14 @@ uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *messa
 	do {
 		uint32_t size = len < RNDIS_PACKET_HEADER ? 0 : get32(message + 4);
 
-		if (size < RNDIS_PACKET_HEADER || size > len ||
-		    get32(message) != RNDIS_PACKET) {
+		if (size < RNDIS_PACKET_HEADER || size > len || get32(message) != RNDIS_PACKET) {
 			complaint(nic, "RNDIS packet %u: type %u, %u bytes, %u are left", packets,
 				  len < 4 ? 0 : get32(message), size, len);
 			return NVSP_STATUS_INVALID_RNDIS;
 		}
 		if (size < len && size % (1u << ALIGNMENT))
-			complaint(nic, "RNDIS packet %u of %u bytes has another behind it",
-				  packets, size);
+			complaint(nic, "RNDIS packet %u of %u bytes has another behind it", packets,
+				  size);
 		if (++packets > MAX_PACKETS)
 			complaint(nic, "%u RNDIS packets in a message", packets);
 		if (!take_packet(nic, channel, message, size))
@@ -352,8 +351,8 @@ static void make_packet(struct nic *nic, const struct outgoing *out, uint8_t *pa
 	if (tagged) {
 		uint16_t tag = get16_be(out->bytes + 14);
 
-		info = put_info(info, PPI_VLAN, (uint32_t)(tag >> 13 | (tag >> 12 & 1) << 3 |
-							   (tag & 0xfff) << 4));
+		info = put_info(info, PPI_VLAN,
+				(uint32_t)(tag >> 13 | (tag >> 12 & 1) << 3 | (tag & 0xfff) << 4));
 		memcpy(packet + DATA_OFFSET, out->bytes, 12);
 		memcpy(packet + DATA_OFFSET + 12, out->bytes + 16, len - 12);
 	} else {

@@ -157,8 +157,8 @@ bool nic_open(const struct nic *nic, uint16_t channel)
 
 static void take_event(struct nic *nic, const struct frame *event)
 {
-	static const char *const names[] = { "offered", "opened", "closed", "rescinded",
-					     "released", "reset", "malformed", "asked" };
+	static const char *const names[] = { "offered",	 "opened", "closed",	"rescinded",
+					     "released", "reset",  "malformed", "asked" };
 
 	say(nic, "channel %u: %s", event->channel, names[event->op - FRAME_OFFERED]);
 	nic->openings[event->channel] += event->op == FRAME_OPENED;

@@ -20,70 +20,63 @@
 #include "numbered.h"
 #include "protocol.h"
 
-#define MAX_NICS 2
+#define MAX_NICS    2
 #define MAX_STREAMS 64
-#define MAX_FRAME 65536
+#define MAX_FRAME   65536
 /*
  * The host takes a larger MTU for this one, and says nothing. Both include the
  * Ethernet header.
  */
-#define MAX_MTU 9216
+#define MAX_MTU	    9216
 #define DEFAULT_MTU 1514
 /*
  * A sub-allocation of the receive buffer has the data of a frame at
  * DATA_OFFSET, and TRAILER bytes behind it.
  */
 #define DATA_OFFSET 256
-#define TRAILER 36
-#define SECTION 6144
+#define TRAILER	    36
+#define SECTION	    6144
 /*
  * The maximum number of packets in one message. The length of each packet but
  * the last is a multiple of 1 << ALIGNMENT.
  */
 #define MAX_PACKETS 8
-#define ALIGNMENT 3
+#define ALIGNMENT   3
 /* The number of sub-allocations that are for control messages alone */
 #define CONTROL_ALLOCATIONS 16
 /* The maximum number of ranges in one packet to the guest */
 #define MAX_RANGES 64
-#define RSS_TABLE 128
+#define RSS_TABLE  128
 #define SEND_TABLE 16
-#define RSS_KEY 40
+#define RSS_KEY	   40
 
-#define COUNTERS(x) \
-	x(complaints)       /* breaches of the rules by the guest */ \
-	x(sessions)         /* INITs that the host accepted */ \
-	x(closes)           /* of the primary channel */ \
-	x(refused_versions) \
-	x(controls)         /* RNDIS control messages */ \
-	x(queries) \
-	x(sets) \
-	x(halts) \
-	x(revokes)          /* of both buffers */ \
-	x(indications)      /* of the link, sent to the guest */ \
-	x(subs_asked)       /* requests for sub-channels */ \
-	x(subs_granted)     /* sub-channels */ \
-	x(from_guest)       /* frames */ \
-	x(from_guest_bytes) \
-	x(section_messages) /* RNDIS data messages in a section, */ \
-	x(memory_messages)  /* in guest memory, */ \
-	x(split_messages)   /* in both */ \
-	x(multi_messages)   /* those with several packets */ \
-	x(vlan_frames) \
-	x(to_guest)         /* frames that the host put into the receive buffer */ \
-	x(to_guest_bytes) \
-	x(multi_transfers)  /* packets to the guest with several ranges */ \
-	x(acknowledged)     /* frames to the guest that it has completed */ \
-	x(refused)          /* those of them with another status than success */ \
-	x(full)             /* how often no sub-allocation was free */ \
-	x(dropped)          /* frames for a guest that takes none, or beyond the queue */ \
-	x(late)             /* packets to a channel that had just closed */ \
-	x(arp_replies) \
-	x(echo_replies)     /* to the guest's pings */ \
-	x(pings_answered)   /* by the guest */ \
-	x(numbered)         /* numbered frames from the guest */ \
-	x(misordered)       /* those that are not the next of their stream */ \
-	x(bridged)
+#define COUNTERS(x)                                                                               \
+	x(complaints)					/* breaches of the rules by the guest */  \
+		x(sessions)				/* INITs that the host accepted */        \
+		x(closes)				/* of the primary channel */              \
+		x(refused_versions) x(controls)		/* RNDIS control messages */              \
+		x(queries) x(sets) x(halts) x(revokes)	/* of both buffers */                     \
+		x(indications)				/* of the link, sent to the guest */      \
+		x(subs_asked)				/* requests for sub-channels */           \
+		x(subs_granted)				/* sub-channels */                        \
+		x(from_guest)				/* frames */                              \
+		x(from_guest_bytes) x(section_messages) /* RNDIS data messages in a section, */   \
+		x(memory_messages)			/* in guest memory, */                    \
+		x(split_messages)			/* in both */                             \
+		x(multi_messages)			/* those with several packets */          \
+		x(vlan_frames) x(to_guest) /* frames that the host put into the receive buffer */ \
+		x(to_guest_bytes)                                                                 \
+			x(multi_transfers) /* packets to the guest with several ranges */         \
+		x(acknowledged)		   /* frames to the guest that it has completed */        \
+		x(refused)		   /* those of them with another status than success */   \
+		x(full)			   /* how often no sub-allocation was free */             \
+		x(dropped) /* frames for a guest that takes none, or beyond the queue */          \
+		x(late)	   /* packets to a channel that had just closed */                        \
+		x(arp_replies) x(echo_replies) /* to the guest's pings */                         \
+		x(pings_answered)	       /* by the guest */                                 \
+		x(numbered)		       /* numbered frames from the guest */               \
+		x(misordered)		       /* those that are not the next of their stream */  \
+		x(bridged)
 
 struct counters {
 #define COUNTER(name) uint64_t name;
@@ -133,7 +126,7 @@ struct generator {
 /* A session lasts from the primary channel's opening to its close. */
 struct session {
 	uint32_t version; /* 0 before the INIT that the host accepts */
-	uint32_t mtu;     /* without the Ethernet header; 0 before NDIS_CONFIG */
+	uint32_t mtu;	  /* without the Ethernet header; 0 before NDIS_CONFIG */
 	bool has_receive, has_send;
 	bool revoked_receive, revoked_send;
 	uint32_t receive_handle, send_handle;
@@ -154,14 +147,14 @@ struct nic {
 	int index;
 	const char *name;  /* the name of its socket */
 	struct nic *other; /* the second NIC, if there is one */
-	bool bridge;       /* the frames of one NIC go to the other */
+	bool bridge;	   /* the frames of one NIC go to the other */
 	bool echo;
 	bool refuse_subs;
 	bool hold_subs; /* do not offer the sub-channels until this ends */
 	bool link;
 	uint32_t newest; /* the newest version of NVSP */
 	uint32_t ranges; /* the maximum of frames in a packet to the guest */
-	uint8_t mac[6];  /* the MAC address of the guest's NIC */
+	uint8_t mac[6];	 /* the MAC address of the guest's NIC */
 	uint8_t peer_mac[6];
 	uint8_t peer_address[4];
 	int64_t rescind_in; /* rescind after this number of packets; -1: never */

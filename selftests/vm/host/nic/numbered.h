@@ -13,10 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#define NUMBERED_TYPE 0x88b5 /* IEEE reserves it for local experiments */
+#define NUMBERED_TYPE  0x88b5 /* IEEE reserves it for local experiments */
 #define NUMBERED_MAGIC 0x43494e56
-#define NUMBERED_AT 14
-#define NUMBERED_MIN (NUMBERED_AT + sizeof(struct numbered))
+#define NUMBERED_AT    14
+#define NUMBERED_MIN   (NUMBERED_AT + sizeof(struct numbered))
 
 /* The header that follows the Ethernet header, little-endian */
 struct numbered {

@@ -105,7 +105,8 @@ static void take_receive_buffer(struct nic *nic, struct request *request)
 	if (id != NVSP_RECEIVE_ID)
 		complaint(nic, "a receive buffer of id %#x", id);
 	if (!session->mtu || session->has_receive) {
-		complaint(nic, "a receive buffer %s", session->mtu ? "twice" : "before NDIS_CONFIG");
+		complaint(nic, "a receive buffer %s",
+			  session->mtu ? "twice" : "before NDIS_CONFIG");
 		return;
 	}
 	size = gpadl_size(nic, handle);
@@ -315,7 +316,8 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 	if (packet->frame.type == PACKET_GPA_DIRECT && packet->frame.tag != FRAME_MEMORY_TAKEN) {
 		complaint(nic, "a message in guest memory: %s",
 			  packet->frame.tag == FRAME_MEMORY_MISSING ?
-				  "a page is not memory" : "the ranges do not fit the packet");
+				  "a page is not memory" :
+				  "the ranges do not fit the packet");
 		return false;
 	}
 	if (index == NVSP_NO_SECTION) {
@@ -428,15 +430,14 @@ static void take_message(struct nic *nic, struct request *request)
 	complaint(nic, "NVSP message %u of %u bytes", type, request->len);
 }
 
-static void take_completion(struct nic *nic, const struct host_packet *packet,
-			    const uint8_t *bytes, uint32_t len)
+static void take_completion(struct nic *nic, const struct host_packet *packet, const uint8_t *bytes,
+			    uint32_t len)
 {
 	if (len < 8 || get32(bytes) != NVSP_RNDIS_COMPLETE)
 		complaint(nic, "a completion of %u bytes, type %u", len,
 			  len < 4 ? 0 : get32(bytes));
 	else
-		data_acknowledged(nic, packet->frame.channel, packet->frame.xid,
-				  get32(bytes + 4));
+		data_acknowledged(nic, packet->frame.channel, packet->frame.xid, get32(bytes + 4));
 }
 
 /*

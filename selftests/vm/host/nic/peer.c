@@ -7,12 +7,12 @@
 
 #include "nic.h"
 
-#define TYPE_IP 0x0800
-#define TYPE_ARP 0x0806
-#define IP_HEADER 20
+#define TYPE_IP	    0x0800
+#define TYPE_ARP    0x0806
+#define IP_HEADER   20
 #define ICMP_HEADER 8
-#define ICMP 1
-#define ARP_BYTES 28
+#define ICMP	    1
+#define ARP_BYTES   28
 /* The peer repeats a request without an answer after this number of ms. */
 #define PING_AGAIN_MS 1000
 /* A generator stops while this number of frames wait. */
@@ -144,8 +144,7 @@ static void take_ip(struct nic *nic, uint16_t channel, const uint8_t *frame, uin
 	}
 	bytes = get16_be(ip + 2) - header;
 	/* The peer ignores fragments. */
-	if (ip[9] != ICMP || (get16_be(ip + 6) & 0x3fff) ||
-	    memcmp(ip + 16, nic->peer_address, 4))
+	if (ip[9] != ICMP || (get16_be(ip + 6) & 0x3fff) || memcmp(ip + 16, nic->peer_address, 4))
 		return;
 	if (bytes < ICMP_HEADER || checksum(ip + header, bytes)) {
 		complaint(nic, "a broken ICMP message of %u bytes", bytes);

@@ -99,13 +99,13 @@ enum {
 };
 
 #define RNDIS_PACKET_HEADER 44
-#define PPI_HEADER 12
+#define PPI_HEADER	    12
 /* Offsets in RNDIS messages count from here. */
-#define RNDIS_BASE 8
+#define RNDIS_BASE	  8
 #define RNDIS_CONTROL_MAX 0x4000
 
 #define ETHERNET_HEADER 14
-#define VLAN_TAG 4
+#define VLAN_TAG	4
 
 static inline uint16_t get16(const void *at)
 {

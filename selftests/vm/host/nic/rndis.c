@@ -237,7 +237,8 @@ static int digit(const uint8_t *at)
 
 	return code >= '0' && code <= '9' ? code - '0' :
 	       code >= 'a' && code <= 'f' ? code - 'a' + 10 :
-	       code >= 'A' && code <= 'F' ? code - 'A' + 10 : -1;
+	       code >= 'A' && code <= 'F' ? code - 'A' + 10 :
+					    -1;
 }
 
 /*

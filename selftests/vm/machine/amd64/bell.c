@@ -12,14 +12,14 @@
 
 #define BELL_SLOT     30
 #define BELL_FUNCTION 1
-#define BELL_ID       0x11101af4u
+#define BELL_ID	      0x11101af4u
 #define BELL_BASE     0xfec10000ul
 #define BELL_TABLE    0xfec11000ul
 #define BELL_RING     (BELL_BASE + 12)
 
-#define PCI_ADDRESS   0xcf8
-#define PCI_DATA      0xcfc
-#define Q35_CONFIG    0x60 /* the register of the host bridge with the base of PCI's memory */
+#define PCI_ADDRESS 0xcf8
+#define PCI_DATA    0xcfc
+#define Q35_CONFIG  0x60 /* the register of the host bridge with the base of PCI's memory */
 
 /* Offsets in the configuration of a PCI function */
 enum { PCI_COMMAND = 4, PCI_BAR0 = 0x10, PCI_BAR1 = 0x14, PCI_BAR2 = 0x18 };

@@ -44,7 +44,7 @@ enum { FREQUENCIES_ARE_KNOWN = 1 << 8 };
 enum { RELAXED_TIMING = 1 << 5, NO_AUTO_EOI = 1 << 9 };
 #define NO_SPINLOCK_NOTICES 0xffffffff
 
-#define FEATURES                                                                            \
+#define FEATURES                                                                                 \
 	(HAS_REFERENCE_COUNTER | HAS_SYNIC | HAS_HYPERCALLS | HAS_VP_INDEX | HAS_REFERENCE_TSC | \
 	 HAS_FREQUENCIES | HAS_INVARIANT_TSC)
 
@@ -57,8 +57,8 @@ struct leaf {
 
 static const struct leaf hv_leaves[] = {
 	{ 0x40000005, 0x7263694d, 0x666f736f, 0x76482074 }, /* "Microsoft Hv" */
-	{ 0x31237648, 0, 0, 0 },                            /* "Hv#1" */
-	{ 20348, 10u << 16, 0, 0 },                         /* the host's build and version */
+	{ 0x31237648, 0, 0, 0 },			    /* "Hv#1" */
+	{ 20348, 10u << 16, 0, 0 },			    /* the host's build and version */
 	{ FEATURES, MAY_POST_MESSAGES | MAY_SIGNAL_EVENTS, 0, FREQUENCIES_ARE_KNOWN },
 	{ RELAXED_TIMING | NO_AUTO_EOI, NO_SPINLOCK_NOTICES, 0, 0 },
 	{ 64, 64, 0, 0 }, /* the largest number of processors */
@@ -129,8 +129,8 @@ enum {
 	HV_INVARIANT_TSC_CONTROL = 0x40000118,
 };
 
-#define PAGE_ENABLED 1ul
-#define APIC_FREQUENCY 1000000000 /* the timer of QEMU's APIC counts nanoseconds */
+#define PAGE_ENABLED	    1ul
+#define APIC_FREQUENCY	    1000000000 /* the timer of QEMU's APIC counts nanoseconds */
 #define REFERENCE_FREQUENCY 10000000ul /* the clock of Hyper-V counts 100 ns */
 
 static uint64_t os_id, hypercall_page, reference_tsc, invariant_tsc, assist_page[MAX_VPS];
@@ -143,15 +143,24 @@ static volatile uint64_t *stored_msr(uint32_t cpu, uint32_t msr)
 	if (msr >= HV_SINT0 && msr < HV_SINT0 + SINTS)
 		return &vp->sint[msr - HV_SINT0];
 	switch (msr) {
-	case HV_GUEST_OS_ID: return &os_id;
-	case HV_HYPERCALL: return &hypercall_page;
-	case HV_REFERENCE_TSC: return &reference_tsc;
-	case HV_INVARIANT_TSC_CONTROL: return &invariant_tsc;
-	case HV_VP_ASSIST_PAGE: return &assist_page[cpu];
-	case HV_SCONTROL: return &vp->scontrol;
-	case HV_SIEFP: return &vp->siefp;
-	case HV_SIMP: return &vp->simp;
-	default: return NULL;
+	case HV_GUEST_OS_ID:
+		return &os_id;
+	case HV_HYPERCALL:
+		return &hypercall_page;
+	case HV_REFERENCE_TSC:
+		return &reference_tsc;
+	case HV_INVARIANT_TSC_CONTROL:
+		return &invariant_tsc;
+	case HV_VP_ASSIST_PAGE:
+		return &assist_page[cpu];
+	case HV_SCONTROL:
+		return &vp->scontrol;
+	case HV_SIEFP:
+		return &vp->siefp;
+	case HV_SIMP:
+		return &vp->simp;
+	default:
+		return NULL;
 	}
 }
 
@@ -201,12 +210,24 @@ bool read_hv_msr(uint32_t cpu, uint32_t msr, uint64_t *value)
 	volatile uint64_t *stored = stored_msr(cpu, msr);
 
 	switch (msr) {
-	case HV_VP_INDEX: *value = cpu; break;
-	case HV_REFERENCE_COUNTER: *value = reference_counter(); break;
-	case HV_TSC_FREQUENCY: *value = mailbox->tsc_frequency; break;
-	case HV_APIC_FREQUENCY: *value = APIC_FREQUENCY; break;
-	case HV_SVERSION: *value = 1; break;
-	case HV_EOM: *value = 0; break;
+	case HV_VP_INDEX:
+		*value = cpu;
+		break;
+	case HV_REFERENCE_COUNTER:
+		*value = reference_counter();
+		break;
+	case HV_TSC_FREQUENCY:
+		*value = mailbox->tsc_frequency;
+		break;
+	case HV_APIC_FREQUENCY:
+		*value = APIC_FREQUENCY;
+		break;
+	case HV_SVERSION:
+		*value = 1;
+		break;
+	case HV_EOM:
+		*value = 0;
+		break;
 	default:
 		if (!stored)
 			return false;

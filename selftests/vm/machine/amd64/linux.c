@@ -124,7 +124,7 @@ void start_linux(struct vmcb *vmcb, struct registers *registers)
 	vmcb->cs.selector = CODE64;
 	vmcb->gdtr = SEGMENT(0, (uint32_t)((char *)gdt_end - (char *)gdt - 1), (uintptr_t)gdt);
 	vmcb->efer = EFER_SVME | 0x500; /* long mode is enabled and active */
-	vmcb->cr0 = 0x80000011;         /* paging, protection */
+	vmcb->cr0 = 0x80000011;		/* paging, protection */
 	vmcb->cr3 = (uintptr_t)level4;
 	vmcb->cr4 = 0x20; /* PAE */
 	vmcb->rip = parameter("entry");

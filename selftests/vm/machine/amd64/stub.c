@@ -157,7 +157,8 @@ static void handle_exit(uint32_t cpu, struct vmcb *vmcb, struct registers *regis
 		break;
 	default:
 		if (vmcb->exit_code < EXIT_VMRUN || vmcb->exit_code > EXIT_SKINIT)
-			give_up("an exit of the guest that the stub does not know: ", vmcb->exit_code);
+			give_up("an exit of the guest that the stub does not know: ",
+				vmcb->exit_code);
 		vmcb->inject = INJECT_UD;
 	}
 }

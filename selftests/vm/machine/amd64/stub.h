@@ -29,7 +29,7 @@
 #define STUB_BASE   0x100000ul
 #define PARAMS_BASE 0x1f0000ul /* Linux's boot_params; the next page is its command line */
 #define STUB_END    0x200000ul
-#define AP_BASE     0x8000ul
+#define AP_BASE	    0x8000ul
 
 #define mailbox ((volatile struct mailbox *)MAILBOX_AMD64)
 
@@ -37,7 +37,7 @@
 #define REG32(at) (*(volatile uint32_t *)(uintptr_t)(at))
 #define REG64(at) (*(volatile uint64_t *)(uintptr_t)(at))
 #define barrier() asm volatile("mfence" : : : "memory")
-#define relax()   asm volatile("pause")
+#define relax()	  asm volatile("pause")
 
 /* Whether the guest has RAM at an address. Its RAM begins at 0. */
 static inline bool in_ram(uint64_t address)
@@ -84,7 +84,7 @@ _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "rax");
 _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "vmcb");
 
 #define SEGMENT(attributes, limit, base) ((struct segment){ 0, attributes, limit, base })
-#define EFER_SVME (1ul << 12)
+#define EFER_SVME			 (1ul << 12)
 
 static inline void out8(uint16_t port, uint8_t value)
 {

@@ -10,10 +10,10 @@
 /* PL011 */
 #define UART(offset) REG32(BELL_UART + (offset))
 enum { UART_DR = 0, UART_FR = 0x18, UART_LCR_H = 0x2c, UART_CR = 0x30, UART_IMSC = 0x38 };
-#define UART_FR_EMPTY    (1u << 4) /* nothing to receive */
+#define UART_FR_EMPTY	 (1u << 4) /* nothing to receive */
 #define UART_8_BITS_FIFO 0x70
-#define UART_ENABLE      0x301 /* the port, its sender and its receiver */
-#define UART_RECEIVED    (1u << 4)
+#define UART_ENABLE	 0x301 /* the port, its sender and its receiver */
+#define UART_RECEIVED	 (1u << 4)
 
 /* GICv3 */
 enum { GICD_IGROUPR = 0x80, GICD_ISENABLER = 0x100 };

@@ -21,7 +21,7 @@
 #include "../mailbox.h"
 #include "machine.h"
 
-#define packed __attribute__((packed))
+#define packed	 __attribute__((packed))
 #define EFI_PAGE 4096
 
 static uint8_t firmware[FIRMWARE_SIZE];
@@ -112,7 +112,7 @@ static uint64_t put_fadt(uint64_t dsdt)
 		char hypervisor[8];
 	} fadt = {
 		.flags = 1u << 20, /* hardware-reduced */
-		.arm_boot = 3, /* PSCI, by HVC */
+		.arm_boot = 3,	   /* PSCI, by HVC */
 		.minor = 5,
 		.x_dsdt = dsdt,
 		.hypervisor = { 'M', 's', 'H', 'y', 'p', 'e', 'r', 'V' },
@@ -155,19 +155,29 @@ static uint64_t put_madt(uint32_t processors)
 		} gicr;
 		struct gicc gicc[MAX_VPS];
 	} madt = {
-		.gicd = { .type = 12, .length = sizeof(madt.gicd), .base = GIC_DISTRIBUTOR,
+		.gicd = { .type = 12,
+			  .length = sizeof(madt.gicd),
+			  .base = GIC_DISTRIBUTOR,
 			  .version = 3 },
-		.gicr = { .type = 14, .length = sizeof(madt.gicr), .base = GIC_REDISTRIBUTOR,
+		.gicr = { .type = 14,
+			  .length = sizeof(madt.gicr),
+			  .base = GIC_REDISTRIBUTOR,
 			  .size = GIC_REDISTRIBUTOR_SIZE * (MAX_VPS + 1) },
 	};
 
 	for (uint32_t i = 0; i < processors; i++)
 		madt.gicc[i] = (struct gicc){
-			.type = 11, .length = sizeof(struct gicc), .interface = i, .uid = i,
-			.flags = 1 /* enabled */, .performance_gsi = 23, .maintenance_gsi = 25,
+			.type = 11,
+			.length = sizeof(struct gicc),
+			.interface = i,
+			.uid = i,
+			.flags = 1 /* enabled */,
+			.performance_gsi = 23,
+			.maintenance_gsi = 25,
 			.mpidr = i,
 		};
-	return put_table(&madt, sizeof(madt) - (MAX_VPS - processors) * sizeof(struct gicc), "APIC", 5);
+	return put_table(&madt, sizeof(madt) - (MAX_VPS - processors) * sizeof(struct gicc), "APIC",
+			 5);
 }
 
 /* The timers of the processors */
@@ -239,10 +249,17 @@ static uint64_t put_ssdt(uint32_t processors)
 	ssdt.length[1] = (uint8_t)(scope >> 4);
 	for (uint32_t i = 0; i < processors; i++)
 		ssdt.device[i] = (struct device){
-			.op = { 0x5b, 0x82 }, .length = sizeof(struct device) - 2,
+			.op = { 0x5b, 0x82 },
+			.length = sizeof(struct device) - 2,
 			.name = { 'C', '0', '0', (char)('0' + i) },
-			.name_op = 0x08, .hid = { '_', 'H', 'I', 'D' }, .string_op = 0x0d, .value = "ACPI0007",
-			.name_op2 = 0x08, .uid = { '_', 'U', 'I', 'D' }, .byte_op = 0x0a, .number = (uint8_t)i,
+			.name_op = 0x08,
+			.hid = { '_', 'H', 'I', 'D' },
+			.string_op = 0x0d,
+			.value = "ACPI0007",
+			.name_op2 = 0x08,
+			.uid = { '_', 'U', 'I', 'D' },
+			.byte_op = 0x0a,
+			.number = (uint8_t)i,
 		};
 	return put_table(&ssdt, offsetof(typeof(ssdt), device) + size, "SSDT", 2);
 }
@@ -278,7 +295,9 @@ static uint64_t put_acpi(const char *dsdt, uint32_t processors)
 		uint32_t rsdt, length;
 		uint64_t xsdt;
 		uint8_t checksum_of_all, reserved[3];
-	} rsdp = { .signature = { 'R', 'S', 'D', ' ', 'P', 'T', 'R', ' ' }, .revision = 2, .length = sizeof(rsdp) };
+	} rsdp = { .signature = { 'R', 'S', 'D', ' ', 'P', 'T', 'R', ' ' },
+		   .revision = 2,
+		   .length = sizeof(rsdp) };
 
 	rsdp.xsdt = put_table(&xsdt, sizeof(xsdt), "XSDT", 1);
 	memcpy(rsdp.oem, "BENCH ", 6);
@@ -297,8 +316,8 @@ static uint64_t put_system_table(uint64_t acpi)
 		uint8_t guid[16];
 		uint64_t table;
 	} configuration = { .table = acpi,
-			    .guid = { 0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
-				      0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 } };
+			    .guid = { 0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11, 0xbc, 0x22,
+				      0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 } };
 	struct packed {
 		char signature[8];
 		uint32_t revision, size, crc, reserved;
@@ -306,8 +325,10 @@ static uint64_t put_system_table(uint64_t acpi)
 		uint32_t vendor_revision, reserved2;
 		uint64_t console[6], runtime, boot, tables, configuration;
 	} system = { .signature = { 'I', 'B', 'I', ' ', 'S', 'Y', 'S', 'T' },
-		     .revision = 2 << 16 | 100, .size = sizeof(system),
-		     .vendor_revision = 1, .tables = 1 };
+		     .revision = 2 << 16 | 100,
+		     .size = sizeof(system),
+		     .vendor_revision = 1,
+		     .tables = 1 };
 
 	system.vendor = put(vendor, sizeof(vendor));
 	system.configuration = put(&configuration, sizeof(configuration));
@@ -327,15 +348,19 @@ static uint64_t put_memory_map(uint64_t ram, uint32_t *size)
 		uint64_t start;
 		uint32_t type;
 	} part[] = {
-		{ RAM_BASE, CONVENTIONAL },    { STUB_BASE, RESERVED },
-		{ KERNEL_BASE, CONVENTIONAL }, { FIRMWARE_BASE, ACPI_RECLAIM },
-		{ FIRMWARE_BASE + FIRMWARE_SIZE, CONVENTIONAL }, { RAM_BASE + ram, 0 },
+		{ RAM_BASE, CONVENTIONAL },
+		{ STUB_BASE, RESERVED },
+		{ KERNEL_BASE, CONVENTIONAL },
+		{ FIRMWARE_BASE, ACPI_RECLAIM },
+		{ FIRMWARE_BASE + FIRMWARE_SIZE, CONVENTIONAL },
+		{ RAM_BASE + ram, 0 },
 	};
 	enum { PARTS = sizeof(part) / sizeof(*part) - 1 };
 	struct memory map[PARTS];
 
 	for (size_t i = 0; i < PARTS; i++)
-		map[i] = (struct memory){ .type = part[i].type, .physical = part[i].start,
+		map[i] = (struct memory){ .type = part[i].type,
+					  .physical = part[i].start,
 					  .pages = (part[i + 1].start - part[i].start) / EFI_PAGE,
 					  .attribute = 8 /* write-back */ };
 	*size = sizeof(map);

@@ -26,15 +26,15 @@ enum {
 
 #define VERSION_10_0_BUILD_20348 (10ull << 48 | 20348)
 /* The guest may use the SynIC and its index, post messages, signal events. */
-#define FEATURES   (1u << 2 | 1u << 6)
-#define PRIVILEGES (1u << 4 | 1u << 5)
+#define FEATURES	 (1u << 2 | 1u << 6)
+#define PRIVILEGES	 (1u << 4 | 1u << 5)
 #define HINT_NO_AUTO_EOI (1u << 9)
 
 /* The first word of a call: its code, how it passes its input, repetitions */
 #define CALL_CODE(word) ((uint32_t)((word) & 0xffff))
 #define CALL_FAST(word) (!!((word) & 1u << 16))
 #define CALL_REPS(word) ((word) & 0xfffull << 32)
-#define ONE_REP         (1ull << 32)
+#define ONE_REP		(1ull << 32)
 
 static volatile uint64_t *synic_register(volatile struct vp *vp, uint32_t name)
 {

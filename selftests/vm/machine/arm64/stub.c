@@ -13,13 +13,13 @@ enum {
 	PSCI_LAST = 0x8400001f,
 	PSCI_CPU_ON = 0xc4000003,
 };
-#define PSCI_64_BIT           0x40000000u
-#define NOT_SUPPORTED         ((uint64_t)-1)
-#define INVALID_PARAMETERS    ((uint64_t)-2)
-#define SMCCC_1_2             0x10002
+#define PSCI_64_BIT	   0x40000000u
+#define NOT_SUPPORTED	   ((uint64_t)-1)
+#define INVALID_PARAMETERS ((uint64_t)-2)
+#define SMCCC_1_2	   0x10002
 
-#define EXCEPTION_CLASS(esr)  ((esr) >> 26)
-#define EXCEPTION_HVC         0x16
+#define EXCEPTION_CLASS(esr) ((esr) >> 26)
+#define EXCEPTION_HVC	     0x16
 
 /* Where a processor that CPU_ON starts enters the guest, the spare one last */
 struct start {
@@ -59,9 +59,11 @@ static uint64_t smc(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
 	register uint64_t x2 asm("x2") = b;
 	register uint64_t x3 asm("x3") = c;
 
-	asm volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : :
-		     "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
-		     "x16", "x17", "memory");
+	asm volatile("smc #0"
+		     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+		     :
+		     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
+		       "x16", "x17", "memory");
 	return x0;
 }
 

@@ -18,15 +18,20 @@
 
 #define mailbox ((volatile struct mailbox *)MAILBOX_ARM64)
 
-#define read_sysreg(name) ({ uint64_t v_; asm volatile("mrs %0, " name : "=r"(v_)); v_; })
+#define read_sysreg(name)                                 \
+	({                                                \
+		uint64_t v_;                              \
+		asm volatile("mrs %0, " name : "=r"(v_)); \
+		v_;                                       \
+	})
 #define write_sysreg(name, value) asm volatile("msr " name ", %0" : : "r"((uint64_t)(value)))
-#define REG8(at)  (*(volatile uint8_t *)(uint64_t)(at))
-#define REG32(at) (*(volatile uint32_t *)(uint64_t)(at))
-#define REG64(at) (*(volatile uint64_t *)(uint64_t)(at))
+#define REG8(at)		  (*(volatile uint8_t *)(uint64_t)(at))
+#define REG32(at)		  (*(volatile uint32_t *)(uint64_t)(at))
+#define REG64(at)		  (*(volatile uint64_t *)(uint64_t)(at))
 
 /* Order all earlier accesses to memory and devices before all later ones. */
 #define barrier() asm volatile("dsb sy" : : : "memory")
-#define relax()   asm volatile("yield")
+#define relax()	  asm volatile("yield")
 
 /* Whether the guest may have RAM at an address */
 static inline bool in_ram(uint64_t address)

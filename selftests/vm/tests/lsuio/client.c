@@ -56,12 +56,14 @@ static void use(struct uio_info_t *info)
 
 int main(void)
 {
-	struct uio_info_t **list = uio_find_devices(), *first = uio_find_by_uio_name("uio_hv_generic");
+	struct uio_info_t **list = uio_find_devices(),
+			  *first = uio_find_by_uio_name("uio_hv_generic");
 	int devices = 0;
 
 	if (!expect(list && *list, "no devices"))
 		return 1;
-	expect(first && !strcmp(uio_get_devname(first), uio_get_devname(list[0])), "the device by name is the first one");
+	expect(first && !strcmp(uio_get_devname(first), uio_get_devname(list[0])),
+	       "the device by name is the first one");
 	for (; *list; list++, devices++)
 		use(*list);
 	expect(devices == 2, "%d devices", devices);

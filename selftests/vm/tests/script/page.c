@@ -13,7 +13,7 @@
 
 #define HV_PAGE 4096 /* by whose number the host finds memory */
 #define PRESENT (UINT64_C(1) << 63)
-#define NUMBER ((UINT64_C(1) << 55) - 1)
+#define NUMBER	((UINT64_C(1) << 55) - 1)
 
 int main(void)
 {
@@ -27,7 +27,8 @@ int main(void)
 		return 1;
 	memcpy((char *)page + 8, "the guest's page", 16);
 	if (pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)page / size * sizeof(entry))) !=
-		    sizeof(entry) || !(entry & PRESENT))
+		    sizeof(entry) ||
+	    !(entry & PRESENT))
 		return 1;
 	printf("page %" PRIu64 "\n", (entry & NUMBER) * (size / HV_PAGE));
 	fflush(stdout);

@@ -44,11 +44,11 @@ static void count(int index, u64 began)
 	us[index] += div_u64(now() - began, 1000);
 }
 
-#define ENDS(index)                                                                            \
-	static int ends_##index(struct kretprobe_instance *instance, struct pt_regs *regs)     \
-	{                                                                                      \
-		count(index, *(u64 *)instance->data);                                          \
-		return 0;                                                                      \
+#define ENDS(index)                                                                        \
+	static int ends_##index(struct kretprobe_instance *instance, struct pt_regs *regs) \
+	{                                                                                  \
+		count(index, *(u64 *)instance->data);                                      \
+		return 0;                                                                  \
 	}
 ENDS(0)
 ENDS(1)
