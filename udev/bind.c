@@ -10,7 +10,6 @@
 
 #include "file.h"
 #include "kernel.h"
-#include "lock.h"
 #include "log.h"
 #include "settings.h"
 
@@ -51,8 +50,8 @@ static const struct timespec pause_before_retry = { .tv_nsec = 10 * 1000 * 1000 
 struct undo {
 	char *driver; /* or NULL */
 	char override[DRIVER_NAME_MAX + 1];
-	bool has_override;
-	bool *lowered; /* for each interface of the stack: it was up; or NULL */
+	bool is_overridden; /* the override has changed */
+	bool *lowered;	    /* for each interface of the stack: it was up; or NULL */
 };
 
 static const char *reason(int err)
@@ -185,125 +184,6 @@ static int attach(struct device *device, const char *driver)
 	return device_has_driver(device, driver) ? 0 : -EBUSY;
 }
 
-static bool has_driver(const struct vmbus_device *dev, const char *driver)
-{
-	const char *now = dev->driver;
-
-	return now && !strcmp(now, driver);
-}
-
-static bool is_same(const struct vmbus_device *a, const struct vmbus_device *b)
-{
-	return !strcmp(a->instance, b->instance);
-}
-
-/*
- * Let the kernel choose a driver for each other device of the class that has
- * none. Then list the devices of the class that @driver has already. Return 0,
- * or -errno; *result is NULL, or lacks the devices that could not be read.
- */
-static int prepare_neighbours(const struct device *device, const char *driver,
-			      struct vmbus_device ***result)
-{
-	struct vmbus_device **list;
-	size_t kept = 0;
-	int ret;
-
-	ret = vmbus_device_list(device->class_id, &list);
-	*result = list;
-	if (!list)
-		return ret;
-	for (size_t i = 0; list[i]; i++) {
-		struct vmbus_device *one = list[i];
-
-		list[i] = NULL;
-		if (!one->driver && !is_same(one, device->handle))
-			probe_any(one);
-		if (has_driver(one, driver))
-			list[kept++] = one;
-		else
-			vmbus_device_free(one);
-	}
-	return ret < 0 ? ret : 0;
-}
-
-/*
- * Remove the id of the class from a driver. If the id stayed, the driver would
- * bind each device of the class that the host offers, so try again after any
- * error. ENODEV means that the id is not there.
- */
-static void remove_id(const struct device *device, const char *driver)
-{
-	int err, attempt = 0;
-
-	while ((err = write_driver(driver, "remove_id", device->class_id)) &&
-	       ++attempt < MAX_ATTEMPTS)
-		nanosleep(&pause_before_retry, NULL);
-	if (err && err != -ENODEV)
-		msg(LOG_WARNING, "%s: %s still binds every device of the class: remove_id: %s",
-		    device_text(device), driver, reason(err));
-}
-
-/*
- * Release each other device of the class that @driver has and that is not in
- * @former. Some of them may have appeared while the driver had the id.
- */
-static void release_neighbours(const struct device *device, const char *driver,
-			       struct vmbus_device **former)
-{
-	struct vmbus_device **list;
-	int ret = vmbus_device_list(device->class_id, &list);
-
-	if (ret < 0)
-		msg(LOG_WARNING, "%s: %s may have bound other devices of the class: %s",
-		    device_text(device), driver, vmbus_error());
-	for (size_t i = 0; list && list[i]; i++) {
-		bool is_taken = has_driver(list[i], driver) && !is_same(list[i], device->handle);
-
-		for (size_t f = 0; is_taken && former[f]; f++)
-			is_taken = !is_same(list[i], former[f]);
-		if (!is_taken)
-			continue;
-		write_driver(driver, "unbind", list[i]->instance);
-		probe_any(list[i]);
-	}
-	vmbus_device_list_free(list);
-}
-
-/*
- * Bind without driver_override: add the id of the class to the driver, which
- * immediately binds every unbound device of the class. So first let the kernel
- * choose drivers for the other devices. Remove the id again as soon as the
- * device is bound, and only then release each other device that the driver has
- * bound in the meantime. If a rule names such a device, vmbus-bind binds it
- * separately: bind_lock() has taken the lock of the bus, so no other process
- * decides about a device that this one is about to release.
- */
-static int attach_by_id(struct device *device, const char *driver)
-{
-	struct vmbus_device **former;
-	int unread, ret;
-
-	unread = prepare_neighbours(device, driver, &former);
-	if (!former)
-		return unread;
-	/* EEXIST: somebody else added the id, so it stays. */
-	ret = write_driver(driver, "new_id", device->class_id);
-	if (!ret) {
-		ret = attach(device, driver);
-		remove_id(device, driver);
-		if (unread)
-			msg(LOG_WARNING, "%s: %s may have bound other devices of the class: %s",
-			    device_text(device), driver, reason(unread));
-		else
-			release_neighbours(device, driver, former);
-	} else if (ret == -EEXIST) {
-		ret = attach(device, driver);
-	}
-	vmbus_device_list_free(former);
-	return ret;
-}
-
 /*
  * Set the interfaces of a stack down, so that transmission and routes over them
  * end before the NIC disappears. Without @force all of them were down when the
@@ -358,7 +238,7 @@ static void restore(struct device *device, const struct undo *undo)
 	const struct stack *stack = &device->stack;
 	int ret = 0;
 
-	if (undo->has_override)
+	if (undo->is_overridden)
 		ret = write_override(device, undo->override);
 	if (ret && !is_gone(device))
 		msg(LOG_ERR, "%s: driver_override cannot be restored: %s", device_text(device),
@@ -383,17 +263,14 @@ static void restore(struct device *device, const struct undo *undo)
 			kernel_set_interface(stack->names[i], true);
 }
 
-/*
- * Set driver_override, and keep the former one in @undo. Return 0, also on a
- * kernel without driver_override, or -errno.
- */
+/* Set driver_override, and keep the former one in @undo. Return 0 or -errno. */
 static int replace_override(struct device *device, const char *driver, struct undo *undo)
 {
 	int err = device_override(device, undo->override);
 
 	if (err)
-		return err == -ENOENT ? 0 : err;
-	undo->has_override = true;
+		return err;
+	undo->is_overridden = true;
 	return write_override(device, driver);
 }
 
@@ -469,12 +346,12 @@ int bind_carry_out(struct device *device, const struct rule *rule, char **text)
 	if (sizes) {
 		settings_begin(rule, &buffers);
 		step = "driver_override cannot be set";
-		err = undo.has_override ? write_override(device, rule->driver) : 0;
+		err = write_override(device, rule->driver);
 		if (err)
 			goto err_sizes;
 	}
 	step = "binding failed";
-	err = undo.has_override ? attach(device, rule->driver) : attach_by_id(device, rule->driver);
+	err = attach(device, rule->driver);
 	if (err)
 		goto err_sizes;
 	settings_end(&buffers);
@@ -497,18 +374,15 @@ err_override:
 	return not_bound(device, rule, step, err);
 }
 
-int bind_release(struct device *device, const char *driver, bool has_override, char **text)
+int bind_release(struct device *device, const char *driver, char **text)
 {
 	bool is_bound = device_has_driver(device, driver);
 	const char *step, *now;
 	int err;
 
-	step = has_override ? "driver_override cannot be cleared" : "remove_id";
-	if (has_override)
-		err = write_override(device, "");
-	else
-		err = write_driver(driver, "remove_id", device->class_id);
-	if (err && (has_override || err != -ENODEV))
+	step = "driver_override cannot be cleared";
+	err = write_override(device, "");
+	if (err)
 		goto err_gone;
 	if (is_bound) {
 		step = "unbind";
@@ -528,26 +402,4 @@ err_gone:
 	msg(LOG_ERR, "%s: not released by %s: %s: %s", device_text(device), driver, step,
 	    reason(err));
 	return err;
-}
-
-int bind_lock(const struct device *device, struct bind_locks *locks)
-{
-	char override[DRIVER_NAME_MAX + 1];
-
-	*locks = (struct bind_locks){ -1, -1 };
-	if (device_override(device, override) == -ENOENT) {
-		locks->bus = lock_take("bus", "");
-		if (locks->bus < 0)
-			return locks->bus;
-	}
-	locks->device = lock_take("device", device->instance);
-	return locks->device < 0 ? locks->device : 0;
-}
-
-void bind_unlock(struct bind_locks *locks)
-{
-	if (locks->device >= 0)
-		close(locks->device);
-	if (locks->bus >= 0)
-		close(locks->bus);
 }

@@ -89,8 +89,8 @@ const char *device_text(const struct device *device);
 struct identity device_identity(const struct device *device);
 
 /*
- * Read the override of a device, which is "" if it is not set. Return -ENOENT
- * if this kernel's VMBus has no overrides.
+ * Read the override of a device, which is "" if it is not set. Return 0 or
+ * -errno.
  */
 int device_override(const struct device *device, char out[DRIVER_NAME_MAX + 1]);
 

@@ -11,6 +11,7 @@
 #include "bind.h"
 #include "driverctl.h"
 #include "file.h"
+#include "lock.h"
 #include "log.h"
 #include "rule_file.h"
 #include "settings.h"
@@ -346,7 +347,7 @@ static enum engine_result carry_out(struct binding *b, char **done)
 	return result;
 }
 
-/* Bind a device without a change of the rules. The caller holds the locks. */
+/* Bind a device without a change of the rules. The caller holds the lock. */
 static enum engine_result bind_now(struct binding *b)
 {
 	enum engine_result result = reread(b->engine, b->device);
@@ -369,7 +370,7 @@ static enum engine_result bind_now(struct binding *b)
 
 /*
  * Write a rule that binds the device, and carry it out. If the device is bound,
- * and only a setting failed, the rule stays. The caller holds the locks.
+ * and only a setting failed, the rule stays. The caller holds the lock.
  */
 static enum engine_result bind_persistently(struct binding *b)
 {
@@ -406,7 +407,7 @@ enum engine_result engine_bind(struct engine *engine, struct device *device,
 	struct binding b = { .engine = engine, .device = device, .request = request };
 	char driver[DRIVER_NAME_MAX + 1];
 	enum engine_result result;
-	struct bind_locks locks;
+	int lock;
 
 	make_plan(&b);
 	if (request->is_command) {
@@ -421,13 +422,14 @@ enum engine_result engine_bind(struct engine *engine, struct device *device,
 	} else if (b.plan.outcome == PLAN_NO_RULE || b.plan.outcome == PLAN_DISABLED) {
 		return ENGINE_DONE;
 	}
-	if (bind_lock(device, &locks))
-		result = ENGINE_FAILED;
-	else if (request->is_command && request->when != CHANGE_NOW)
+	lock = lock_take("device", device->instance);
+	if (lock < 0)
+		return ENGINE_FAILED;
+	if (request->is_command && request->when != CHANGE_NOW)
 		result = bind_persistently(&b);
 	else
 		result = bind_now(&b);
-	bind_unlock(&locks);
+	close(lock);
 	return result;
 }
 
@@ -465,7 +467,6 @@ struct release {
 	struct plan plan;
 	struct rule rule; /* with the readable parts of faulty files */
 	char override[DRIVER_NAME_MAX + 1];
-	bool has_override; /* VMBus has driver_override */
 };
 
 /*
@@ -475,27 +476,17 @@ struct release {
 static const char *driver_to_release(const struct release *r)
 {
 	const char *driver = device_driver(r->device);
-	bool is_ruled;
 
 	if (!r->request->is_command) {
-		/*
-		 * Without driver_override, a binding by us and one by the
-		 * kernel look the same.
-		 */
-		if (strcmp(r->has_override ? r->override : driver, r->rule.driver))
-			return NULL;
-		return r->rule.driver;
+		/* Without an override, the kernel has chosen the driver. */
+		return !strcmp(r->override, r->rule.driver) ? r->rule.driver : NULL;
 	}
 	if (!*driver)
 		return NULL;
 	if (r->override[0])
 		return r->override;
 	/* Somebody has bound the device by hand, through new_id. */
-	if (r->has_override)
-		return r->device->handle->uio ? driver : NULL;
-	/* A rule bound it, or somebody who gave it to UIO, or the kernel. */
-	is_ruled = plan_has_rule(&r->plan) && !strcmp(r->plan.rule.driver, driver);
-	return is_ruled || !strcmp(driver, UIO_DRIVER) ? driver : NULL;
+	return r->device->handle->uio ? driver : NULL;
 }
 
 /*
@@ -523,7 +514,7 @@ static enum engine_result release_now(struct release *r, const char *driver, cha
 		msg(LOG_WARNING,
 		    "%s: it cannot be noted in /run, so its interface may bind it again",
 		    device_text(device));
-	err = bind_release(device, name, r->has_override, done);
+	err = bind_release(device, name, done);
 	free(name);
 	if (err && hold && !device->is_held)
 		note_end_hold(device->instance);
@@ -593,11 +584,11 @@ static enum engine_result release_locked(struct engine *engine, struct release *
 	err = device_override(r->device, r->override);
 	if (err == -ENODEV)
 		return gone(r->device);
-	if (err && err != -ENOENT) {
-		msg(LOG_ERR, "%s: %s", device_text(r->device), strerror(-err));
+	if (err) {
+		msg(LOG_ERR, "%s: driver_override cannot be read: %s", device_text(r->device),
+		    strerror(-err));
 		return ENGINE_FAILED;
 	}
-	r->has_override = !err;
 	identity = device_identity(r->device);
 	config_rule_of_all(&engine->config, &identity, &r->rule);
 	engine_plan(engine, r->device, &r->plan);
@@ -623,13 +614,16 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
 	struct release r = { .device = device, .request = request };
 	struct identity identity = device_identity(device);
 	enum engine_result result;
-	struct bind_locks locks;
+	int lock;
 
 	config_rule_of_all(&engine->config, &identity, &r.rule);
 	if (r.rule.scope == SCOPE_NONE && !request->is_named)
 		return ENGINE_DONE;
-	result = bind_lock(device, &locks) ? ENGINE_FAILED : release_locked(engine, &r);
-	bind_unlock(&locks);
+	lock = lock_take("device", device->instance);
+	if (lock < 0)
+		return ENGINE_FAILED;
+	result = release_locked(engine, &r);
+	close(lock);
 	return result;
 }
 
@@ -675,7 +669,7 @@ static enum engine_result resize(const struct device *device, const struct rule 
 	return err ? ENGINE_FAILED : ENGINE_DONE;
 }
 
-/* Set the size. The caller holds the locks, and closes @files. */
+/* Set the size. The caller holds the lock, and closes @files. */
 static enum engine_result set_size(struct engine *engine, struct device *device, uint64_t size,
 				   enum change_when when, struct files *files)
 {
@@ -716,9 +710,9 @@ enum engine_result engine_set_ring_size(struct engine *engine, struct device *de
 					enum change_when when)
 {
 	enum engine_result result = ENGINE_FAILED;
-	struct files files = { 0 };
-	struct bind_locks locks;
+	struct files files;
 	struct plan plan;
+	int lock;
 
 	engine_plan(engine, device, &plan);
 	if (when != CHANGE_NOW && (!plan_has_rule(&plan) || !plan.rule.enable)) {
@@ -727,9 +721,12 @@ enum engine_result engine_set_ring_size(struct engine *engine, struct device *de
 		    device_text(device), device->instance);
 		return result;
 	}
-	if (!bind_lock(device, &locks) && !files_open(&files, device))
+	lock = lock_take("device", device->instance);
+	if (lock < 0)
+		return result;
+	if (!files_open(&files, device))
 		result = set_size(engine, device, size, when, &files);
 	files_close(&files);
-	bind_unlock(&locks);
+	close(lock);
 	return result;
 }

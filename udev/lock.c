@@ -33,7 +33,7 @@ static int open_lock(const char *path)
 
 int lock_take(const char *kind, const char *name)
 {
-	char *path = file_path(LOCK_FOLDER "/%s%s%s", kind, *name ? "-" : "", name);
+	char *path = file_path(LOCK_FOLDER "/%s-%s", kind, name);
 	int fd = open_lock(path);
 
 	if (fd < 0)

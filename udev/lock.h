@@ -13,8 +13,8 @@
 
 /*
  * lock_take() - wait for a lock
- * @kind: "device", "driver" or "bus"
- * @name: which one of its kind, or ""
+ * @kind: "device" or "driver"
+ * @name: which one of its kind
  *
  * Returns a file descriptor, whose close() releases the lock, or -errno after a
  * message.

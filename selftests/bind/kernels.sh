@@ -9,15 +9,13 @@ command . "$(dirname "$0")/tree.sh" || exit 1
 command . "$(dirname "$0")/guest.sh" || exit 1
 
 # The kernels, each with its own module and with ours. Their files are those in
-#   4.19            drivers/hv/vmbus_drv.c of 4.19.260, the last series without
-#                   driver_override
-#   4.18.el8        the same file of RHEL 8.7 (4.18.0-394.el8)
+#   4.18.el8        drivers/hv/vmbus_drv.c of RHEL 8.7 (4.18.0-394.el8)
 #   5.4             the same file of a 5.4 kernel
 #   5.10, 6.1, 6.12 hv_vmbus.ko of Debian's 5.10.0-46, 6.1.0-56 and 6.12.118:
 #                   the symbols dev_attr_* and chan_attr_*; in 6.12 the core of
 #                   the bus, drivers/base/bus.c, has driver_override
 #   7.2             vmlinux of Debian's 7.2.13, which contains the same names
-versions="4.19 4.18.el8 5.4 5.10 6.1 6.12 7.2"
+versions="4.18.el8 5.4 5.10 6.1 6.12 7.2"
 kernels=$(echo "$versions " | sed 's/\([^ ]*\) /\1:own \1:ours /g')
 device_files="id state monitor_id class_id device_id modalias numa_node server_monitor_pending
 	client_monitor_pending server_monitor_latency client_monitor_latency server_monitor_conn_id
@@ -25,9 +23,7 @@ device_files="id state monitor_id class_id device_id modalias numa_node server_m
 	out_write_bytes_avail in_intr_mask in_read_index in_write_index in_read_bytes_avail
 	in_write_bytes_avail channel_vp_mapping vendor device"
 channel_files="out_mask in_mask read_avail write_avail cpu pending latency interrupts events
-	monitor_id subchannel_id"
-# 4.19 does not have these.
-later_channel_files="intr_in_full intr_out_empty out_full_first out_full_total"
+	monitor_id subchannel_id intr_in_full intr_out_empty out_full_first out_full_total"
 
 # files DEVICE RELID open|closed [monitored]: give a device, which nobody has
 # bound yet, and its primary channel the files of kernel $v. A kernel shows the
@@ -44,15 +40,10 @@ files() {
 		echo 0 >"$c/$f"
 	done
 	echo 16280 >"$c/write_avail"
-	[ $v = 4.19 ] || for f in $later_channel_files; do
-		echo 0 >"$c/$f"
-	done
 	[ "${4-}" = monitored ] || rm "$bus/devices/$1"/*monitor* "$c/monitor_id" "$c/pending" "$c/latency"
-	[ $v != 4.19 ] || rm "$bus/devices/$1/driver_override"
 	[ $3 = closed ] || echo 3 >"$bus/devices/$1/state"
 	[ $3 = open ] || unreadable "$bus/devices/$1"/in_* "$bus/devices/$1"/out_*
-	# Before 5.2, reading any file of a closed channel is an error.
-	[ $3 = open ] || case $v in 4.19) unreadable "$c"/* ;; *) unreadable "$c"/*_avail "$c"/*_mask ;; esac
+	[ $3 = open ] || unreadable "$c"/*_avail "$c"/*_mask
 }
 
 # unreadable FILE...: make reading these an error, even for root
@@ -91,17 +82,12 @@ kernel() {
 	conf $admin/a.conf "[$dev2]" '[fcopy]' mode=0640
 }
 
-# The kinds of the tests of errors: the second has driver_override.
-kinds="4.19:ours 6.1:ours"
-
 # ENOENT, EAGAIN, EBUSY, EEXIST, ENODEV, EINVAL
 kinds_of_errors="2 11 16 17 19 22"
 
 test_each_kernel_binds() {
 	for k in $kernels; do
 		kernel $k
-		is "driver_override on $k" "$(cd $bus/devices && find . -name driver_override | wc -l)" \
-			"$([ $v = 4.19 ] && echo 0 || echo 3)"
 		vmbus_bind --all
 		is "eth1 on $k" "$(driver_of $dev2)" uio_hv_generic
 		is "eth0 on $k" "$(driver_of $dev)" hv_netvsc
@@ -141,9 +127,7 @@ test_each_kernel_is_shown() {
 		is "errors on $k" "$err" ""
 		out=$(printf '%s\n' "$out" | tr -s ' ')
 		says "$dev 15 0 0 0 of 16384 104 of 16384 0 0 0"
-		closed="$get 14 0 0 - - 0 0 -"
-		[ $v != 4.19 ] || closed="$get 14 - - - - - - -"
-		says "$closed"
+		says "$get 14 0 0 - - 0 0 -"
 		for d in $dev $dev2 $get; do
 			vmbusctl show $d
 			is "status of show on $k" $status 0
@@ -160,27 +144,23 @@ test_each_kernel_is_shown() {
 # configured.
 test_each_error_at_each_write() {
 	cases=0
-	for k in $kinds; do
-		words="new_id remove_id /unbind /bind"
-		[ $k = 4.19:ours ] || words="driver_override /unbind /bind interface"
-		for word in $words; do
-			for errno in $kinds_of_errors; do
-				kernel $k
-				echo "$word $errno" >"$root/kernel/errors"
-				vmbus_bind $dev2
-				case $(driver_of $dev2) in
-				uio_hv_generic | hv_netvsc) ;;
-				*) fail "errno $errno of $word on $k leaves eth1 with $(driver_of $dev2)" ;;
-				esac
-				is "eth0 after errno $errno of $word on $k" "$(driver_of $dev)" hv_netvsc
-				[ $status = 0 ] || is "eth1 after a failure" "$(driver_of $dev2)" hv_netvsc
-				is "ids after errno $errno of $word on $k" "$(cat "$root/kernel/ids/uio_hv_generic" 2>/dev/null)" ""
-				: >"$root/kernel/errors"
-				vmbus_bind $dev2
-				is "status after errno $errno of $word on $k" $status 0
-				is "eth1 in the end" "$(driver_of $dev2)" uio_hv_generic
-				cases=$((cases + 1))
-			done
+	for word in driver_override /unbind /bind interface; do
+		for errno in $kinds_of_errors; do
+			kernel 6.1:ours
+			echo "$word $errno" >"$root/kernel/errors"
+			vmbus_bind $dev2
+			case $(driver_of $dev2) in
+			uio_hv_generic | hv_netvsc) ;;
+			*) fail "errno $errno of $word leaves eth1 with $(driver_of $dev2)" ;;
+			esac
+			is "eth0 after errno $errno of $word" "$(driver_of $dev)" hv_netvsc
+			[ $status = 0 ] || is "eth1 after a failure" "$(driver_of $dev2)" hv_netvsc
+			is "ids after errno $errno of $word" "$(cat "$root/kernel/ids/uio_hv_generic" 2>/dev/null)" ""
+			: >"$root/kernel/errors"
+			vmbus_bind $dev2
+			is "status after errno $errno of $word" $status 0
+			is "eth1 in the end" "$(driver_of $dev2)" uio_hv_generic
+			cases=$((cases + 1))
 		done
 	done
 	echo "# $cases cases"
@@ -189,125 +169,27 @@ test_each_error_at_each_write() {
 # If a driver always refuses, the device returns to its own driver, and nothing
 # else remains.
 test_each_error_of_the_probe() {
-	for k in $kinds; do
-		for errno in silent 12 16 19 254; do
-			kernel $k
-			echo $errno >"$root/kernel/probe/uio_hv_generic"
-			vmbus_bind $dev2
-			is "status with $errno on $k" $status 1
-			is "eth1 with $errno on $k" "$(driver_of $dev2)" hv_netvsc
-			is "ids with $errno on $k" "$(cat "$root/kernel/ids/uio_hv_generic")" ""
-			[ ! -f "$bus/devices/$dev2/driver_override" ] ||
-				is "override with $errno on $k" "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
-			is "what is up with $errno on $k" "$(sort "$root/kernel/up" | tr '\n' ' ')" "eth0 "
-		done
+	for errno in silent 12 16 19 254; do
+		kernel 6.1:ours
+		echo $errno >"$root/kernel/probe/uio_hv_generic"
+		vmbus_bind $dev2
+		is "status with $errno" $status 1
+		is "eth1 with $errno" "$(driver_of $dev2)" hv_netvsc
+		is "ids with $errno" "$(cat "$root/kernel/ids/uio_hv_generic")" ""
+		is "override with $errno" "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
+		is "what is up with $errno" "$(sort "$root/kernel/up" | tr '\n' ' ')" "eth0 "
 	done
 }
 
 test_rescind_at_each_write() {
-	for k in $kinds; do
-		for word in driver_override /unbind /bind new_id; do
-			kernel $k
-			echo $word >"$root/kernel/rescind"
-			vmbus_bind $dev2
-			is "status with a rescind at $word on $k" $status 0
-			vmbus_bind --udev $dev2
-			is "status afterwards" $status 0
-		done
+	for word in driver_override /unbind /bind; do
+		kernel 6.1:ours
+		echo $word >"$root/kernel/rescind"
+		vmbus_bind $dev2
+		is "status with a rescind at $word" $status 0
+		vmbus_bind --udev $dev2
+		is "status afterwards" $status 0
 	done
-}
-
-# Other devices of the class are free: hv_netvsc is not loaded yet, or somebody
-# unbound them. new_id binds them all.
-test_without_override_a_free_neighbour_is_not_taken() {
-	for rule in "" "[$dev]:enable=no" "[nic]:enable=no:[$dev2]:enable=yes" "[nic]:force=yes:[$dev]:enable=no"; do
-		kernel 4.19:ours
-		echo "[$dev2]:$rule" | tr : '\n' >"$root/$admin/a.conf"
-		for d in $dev $dev2; do
-			"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $d
-		done
-		rm -r "$bus/drivers/hv_netvsc"
-		vmbus_bind --force $dev2
-		is "status with $rule" $status 0
-		is "the device with $rule" "$(driver_of $dev2)" uio_hv_generic
-		is "the neighbour with $rule" "$(driver_of $dev)" none
-		is "ids with $rule" "$(cat "$root/kernel/ids/uio_hv_generic")" ""
-		device $third $nic
-		rm "$bus/devices/$third/driver_override"
-		"$root/kernel/model" write /sys/bus/vmbus/drivers_probe $third
-		is "a neighbour that comes later with $rule" "$(driver_of $third)" none
-	done
-}
-
-test_without_override_a_free_neighbour_gets_its_own_driver_first() {
-	kernel 4.19:ours
-	"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $dev
-	: >"$root/kernel/log"
-	vmbus_bind --force $dev2
-	is driver "$(driver_of $dev2)" uio_hv_generic
-	is neighbour "$(driver_of $dev)" hv_netvsc
-	! grep -q "uio_hv_generic/unbind" "$root/kernel/log" || fail "uio_hv_generic had the neighbour for a moment"
-}
-
-# The host offers another NIC while the driver has the id of the class, so the
-# kernel binds it.
-test_without_override_a_device_that_is_offered_meanwhile_is_not_taken() {
-	for rule in "" "[$third]:enable=no"; do
-		kernel 4.19:ours
-		echo "[$dev2]:$rule" | tr : '\n' >"$root/$admin/a.conf"
-		rm -r "$bus/drivers/hv_netvsc" "$bus/devices/$dev/driver" "$bus/devices/$dev2/driver"
-		echo "new_id $third $nic" >"$root/kernel/offers"
-		vmbus_bind --force $dev2
-		is "offers left with $rule" "$(cat "$root/kernel/offers")" ""
-		is "status with $rule" $status 0
-		is "the device with $rule" "$(driver_of $dev2)" uio_hv_generic
-		is "the new device with $rule" "$(driver_of $third)" none
-		is "ids with $rule" "$(cat "$root/kernel/ids/uio_hv_generic")" ""
-	done
-}
-
-# A neighbour that a rule gave to the driver before stays with it.
-test_without_override_a_bound_neighbour_stays() {
-	kernel 4.19:ours
-	conf $admin/a.conf '[nic]' force=yes
-	vmbus_bind --force $dev
-	is "the first" "$(driver_of $dev)" uio_hv_generic
-	vmbus_bind --force $dev2
-	is "the second" "$(driver_of $dev2)" uio_hv_generic
-	is "the first afterwards" "$(driver_of $dev)" uio_hv_generic
-	! grep -q "uio_hv_generic/unbind" "$root/kernel/log" || fail "a device was taken from uio_hv_generic"
-}
-
-test_without_override_a_remove_id_that_always_fails_is_reported() {
-	kernel 4.19:ours
-	echo "remove_id 22 always" >"$root/kernel/errors"
-	vmbus_bind $dev2
-	is "the device" "$(driver_of $dev2)" uio_hv_generic
-	says "uio_hv_generic still binds every device of the class: remove_id: Invalid argument"
-	is attempts "$(grep -c remove_id "$root/kernel/log")" 4
-}
-
-test_without_override_an_id_of_somebody_else_stays() {
-	kernel 4.19:ours
-	driver uio_hv_generic $nic
-	vmbus_bind $dev2
-	is status $status 0
-	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" $nic
-}
-
-test_without_override_two_at_once() {
-	kernel 4.19:ours
-	conf $admin/a.conf '[nic]' force=yes
-	for d in $dev $dev2; do
-		"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $d
-	done
-	rm -r "$bus/drivers/hv_netvsc"
-	"$dir/vmbus-bind-model" --force $dev 2>/dev/null &
-	"$dir/vmbus-bind-model" --force $dev2 2>/dev/null
-	wait $!
-	is one "$(driver_of $dev)" uio_hv_generic
-	is other "$(driver_of $dev2)" uio_hv_generic
-	is ids "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 }
 
 test_many_at_once_bind_each_device_once() {

@@ -731,31 +731,6 @@ test_unbind_of_what_was_bound_by_hand() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
-# Before Linux 4.20 VMBus has no driver_override, and new_id does its work.
-test_kernel_without_driver_override() {
-	guest
-	for device in "$bus"/devices/*; do
-		rm "$device/driver_override"
-	done
-	does 0 unbind eth0
-	is "driver of a NIC that nobody bound" "$(driver_of $nic0)" hv_netvsc
-	says "bound to hv_netvsc, which the kernel chose"
-	does 0 bind eth1
-	is driver "$(driver_of $nic1)" uio_hv_generic
-	is "the other NIC" "$(driver_of $nic0)" hv_netvsc
-	does 0 list-overrides
-	says "$nic1 uio_hv_generic"
-	does 0 unbind eth1
-	is "driver after unbind" "$(driver_of $nic1)" hv_netvsc
-	no_file $file1
-	driver other
-	: >"$root/kernel/modules/other"
-	does 0 bind eth1 other
-	is "another driver" "$(driver_of $nic1)" other
-	does 0 unbind $nic1
-	is "driver after another one" "$(driver_of $nic1)" hv_netvsc
-}
-
 test_unbind_keeps_other_sections() {
 	guest
 	conf $file1 '[vss]' enable=no "[$nic1]" driver=uio_hv_generic
