@@ -2,7 +2,7 @@
 # This file builds vmbusctl and its completion.
 
 vmbusctl        := $(O)/tools/vmbusctl
-vmbusctl-names  := change colour command complete describe details distribution doctor \
+vmbusctl-names  := colour command complete describe details distribution doctor \
 		   doctor_module identify json list main \
 		   overrides ring_size rule show table view watch bind
 vmbusctl-objs   := $(vmbusctl-names:%=$(O)/tools/%.o)

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "command.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct command *const commands[] = { &list_command,
@@ -28,60 +32,199 @@ const struct command *command_find(const char *name)
 	return !strcmp(complete_command.name, name) ? &complete_command : NULL;
 }
 
+static int see_help(const struct command *command)
+{
+	fprintf(stderr, "Try 'vmbusctl %s --help' for more information.\n", command->name);
+	return EXIT_USAGE;
+}
+
 int command_misused(const struct command *command, const char *format, ...)
 {
 	char why[512];
 	va_list args;
 
-	if (format) {
-		va_start(args, format);
-		vsnprintf(why, sizeof(why), format, args);
-		va_end(args);
-		complain("%s: %s", command->name, why);
+	va_start(args, format);
+	vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	complain("%s: %s", command->name, why);
+	return see_help(command);
+}
+
+/* Every option of vmbusctl. Those without a letter have a capital one here. */
+static const struct option all_options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "debug", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "bus", required_argument, NULL, 'b' },
+	{ "interval", required_argument, NULL, 'n' },
+	{ "count", required_argument, NULL, 'c' },
+	{ "now", no_argument, NULL, 'N' },
+	{ "nosave", no_argument, NULL, 'N' },
+	{ "boot", no_argument, NULL, 'B' },
+	{ "noprobe", no_argument, NULL, 'B' },
+	{ "persistent", no_argument, NULL, 'P' },
+};
+
+#define OPTION_COUNT (sizeof(all_options) / sizeof(all_options[0]))
+
+/*
+ * Return where the list of a command has an option, or NULL. --version, and
+ * --debug of driverctl, are nowhere listed.
+ */
+static const char *find_listed(const struct command *command, const char *name)
+{
+	const size_t length = strlen(name);
+	const char *at = command->options;
+
+	while ((at = strstr(at, name))) {
+		if (at[-1] == '-' && !isalpha((unsigned char)at[length]))
+			return at - 2;
+		at += length;
 	}
-	fprintf(stderr, "Try 'vmbusctl %s --help' for more information.\n", command->name);
-	return EXIT_USAGE;
+	return NULL;
 }
 
-int command_wrong_bus(const char *bus)
+static bool accepts(const struct command *command, const struct option *option)
 {
-	complain("the bus must be vmbus, not %s; use driverctl for other buses", bus);
-	return EXIT_USAGE;
+	if (option->val == 'V')
+		return true;
+	return find_listed(command, strcmp(option->name, "debug") ? option->name : "bus");
 }
 
-int command_operands(const struct command *command, int count, char **operands, int least, int most)
+/* The form in which getopt_long() takes the options of a command */
+struct accepted {
+	struct option options[OPTION_COUNT + 1];
+	char letters[2 * OPTION_COUNT + 1];
+};
+
+static void list_accepted(const struct command *command, struct accepted *accepted)
 {
-	if (count < least)
-		return command_misused(command,
-				       count ? "an argument is missing after '%s'" :
-					       "an argument is missing",
-				       count ? operands[count - 1] : "");
-	if (count > most)
-		return command_misused(command, "unexpected argument '%s'", operands[most]);
+	struct option *next = accepted->options;
+	char *letter = accepted->letters;
+
+	*accepted = (struct accepted){ 0 };
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		if (!accepts(command, &all_options[i]))
+			continue;
+		*next++ = all_options[i];
+		if (isupper(all_options[i].val) && all_options[i].val != 'V')
+			continue;
+		*letter++ = all_options[i].val;
+		if (all_options[i].has_arg)
+			*letter++ = ':';
+	}
+}
+
+/*
+ * Parse a number from min to max. Return false if the text is not such a
+ * number.
+ */
+static bool parse_number(const char *text, double min, double max, double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	return end != text && !*end && *value >= min && *value <= max;
+}
+
+/* Store the value of an option. Return 0, or EXIT_USAGE after a message. */
+static int take_value(struct options *options, char letter)
+{
+	double count;
+
+	if (letter == 'b' && strcmp(optarg, "vmbus")) {
+		complain("the bus must be vmbus, not %s; use driverctl for other buses", optarg);
+		return EXIT_USAGE;
+	}
+	if (letter == 'n' && !parse_number(optarg, 0.1, 3600, &options->interval)) {
+		complain("the interval must be 0.1 to 3600 seconds, not '%s'", optarg);
+		return EXIT_USAGE;
+	}
+	if (letter == 'c') {
+		if (!parse_number(optarg, 1, 1e9, &count) || count != (long)count) {
+			complain("the count must be 1 to 1000000000, not '%s'", optarg);
+			return EXIT_USAGE;
+		}
+		options->count = count;
+	}
 	return 0;
 }
 
-int command_option(const struct command *command, int argc, char **argv, const char *letters,
-		   const struct option *options, int *status)
+static void set_flag(struct options *options, char letter)
 {
-	int option = getopt_long(argc, argv, letters, options, NULL);
+	options->json |= letter == 'j';
+	options->verbose |= letter == 'v';
+	options->quiet |= letter == 'q';
+	options->force |= letter == 'f';
+	if (letter == 'N')
+		options->when = CHANGE_NOW;
+	if (letter == 'B')
+		options->when = CHANGE_BOOT;
+}
 
-	switch (option) {
-	case 'h':
-		printf("usage: vmbusctl %s%s%s\n", command->name, command->arguments[0] ? " " : "",
-		       command->arguments);
-		fputs(command->help, stdout);
-		*status = command_end(EXIT_OK);
-		return 0;
-	case 'V':
-		puts("vmbusctl " HYPERV_UIO_VERSION);
-		*status = command_end(EXIT_OK);
-		return 0;
-	case '?':
-		*status = command_misused(command, NULL);
-		return 0;
+/*
+ * Parse the options. Return true if the command is to run. Otherwise *status
+ * has the exit status.
+ */
+static bool parse(const struct command *command, int argc, char **argv, struct options *options,
+		  int *status)
+{
+	struct accepted accepted;
+	int letter, when = 0;
+
+	list_accepted(command, &accepted);
+	while ((letter = getopt_long(argc, argv, accepted.letters, accepted.options, NULL)) >= 0) {
+		if (letter == 'h') {
+			printf("usage: vmbusctl %s%s%s\n%s", command->name,
+			       command->arguments[0] ? " " : "", command->arguments, command->help);
+			*status = EXIT_OK;
+			return false;
+		} else if (letter == 'V') {
+			puts("vmbusctl " HYPERV_UIO_VERSION);
+			*status = EXIT_OK;
+			return false;
+		} else if (letter == '?') {
+			*status = see_help(command);
+			return false;
+		}
+		*status = take_value(options, letter);
+		if (!*status && strchr("NBP", letter) && when++)
+			*status = command_misused(command, "%s exclude each other",
+						  find_listed(command, "nosave") ?
+							  "--nosave and --noprobe" :
+							  "--now and --boot");
+		if (*status)
+			return false;
+		set_flag(options, letter);
 	}
-	return option;
+	return true;
+}
+
+int command_run(const struct command *command, int argc, char **argv)
+{
+	struct options options = { .when = CHANGE_BOTH, .interval = 1 };
+	const int most = strcmp(command->takes, "I") ? (int)strlen(command->takes) : INT_MAX;
+	int count, status;
+
+	/* The words of another program, for completion, are no options. */
+	if (!*command->options)
+		optind = 1;
+	else if (!parse(command, argc, argv, &options, &status))
+		return command_end(status);
+	count = argc - optind;
+	argv += optind;
+	if (count > most)
+		return command_misused(command, "unexpected argument '%s'", argv[most]);
+	if (count < command->least)
+		return command_misused(command,
+				       count ? "an argument is missing after '%s'" :
+					       "an argument is missing",
+				       count ? argv[count - 1] : "");
+	return command_end(command->run(&options, count, argv));
 }
 
 void complain(const char *format, ...)
@@ -93,6 +236,17 @@ void complain(const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+}
+
+int command_status(enum engine_result result)
+{
+	static const int statuses[] = {
+		[ENGINE_DONE] = EXIT_OK,	 [ENGINE_FAILED] = EXIT_FAILED,
+		[ENGINE_REFUSED] = EXIT_REFUSED, [ENGINE_FAULTY] = EXIT_USAGE,
+		[ENGINE_GONE] = EXIT_FAILED,
+	};
+
+	return statuses[result];
 }
 
 int command_end(int status)

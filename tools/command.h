@@ -3,9 +3,10 @@
 #ifndef HVUIO_COMMAND_H
 #define HVUIO_COMMAND_H
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+
+#include "engine.h"
 
 /* The exit status. vmbusctl(8) documents each number, so none may change. */
 enum {
@@ -19,63 +20,59 @@ enum {
 	EXIT_FINDINGS = 7,  /* doctor found a problem or a warning */
 };
 
+/* What the options of a command say */
+struct options {
+	bool json, verbose, quiet, force;
+	enum change_when when;
+	double interval; /* seconds */
+	long count;	 /* 0: no limit */
+};
+
 struct command {
 	const char *name;
 	const char *arguments; /* for the usage line */
 	const char *summary;   /* one line for the list of commands */
 	const char *help;      /* what the command does, and its options */
 	/*
-	 * The long options, for completion: "--json --now|--boot". Those with a
-	 * '|' between them exclude each other. An option is offered after
-	 * another one only if that follows an '@': "--settle@--all". An option
-	 * that needs a value ends in '='.
+	 * The long options that the command accepts, and that completion
+	 * offers: "--json --now|--boot". Those with a '|' between them exclude
+	 * each other. An option is offered after another one only if that
+	 * follows an '@': "--settle@--all". An option that needs a value ends
+	 * in '='.
 	 */
 	const char *options;
 	/*
-	 * What completion offers, one letter for each argument: i for an
-	 * identifier of one device, I for several, u for a device in user
-	 * space, g for an instance, d for a driver, s for a size. I may repeat.
+	 * The operands, one letter for each: i for an identifier of one device,
+	 * I for several, u for a device in user space, g for an instance, d for
+	 * a driver, s for a size. I may repeat, and may be missing.
 	 */
 	const char *takes;
-	int (*run)(int argc, char **argv);
+	int least; /* operands that may not be missing */
+	/* Return the exit status. */
+	int (*run)(const struct options *options, int count, char **operands);
 };
 
 extern const struct command *const commands[]; /* NULL after the last */
 
 const struct command *command_find(const char *name);
 
-/* Every command has these options; command_option() handles them. */
-#define COMMON_OPTIONS \
-	{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 }
-
 /*
- * Like getopt_long(), but handle the common options. Return -1 after the last
- * option. If the command has to end, because of --help, --version or a wrong
- * option, return 0 with the exit status in *status.
+ * Parse the arguments of a command, run it, and return the exit status. argv[0]
+ * is the name of the program and of the command, for messages.
  */
-int command_option(const struct command *command, int argc, char **argv, const char *letters,
-		   const struct option *options, int *status);
+int command_run(const struct command *command, int argc, char **argv);
 
 /*
- * Print why the arguments are wrong, if getopt has not done so (@format is not
- * NULL), and where the help is, to standard error. Return EXIT_USAGE.
+ * Print why the arguments are wrong, and where the help is. Return EXIT_USAGE.
  */
 int command_misused(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/*
- * Return 0 if @count, the number of operands in @operands, is in the range.
- * Otherwise report that one is missing, or which one is too many, and return
- * EXIT_USAGE.
- */
-int command_operands(const struct command *command, int count, char **operands, int least,
-		     int most);
-
-/* Report that the option --bus of driverctl is wrong. Return EXIT_USAGE. */
-int command_wrong_bus(const char *bus);
-
 /* Print "vmbusctl: " and a message, one line, to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Return the exit status for a result of the engine. */
+int command_status(enum engine_result result);
 
 /*
  * Flush standard output. Return @status, or print a message and return

@@ -12,7 +12,7 @@
 #include "details.h"
 #include "file.h"
 
-static int run(int argc, char **argv);
+static int run(const struct options *options, int count, char **operands);
 
 const struct command complete_command = {
 	.name = "complete",
@@ -20,7 +20,8 @@ const struct command complete_command = {
 	.summary = "list the words that may follow, for shells",
 	.help = "",
 	.options = "",
-	.takes = "",
+	.takes = "I",
+	.least = 2,
 	.run = run,
 };
 
@@ -251,20 +252,21 @@ static void offer_vmbusctl(char **words, int count, const char *typed)
 		offer_commands(typed);
 }
 
-static int run(int argc, char **argv)
+static int run(const struct options *options, int count, char **operands)
 {
-	const char *program = argc > 1 ? argv[1] : "", *typed = argc > 2 ? argv[argc - 1] : "";
-	const int count = argc > 3 ? argc - 3 : 0;
+	const char *program = operands[0], *typed = operands[count - 1];
+	char **words = operands + 1;
 
+	count -= 2;
 	if (!strcmp(program, "vmbusctl"))
-		offer_vmbusctl(argv + 2, count, typed);
+		offer_vmbusctl(words, count, typed);
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 		/* A mode that names no device takes no argument. */
-		const bool is_whole = is_given(argv + 2, count, "--all", 5) ||
-				      is_given(argv + 2, count, "--check", 7);
+		const bool is_whole =
+			is_given(words, count, "--all", 5) || is_given(words, count, "--check", 7);
 
 		if (!strcmp(program, programs[i].name) && !(is_whole && typed[0] != '-'))
-			offer_next(&programs[i], argv + 2, count, typed);
+			offer_next(&programs[i], words, count, typed);
 	}
-	return command_end(EXIT_OK);
+	return EXIT_OK;
 }

@@ -15,7 +15,7 @@
 
 #define DAEMON "hv-fcopyd"
 
-static int run(int argc, char **argv);
+static int run(const struct options *options, int count, char **operands);
 
 const struct command doctor_command = {
 	.name = "doctor",
@@ -328,27 +328,11 @@ static int print(const struct diagnosis *diagnosis, bool json, bool quiet)
 	return status;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct options *options, int count, char **operands)
 {
-	static const struct option options[] = { { "quiet", no_argument, NULL, 'q' },
-						 { "json", no_argument, NULL, 'j' },
-						 COMMON_OPTIONS };
 	struct diagnosis diagnosis = { 0 };
-	bool quiet = false, json = false;
-	int option, status;
+	int status;
 
-	while ((option = command_option(&doctor_command, argc, argv, "qjhV", options, &status)) >
-	       0) {
-		if (option == 'q')
-			quiet = true;
-		else
-			json = true;
-	}
-	if (!option)
-		return status;
-	status = command_operands(&doctor_command, argc - optind, argv + optind, 0, 0);
-	if (status)
-		return status;
 	read_all(&diagnosis);
 	check_vmbus(&diagnosis);
 	if (diagnosis.view.engine.machine.handles) {
@@ -358,7 +342,7 @@ static int run(int argc, char **argv)
 		check_guest_service(&diagnosis);
 	}
 	check_configuration(&diagnosis);
-	status = print(&diagnosis, json, quiet);
+	status = print(&diagnosis, options->json, options->quiet);
 	free_all(&diagnosis);
-	return command_end(status);
+	return status;
 }

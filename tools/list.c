@@ -7,7 +7,7 @@
 #include "identify.h"
 #include "json.h"
 
-static int run(int argc, char **argv);
+static int run(const struct options *options, int count, char **operands);
 
 const struct command list_command = {
 	.name = "list",
@@ -32,41 +32,28 @@ static void print_json(const struct view *view)
 	json_print(list);
 }
 
-static int run(int argc, char **argv)
+static int run(const struct options *options, int count, char **operands)
 {
-	static const struct option options[] = { { "verbose", no_argument, NULL, 'v' },
-						 { "json", no_argument, NULL, 'j' },
-						 COMMON_OPTIONS };
-	bool verbose = false, json = false;
-	int option, status, unread;
 	struct view view;
+	int unread, status = view_read(&view, true);
 
-	while ((option = command_option(&list_command, argc, argv, "vjhV", options, &status)) > 0) {
-		if (option == 'v')
-			verbose = true;
-		else
-			json = true;
-	}
-	if (!option)
-		return status;
-	status = view_read(&view, true);
 	if (!status)
-		status = identify_several(&view, argv + optind, argc - optind, true);
-	else if (json)
+		status = identify_several(&view, operands, count, true);
+	else if (options->json)
 		json_print(json_object_new_array());
 	if (status)
 		goto out;
 	unread = view_read_details(&view);
-	if (json)
+	if (options->json)
 		print_json(&view);
 	else
-		describe_devices(&view, verbose);
-	if (!json && verbose) {
+		describe_devices(&view, options->verbose);
+	if (!options->json && options->verbose) {
 		describe_channels(&view, true);
 		describe_maps(&view, true);
 	}
 	status = unread ? unread : view_status(&view);
 out:
 	view_free(&view);
-	return command_end(status);
+	return status;
 }

@@ -17,13 +17,23 @@ static const char epilogue[] =
 	"because the device may be in use; 7 doctor found a problem or a warning. See\n"
 	"vmbusctl(8).\n";
 
-static void print_commands(void)
+/* Answer an option without a command. Return the exit status. */
+static int without_command(const char *option)
 {
+	if (!strcmp(option, "--version") || !strcmp(option, "-V")) {
+		puts("vmbusctl " HYPERV_UIO_VERSION);
+		return command_end(EXIT_OK);
+	}
+	if (strcmp(option, "--help") && strcmp(option, "-h")) {
+		complain("a command is missing; 'vmbusctl --help' lists them");
+		return EXIT_USAGE;
+	}
 	puts("usage: vmbusctl COMMAND [OPTION]... [ARGUMENT]...\n"
 	     "       vmbusctl --help | --version\n");
 	for (const struct command *const *command = commands; *command; command++)
 		printf("  %-15s %s\n", (*command)->name, (*command)->summary);
 	fputs(epilogue, stdout);
+	return command_end(EXIT_OK);
 }
 
 /*
@@ -49,24 +59,10 @@ int main(int argc, char **argv)
 	int status;
 
 	log_name = "vmbusctl";
-	if (at >= argc) {
-		for (int i = 1; i < argc; i++) {
-			if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-				print_commands();
-				return command_end(EXIT_OK);
-			}
-			if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-V")) {
-				puts("vmbusctl " HYPERV_UIO_VERSION);
-				return command_end(EXIT_OK);
-			}
-		}
-		complain("a command is missing; 'vmbusctl --help' lists them");
-		return EXIT_USAGE;
-	}
-	if (!strcmp(argv[at], "help")) {
-		print_commands();
-		return command_end(EXIT_OK);
-	}
+	if (at >= argc)
+		return without_command(argc > 1 ? argv[1] : "");
+	if (!strcmp(argv[at], "help"))
+		return without_command("--help");
 	command = command_find(argv[at]);
 	if (!command) {
 		complain("there is no command '%s'; 'vmbusctl --help' lists them", argv[at]);
@@ -79,7 +75,7 @@ int main(int argc, char **argv)
 	memmove(argv + 2, argv + 1, (at - 1) * sizeof(*argv));
 	name = need_printf("vmbusctl %s", command->name);
 	argv[1] = name;
-	status = command->run(argc - 1, argv + 1);
+	status = command_run(command, argc - 1, argv + 1);
 	free(name);
 	return status;
 }

@@ -5,7 +5,7 @@
 #include "command.h"
 #include "view.h"
 
-static int run(int argc, char **argv);
+static int run(const struct options *options, int count, char **operands);
 
 const struct command list_overrides_command = {
 	.name = "list-overrides",
@@ -38,32 +38,15 @@ static void print_override(const struct engine *engine, struct device *device, b
 		       verbose ? file : "");
 }
 
-static int run(int argc, char **argv)
+static int run(const struct options *options, int count, char **operands)
 {
-	static const struct option options[] = { { "bus", required_argument, NULL, 'b' },
-						 { "verbose", no_argument, NULL, 'v' },
-						 { "debug", no_argument, NULL, 'v' },
-						 COMMON_OPTIONS };
-	bool verbose = false;
-	int option, status;
 	struct view view;
+	int status = view_read(&view, true);
 
-	while ((option = command_option(&list_overrides_command, argc, argv, "b:vhV", options,
-					&status)) > 0) {
-		if (option == 'b' && strcmp(optarg, "vmbus"))
-			return command_wrong_bus(optarg);
-		verbose |= option == 'v';
-	}
-	if (!option)
-		return status;
-	status = command_operands(&list_overrides_command, argc - optind, argv + optind, 0, 0);
-	if (status)
-		return status;
-	status = view_read(&view, true);
 	for (size_t i = 0; !status && i < view.engine.machine.count; i++)
-		print_override(&view.engine, &view.engine.machine.devices[i], verbose);
+		print_override(&view.engine, &view.engine.machine.devices[i], options->verbose);
 	if (!status)
 		status = view_status(&view);
 	view_free(&view);
-	return command_end(status);
+	return status;
 }

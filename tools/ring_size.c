@@ -5,13 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "change.h"
 #include "command.h"
 #include "describe.h"
 #include "file.h"
 #include "identify.h"
 
-static int run(int argc, char **argv);
+static int run(const struct options *options, int count, char **operands);
 
 const struct command ring_size_command = {
 	.name = "ring-size",
@@ -26,6 +25,7 @@ const struct command ring_size_command = {
 		"                  device\n",
 	.options = "--now|--boot --help",
 	.takes = "us",
+	.least = 1,
 	.run = run,
 };
 
@@ -83,45 +83,30 @@ static int set(struct view *view, struct device *device, const char *text, enum 
 			text, getpagesize());
 		return EXIT_USAGE;
 	}
-	return change_status(engine_set_ring_size(&view->engine, device, size, when));
+	return command_status(engine_set_ring_size(&view->engine, device, size, when));
 }
 
-static int run(int argc, char **argv)
+static int run(const struct options *options, int count, char **operands)
 {
-	enum { OPT_NOW = 256, OPT_BOOT };
-	static const struct option options[] = { { "now", no_argument, NULL, OPT_NOW },
-						 { "boot", no_argument, NULL, OPT_BOOT },
-						 COMMON_OPTIONS };
-	enum change_when when = CHANGE_BOTH;
 	struct device *device;
-	int option, status, chosen = 0;
 	struct view view;
+	int status;
 
-	while ((option = command_option(&ring_size_command, argc, argv, "hV", options, &status)) >
-	       0) {
-		when = option == OPT_NOW ? CHANGE_NOW : CHANGE_BOOT;
-		chosen++;
-	}
-	if (!option)
-		return status;
-	if (chosen > 1)
-		return command_misused(&ring_size_command, "--now and --boot exclude each other");
-	status = command_operands(&ring_size_command, argc - optind, argv + optind, chosen ? 2 : 1,
-				  2);
-	if (status)
-		return status;
+	if (options->when != CHANGE_BOTH && count < 2)
+		return command_misused(&ring_size_command, "an argument is missing after '%s'",
+				       operands[0]);
 	status = view_read(&view, true);
 	if (!status)
-		status = identify(&view, argv[optind], &device);
+		status = identify(&view, operands[0], &device);
 	if (status)
 		goto out;
-	if (argc - optind == 2) {
-		status = set(&view, device, argv[optind + 1], when);
+	if (count == 2) {
+		status = set(&view, device, operands[1], options->when);
 	} else {
 		status = view_read_details(&view);
 		show(&view, device);
 	}
 out:
 	view_free(&view);
-	return command_end(status);
+	return status;
 }

@@ -8,7 +8,7 @@
 #include "identify.h"
 #include "json.h"
 
-static int run(int argc, char **argv);
+static int run(const struct options *options, int count, char **operands);
 
 const struct command show_command = {
 	.name = "show",
@@ -18,6 +18,7 @@ const struct command show_command = {
 		"  -j, --json      as JSON: the object that list --json prints for the device\n",
 	.options = "--json --help",
 	.takes = "i",
+	.least = 1,
 	.run = run,
 };
 
@@ -87,29 +88,18 @@ static void print_text(const struct view *view, struct device *device)
 	print_faults(&view->engine.config, &plan);
 }
 
-static int run(int argc, char **argv)
+static int run(const struct options *options, int count, char **operands)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-						 COMMON_OPTIONS };
 	struct device *device;
-	int option, status;
-	bool json = false;
 	struct view view;
+	int status = view_read(&view, true);
 
-	while ((option = command_option(&show_command, argc, argv, "jhV", options, &status)) > 0)
-		json = true;
-	if (!option)
-		return status;
-	status = command_operands(&show_command, argc - optind, argv + optind, 1, 1);
-	if (status)
-		return status;
-	status = view_read(&view, true);
 	if (!status)
-		status = identify(&view, argv[optind], &device);
+		status = identify(&view, operands[0], &device);
 	if (status)
 		goto out;
 	status = view_read_details(&view);
-	if (json)
+	if (options->json)
 		json_print(describe_json(&view, device - view.engine.machine.devices));
 	else
 		print_text(&view, device);
@@ -117,5 +107,5 @@ static int run(int argc, char **argv)
 		status = view_status(&view);
 out:
 	view_free(&view);
-	return command_end(status);
+	return status;
 }

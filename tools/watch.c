@@ -14,7 +14,7 @@
 #include "json.h"
 #include "table.h"
 
-static int run(int argc, char **argv);
+static int run(const struct options *options, int count, char **operands);
 
 const struct command watch_command = {
 	.name = "watch",
@@ -259,57 +259,24 @@ out:
 	return status;
 }
 
-/*
- * Parse a number from min to max. Return false if the text is not such a
- * number.
- */
-static bool parse_number(const char *text, double min, double max, double *value)
+static int run(const struct options *options, int count, char **operands)
 {
-	char *end;
-
-	*value = strtod(text, &end);
-	return end != text && !*end && *value >= min && *value <= max;
-}
-
-static int run(int argc, char **argv)
-{
-	static const struct option options[] = { { "interval", required_argument, NULL, 'n' },
-						 { "count", required_argument, NULL, 'c' },
-						 { "json", no_argument, NULL, 'j' },
-						 COMMON_OPTIONS };
 	const struct sigaction action = { .sa_handler = on_signal };
+	const bool redraw = !options->json && isatty(STDOUT_FILENO);
 	struct look last = { 0 };
-	double interval = 1, count = 0;
 	struct timespec pause;
-	bool json = false, redraw;
-	int option, status;
+	int status = EXIT_OK;
 
-	while ((option = command_option(&watch_command, argc, argv, "n:c:jhV", options, &status)) >
-	       0) {
-		if (option == 'n' && !parse_number(optarg, 0.1, 3600, &interval)) {
-			complain("the interval must be 0.1 to 3600 seconds, not '%s'", optarg);
-			return EXIT_USAGE;
-		} else if (option == 'c' &&
-			   (!parse_number(optarg, 1, 1e9, &count) || count != (long)count)) {
-			complain("the count must be 1 to 1000000000, not '%s'", optarg);
-			return EXIT_USAGE;
-		} else if (option == 'j') {
-			json = true;
-		}
-	}
-	if (!option)
-		return status;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	pause.tv_sec = interval;
-	pause.tv_nsec = (interval - pause.tv_sec) * 1e9;
-	redraw = !json && isatty(STDOUT_FILENO);
-	for (double n = 0; !interrupted; n++) {
+	pause.tv_sec = options->interval;
+	pause.tv_nsec = (options->interval - pause.tv_sec) * 1e9;
+	for (long n = 0; !interrupted; n++) {
 		/* In a file or pipe, an empty line separates the tables. */
-		if (n && !json && !redraw)
+		if (n && !options->json && !redraw)
 			fputc('\n', stdout);
-		status = look_once(argv + optind, argc - optind, json, redraw, &last);
-		if (status || (count && n + 1 >= count))
+		status = look_once(operands, count, options->json, redraw, &last);
+		if (status || n + 1 == options->count)
 			break;
 		nanosleep(&pause, NULL);
 	}

@@ -101,7 +101,6 @@ test_help_is_complete() {
 		for option in $(printf '%s\n' "$out" | grep -o -e '--[a-z]*' | sort -u); do
 			case "
 $options
---verbose
 " in
 			*"
 $option
@@ -247,7 +246,7 @@ test_options_that_do_not_fit_are_not_offered() {
 	offers bind --now - -- --force --help
 	offers bind --force - -- --now --boot --persistent --help
 	offers list --json - -- --verbose --help
-	offers set-override --bus=vmbus --nosave - -- --force --help
+	offers set-override --bus=vmbus --nosave - -- --force --verbose --help
 }
 
 test_vmbus_bind_is_completed() {
