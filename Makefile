@@ -187,7 +187,6 @@ Packages
 
 Demonstration and tests, as root; they install packages as make deps-check does
   make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
-  make pictures            draw doc/demo.svg and vmbusctl.svg again; this runs make demo
   make check               the tests (half an hour, more the first time); CI runs this
   make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
   make check-all           these, the tests that take long, every kernel of check-modules, and

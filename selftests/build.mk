@@ -51,18 +51,6 @@ check-unit: selftests
 check-selftests:
 	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product $(if $(ALL),all)
 
-# Draw the pictures of the documents again. The last one shows a run of the
-# demo, which may fail.
-.PHONY: pictures
-pictures: export O := $(abspath $(O))
-pictures:
-	$(Q)mkdir -p $(O)
-	$(Q)sed -n '/^<!-- session -->$$/,/^<!-- end of session -->$$/s/^    //p' doc/udev.md | \
-		selftests/picture vmbusctl >doc/vmbusctl.svg
-	$(Q)selftests/demo >$(O)/demo.txt
-	$(Q)sed 's|$(CURDIR)/||; /^  [A-Z][A-Z]* /d; /^#/d; /^ok /d' $(O)/demo.txt | \
-		selftests/picture "make demo" >doc/demo.svg
-
 # Run the library and its tests with the compiler's sanitizers.
 check-sanitize:
 	$(Q)mkdir -p $(O)/sanitize
