@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The kernel module. DKMS uses only kernel/Makefile to build it.
 
-installs += install-dkms
+installs += install-dkms install-modprobe
 
 .PHONY: modules install-modules
 modules:
@@ -28,13 +28,15 @@ dkms_sources := $(filter-out %.mod.c %/facts.h,$(dkms_sources))
 # own module.
 modprobedir   ?= /usr/lib/modprobe.d
 loaderdir     ?= /usr/lib/hyperv-uio
-modprobe_conf := $(O)/kernel/modprobe/hyperv-uio-dkms.conf
+modprobe_conf := $(O)/kernel/modprobe/hyperv-uio.conf
 $(modprobe_conf): $(O)/%: %.in $(O)/paths/subst
 	$(subst_file)
 
-install-dkms: $(modprobe_conf)
-	$(Q)$(INSTALL) -D -m 644 $(modprobe_conf) '$(DESTDIR)$(modprobedir)/hyperv-uio-dkms.conf'
+install-modprobe: $(modprobe_conf)
+	$(Q)$(INSTALL) -D -m 644 $(modprobe_conf) '$(DESTDIR)$(modprobedir)/hyperv-uio.conf'
 	$(Q)$(INSTALL) -D -m 755 kernel/modprobe/load-module '$(DESTDIR)$(loaderdir)/load-module'
+
+install-dkms:
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(dkmsdir)/kernel/compat/probe'
 	$(Q)$(INSTALL) -m 644 dkms.conf VERSION '$(DESTDIR)$(dkmsdir)/'
 	$(Q)$(INSTALL) -m 644 kernel/Kbuild kernel/Makefile '$(DESTDIR)$(dkmsdir)/kernel/'

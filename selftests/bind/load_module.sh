@@ -55,7 +55,7 @@ test_own_module_takes_its_place() {
 		is status $status 0
 		is output "$out" ""
 		asked_is "modprobe --ignore-install uio_hv_generic debug=1;modprobe -a hv_vmbus uio;insmod $own debug=1;"
-		logged_is "<4>uio_hv_generic: the module of hyperv-uio-dkms is refused ($why), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
+		logged_is "<4>uio_hv_generic: the module of hyperv-uio is refused ($why), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
 	done
 }
 
@@ -69,7 +69,7 @@ test_modprobe_refuses_what_suse_does_not_support() {
 		"echo \"$(refused "Operation not permitted")\" >&2" 'exit 1'
 	load
 	is status $status 0
-	logged_is "<4>uio_hv_generic: the module of hyperv-uio-dkms is refused (allow_unsupported_modules is 0), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
+	logged_is "<4>uio_hv_generic: the module of hyperv-uio is refused (allow_unsupported_modules is 0), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
 }
 
 # With modprobe -q, which udev and vmbus-bind use, a modprobe that it starts
@@ -81,7 +81,7 @@ test_reason_is_told_to_a_quiet_modprobe() {
 	MODPROBE_OPTIONS=-q load
 	is status $status 0
 	is output "$out" ""
-	logged_is "<4>uio_hv_generic: the module of hyperv-uio-dkms is refused (Key was rejected by service), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
+	logged_is "<4>uio_hv_generic: the module of hyperv-uio is refused (Key was rejected by service), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
 }
 
 test_limit_of_the_own_module_is_told_before_6_10() {
@@ -92,7 +92,7 @@ test_limit_of_the_own_module_is_told_before_6_10() {
 		: >"$root/lib/modules/$release/kernel/uio_hv_generic.ko"
 		load
 		is status $status 0
-		logged_is "<4>uio_hv_generic: the module of hyperv-uio-dkms is refused (Key was rejected by service), so the kernel's own is loaded, which does not take the file copy device; 'vmbusctl doctor' names the remedy"
+		logged_is "<4>uio_hv_generic: the module of hyperv-uio is refused (Key was rejected by service), so the kernel's own is loaded, which does not take the file copy device; 'vmbusctl doctor' names the remedy"
 	done
 }
 
@@ -154,7 +154,7 @@ configured() {
 	: >"$root/lib/modules/6.12.1-amd64/modules.order"
 	: >"$root/lib/modules/6.12.1-amd64/modules.builtin"
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$root" 6.12.1-amd64 2>/dev/null
-	sed "s#/usr/lib/hyperv-uio/#$root/#g; s#/sbin/modprobe#$root/sbin/modprobe#" "$dir/hyperv-uio-dkms.conf" >"$root/conf/hyperv-uio-dkms.conf"
+	sed "s#/usr/lib/hyperv-uio/#$root/#g; s#/sbin/modprobe#$root/sbin/modprobe#" "$dir/hyperv-uio.conf" >"$root/conf/hyperv-uio.conf"
 	echo "alias vmbus:cafe uio_hv_generic" >"$root/conf/alias.conf"
 }
 

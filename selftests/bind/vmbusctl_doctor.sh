@@ -167,7 +167,7 @@ test_module_is_forbidden() {
 	sick
 	finding problem module "/etc/modprobe.d/mine.conf forbids loading uio_hv_generic" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
 	# The line of hyperv-uio-dkms runs a script that loads the module.
-	put etc/modprobe.d/mine.conf "$(cat "$dir/hyperv-uio-dkms.conf")"
+	put etc/modprobe.d/mine.conf "$(cat "$dir/hyperv-uio.conf")"
 	healthy
 }
 

@@ -5,7 +5,7 @@
 ours() { modinfo -F version uio_hv_generic | grep '^1:'; }
 own_is_loaded() { [ -e /sys/module/uio_hv_generic ] && ! grep '^1:' /sys/module/uio_hv_generic/version; }
 # The kernel may use another word for the refusal.
-log_says() { dmesg | grep "uio_hv_generic: the module of hyperv-uio-dkms is refused (.*), so the kernel's own is loaded$1;"; }
+log_says() { dmesg | grep "uio_hv_generic: the module of hyperv-uio is refused (.*), so the kernel's own is loaded$1;"; }
 
 check "the kernel enforces signatures" grep Y /sys/module/module/parameters/sig_enforce
 check "modprobe prefers our module" ours

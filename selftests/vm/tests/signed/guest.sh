@@ -6,7 +6,7 @@ modprobe=/sbin/modprobe
 module=/sys/module/uio_hv_generic
 # The kernel log has one line for each time that the kernel's own module was
 # loaded instead of the project's module.
-lines() { [ "$(dmesg | grep -c 'uio_hv_generic: the module of hyperv-uio-dkms is refused (Key was rejected by service), so the kernel.s own is loaded')" = "$1" ]; }
+lines() { [ "$(dmesg | grep -c 'uio_hv_generic: the module of hyperv-uio is refused (Key was rejected by service), so the kernel.s own is loaded')" = "$1" ]; }
 own() { [ -e $module ] && case $(cat $module/version) in 1:*) false ;; esac }
 # ours_is_refused REASON: whether the kernel refuses the module of the project,
 # and says this in its log
