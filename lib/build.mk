@@ -20,7 +20,7 @@ lib_cflags  := -Ilib
 util_objs   := $(O)/util/vmbus.o
 lib_libs    := -L$(lib_dir) -lvmbus_bufring
 lib_objects := $(patsubst %,$(lib_dir)/%.o,buffer channel device error gpa guard ic ic_serve lock memory options \
-		 receive retry ring room send signal stats subchannel uio vmbus wait)
+		 receive retry ring room send signal spin stats subchannel uio vmbus wait)
 compat_objects := $(lib_dir)/$(lib_compat).o $(lib_dir)/ring.o
 lib_needs    = $(shell $(PKG_CONFIG) --libs uuid) -pthread
 

@@ -5,7 +5,6 @@
  */
 
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "spin.h"
 
 /*
  * The first wait until the object looks for a device again, and the longest;
@@ -23,8 +23,17 @@
 #define RETRY_MS_MIN 100
 #define RETRY_MS_MAX 2000
 
-/* The maximum number of packets that one vmbus_ic_dispatch() handles */
+/* The maximum numbers of packets and spins in one vmbus_ic_dispatch() */
 #define PACKETS_MAX 256
+#define SPINS_MAX   64
+
+/*
+ * The maximum number of consecutive wake-ups that leave their interrupt unread,
+ * and of interrupts that are read at once. The socket of a memory channel holds
+ * fewer.
+ */
+#define UNREAD_MAX     64
+#define INTERRUPTS_MAX 1024
 
 #define MESSAGE_MAX	16384
 #define PATIENCE_MS	120000
@@ -45,7 +54,8 @@ struct request {
 	struct vmbus_ic_request shown; /* the part that the program sees */
 	struct request *next;
 	struct vmbus_packet packet;
-	uint64_t session; /* vmbus_ic.session when it came */
+	uint64_t session;	 /* vmbus_ic.session when it came */
+	struct request *repeats; /* the host sent it again, and both wait */
 	unsigned char *message;
 	alignas(8) unsigned char room[]; /* for the message, from MESSAGE_AT on */
 };
@@ -61,12 +71,17 @@ struct vmbus_ic {
 	struct vmbus_chan *chan; /* NULL: not open */
 	int dead;		 /* why the channel of the caller has ended, or 0 */
 
-	int epoll; /* watches the channel and the timer */
+	int epoll; /* watches the channel, the timer, and what stops vmbus_ic_serve() */
 	int timer;
 	int64_t timer_at; /* the time for which the timer is set, in ms; or NEVER */
 	bool again;	  /* there is something to do at once */
 	bool running;	  /* inside vmbus_ic_dispatch() */
 	int end;	  /* vmbus_ic_dispatch() returns this */
+
+	/* what the epoll instance has reported since the last look */
+	bool interrupt, hung_up;
+	unsigned int unread; /* wake-ups since the last vmbus_ack() */
+	struct spin spin;
 
 	bool heard;  /* the host has sent a packet since the open */
 	bool agreed; /* the host and the program have agreed on these versions */
@@ -75,6 +90,8 @@ struct vmbus_ic {
 	struct request *spare;
 	struct request *later; /* requests that wait for vmbus_ic_reply() */
 	unsigned int later_count;
+	struct request *newest;		/* the newest request, if it waits so */
+	bool queued;			/* there are answers of which the host does not know */
 	struct request *out, **out_end; /* answers that wait for room */
 
 	int64_t retry_at; /* without a channel: when to look for the device */
@@ -97,6 +114,7 @@ static struct request *request_alloc(const struct vmbus_ic *ic)
 	if (!r)
 		return NULL;
 	r->message = r->room + MESSAGE_AT;
+	r->repeats = NULL;
 	return r;
 }
 
@@ -117,9 +135,24 @@ static void free_list(struct request *r)
 	while (r) {
 		struct request *next = r->next;
 
+		free_list(r->repeats);
 		free(r);
 		r = next;
 	}
+}
+
+/* The first value that a callback returns and is not 0 ends the dispatch. */
+static void end_with(struct vmbus_ic *ic, int end)
+{
+	if (!ic->end)
+		ic->end = end;
+}
+
+/* Show a message of the host, or an answer, to the program. */
+static void trace(struct vmbus_ic *ic, const struct request *r, int answer)
+{
+	if (ic->opt.trace)
+		ic->opt.trace(ic, answer, &r->packet, r->message, ic->opt.ctx);
 }
 
 static void tell(struct vmbus_ic *ic, enum vmbus_ic_event_kind kind, int error, const char *reason)
@@ -132,10 +165,9 @@ static void tell(struct vmbus_ic *ic, enum vmbus_ic_event_kind kind, int error, 
 		.framework = ic->framework,
 		.message = ic->message,
 	};
-	int end = ic->opt.event ? ic->opt.event(ic, &event, ic->opt.ctx) : 0;
 
-	if (!ic->end)
-		ic->end = end;
+	if (ic->opt.event)
+		end_with(ic, ic->opt.event(ic, &event, ic->opt.ctx));
 }
 
 static void __attribute__((format(printf, 2, 3))) skipped(struct vmbus_ic *ic, const char *fmt, ...)
@@ -162,10 +194,13 @@ static int queue_answer(struct vmbus_ic *ic, struct request *r)
 
 	if (err == -EAGAIN)
 		return err;
-	if (!err)
+	if (!err) {
+		ic->queued = true;
 		ic->stats.answers++;
-	else
+		trace(ic, r, 1);
+	} else {
 		ic->stats.lost++;
+	}
 	if (err == -EMSGSIZE) {
 		tell(ic, VMBUS_IC_EVENT_SKIPPED, err, "an answer larger than the ring to the host");
 		err = 0;
@@ -253,10 +288,36 @@ static int answer(struct vmbus_ic *ic, struct request *r, uint32_t status)
 	return send_answer(ic, r);
 }
 
+/*
+ * Whether @r repeats the newest request, which waits for vmbus_ic_reply(): they
+ * differ at most in their transaction ids.
+ */
+static bool is_repeat(const struct vmbus_ic *ic, const struct request *r)
+{
+	const struct request *first = ic->newest;
+	const size_t header = sizeof(struct vmbus_ic_header);
+
+	return first && first->session == ic->session && r->packet.length == first->packet.length &&
+	       !memcmp(r->message, first->message,
+		       offsetof(struct vmbus_ic_header, transaction_id)) &&
+	       !memcmp(r->message + header, first->message + header, r->packet.length - header);
+}
+
 /* Pass a request to the program, and answer it as the program decides. */
 static int serve_request(struct vmbus_ic *ic, struct request *r)
 {
+	struct request **at = &ic->later;
 	uint32_t status;
+
+	ic->patience_ms = ic->opt.patience_ms;
+	if (is_repeat(ic, r)) {
+		r->next = ic->newest->repeats;
+		ic->newest->repeats = r;
+		ic->later_count++;
+		ic->stats.repeated++;
+		return 0;
+	}
+	ic->newest = NULL;
 
 	/* The program may have changed an earlier request in this memory. */
 	r->shown.struct_size = sizeof(r->shown);
@@ -265,7 +326,6 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 	r->shown.message = ic->message;
 	r->shown.length = r->packet.length - sizeof(r->shown.header);
 	r->session = ic->session;
-	ic->patience_ms = ic->opt.patience_ms;
 	ic->stats.requests++;
 	/*
 	 * The program may answer the request from inside the callback, or later
@@ -275,16 +335,17 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 	ic->later = r;
 	ic->later_count++;
 	status = ic->opt.request(ic, &r->shown, ic->opt.ctx);
-	if (status == VMBUS_IC_LATER)
+	while (*at && *at != r)
+		at = &(*at)->next;
+	if (!*at)
 		return 0;
-	for (struct request **at = &ic->later; *at; at = &(*at)->next) {
-		if (*at != r)
-			continue;
-		*at = r->next;
-		ic->later_count--;
-		return answer(ic, r, status);
+	if (status == VMBUS_IC_LATER) {
+		ic->newest = r;
+		return 0;
 	}
-	return 0;
+	*at = r->next;
+	ic->later_count--;
+	return answer(ic, r, status);
 }
 
 /* Handle a message. Return 0, or why the channel has ended. */
@@ -326,14 +387,15 @@ static int receive_request(struct vmbus_ic *ic)
 	}
 	ic->spare = r;
 	err = vmbus_recv(ic->chan, &r->packet, r->message, ic->opt.max_message);
-	if (!err) {
-		ic->heard = true;
-		ic->spare = NULL;
-		return handle_message(ic, r);
-	}
-	if (err != -EPROTO && err != -ENOBUFS)
+	if (err && err != -EPROTO && err != -ENOBUFS)
 		return err;
 	ic->heard = true;
+	spin_end(&ic->spin);
+	if (!err) {
+		ic->spare = NULL;
+		trace(ic, r, 0);
+		return handle_message(ic, r);
+	}
 	if (err == -EPROTO)
 		skipped(ic, "a packet with impossible lengths, and what came after it");
 	else
@@ -354,12 +416,55 @@ static unsigned int events(const struct vmbus_ic *ic)
 }
 
 /*
+ * Let the host know of the answers. The program may then add others. Return 0,
+ * or why the channel has ended.
+ */
+static int flush(struct vmbus_ic *ic)
+{
+	int err = 0;
+
+	while (ic->queued && !err) {
+		ic->queued = false;
+		err = vmbus_flush(ic->chan);
+		if (!err && ic->opt.sent)
+			end_with(ic, ic->opt.sent(ic, ic->opt.ctx));
+	}
+	return err;
+}
+
+/*
+ * Mask interrupts, because the host need not interrupt while the object drains
+ * the ring. Read the interrupt only if that is necessary: the edge-triggered
+ * epoll instance reports each new one, even if others are unread. A rescind is
+ * an error of the descriptor, or an interrupt without a packet. Return 0, or
+ * why the channel has ended.
+ */
+static int take_interrupts(struct vmbus_ic *ic)
+{
+	const bool unexpected =
+		ic->interrupt && !(events(ic) == VMBUS_WAIT_RECV && has_packet(ic->chan));
+	int err = 0;
+
+	ic->unread += ic->interrupt;
+	if (!unexpected && !ic->hung_up && !ic->chan->fd_is_fifo && ic->unread < UNREAD_MAX) {
+		ic->interrupt = false;
+		vmbus_mask(ic->chan);
+		return 0;
+	}
+	ic->interrupt = ic->hung_up = false;
+	ic->unread = 0;
+	for (int i = 0; i < INTERRUPTS_MAX && !err; i++)
+		err = vmbus_ack(ic->chan);
+	return err == -EAGAIN ? 0 : err;
+}
+
+/*
  * Receive and answer at most PACKETS_MAX packets. Return 0, or why the channel
  * has ended.
  */
 static int run(struct vmbus_ic *ic)
 {
-	int left = PACKETS_MAX, ready, err, flushed;
+	int left = PACKETS_MAX, spins = SPINS_MAX, ready, err, flushed;
 
 	do {
 		err = send_waiting(ic);
@@ -368,12 +473,14 @@ static int run(struct vmbus_ic *ic)
 			err = receive_request(ic);
 		}
 		/* Even after an error the host may still get the answers. */
-		flushed = vmbus_flush(ic->chan);
+		flushed = flush(ic);
 		if (err && err != -EAGAIN)
 			return err;
 		if (flushed)
 			return flushed;
-		ready = events(ic) ? vmbus_arm(ic->chan, events(ic)) : 0;
+		ready = err == -EAGAIN && !ic->end && spins-- > 0 && spin_find(&ic->spin, ic->chan);
+		if (!ready && events(ic))
+			ready = vmbus_arm(ic->chan, events(ic));
 		if (ready < 0)
 			return ready;
 	} while (ready && left && !ic->end);
@@ -448,6 +555,10 @@ static void close_channel(struct vmbus_ic *ic, int err)
 	if (ic->id)
 		vmbus_close(ic->chan);
 	ic->chan = NULL;
+	ic->interrupt = ic->hung_up = ic->queued = false;
+	ic->unread = 0;
+	ic->newest = NULL;
+	ic->spin = (struct spin){ .length = 0 };
 	for (struct request *r = ic->out; r; r = r->next)
 		ic->stats.lost++;
 	free_list(ic->out);
@@ -482,9 +593,15 @@ static int check_device(const struct vmbus_device *dev)
 	return 0;
 }
 
-static int watch(const struct vmbus_ic *ic, int fd)
+/* What a descriptor in the epoll instance is */
+enum watched { CHANNEL, TIMER, STOP };
+
+static int watch(const struct vmbus_ic *ic, int fd, enum watched what)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = {
+		.events = what == CHANNEL ? EPOLLIN | EPOLLET : EPOLLIN,
+		.data.u32 = what,
+	};
 
 	return epoll_ctl(ic->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
@@ -503,7 +620,7 @@ static int open_channel(struct vmbus_ic *ic)
 	vmbus_device_free(dev);
 	if (err)
 		return err;
-	err = watch(ic, vmbus_fd(ic->chan));
+	err = watch(ic, vmbus_fd(ic->chan), CHANNEL);
 	if (err) {
 		vmbus_close(ic->chan);
 		ic->chan = NULL;
@@ -567,7 +684,30 @@ static void set_timer(struct vmbus_ic *ic)
 	ic->timer_at = at;
 }
 
-int vmbus_ic_dispatch(struct vmbus_ic *ic)
+/*
+ * Wait at most @timeout ms for an event, and note what the epoll instance
+ * reports. Return whether vmbus_ic_serve() is to stop, or -errno.
+ */
+static int collect(struct vmbus_ic *ic, int timeout)
+{
+	struct epoll_event events[3];
+	int n = epoll_wait(ic->epoll, events, 3, timeout), stop = 0;
+
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u32 == STOP)
+			stop = 1;
+		if (events[i].data.u32 != CHANNEL)
+			continue;
+		ic->interrupt = true;
+		ic->hung_up |= !!(events[i].events & (EPOLLERR | EPOLLHUP));
+	}
+	return stop;
+}
+
+/* Do what is due. Return what vmbus_ic_dispatch() returns. */
+static int work(struct vmbus_ic *ic)
 {
 	int err;
 
@@ -579,8 +719,8 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic)
 	if (!ic->chan && !ic->end && now_ms() >= ic->retry_at)
 		try_open(ic);
 	if (ic->chan && !ic->end) {
-		err = vmbus_ack(ic->chan);
-		if (!err || err == -EAGAIN)
+		err = take_interrupts(ic);
+		if (!err)
 			err = run(ic);
 		if (!err)
 			err = look(ic);
@@ -592,28 +732,108 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic)
 	return ic->end;
 }
 
-int vmbus_ic_serve(struct vmbus_ic *ic, int stop)
+int vmbus_ic_dispatch(struct vmbus_ic *ic)
 {
-	struct pollfd fds[2] = {
-		{ .fd = ic->epoll, .events = POLLIN },
-		{ .fd = stop, .events = POLLIN },
-	};
-	int cancel, err;
+	/* After an error, the descriptor is still readable. */
+	collect(ic, 0);
+	return work(ic);
+}
+
+/* Make vmbus_ic_fd() readable, so that the next dispatch comes at once. */
+static void look_again(struct vmbus_ic *ic)
+{
+	ic->again = true;
+	set_timer(ic);
+}
+
+struct serving {
+	struct vmbus_ic *ic;
+	int stop;
+	bool cancelled;
+};
+
+static void serving_ends(void *arg)
+{
+	const struct serving *s = arg;
+
+	if (s->stop >= 0)
+		epoll_ctl(s->ic->epoll, EPOLL_CTL_DEL, s->stop, NULL);
+	/* The epoll instance does not report the same interrupt again. */
+	if (s->cancelled || s->ic->interrupt)
+		look_again(s->ic);
+}
+
+/* Serve until the program is to stop. Return what vmbus_ic_serve() returns. */
+static int serve(struct vmbus_ic *ic)
+{
+	int stop, cancel, err;
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0)
-			return fail(-errno, "poll: %s", strerror(errno));
-		if (fds[1].revents & POLLNVAL)
-			return fail(-EBADF, "descriptor %d: %s", stop, strerror(EBADF));
-		if (fds[1].revents)
-			return 0;
+		stop = collect(ic, -1);
+		if (stop)
+			return stop < 0 ? fail(stop, "epoll_wait: %s", strerror(-stop)) : 0;
 		/* A cancellation while it opens would leave the device open. */
 		cancel = cancel_defer();
-		err = vmbus_ic_dispatch(ic);
+		err = work(ic);
 		cancel_restore(cancel);
 		if (err)
 			return err;
 	}
+}
+
+int vmbus_ic_serve(struct vmbus_ic *ic, int stop)
+{
+	struct serving serving = { .ic = ic, .stop = stop, .cancelled = true };
+	int err = stop < 0 ? 0 : watch(ic, stop, STOP);
+
+	if (err)
+		return fail(err, "descriptor %d: %s", stop, strerror(-err));
+	pthread_cleanup_push(serving_ends, &serving);
+	err = serve(ic);
+	serving.cancelled = false;
+	pthread_cleanup_pop(1);
+	return err;
+}
+
+/* Free the requests of a list, which get no answer. */
+static void drop_list(struct vmbus_ic *ic, struct request *r)
+{
+	while (r) {
+		struct request *next = r->next;
+
+		ic->stats.lost++;
+		request_free(ic, r);
+		r = next;
+	}
+}
+
+static void drop(struct vmbus_ic *ic, struct request *r)
+{
+	drop_list(ic, r->repeats);
+	r->repeats = r->next = NULL;
+	drop_list(ic, r);
+}
+
+/*
+ * Give a request and its repeats the same answer. Return 0, or why the channel
+ * has ended.
+ */
+static int answer_all(struct vmbus_ic *ic, struct request *r, uint32_t status)
+{
+	const size_t header = sizeof(struct vmbus_ic_header);
+	struct request *repeat = r->repeats, *next;
+	int err;
+
+	for (next = repeat; next; next = next->next)
+		memcpy(next->message + header, r->message + header, r->packet.length - header);
+	r->repeats = NULL;
+	err = answer(ic, r, status);
+	for (; repeat && !err; repeat = next) {
+		next = repeat->next;
+		err = answer(ic, repeat, status);
+	}
+	drop_list(ic, repeat);
+	return err;
 }
 
 int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32_t status)
@@ -627,19 +847,23 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 	if (!r || status == VMBUS_IC_LATER)
 		return -EINVAL;
 	*at = r->next;
+	if (ic->newest == r)
+		ic->newest = NULL;
 	ic->later_count--;
+	for (const struct request *repeat = r->repeats; repeat; repeat = repeat->next)
+		ic->later_count--;
 	if (r->session != ic->session) {
-		ic->stats.lost++;
-		request_free(ic, r);
+		drop(ic, r);
 		err = -ESTALE;
 	} else if (r->packet.length > ic->chan->tx.max_payload) {
-		ic->stats.lost++;
-		request_free(ic, r);
+		drop(ic, r);
 		err = -EMSGSIZE;
 	} else {
-		err = answer(ic, r, status);
-		if (!err && !ic->running)
+		err = answer_all(ic, r, status);
+		if (!err && !ic->running) {
+			ic->queued = false;
 			err = vmbus_flush(ic->chan);
+		}
 		/*
 		 * The channel has ended. vmbus_ic_dispatch() will notice it,
 		 * too.
@@ -651,10 +875,8 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 	 * The object may now accept another request, or have an answer that
 	 * waits.
 	 */
-	if (!ic->running) {
-		ic->again = true;
-		set_timer(ic);
-	}
+	if (!ic->running)
+		look_again(ic);
 	return err;
 }
 
@@ -762,7 +984,7 @@ static int ic_alloc(const struct vmbus_ic_options *options, struct vmbus_ic **re
 		err = fail(-errno, "timerfd_create: %s", strerror(errno));
 		goto err_free;
 	}
-	err = watch(ic, ic->timer);
+	err = watch(ic, ic->timer, TIMER);
 	if (err) {
 		fail(err, "epoll: %s", strerror(-err));
 		goto err_free;
@@ -821,7 +1043,7 @@ int vmbus_ic_from_chan(struct vmbus_chan *chan, const struct vmbus_ic_options *o
 	err = ic_alloc(options, &ic);
 	if (err)
 		return err;
-	err = watch(ic, vmbus_fd(chan));
+	err = watch(ic, vmbus_fd(chan), CHANNEL);
 	if (err) {
 		fail(err, "epoll: %s", strerror(-err));
 		vmbus_ic_free(ic);

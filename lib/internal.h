@@ -372,6 +372,15 @@ void channel_opened(struct vmbus_chan *chan, uint32_t relid, uint32_t flags);
 int tx_used(const struct vmbus_chan *chan);
 
 /*
+ * Whether vmbus_recv() has something else to return than -EAGAIN. The function
+ * makes no system call.
+ */
+static inline bool has_packet(struct vmbus_chan *chan)
+{
+	return channel_ended(chan) || rx_ring_look(&chan->rx);
+}
+
+/*
  * These functions are steps of opening a channel of a device. Each returns 0 or
  * -errno, and leaves a text for vmbus_error() unless its comment says
  * otherwise.

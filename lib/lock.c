@@ -11,22 +11,13 @@
  */
 #define SPINS 1000u
 
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 static void spin(struct vmbus_chan *chan, const void *me)
 {
 	for (unsigned int n = 1;; n++) {
 		if (!READ_ONCE(chan->send_owner) && send_trylock(chan, me))
 			return;
 		if (n % SPINS)
-			relax();
+			cpu_relax();
 		else
 			sched_yield();
 	}

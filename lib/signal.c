@@ -92,15 +92,20 @@ int channel_signal(struct vmbus_chan *chan)
 int take_interrupt(struct vmbus_chan *chan)
 {
 	const int cancel = cancel_defer();
-	int32_t count;
+	/*
+	 * UIO takes only a count of 4 bytes, and hands out all interrupts at
+	 * once. A socket has 4 bytes for each interrupt.
+	 */
+	int32_t counts[64];
+	const size_t size = chan->fd_is_socket ? sizeof(counts) : sizeof(counts[0]);
 	ssize_t n;
 
 	do {
-		n = read(chan->fd, &count, sizeof(count));
+		n = read(chan->fd, counts, size);
 	} while (n < 0 && errno == EINTR);
 	cancel_restore(cancel);
 	/* The host of a test writes less than 4 bytes to a FIFO to rescind. */
-	if (n > 0 && (!chan->fd_is_fifo || n == sizeof(count))) {
+	if (n > 0 && (!chan->fd_is_fifo || n == sizeof(counts[0]))) {
 		count_up(&chan->interrupts, 1);
 		return 0;
 	}

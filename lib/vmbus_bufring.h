@@ -1324,11 +1324,19 @@ int vmbus_ic_negotiate(void *msg, size_t len, const struct vmbus_ic_version *fra
  * The object skips and counts packets that are not IC requests, and reports
  * them (VMBUS_IC_EVENT_SKIPPED).
  *
+ * A host often works in lockstep: it sends its next request when it has the
+ * answer to the last one. Before the program sleeps, the object therefore looks
+ * at the ring for a short time, which is about as long as a few wake-ups take.
+ * It does so only while the host is that quick, and never on a machine with one
+ * processor. A message then costs one or two system calls.
+ *
  * Threads: one thread at a time may use an object. The callbacks run inside
  * vmbus_ic_dispatch() and vmbus_ic_serve(). They may call vmbus_ic_reply(),
  * vmbus_ic_chan() and vmbus_ic_stats() of their object and none of its other
- * functions. A thread of the program that does slow work passes the result to
- * the thread that uses the object, for example through an eventfd.
+ * functions. A thread of the program that does slow work writes to an eventfd
+ * when it has a result. The thread that uses the object waits for that
+ * descriptor, too, in its event loop or as @stop of vmbus_ic_serve(), and calls
+ * vmbus_ic_reply().
  */
 struct vmbus_ic;
 
@@ -1429,6 +1437,24 @@ struct vmbus_ic_options {
 	 * does not open.
 	 */
 	int (*event)(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *ctx);
+
+	/*
+	 * The object calls this after it has sent answers and has signalled the
+	 * host, and before it receives again. So the host works on its next
+	 * request while the program does what takes long, or the program can
+	 * end after its answer. The result is that of the event callback. One
+	 * call may stand for up to 256 answers. The callback is optional.
+	 */
+	int (*sent)(struct vmbus_ic *ic, void *ctx);
+
+	/*
+	 * The object calls this for each message of the host, before it checks
+	 * it (@answer is 0), and for each answer (@answer is 1), for example to
+	 * log both. A message has @packet->length bytes. The callback is
+	 * optional.
+	 */
+	void (*trace)(struct vmbus_ic *ic, int answer, const struct vmbus_packet *packet,
+		      const void *message, void *ctx);
 	void *ctx;
 
 	const struct vmbus_open_options *open; /* of the device, may be NULL; no VMBUS_OPEN_POLL */
@@ -1484,8 +1510,8 @@ void vmbus_ic_free(struct vmbus_ic *ic);
  * part of an epoll set
  *
  * It stays the same for the life of the object, while devices and channels come
- * and go. When it is readable, call vmbus_ic_dispatch(). It is readable from
- * the beginning.
+ * and go. When it is readable, call vmbus_ic_dispatch(), and read nothing from
+ * it. It is readable from the beginning.
  *
  * Since 0.1.
  */
@@ -1499,9 +1525,10 @@ int vmbus_ic_fd(const struct vmbus_ic *ic);
  * descriptor readable if there are more. When the ring to the host is full, it
  * keeps the answers and receives nothing more until the host makes room;
  * vmbus_ic_fd() then becomes readable. The function waits only for the kernel,
- * when it opens or closes a device.
+ * when it opens or closes a device; but while the host works in lockstep, it
+ * looks at the ring up to 64 times, see struct vmbus_ic.
  *
- * Returns 0; or the value that the event callback returned; or -ENOMEM; or, on
+ * Returns 0; or the value that a callback returned; or -ENOMEM; or, on
  * a channel of the caller, the error with which it has ended: -ENODEV
  * (rescinded), -EIO, -ETIMEDOUT (the host has fallen silent), or another error
  * of vmbus_recv() or vmbus_send(). vmbus_error() describes the errors.
@@ -1515,10 +1542,13 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic);
  * @stop: a descriptor; the function returns when it is readable. -1: none
  *
  * To stop on SIGTERM, block the signal and pass a signalfd(2). Another thread
- * can stop the function with an eventfd(2). The function does not read @stop.
+ * can stop the function with an eventfd(2). A program with several descriptors
+ * passes an epoll instance that watches them, handles them when the function
+ * returns, and calls it again. The function does not read @stop.
  *
  * Returns 0 (@stop is readable), -EINTR (a signal handler ran; call again to go
- * on), -EBADF (@stop is closed), or any other result of vmbus_ic_dispatch().
+ * on), -EBADF (@stop is closed), another error of epoll_ctl(2) for @stop, or
+ * any other result of vmbus_ic_dispatch().
  *
  * Since 0.1.
  */
@@ -1531,9 +1561,21 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
  *	after -EINVAL
  * @status: VMBUS_S_* or VMBUS_E_*
  *
- * Each such request needs one call. The host repeats a request that has no
- * answer after 60 seconds, and the callback gets it once more. The host forgets
- * its requests when it sends NEGOTIATE and when the channel ends.
+ * Each such request needs one call. From inside a callback, the answer is sent
+ * with those of the other requests; see @sent of struct vmbus_ic_options.
+ * Otherwise it is sent at once.
+ *
+ * The host repeats a request that has no answer after 60 seconds, with the same
+ * transaction id or another one. If the request still waits, the repeat has the
+ * same contents, and no other request came in between, then the callback does
+ * not get the repeat. The object gives it the same answer, with its own
+ * transaction id. It counts among the VMBUS_IC_LATER_MAX requests that wait. If
+ * the program has changed the body, or has answered the request, then the
+ * callback gets the repeat like a new request. So a request that is done once
+ * more should have the same result: the answer may have come too late.
+ *
+ * The host forgets its requests when it sends NEGOTIATE and when the channel
+ * ends.
  *
  * Returns 0 (the answer was sent, or will be sent when there is room), -ESTALE
  * (the host has forgotten the request: nothing is sent), -EMSGSIZE (the answer
@@ -1566,6 +1608,7 @@ struct vmbus_ic_stats {
 	uint64_t answers;    /* sent, including those that the object gave by itself */
 	uint64_t skipped;    /* packets that were not requests */
 	uint64_t lost;	     /* answers not sent: request forgotten, or ring too small */
+	uint64_t repeated;   /* repeats that were not handed to the callback */
 };
 
 /**

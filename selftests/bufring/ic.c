@@ -5,6 +5,7 @@
  */
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,17 @@ static struct {
 	bool answer_itself;	  /* the request, from inside */
 	bool answer_when_skipped; /* the second postponed one, in an event */
 	bool spoil;		  /* the members of the request */
+	bool keep;		  /* the body as it is */
+	unsigned int sent;
+	struct vmbus_chan *answered; /* the host, which has the answers when they are sent */
+	int end_when_sent;
+	bool answer_when_sent; /* the second postponed one */
+	struct {
+		int answer;
+		uint64_t xid;
+		uint32_t length, status;
+	} traced[16];
+	unsigned int traced_count;
 } seen;
 
 static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
@@ -45,7 +57,7 @@ static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request
 	seen.message = request->message;
 	seen.length = request->length;
 	seen.first = request->length ? body[0] : 0;
-	if (request->length)
+	if (request->length && !seen.keep)
 		body[0]++;
 	if (seen.status == VMBUS_IC_LATER)
 		seen.later[seen.later_count++] = request;
@@ -80,6 +92,40 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 	return seen.end;
 }
 
+/* The host has been signalled, and has the answers. */
+static int on_sent(struct vmbus_ic *ic, void *ctx)
+{
+	MUST(ctx == &seen);
+	seen.sent++;
+	if (seen.answered) {
+		struct pollfd host = { .fd = vmbus_fd(seen.answered), .events = POLLIN };
+		struct answer answer;
+
+		CHECK_IS(poll(&host, 1, 0), 1);
+		CHECK_IS(host_gets(seen.answered, &answer), 0);
+		CHECK_IS(answer.hdr.status, seen.status);
+	}
+	if (seen.answer_when_sent) {
+		seen.answer_when_sent = false;
+		CHECK_IS(vmbus_ic_reply(ic, seen.later[1], VMBUS_S_CONT), 0);
+	}
+	return seen.end_when_sent;
+}
+
+static void on_trace(struct vmbus_ic *ic, int answer, const struct vmbus_packet *packet,
+		     const void *message, void *ctx)
+{
+	struct vmbus_ic_header header = { .status = 0 };
+
+	MUST(ctx == &seen && seen.traced_count < 16);
+	if (packet->length >= sizeof(header))
+		memcpy(&header, message, sizeof(header));
+	seen.traced[seen.traced_count].answer = answer;
+	seen.traced[seen.traced_count].xid = packet->transaction_id;
+	seen.traced[seen.traced_count].length = packet->length;
+	seen.traced[seen.traced_count++].status = header.status;
+}
+
 static const struct vmbus_ic_version messages[] = { { 1, 1 }, { 1, 0 } };
 
 static struct vmbus_ic_options options(void)
@@ -101,12 +147,17 @@ struct served {
 	struct vmbus_ic *ic;
 };
 
+static void served_open_with(struct served *s, const struct vmbus_ic_options *opt, size_t ring)
+{
+	MUST(!vmbus_open_pair(ring, 0, &s->guest, &s->host));
+	MUST(!vmbus_ic_from_chan(s->guest, opt, &s->ic));
+}
+
 static void served_open(struct served *s, size_t ring)
 {
 	struct vmbus_ic_options opt = options();
 
-	MUST(!vmbus_open_pair(ring, 0, &s->guest, &s->host));
-	MUST(!vmbus_ic_from_chan(s->guest, &opt, &s->ic));
+	served_open_with(s, &opt, ring);
 }
 
 static void served_close(struct served *s)
@@ -491,6 +542,256 @@ static void negotiated_again_the_host_has_forgotten(void)
 	CHECK_IS(stats_of(s.ic).lost, 1);
 	CHECK_IS(stats_of(s.ic).negotiated, 2);
 	served_close(&s);
+}
+
+/* The repeats have the same transaction id and another one. */
+static void a_repeated_request_gets_the_same_answer(void)
+{
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	seen.keep = true;
+	seen.status = VMBUS_IC_LATER;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 60, "a234567890", 10));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 60, "a234567890", 10));
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 61, "a234567890", 10));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 1);
+	CHECK_IS(stats_of(s.ic).requests, 1);
+	CHECK_IS(stats_of(s.ic).repeated, 2);
+	check_nothing(s.host);
+	((unsigned char *)seen.later[0]->body)[0] = 'x';
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_E_DISK_FULL), 0);
+	for (unsigned int xids = 60 + 60 + 61; xids;) {
+		struct answer a = { .pkt.type = 0 };
+
+		MUST(!host_gets(s.host, &a));
+		CHECK_IS(a.hdr.status, VMBUS_E_DISK_FULL);
+		CHECK_IS(a.hdr.transaction_id, a.pkt.transaction_id);
+		CHECK(!memcmp(a.body, "x234567890", 10));
+		MUST(xids >= a.pkt.transaction_id);
+		xids -= a.pkt.transaction_id;
+	}
+	check_nothing(s.host);
+	/* After its answer, a repeat is a request like others. */
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 62, "a234567890", 10));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 2);
+	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_S_OK), 0);
+	check_answer(s.host, 62, VMBUS_S_OK, 10);
+	served_close(&s);
+}
+
+static void only_a_repeat_gets_the_same_answer(void)
+{
+	const struct {
+		struct vmbus_ic_header hdr;
+		char body[20];
+	} lie = { .hdr = { .type = VMBUS_IC_FCOPY, .flags = 3 } };
+	struct served s;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	seen.status = VMBUS_IC_LATER;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 70, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	/* The program has changed the body. */
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 70, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 2);
+	seen.keep = true;
+	/* Other contents, another length, and another type */
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 70, "abcdefgx", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 3);
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 70, "abcdefgxabcdefgh", 16));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 4);
+	MUST(!host_sends(s.host, VMBUS_IC_KVP, 70, "abcdefgxabcdefgh", 16));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 5);
+	/* The headers claim the same length for different packets. */
+	for (int i = 0; i < 2; i++) {
+		MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 71, &lie, sizeof(lie) - 8 * i));
+		CHECK_IS(settle(s.ic), 0);
+		CHECK_IS(seen.requests, 6 + i);
+	}
+	/* The host took the request back with another one, and asks again. */
+	seen.status = VMBUS_S_OK;
+	MUST(!host_sends(s.host, VMBUS_IC_KVP, 71, "cancel78", 8));
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 72, &lie, sizeof(lie) - 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 9);
+	check_answer(s.host, 71, VMBUS_S_OK, 8);
+	CHECK_IS(stats_of(s.ic).repeated, 0);
+	for (unsigned int i = 0; i < seen.later_count; i++)
+		CHECK_IS(vmbus_ic_reply(s.ic, seen.later[i], VMBUS_S_OK), 0);
+	served_close(&s);
+}
+
+/* Send a request and @count repeats, and let all of them wait. */
+static struct vmbus_ic_request *repeats_wait(struct served *s, int count)
+{
+	seen.keep = true;
+	seen.status = VMBUS_IC_LATER;
+	MUST(!host_sends(s->host, VMBUS_IC_FCOPY, 80, "abcdefgh", 8));
+	CHECK_IS(settle(s->ic), 0);
+	MUST(seen.later_count);
+	for (int i = 0; i < count; i++)
+		MUST(!host_sends(s->host, VMBUS_IC_FCOPY, 80, "abcdefgh", 8));
+	CHECK_IS(settle(s->ic), 0);
+	return seen.later[seen.later_count - 1];
+}
+
+static void repeats_count_among_those_that_wait(void)
+{
+	struct vmbus_ic_request *first;
+	struct served s;
+	struct answer a;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	first = repeats_wait(&s, VMBUS_IC_LATER_MAX + 1);
+	CHECK_IS(stats_of(s.ic).repeated, VMBUS_IC_LATER_MAX - 1);
+	CHECK_IS(vmbus_ic_reply(s.ic, first, VMBUS_S_OK), 0);
+	for (int i = 0; i < VMBUS_IC_LATER_MAX; i++)
+		check_answer(s.host, 80, VMBUS_S_OK, 8);
+	/* The object receives the last two, which are one request for it. */
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.requests, 2);
+
+	/* The host forgets the repeats, too. */
+	seen.later_count = 1;
+	MUST(!host_negotiates(s.host, 3, 1));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_gets(s.host, &a));
+	first = repeats_wait(&s, 2);
+	CHECK_IS(seen.requests, 3);
+	MUST(!host_negotiates(s.host, 4, 1));
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_gets(s.host, &a));
+	CHECK_IS(vmbus_ic_reply(s.ic, first, VMBUS_S_OK), -ESTALE);
+	CHECK_IS(stats_of(s.ic).lost, 3);
+	check_nothing(s.host);
+	/* vmbus_ic_free() frees them as well. */
+	repeats_wait(&s, 2);
+	served_close(&s);
+}
+
+static void the_program_works_after_its_answer(void)
+{
+	struct vmbus_ic_options opt = options();
+	struct served s;
+
+	opt.sent = on_sent;
+	served_open_with(&s, &opt, 65536 * 2);
+	agree(&s);
+	CHECK_IS(seen.sent, 1);
+	vmbus_ack(s.host);
+	CHECK_IS(vmbus_arm(s.host, VMBUS_WAIT_RECV), 0);
+	seen.answered = s.host;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 90, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.sent, 2);
+	check_nothing(s.host);
+	seen.answered = NULL;
+	/* Without an answer there is no call. */
+	seen.status = VMBUS_IC_LATER;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 91, "abcdefgh", 8));
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 92, "bcdefghi", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.sent, 2);
+	/* The answer that it gives is sent, too. */
+	seen.answer_when_sent = true;
+	seen.status = VMBUS_S_OK;
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 93, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(seen.sent, 4);
+	check_answer(s.host, 93, VMBUS_S_OK, 8);
+	check_answer(s.host, 92, VMBUS_S_CONT, 8);
+	/* The program ends when the host has the answer. */
+	seen.end_when_sent = 7;
+	MUST(!host_sends(s.host, VMBUS_IC_SHUTDOWN, 94, "abcdefgh", 8));
+	CHECK_IS(vmbus_ic_serve(s.ic, -1), 7);
+	check_answer(s.host, 94, VMBUS_S_OK, 8);
+	seen.end_when_sent = 0;
+	MUST(!host_sends(s.host, VMBUS_IC_SHUTDOWN, 95, "abcdefgh", 8));
+	CHECK_IS(settle(s.ic), 0);
+	check_answer(s.host, 95, VMBUS_S_OK, 8);
+	served_close(&s);
+}
+
+static void the_program_sees_every_message(void)
+{
+	struct vmbus_ic_options opt = options();
+	struct served s;
+
+	opt.trace = on_trace;
+	served_open_with(&s, &opt, 65536 * 2);
+	MUST(!host_negotiates(s.host, 5, 1));
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 6, "abcdefgh", 8));
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 7, "abcdefghijklmnop", 16));
+	seen.status = VMBUS_E_DISK_FULL;
+	CHECK_IS(settle(s.ic), 0);
+	MUST(seen.traced_count == 5);
+	CHECK(!seen.traced[0].answer && seen.traced[0].xid == 5);
+	CHECK_IS(seen.traced[0].status, 0xdeadbeef);
+	CHECK(seen.traced[1].answer && seen.traced[1].xid == 5);
+	CHECK_IS(seen.traced[1].status, VMBUS_S_OK);
+	CHECK(!seen.traced[2].answer && seen.traced[2].xid == 6);
+	CHECK_IS(seen.traced[2].length, 8);
+	CHECK(!seen.traced[3].answer && seen.traced[3].xid == 7);
+	CHECK(seen.traced[4].answer && seen.traced[4].xid == 7);
+	CHECK_IS(seen.traced[4].length, padded(HEADER + 16));
+	CHECK_IS(seen.traced[4].status, VMBUS_E_DISK_FULL);
+	served_close(&s);
+}
+
+/* A thread does slow work, and tells the thread that serves. */
+static void *slow_work(void *done)
+{
+	eventfd_write(*(int *)done, 1);
+	return NULL;
+}
+
+static void an_answer_that_another_thread_prepares(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int done = eventfd(0, EFD_CLOEXEC), set = epoll_create1(EPOLL_CLOEXEC);
+	pthread_t thread;
+	eventfd_t value;
+	struct served s;
+
+	MUST(done >= 0 && set >= 0 && !epoll_ctl(set, EPOLL_CTL_ADD, done, &event));
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	seen.status = VMBUS_IC_LATER;
+	for (int i = 0; i < 3; i++) {
+		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 100 + i, "abcdefgh", 8));
+		CHECK_IS(settle(s.ic), 0);
+		MUST(!pthread_create(&thread, NULL, slow_work, &done));
+		CHECK_IS(vmbus_ic_serve(s.ic, i ? set : done), 0);
+		eventfd_read(done, &value);
+		pthread_join(thread, NULL);
+		check_nothing(s.host);
+		CHECK_IS(vmbus_ic_reply(s.ic, seen.later[i], VMBUS_S_OK), 0);
+		check_answer(s.host, 100 + i, VMBUS_S_OK, 8);
+	}
+	/* A stop comes first, and the host's messages are not forgotten. */
+	seen.status = VMBUS_S_OK;
+	eventfd_write(done, 1);
+	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 110, "abcdefgh", 8));
+	CHECK_IS(vmbus_ic_serve(s.ic, set), 0);
+	check_nothing(s.host);
+	CHECK(readable(s.ic, 0));
+	CHECK_IS(settle(s.ic), 0);
+	check_answer(s.host, 110, VMBUS_S_OK, 8);
+	served_close(&s);
+	close(set);
+	close(done);
 }
 
 static void what_is_no_request_is_skipped(void)
@@ -1023,6 +1324,12 @@ static const struct test tests[] = {
 	TEST(a_request_answers_itself_from_inside),
 	TEST(only_so_many_requests_wait),
 	TEST(negotiated_again_the_host_has_forgotten),
+	TEST(a_repeated_request_gets_the_same_answer),
+	TEST(only_a_repeat_gets_the_same_answer),
+	TEST(repeats_count_among_those_that_wait),
+	TEST(the_program_works_after_its_answer),
+	TEST(the_program_sees_every_message),
+	TEST(an_answer_that_another_thread_prepares),
 	TEST(what_is_no_request_is_skipped),
 	TEST(full_ring_to_the_host),
 	TEST(an_answer_larger_than_the_ring),
