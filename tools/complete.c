@@ -9,8 +9,9 @@
 #include <string.h>
 
 #include "command.h"
-#include "details.h"
+#include "describe.h"
 #include "file.h"
+#include "json.h"
 
 static int run(const struct options *options, int count, char **operands);
 
@@ -92,41 +93,38 @@ static void offer_options(const char *options, char **words, int count, const ch
 	free(list);
 }
 
-static void offer_all(const char *typed, const struct strings *names, const char *description)
+static void offer_list(const char *typed, struct json_object *device, const char *key,
+		       const char *description)
 {
-	for (size_t i = 0; i < names->count; i++)
-		offer(typed, names->items[i], description);
+	struct json_object *list = json_object_object_get(device, key);
+
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		offer(typed, json_object_get_string(json_object_array_get_idx(list, i)),
+		      description);
 }
 
 /* Offer each name of a device. */
-static void offer_device(const char *typed, const struct device *device)
+static void offer_device(const char *typed, struct device *device)
 {
-	const char *uio = device->handle->uio;
-	struct strings interfaces = { 0 }, disks = { 0 }, links = { 0 };
-	char *joined, *description;
+	static const char *const names[] = { "instance", "known_interface", "mac", "uio" };
+	const struct engine engine = { 0 };
+	char *interfaces, *description, *fault;
+	struct json_object *object = describe_device(&engine, device, &fault);
 
-	read_below(device, &interfaces, &disks);
-	if (uio)
-		links = links_of(uio);
-	joined = strings_join(&interfaces, " ");
+	interfaces = json_text(object, "interfaces");
 	description =
 		need_printf("%s %s%s%s", device_class(device),
 			    *device_driver(device) ? device_driver(device) : "without a driver",
-			    joined[0] ? " " : "", joined);
-	offer(typed, device->instance, description);
-	offer_all(typed, &interfaces, description);
-	offer_all(typed, &links, description);
-	if (!interfaces.count && device->interface[0])
-		offer(typed, device->interface, description);
-	if (device->mac[0])
-		offer(typed, device->mac, description);
-	if (uio)
-		offer(typed, uio, description);
+			    *interfaces ? " " : "", interfaces);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (*json_get_string(object, names[i]))
+			offer(typed, json_get_string(object, names[i]), description);
+	offer_list(typed, object, "interfaces", description);
+	offer_list(typed, object, "links", description);
+	json_object_put(object);
 	free(description);
-	free(joined);
-	strings_free(&interfaces);
-	strings_free(&disks);
-	strings_free(&links);
+	free(interfaces);
+	free(fault);
 }
 
 /* Return whether user space has a device, or an override gives it away. */
@@ -159,7 +157,7 @@ static void offer_identifiers(const char *typed, char kind)
 
 	machine_read(&machine);
 	for (size_t i = 0; i < machine.count; i++) {
-		const struct device *device = &machine.devices[i];
+		struct device *device = &machine.devices[i];
 
 		if (device->class_name)
 			strings_take(&classes, need_strdup(device->class_name));

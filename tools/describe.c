@@ -1,313 +1,506 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "describe.h"
 
+#include <fts.h>
 #include <inttypes.h>
-#include <stdio.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "file.h"
 #include "json.h"
-#include "table.h"
 
-const char *describe_size(uint64_t bytes, char text[SIZE_TEXT])
+/*
+ * Read an attribute that may be missing. Return -1 if it is missing, or if its
+ * value is not plausible for a counter.
+ */
+static int64_t __attribute__((format(printf, 2, 3))) read_number(const struct device *device,
+								 const char *format, ...)
 {
-	if (!bytes)
-		text[0] = '\0';
-	else if (bytes % 1024)
-		snprintf(text, SIZE_TEXT, "%" PRIu64 " B", bytes);
-	else
-		snprintf(text, SIZE_TEXT, "%" PRIu64 " KiB", bytes / 1024);
-	return text;
+	char path[128];
+	uint64_t value;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	if (len >= (int)sizeof(path) || device_u64(device->handle, path, &value) ||
+	    value > INT64_MAX)
+		return -1;
+	return value;
 }
 
 /*
- * Return the links without /dev/vmbus/. If there is only the link in by-id,
- * which has the name of the instance, return "by-id".
+ * Return @bytes, or -1 if the ring cannot hold that many. The kernel computes
+ * the number from an index that the host writes.
  */
-static char *short_links(const struct strings *links)
+static int64_t checked_fill(int64_t bytes, uint64_t room)
 {
-	static const char common[] = "/dev/vmbus/", by_id[] = "by-id/";
-	struct strings names = { 0 };
-	char *text;
+	return bytes < 0 || (uint64_t)bytes > room ? -1 : bytes;
+}
 
-	for (int id = 0; id < 2; id++) {
-		for (size_t i = 0; i < links->count; i++) {
-			const char *name = links->items[i];
+/*
+ * Return the capacity of one ring, with any driver: the bytes that wait in it
+ * and those that are free.
+ */
+static uint64_t capacity(const struct device *device, uint64_t ring_bytes)
+{
+	int64_t waiting = read_number(device, "in_read_bytes_avail");
+	int64_t room = read_number(device, "in_write_bytes_avail");
 
-			if (!strncmp(name, common, strlen(common)))
-				name += strlen(common);
-			if (strncmp(name, by_id, strlen(by_id)) ? !id : id && !names.count)
-				strings_take(&names, need_strdup(id ? "by-id" : name));
-		}
-	}
-	text = strings_join(&names, ",");
+	if (waiting >= 0 && room >= 0 && waiting <= UINT32_MAX && room <= UINT32_MAX)
+		return waiting + room;
+	return ring_bytes > (uint64_t)getpagesize() ? ring_bytes - getpagesize() : 0;
+}
+
+static struct json_object *describe_channel(const struct device *device, uint32_t relid,
+					    uint64_t data_bytes)
+{
+	static const char folder[] = "channels";
+	struct json_object *o = json_object_new_object();
+	int64_t waiting = read_number(device, "%s/%u/read_avail", folder, relid);
+	int64_t room = read_number(device, "%s/%u/write_avail", folder, relid);
+
+	waiting = checked_fill(waiting, data_bytes);
+	room = checked_fill(room, data_bytes);
+	json_number(o, "relid", relid);
+	json_number(o, "index", read_number(device, "%s/%u/subchannel_id", folder, relid));
+	json_number(o, "cpu", read_number(device, "%s/%u/cpu", folder, relid));
+	json_number(o, "monitor_id", read_number(device, "%s/%u/monitor_id", folder, relid));
+	json_number(o, "from_host_bytes", waiting);
+	json_number(o, "to_host_bytes", room < 0 ? -1 : (int64_t)data_bytes - room);
+	json_number(o, "interrupts", read_number(device, "%s/%u/interrupts", folder, relid));
+	json_number(o, "signals", read_number(device, "%s/%u/events", folder, relid));
+	return o;
+}
+
+static int by_channel(const void *a, const void *b)
+{
+	struct json_object *x = *(struct json_object *const *)a;
+	struct json_object *y = *(struct json_object *const *)b;
+	/* A channel without an index, -1, comes last. */
+	uint64_t i = json_get_number(x, "index"), j = json_get_number(y, "index");
+	int64_t p = json_get_number(x, "relid"), q = json_get_number(y, "relid");
+
+	if (i != j)
+		return i < j ? -1 : 1;
+	return p < q ? -1 : p > q;
+}
+
+struct json_object *describe_channels(const struct device *device, uint64_t ring_bytes,
+				      uint64_t *data_bytes)
+{
+	struct strings names = file_names("%s/channels", device_sysfs(device));
+	struct json_object *list = json_object_new_array();
+	uint32_t relid;
+
+	*data_bytes = capacity(device, ring_bytes);
+	for (size_t i = 0; i < names.count; i++)
+		if (text_parse_number(names.items[i], &relid))
+			json_object_array_add(list, describe_channel(device, relid, *data_bytes));
+	json_object_array_sort(list, by_channel);
 	strings_free(&names);
-	return text;
+	return list;
 }
 
-/*
- * Return the interfaces of a device, or the one that it had before, in
- * brackets.
- */
-static char *interfaces_text(const struct device *device, const struct details *details)
-{
-	if (!details->interfaces.count && device->interface[0])
-		return need_printf("(%s)", device->interface);
-	return strings_join(&details->interfaces, ",");
-}
-
-static enum colour state_colour(const struct details *details)
-{
-	const char *state = details->module_state;
-
-	if (state && (!strcmp(state, "lost") || !strcmp(state, "failed")))
-		return COLOUR_BAD;
-	return !strcmp(details->state, "open") ? COLOUR_GOOD : COLOUR_NONE;
-}
-
-/* Add the instance: all of it, or the digits that tell the devices apart. */
-static void instance_cell(struct table *table, const struct view *view, const struct device *device,
-			  bool is_complete)
-{
-	table_cell(table, COLOUR_NONE, "%.*s", is_complete ? GUID_SIZE : view_digits(view),
-		   device->instance);
-}
-
-static const char *uio_of(const struct device *device)
+/* Describe the maps of the UIO device; the list is empty without one. */
+static struct json_object *describe_maps(const struct device *device)
 {
 	const char *uio = device->handle->uio;
+	struct json_object *list = json_object_new_array(), *o;
+	int64_t size;
+	char *name;
 
-	return uio ? uio : "";
-}
-
-static void device_row(struct table *table, const struct view *view, size_t index, bool is_complete)
-{
-	struct device *device = &view->engine.machine.devices[index];
-	const struct details *details = &view->details[index];
-	char *interfaces = interfaces_text(device, details), *links = short_links(&details->links);
-	char *rule, size[SIZE_TEXT];
-	struct plan plan;
-
-	engine_plan(&view->engine, device, &plan);
-	rule = rule_text(&plan, device);
-	instance_cell(table, view, device, is_complete);
-	table_cell(table, COLOUR_NONE, "%s", device_class(device));
-	table_cell(table, *uio_of(device) ? COLOUR_GOOD : COLOUR_NONE, "%s", device_driver(device));
-	table_cell(table, COLOUR_NONE, "%s", uio_of(device));
-	table_cell(table, COLOUR_NONE, "%s", interfaces);
-	table_cell(table, COLOUR_NONE, "%s", device->mac);
-	table_cell(table, COLOUR_NONE, "%zu", details->channels.count);
-	table_cell(table, COLOUR_NONE, "%s", describe_size(details->ring_bytes, size));
-	table_cell(table, COLOUR_NONE, "%s", details->monitored ? "yes" : "no");
-	table_cell(table, state_colour(details), "%s", details->state);
-	table_cell(table, COLOUR_NONE, "%s", rule);
-	table_cell(table, COLOUR_NONE, "%s", links);
-	free(interfaces);
-	free(links);
-	free(rule);
-}
-
-void describe_devices(const struct view *view, bool is_complete)
-{
-	static const struct column columns[] = { { "INSTANCE", LEFT, ALWAYS, 0 },
-						 { "CLASS", LEFT, ALWAYS, 0 },
-						 { "DRIVER", LEFT, ALWAYS, 0 },
-						 { "UIO", LEFT, ALWAYS, 0 },
-						 { "INTERFACE", LEFT, IF_USED, 0 },
-						 { "MAC", LEFT, IF_USED, 2 },
-						 { "CHANNELS", RIGHT, ALWAYS, 5 },
-						 { "RING", RIGHT, ALWAYS, 4 },
-						 { "MONITORED", LEFT, ALWAYS, 6 },
-						 { "STATE", LEFT, ALWAYS, 3 },
-						 { "RULE", LEFT, IF_USED, 1 },
-						 { "LINK", LEFT, IF_USED, 7 },
-						 { 0 } };
-	struct table *table = table_new(columns, is_complete);
-
-	for (size_t i = 0; i < view->engine.machine.count; i++)
-		if (view->chosen[i])
-			device_row(table, view, i, is_complete);
-	table_print(table, stdout);
-	table_free(table);
-}
-
-/* Add a number, or an empty cell if it is not known. */
-static void number_cell(struct table *table, int64_t value)
-{
-	if (value < 0)
-		table_cell(table, COLOUR_NONE, "%s", "");
-	else
-		table_cell(table, COLOUR_NONE, "%" PRId64, value);
-}
-
-/*
- * Add how full a ring is: "2048 of 16384". A ring that is almost full has a
- * colour.
- */
-static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
-{
-	if (bytes < 0)
-		table_cell(table, COLOUR_NONE, "%s", "");
-	else
-		table_cell(table, (uint64_t)bytes > room - room / 10 ? COLOUR_WARNING : COLOUR_NONE,
-			   "%" PRId64 " of %" PRIu64, bytes, room);
-}
-
-void describe_channels(const struct view *view, bool is_complete)
-{
-	static const struct column columns[] = {
-		{ "INSTANCE", LEFT, ALWAYS, 0 },    { "CHANNEL", RIGHT, ALWAYS, 0 },
-		{ "INDEX", RIGHT, ALWAYS, 2 },	    { "CPU", RIGHT, ALWAYS, 1 },
-		{ "FROM HOST", RIGHT, ALWAYS, 0 },  { "TO HOST", RIGHT, ALWAYS, 0 },
-		{ "INTERRUPTS", RIGHT, ALWAYS, 0 }, { "SIGNALS", RIGHT, ALWAYS, 0 },
-		{ "MONITOR", RIGHT, IF_USED, 3 },   { 0 }
-	};
-	struct table *table = table_new(columns, is_complete);
-	bool any = false;
-
-	for (size_t i = 0; i < view->engine.machine.count; i++) {
-		const struct channels *channels = &view->details[i].channels;
-
-		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
-			const struct channel *channel = &channels->items[c];
-
-			any = true;
-			instance_cell(table, view, &view->engine.machine.devices[i], is_complete);
-			table_cell(table, COLOUR_NONE, "%" PRIu32, channel->relid);
-			number_cell(table, channel->index);
-			number_cell(table, channel->cpu);
-			fill_cell(table, channel->from_host, channels->data_bytes);
-			fill_cell(table, channel->to_host, channels->data_bytes);
-			number_cell(table, channel->interrupts);
-			number_cell(table, channel->signals);
-			number_cell(table, channel->monitor_id);
-		}
+	for (unsigned int i = 0; uio && i < 64; i++) {
+		size = read_number(device, "uio/%s/maps/map%u/size", uio, i);
+		if (size < 0)
+			break;
+		name = file_line("%s/uio/%s/maps/map%u/name", device_sysfs(device), uio, i);
+		o = json_object_new_object();
+		json_string(o, "name", name);
+		json_number(o, "size", size);
+		json_object_array_add(list, o);
+		free(name);
 	}
-	if (any) {
-		fputc('\n', stdout);
-		table_print(table, stdout);
-	}
-	table_free(table);
+	return list;
 }
 
-static void add_maps(struct table *table, const char *uio, const struct details *details)
+/* Find the interfaces and disks below a device, also behind a PCI bridge. */
+static void read_below(const struct device *device, struct strings *interfaces,
+		       struct strings *disks)
 {
-	char size[SIZE_TEXT];
+	char top[PATH_MAX];
+	char *roots[] = { top, NULL };
+	FTSENT *e;
+	FTS *fts;
 
-	for (size_t m = 0; m < details->map_count; m++) {
-		table_cell(table, COLOUR_NONE, "%s", uio);
-		table_cell(table, COLOUR_NONE, "%zu", m);
-		table_cell(table, COLOUR_NONE, "%s", details->maps[m].name);
-		table_cell(table, COLOUR_NONE, "%s", describe_size(details->maps[m].size, size));
-	}
-}
-
-void describe_maps(const struct view *view, bool is_complete)
-{
-	static const struct column devices[] = { { "INSTANCE", LEFT, ALWAYS, 0 },
-						 { "UIO", LEFT, ALWAYS, 0 },
-						 { "STATE", LEFT, ALWAYS, 0 },
-						 { "EVENTS", RIGHT, ALWAYS, 0 },
-						 { 0 } };
-	static const struct column maps[] = { { "UIO", LEFT, ALWAYS, 0 },
-					      { "MAP", RIGHT, ALWAYS, 0 },
-					      { "NAME", LEFT, ALWAYS, 0 },
-					      { "SIZE", RIGHT, ALWAYS, 0 },
-					      { 0 } };
-	struct table *by_device = table_new(devices, is_complete);
-	struct table *by_map = table_new(maps, is_complete);
-	bool any = false;
-
-	for (size_t i = 0; i < view->engine.machine.count; i++) {
-		const struct device *device = &view->engine.machine.devices[i];
-		const struct details *details = &view->details[i];
-
-		if (!view->chosen[i] || !*uio_of(device))
+	if (!realpath(device->handle->sysfs, top))
+		return;
+	fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	while (fts && (e = fts_read(fts))) {
+		if (e->fts_info != FTS_D || e->fts_level == 0)
 			continue;
-		any = true;
-		instance_cell(by_device, view, device, is_complete);
-		table_cell(by_device, COLOUR_NONE, "%s", uio_of(device));
-		table_cell(by_device, state_colour(details), "%s",
-			   details->module_state ? details->module_state : "");
-		number_cell(by_device, details->events);
-		add_maps(by_map, uio_of(device), details);
+		if (!strcmp(e->fts_parent->fts_name, "net"))
+			strings_take(interfaces, need_strdup(e->fts_name));
+		else if (!strcmp(e->fts_parent->fts_name, "block"))
+			strings_take(disks, need_strdup(e->fts_name));
+		else if (strcmp(e->fts_name, "channels") && strcmp(e->fts_name, "uio"))
+			continue;
+		fts_set(fts, e, FTS_SKIP);
 	}
-	if (any) {
-		fputc('\n', stdout);
-		table_print(by_device, stdout);
-		fputc('\n', stdout);
-		table_print(by_map, stdout);
-	}
-	table_free(by_device);
-	table_free(by_map);
+	if (fts)
+		fts_close(fts);
+	strings_sort(interfaces);
+	strings_sort(disks);
 }
 
-static struct json_object *channels_json(const struct channels *channels)
+/* List the links below /dev/vmbus to a UIO device, without sysroot(). */
+static struct strings read_links(const char *uio)
 {
-	struct json_object *list = json_object_new_array();
+	char *top = file_path("/dev/vmbus"), *roots[] = { top, NULL };
+	struct strings links = { 0 };
+	char *target;
+	FTSENT *e;
+	FTS *fts;
 
-	for (size_t i = 0; i < channels->count; i++) {
-		const struct channel *channel = &channels->items[i];
-		struct json_object *o = json_object_new_object();
+	fts = uio ? fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL) : NULL;
+	while (fts && (e = fts_read(fts))) {
+		const char *path = e->fts_path + strlen(sysroot());
 
-		json_number(o, "relid", channel->relid);
-		json_number(o, "index", channel->index);
-		json_number(o, "cpu", channel->cpu);
-		json_number(o, "monitor_id", channel->monitor_id);
-		json_number(o, "from_host_bytes", channel->from_host);
-		json_number(o, "to_host_bytes", channel->to_host);
-		json_number(o, "interrupts", channel->interrupts);
-		json_number(o, "signals", channel->signals);
-		json_object_array_add(list, o);
+		if (e->fts_info != FTS_SL && e->fts_info != FTS_SLNONE)
+			continue;
+		target = file_link("%s", path);
+		if (target && !strcmp(target, uio))
+			strings_take(&links, need_strdup(path));
+		free(target);
 	}
-	return list;
+	if (fts)
+		fts_close(fts);
+	free(top);
+	strings_sort(&links);
+	return links;
 }
 
-static struct json_object *maps_json(const struct details *details)
+/* Read the state of the primary channel, which sysfs shows as a number. */
+static char *read_state(const struct device *device, char **fault)
 {
-	struct json_object *list = json_object_new_array();
+	/* The names of the kernel's enum vmbus_channel_state */
+	static const char *const states[] = { "offered", "opening", "closed", "open" };
+	uint64_t state;
+	int err = device_u64(device->handle, "state", &state);
 
-	for (size_t i = 0; i < details->map_count; i++) {
-		struct json_object *o = json_object_new_object();
-
-		json_string(o, "name", details->maps[i].name);
-		json_number(o, "size", details->maps[i].size);
-		json_object_array_add(list, o);
-	}
-	return list;
+	*fault = NULL;
+	if (err)
+		*fault = need_printf("%s: its attribute state cannot be read: %s", device->instance,
+				     strerror(-err));
+	if (err)
+		return need_strdup("");
+	if (state < sizeof(states) / sizeof(states[0]))
+		return need_strdup(states[state]);
+	return need_printf("state %" PRIu64, state);
 }
 
-/* Add a number of bytes; 0 stands for one that is not known. */
-static void json_bytes(struct json_object *object, const char *key, uint64_t bytes)
+struct json_object *describe_rule(const struct plan *plan)
 {
-	json_number(object, key, bytes ? (int64_t)bytes : -1);
+	const struct settings *settings = &plan->rule.settings;
+	struct json_object *o;
+	char mode[16];
+
+	if (!plan_has_rule(plan))
+		return NULL;
+	o = json_object_new_object();
+	json_string(o, "file", plan->at.file);
+	json_number(o, "line", plan->at.line);
+	json_string(o, "driver", plan->rule.driver);
+	json_object_object_add(o, "enable", json_object_new_boolean(plan->rule.enable));
+	json_object_object_add(o, "force", json_object_new_boolean(plan->rule.force));
+	json_bytes(o, "ring_size", settings->ring_size);
+	json_bytes(o, "recv_buffer_size", settings->recv_buffer_size);
+	json_bytes(o, "send_buffer_size", settings->send_buffer_size);
+	json_string(o, "owner", settings->owner);
+	json_string(o, "group", settings->group);
+	snprintf(mode, sizeof(mode), "%04o", (unsigned int)settings->mode);
+	json_string(o, "mode", settings->mode < 0 ? NULL : mode);
+	json_string(o, "link", settings->link);
+	json_string(o, "outcome", plan_outcome_name(plan->outcome));
+	json_string(o, "reason", plan->reason);
+	return o;
 }
 
-struct json_object *describe_json(const struct view *view, size_t index)
+struct json_object *describe_device(const struct engine *engine, struct device *device,
+				    char **fault)
 {
-	struct device *device = &view->engine.machine.devices[index];
-	const struct details *details = &view->details[index];
-	struct json_object *o = json_object_new_object();
+	const char *uio = device->handle->uio;
+	struct json_object *o = json_object_new_object(), *maps = describe_maps(device), *channels;
+	struct strings interfaces = { 0 }, disks = { 0 }, links = read_links(uio);
+	char *module_state = file_line("%s/uio_hv_generic/state", device_sysfs(device));
+	char *state = read_state(device, fault);
+	uint64_t ring_bytes = 0, data_bytes;
 	struct plan plan;
 
-	engine_plan(&view->engine, device, &plan);
+	/* Map 0 holds both directions. */
+	if (json_object_array_length(maps))
+		ring_bytes = json_get_number(json_object_array_get_idx(maps, 0), "size") / 2;
+	channels = describe_channels(device, ring_bytes, &data_bytes);
+	read_below(device, &interfaces, &disks);
+	engine_plan(engine, device, &plan);
 	json_string(o, "instance", device->instance);
 	json_string(o, "class_id", device->class_id);
 	json_string(o, "class", device->class_name);
 	json_string(o, "driver", device_driver(device));
-	json_string(o, "uio", uio_of(device));
-	json_bytes(o, "ring_bytes", details->ring_bytes);
-	json_bytes(o, "ring_data_bytes", details->channels.data_bytes);
-	json_object_object_add(o, "monitored", json_object_new_boolean(details->monitored));
-	json_string(o, "state", details->state);
-	json_string(o, "module_state", details->module_state);
-	json_list(o, "interfaces", &details->interfaces);
-	json_string(o, "known_interface", details->interfaces.count ? NULL : device->interface);
+	json_string(o, "uio", uio);
+	json_bytes(o, "ring_bytes", ring_bytes);
+	json_bytes(o, "ring_data_bytes", data_bytes);
+	json_object_object_add(o, "monitored",
+			       json_object_new_boolean(read_number(device, "monitor_id") >= 0));
+	json_string(o, "state", state);
+	json_string(o, "module_state", module_state);
+	json_list(o, "interfaces", &interfaces);
+	json_string(o, "known_interface", interfaces.count ? NULL : device->interface);
 	json_string(o, "mac", device->mac);
-	json_list(o, "disks", &details->disks);
-	json_list(o, "links", &details->links);
-	json_object_object_add(o, "rule", rule_json(&plan));
-	json_number(o, "events", details->events);
-	json_object_object_add(o, "channels", channels_json(&details->channels));
-	json_object_object_add(o, "maps", maps_json(details));
+	json_list(o, "disks", &disks);
+	json_list(o, "links", &links);
+	json_object_object_add(o, "rule", describe_rule(&plan));
+	json_number(o, "events", uio ? read_number(device, "uio/%s/event", uio) : -1);
+	json_object_object_add(o, "channels", channels);
+	json_object_object_add(o, "maps", maps);
+	free(module_state);
+	free(state);
+	strings_free(&interfaces);
+	strings_free(&disks);
+	strings_free(&links);
 	return o;
+}
+
+char *describe_size(int64_t bytes)
+{
+	if (bytes <= 0)
+		return need_strdup("");
+	if (bytes % 1024)
+		return need_printf("%" PRId64 " B", bytes);
+	return need_printf("%" PRId64 " KiB", bytes / 1024);
+}
+
+enum colour describe_outcome_colour(const char *outcome)
+{
+	if (!strcmp(outcome, "bound") || !strcmp(outcome, "bind"))
+		return COLOUR_GOOD;
+	return !strcmp(outcome, "refused") || !strcmp(outcome, "faulty") ? COLOUR_BAD : COLOUR_NONE;
+}
+
+char *describe_class_cell(struct json_object *row, enum colour *colour)
+{
+	const char *name = json_get_string(row, "class");
+
+	return need_strdup(*name ? name : json_get_string(row, "class_id"));
+}
+
+static char *driver_cell(struct json_object *row, enum colour *colour)
+{
+	*colour = *json_get_string(row, "uio") ? COLOUR_GOOD : COLOUR_NONE;
+	return json_text(row, "driver");
+}
+
+static char *interface_cell(struct json_object *row, enum colour *colour)
+{
+	const char *known = json_get_string(row, "known_interface");
+
+	/* The device had this one before. */
+	if (*known)
+		return need_printf("(%s)", known);
+	return json_text(row, "interfaces");
+}
+
+static char *channels_cell(struct json_object *row, enum colour *colour)
+{
+	return need_printf(
+		"%zu", (size_t)json_object_array_length(json_object_object_get(row, "channels")));
+}
+
+static char *ring_cell(struct json_object *row, enum colour *colour)
+{
+	return describe_size(json_get_number(row, "ring_bytes"));
+}
+
+static enum colour state_colour(struct json_object *row)
+{
+	const char *state = json_get_string(row, "module_state");
+
+	if (!strcmp(state, "lost") || !strcmp(state, "failed"))
+		return COLOUR_BAD;
+	return !strcmp(json_get_string(row, "state"), "open") ? COLOUR_GOOD : COLOUR_NONE;
+}
+
+static char *state_cell(struct json_object *row, enum colour *colour)
+{
+	*colour = state_colour(row);
+	return json_text(row, "state");
+}
+
+static char *module_state_cell(struct json_object *row, enum colour *colour)
+{
+	*colour = state_colour(row);
+	return json_text(row, "module_state");
+}
+
+/* The file of the rule and, in brackets, why the rule has no effect */
+static char *rule_cell(struct json_object *row, enum colour *colour)
+{
+	struct json_object *rule = json_object_object_get(row, "rule");
+	const char *file = rule ? json_get_string(rule, "file") : "", *outcome;
+	const char *slash = strrchr(file, '/');
+
+	if (!*file)
+		return need_strdup("");
+	file = slash ? slash + 1 : file;
+	/* Do not print the GUID twice in a line. */
+	if (!strncmp(file, "60-", 3) && !strcmp(file + strlen(file) - 5, ".conf") &&
+	    !strncmp(file + 3, json_get_string(row, "instance"), strlen(file) - 8))
+		file = "60-INSTANCE.conf";
+	outcome = json_get_string(rule, "outcome");
+	if (describe_outcome_colour(outcome) == COLOUR_GOOD)
+		return need_strdup(file);
+	return need_printf("%s (%s)", file, outcome);
+}
+
+/*
+ * The links without /dev/vmbus/. If there is only the link in by-id, which has
+ * the name of the instance, it is "by-id".
+ */
+static char *link_cell(struct json_object *row, enum colour *colour)
+{
+	static const char common[] = "/dev/vmbus/", by_id[] = "/dev/vmbus/by-id/";
+	struct json_object *links = json_object_object_get(row, "links");
+	const size_t count = json_object_array_length(links);
+	struct strings names = { 0 };
+	char *text;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *link = json_object_get_string(json_object_array_get_idx(links, i));
+
+		if (strncmp(link, by_id, strlen(by_id)))
+			strings_take(&names, need_strdup(link + strlen(common)));
+	}
+	text = names.count || !count ? strings_join(&names, ",") : need_strdup("by-id");
+	strings_free(&names);
+	return text;
+}
+
+void describe_table(struct json_object *devices, int digits, FILE *stream)
+{
+	static const struct column columns[] = {
+		{ "INSTANCE", "instance", LEFT, ALWAYS, 0, NULL },
+		{ "CLASS", "class", LEFT, ALWAYS, 0, describe_class_cell },
+		{ "DRIVER", "driver", LEFT, ALWAYS, 0, driver_cell },
+		{ "UIO", "uio", LEFT, ALWAYS, 0, NULL },
+		{ "INTERFACE", "interfaces", LEFT, IF_USED, 0, interface_cell },
+		{ "MAC", "mac", LEFT, IF_USED, 2, NULL },
+		{ "CHANNELS", "channels", RIGHT, ALWAYS, 5, channels_cell },
+		{ "RING", "ring_bytes", RIGHT, ALWAYS, 4, ring_cell },
+		{ "MONITORED", "monitored", LEFT, ALWAYS, 6, NULL },
+		{ "STATE", "state", LEFT, ALWAYS, 3, state_cell },
+		{ "RULE", "rule", LEFT, IF_USED, 1, rule_cell },
+		{ "LINK", "links", LEFT, IF_USED, 7, link_cell },
+		{ 0 }
+	};
+
+	table_print(columns, devices, digits, stream);
+}
+
+/* How full a ring is; a ring that is almost full has a colour. */
+static char *fill(struct json_object *row, const char *key, enum colour *colour)
+{
+	int64_t bytes = json_get_number(row, key), room = json_get_number(row, "ring_data_bytes");
+
+	if (bytes < 0)
+		return need_strdup("");
+	*colour = bytes > room - room / 10 ? COLOUR_WARNING : COLOUR_NONE;
+	return need_printf("%" PRId64 " of %" PRId64, bytes, room);
+}
+
+static char *from_host_cell(struct json_object *row, enum colour *colour)
+{
+	return fill(row, "from_host_bytes", colour);
+}
+
+static char *to_host_cell(struct json_object *row, enum colour *colour)
+{
+	return fill(row, "to_host_bytes", colour);
+}
+
+static char *size_cell(struct json_object *row, enum colour *colour)
+{
+	return describe_size(json_get_number(row, "size"));
+}
+
+/*
+ * Add the items of a list of a device to @rows, and to each item the member
+ * @key of the device, its index in the list, and the capacity of a ring.
+ */
+static void add_rows(struct json_object *rows, struct json_object *device, const char *list_key,
+		     const char *key)
+{
+	struct json_object *list = json_object_object_get(device, list_key);
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+
+		json_string(item, key, json_get_string(device, key));
+		json_number(item, "number", i);
+		json_number(item, "ring_data_bytes", json_get_number(device, "ring_data_bytes"));
+		json_object_array_add(rows, json_object_get(item));
+	}
+}
+
+static void print_rows(const struct column *columns, struct json_object *rows, int digits)
+{
+	if (json_object_array_length(rows)) {
+		fputc('\n', stdout);
+		table_print(columns, rows, digits, stdout);
+	}
+	json_object_put(rows);
+}
+
+void describe_tables(struct json_object *devices, int digits)
+{
+	static const struct column of_channels[] = {
+		{ "INSTANCE", "instance", LEFT, ALWAYS, 0, NULL },
+		{ "CHANNEL", "relid", RIGHT, ALWAYS, 0, NULL },
+		{ "INDEX", "index", RIGHT, ALWAYS, 2, NULL },
+		{ "CPU", "cpu", RIGHT, ALWAYS, 1, NULL },
+		{ "FROM HOST", "from_host_bytes", RIGHT, ALWAYS, 0, from_host_cell },
+		{ "TO HOST", "to_host_bytes", RIGHT, ALWAYS, 0, to_host_cell },
+		{ "INTERRUPTS", "interrupts", RIGHT, ALWAYS, 0, NULL },
+		{ "SIGNALS", "signals", RIGHT, ALWAYS, 0, NULL },
+		{ "MONITOR", "monitor_id", RIGHT, IF_USED, 3, NULL },
+		{ 0 }
+	};
+	static const struct column of_uio[] = { { "INSTANCE", "instance", LEFT, ALWAYS, 0, NULL },
+						{ "UIO", "uio", LEFT, ALWAYS, 0, NULL },
+						{ "STATE", "module_state", LEFT, ALWAYS, 0,
+						  module_state_cell },
+						{ "EVENTS", "events", RIGHT, ALWAYS, 0, NULL },
+						{ 0 } };
+	static const struct column of_maps[] = { { "UIO", "uio", LEFT, ALWAYS, 0, NULL },
+						 { "MAP", "number", RIGHT, ALWAYS, 0, NULL },
+						 { "NAME", "name", LEFT, ALWAYS, 0, NULL },
+						 { "SIZE", "size", RIGHT, ALWAYS, 0, size_cell },
+						 { 0 } };
+	struct json_object *channels = json_object_new_array(), *uio = json_object_new_array();
+	struct json_object *maps = json_object_new_array();
+
+	for (size_t i = 0; i < json_object_array_length(devices); i++) {
+		struct json_object *device = json_object_array_get_idx(devices, i);
+
+		add_rows(channels, device, "channels", "instance");
+		add_rows(maps, device, "maps", "uio");
+		if (*json_get_string(device, "uio"))
+			json_object_array_add(uio, json_object_get(device));
+	}
+	print_rows(of_channels, channels, digits);
+	print_rows(of_uio, uio, digits);
+	print_rows(of_maps, maps, digits);
 }

@@ -1,30 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Show devices as tables and as JSON. */
+/*
+ * Describe devices: a JSON object has everything about a device, and the tables
+ * show parts of such objects.
+ */
 #ifndef HVUIO_DESCRIBE_H
 #define HVUIO_DESCRIBE_H
 
 #include <json-c/json.h>
 
-#include "rule.h"
-#include "view.h"
+#include "engine.h"
+#include "table.h"
 
 /*
- * Each function skips the devices that are not chosen, and prints nothing if no
- * line remains. If @is_complete, instances have all digits, and a narrow
- * terminal hides no column.
+ * Return an object with everything about a device. *fault is NULL, or a new
+ * string that says what cannot be read.
  */
-void describe_devices(const struct view *view, bool is_complete);
-void describe_channels(const struct view *view, bool is_complete);
-void describe_maps(const struct view *view, bool is_complete);
-
-/* Return an object with everything about device @index. */
-struct json_object *describe_json(const struct view *view, size_t index);
+struct json_object *describe_device(const struct engine *engine, struct device *device,
+				    char **fault);
 
 /*
- * Format a number of bytes as "20 KiB", or as "100 B" if it is not a multiple
- * of 1024. Zero becomes "".
+ * Return an array with the channels of a device, the primary channel first. If
+ * @ring_bytes is 0, the size of a ring is not known. Set *@data_bytes to the
+ * capacity of one direction; 0: not known.
  */
-#define SIZE_TEXT 24
-const char *describe_size(uint64_t bytes, char text[SIZE_TEXT]);
+struct json_object *describe_channels(const struct device *device, uint64_t ring_bytes,
+				      uint64_t *data_bytes);
+
+/* Return the rule of a device and its outcome, or NULL if there is no rule. */
+struct json_object *describe_rule(const struct plan *plan);
+
+/* Print an array of devices as a table; @digits as for table_print(). */
+void describe_table(struct json_object *devices, int digits, FILE *stream);
+
+/*
+ * Print the channels, the UIO devices and the maps of an array of devices as
+ * tables; a table without a line is left out.
+ */
+void describe_tables(struct json_object *devices, int digits);
+
+/* Return the colour of the outcome of a rule. */
+enum colour describe_outcome_colour(const char *outcome);
+
+/* Make cells of a table; see struct column. */
+char *describe_class_cell(struct json_object *row, enum colour *colour);
+
+/*
+ * Return a number of bytes as a new string: "20 KiB", or "100 B" if it is not a
+ * multiple of 1024; "" for 0 and for -1.
+ */
+char *describe_size(int64_t bytes);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "colour.h"
 #include "command.h"
+#include "describe.h"
 #include "file.h"
 #include "json.h"
 #include "lint.h"
@@ -110,18 +111,18 @@ static void check_configuration(struct diagnosis *diagnosis)
 static bool check_device(struct diagnosis *diagnosis, size_t index)
 {
 	const struct device *device = &diagnosis->view.engine.machine.devices[index];
-	const char *state = diagnosis->view.details[index].module_state;
+	const char *state = json_get_string(diagnosis->devices[index], "module_state");
 	const struct plan *plan = &diagnosis->plans[index];
 	char *see = need_printf("vmbusctl show %s", device->instance);
 	bool trouble = true;
 
-	if (state && !strcmp(state, "lost"))
+	if (!strcmp(state, "lost"))
 		doctor_add(
 			diagnosis, SEVERITY_PROBLEM, "devices",
 			need_printf("fuser -v -k /dev/%s", device->handle->uio), NULL,
 			"%s is lost: a program had it open when the VM was suspended, and has not closed it",
 			device_text(device));
-	else if (state && !strcmp(state, "failed"))
+	else if (!strcmp(state, "failed"))
 		doctor_add(diagnosis, SEVERITY_PROBLEM, "devices",
 			   need_printf("vmbusctl unbind --now %s; vmbusctl bind --now %s",
 				       device->instance, device->instance),
@@ -239,11 +240,11 @@ static void read_all(struct diagnosis *diagnosis)
 	engine_read(engine);
 	lint(&engine->config, machine->handles ? machine : NULL);
 	diagnosis->plans = need(calloc(machine->count + 1, sizeof(*diagnosis->plans)));
-	diagnosis->view.details =
-		need(calloc(machine->count + 1, sizeof(*diagnosis->view.details)));
+	diagnosis->devices = need(calloc(machine->count + 1, sizeof(*diagnosis->devices)));
 	for (size_t i = 0; i < machine->count; i++) {
-		char *fault = details_read(&machine->devices[i], &diagnosis->view.details[i]);
+		char *fault;
 
+		diagnosis->devices[i] = describe_device(engine, &machine->devices[i], &fault);
 		if (fault && !machine->fault)
 			machine->fault = fault;
 		else
@@ -263,6 +264,9 @@ static void free_all(struct diagnosis *diagnosis)
 		free(diagnosis->findings[i].see);
 	}
 	free(diagnosis->findings);
+	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++)
+		json_object_put(diagnosis->devices[i]);
+	free(diagnosis->devices);
 	free(diagnosis->release);
 	free(diagnosis->plans);
 	view_free(&diagnosis->view);

@@ -21,8 +21,9 @@ struct doctor_finding {
 
 struct diagnosis {
 	struct view view;
-	struct plan *plans; /* one for each device */
-	char *release;	    /* of the running kernel */
+	struct plan *plans;	      /* one for each device */
+	struct json_object **devices; /* the same: their descriptions */
+	char *release;		      /* of the running kernel */
 	struct doctor_finding *findings;
 	size_t count;
 };

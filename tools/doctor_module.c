@@ -9,6 +9,7 @@
 #include "distribution.h"
 #include "doctor.h"
 #include "file.h"
+#include "json.h"
 
 #define MODULE		  "uio_hv_generic"
 #define ALLOW_UNSUPPORTED "allow_unsupported_modules"
@@ -272,7 +273,7 @@ static const struct device *wanted(const struct diagnosis *diagnosis, bool low_s
 
 		if (plan_has_rule(plan) && plan->rule.enable &&
 		    !strcmp(plan->rule.driver, MODULE) &&
-		    !(low_speed && diagnosis->view.details[i].monitored))
+		    !(low_speed && json_get_number(diagnosis->devices[i], "monitored")))
 			return &diagnosis->view.engine.machine.devices[i];
 	}
 	return NULL;

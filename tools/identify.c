@@ -9,7 +9,6 @@
 #include "command.h"
 #include "describe.h"
 #include "file.h"
-#include "table.h"
 
 /*
  * The possible meanings of an identifier; each is NULL or "" if it is
@@ -173,35 +172,22 @@ static size_t identify_all(struct machine *machine, const char *id, struct devic
 	return count;
 }
 
-static void print_candidates(const struct view *view, struct device **found)
-{
-	static const struct column columns[] = { { "INSTANCE", LEFT, ALWAYS, 0 },
-						 { "CLASS", LEFT, ALWAYS, 0 },
-						 { "DRIVER", LEFT, ALWAYS, 2 },
-						 { "UIO", LEFT, IF_USED, 0 },
-						 { "INTERFACE", LEFT, IF_USED, 0 },
-						 { "MAC", LEFT, IF_USED, 1 },
-						 { 0 } };
-	struct table *table = table_new(columns, false);
-
-	for (; *found; found++) {
-		const char *uio = (*found)->handle->uio;
-
-		table_cell(table, COLOUR_NONE, "%.*s", view_digits(view), (*found)->instance);
-		table_cell(table, COLOUR_NONE, "%s", device_class(*found));
-		table_cell(table, COLOUR_NONE, "%s", device_driver(*found));
-		table_cell(table, COLOUR_NONE, "%s", uio ? uio : "");
-		table_cell(table, COLOUR_NONE, "%s", (*found)->interface);
-		table_cell(table, COLOUR_NONE, "%s", (*found)->mac);
-	}
-	table_print(table, stderr);
-	table_free(table);
-}
-
 static int no_device(const char *id)
 {
 	complain("%s: no VMBus device has this name; 'vmbusctl list' shows the names", id);
 	return EXIT_NO_DEVICE;
+}
+
+/* Describe the candidates of an identifier on standard error. */
+static int ambiguous(const char *id, struct view *view, size_t count)
+{
+	struct json_object *devices = json_object_new_array();
+
+	complain("'%s' names %zu devices. Name one of them:", id, count);
+	view_describe(view, devices);
+	describe_table(devices, view_digits(view), stderr);
+	json_object_put(devices);
+	return EXIT_AMBIGUOUS;
 }
 
 int identify(struct view *view, const char *id, struct device **device)
@@ -212,17 +198,15 @@ int identify(struct view *view, const char *id, struct device **device)
 
 	count = identify_all(machine, id, &found);
 	*device = found[0];
-	if (count > 1) {
-		complain("'%s' names %zu devices. Name one of them:", id, count);
-		print_candidates(view, found);
-	} else if (count) {
-		view->chosen[found[0] - machine->devices] = true;
-		found[0]->typed = id;
-	}
+	for (size_t i = 0; i < count; i++)
+		view->chosen[found[i] - machine->devices] = true;
 	free(found);
 	if (!count)
 		return no_device(id);
-	return count > 1 ? EXIT_AMBIGUOUS : 0;
+	if (count > 1)
+		return ambiguous(id, view, count);
+	(*device)->typed = id;
+	return 0;
 }
 
 int identify_several(struct view *view, char **ids, int count, bool strict)

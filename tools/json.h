@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Build and print the JSON of vmbusctl; vmbusctl(8) documents each key. */
+/* Build, read and print the JSON of vmbusctl: vmbusctl(8) lists the keys. */
 #ifndef HVUIO_JSON_H
 #define HVUIO_JSON_H
 
@@ -12,6 +12,19 @@
 void json_string(struct json_object *object, const char *key, const char *value);
 void json_number(struct json_object *object, const char *key, int64_t value);
 void json_list(struct json_object *object, const char *key, const struct strings *strings);
+
+/* Add a number of bytes; 0 stands for one that is not known. */
+void json_bytes(struct json_object *object, const char *key, uint64_t bytes);
+
+/* Return a member of an object: "" or -1 if it is null. */
+const char *json_get_string(struct json_object *object, const char *key);
+int64_t json_get_number(struct json_object *object, const char *key);
+
+/*
+ * Return a member as a new string for people: "" for null, yes or no for a
+ * boolean, and the items of a list with commas between them.
+ */
+char *json_text(struct json_object *object, const char *key);
 
 /* Print the value and free it. */
 void json_print(struct json_object *value);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vmbusctl list: show the devices in a table. */
-#include <stdlib.h>
-
 #include "command.h"
 #include "describe.h"
 #include "identify.h"
@@ -22,38 +20,27 @@ const struct command list_command = {
 	.run = run,
 };
 
-static void print_json(const struct view *view)
-{
-	struct json_object *list = json_object_new_array();
-
-	for (size_t i = 0; i < view->engine.machine.count; i++)
-		if (view->chosen[i])
-			json_object_array_add(list, describe_json(view, i));
-	json_print(list);
-}
-
 static int run(const struct options *options, int count, char **operands)
 {
+	struct json_object *devices = json_object_new_array();
 	struct view view;
-	int unread, status = view_read(&view, true);
+	int status = view_read(&view, true);
 
 	if (!status)
 		status = identify_several(&view, operands, count, true);
 	else if (options->json)
-		json_print(json_object_new_array());
+		json_print(json_object_get(devices));
 	if (status)
 		goto out;
-	unread = view_read_details(&view);
+	status = view_describe(&view, devices);
 	if (options->json)
-		print_json(&view);
+		json_print(json_object_get(devices));
 	else
-		describe_devices(&view, options->verbose);
-	if (!options->json && options->verbose) {
-		describe_channels(&view, true);
-		describe_maps(&view, true);
-	}
-	status = unread ? unread : view_status(&view);
+		describe_table(devices, options->verbose ? 0 : view_digits(&view), stdout);
+	if (!options->json && options->verbose)
+		describe_tables(devices, 0);
 out:
+	json_object_put(devices);
 	view_free(&view);
 	return status;
 }

@@ -45,8 +45,8 @@ static int run(const struct options *options, int count, char **operands)
 
 	for (size_t i = 0; !status && i < view.engine.machine.count; i++)
 		print_override(&view.engine, &view.engine.machine.devices[i], options->verbose);
-	if (!status)
-		status = view_status(&view);
+	if (!status && view.engine.machine.fault)
+		status = EXIT_FAILED;
 	view_free(&view);
 	return status;
 }

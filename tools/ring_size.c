@@ -9,6 +9,7 @@
 #include "describe.h"
 #include "file.h"
 #include "identify.h"
+#include "json.h"
 
 static int run(const struct options *options, int count, char **operands);
 
@@ -49,28 +50,31 @@ static uint64_t class_size(const struct device *device)
 	return size ? size : other;
 }
 
-static void print_size(const char *name, uint64_t bytes)
+static void print_size(const char *name, int64_t bytes)
 {
-	char text[SIZE_TEXT];
+	char *text = describe_size(bytes);
 
-	if (bytes)
-		printf("%-8s%s\n", name, describe_size(bytes, text));
+	if (*text)
+		printf("%-8s%s\n", name, text);
+	free(text);
 }
 
-static void show(const struct view *view, struct device *device)
+static int show(struct view *view, struct device *device)
 {
-	const struct details *details = &view->details[device - view->engine.machine.devices];
+	struct json_object *devices = json_object_new_array(), *object, *rule;
 	const char *driver = device_driver(device);
-	struct plan plan;
+	int status = view_describe(view, devices);
 
-	engine_plan(&view->engine, device, &plan);
-	print_size("now", details->ring_bytes);
-	if (plan_has_rule(&plan))
-		print_size("rule", plan.rule.settings.ring_size);
+	object = json_object_array_get_idx(devices, 0);
+	rule = json_object_object_get(object, "rule");
+	print_size("now", json_get_number(object, "ring_bytes"));
+	print_size("rule", json_get_number(rule, "ring_size"));
 	print_size("class", class_size(device));
-	if (!details->ring_bytes)
+	if (json_get_number(object, "ring_bytes") < 0)
 		printf("%s: %s%s; only a device that is bound to uio_hv_generic shows its ring size\n",
 		       device_text(device), *driver ? "bound to " : "no driver", driver);
+	json_object_put(devices);
+	return status;
 }
 
 static int set(struct view *view, struct device *device, const char *text, enum change_when when)
@@ -100,12 +104,10 @@ static int run(const struct options *options, int count, char **operands)
 		status = identify(&view, operands[0], &device);
 	if (status)
 		goto out;
-	if (count == 2) {
+	if (count == 2)
 		status = set(&view, device, operands[1], options->when);
-	} else {
-		status = view_read_details(&view);
-		show(&view, device);
-	}
+	else
+		status = show(&view, device);
 out:
 	view_free(&view);
 	return status;

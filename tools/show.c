@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vmbusctl show: show everything about one device. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,90 +23,140 @@ const struct command show_command = {
 	.run = run,
 };
 
-static void line(const char *name, const char *value)
+/* Print a line unless it has no text, and free the text. */
+static void line(const char *name, char *text)
 {
-	if (value && *value)
-		printf("%-12s%s\n", name, value);
+	if (*text)
+		printf("%-12s%s\n", name, text);
+	free(text);
 }
 
-static void print_lines(const char *name, const struct strings *strings)
+static void print_list(struct json_object *device, const char *key, const char *name)
 {
-	for (size_t i = 0; i < strings->count; i++)
-		line(i ? "" : name, strings->items[i]);
+	struct json_object *list = json_object_object_get(device, key);
+
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		line(i ? "" : name,
+		     need_strdup(json_object_get_string(json_object_array_get_idx(list, i))));
 }
 
-static void print_device(const struct device *device, const struct details *details)
+static void print_device(struct json_object *device)
 {
-	const struct class *class = class_find(device->class_id);
-	const char *uio = device->handle->uio, *state = details->module_state;
-	char *text, size[SIZE_TEXT];
+	const struct class *class = class_find(json_get_string(device, "class_id"));
+	const char *driver = json_get_string(device, "driver"),
+		   *uio = json_get_string(device, "uio"),
+		   *state = json_get_string(device, "module_state"),
+		   *known = json_get_string(device, "known_interface");
+	enum colour colour;
 
-	line("instance", device->instance);
-	line("class", device_class(device));
-	if (class) {
-		text = need_printf("%s, %s", class->description, device->class_id);
-		line("", text);
+	line("instance", json_text(device, "instance"));
+	line("class", describe_class_cell(device, &colour));
+	if (class)
+		line("", need_printf("%s, %s", class->description, class->guid));
+	line("driver", need_strdup(*driver ? driver : "none"));
+	if (*uio)
+		line("uio", need_printf("/dev/%s%s%s", uio, *state ? ", " : "", state));
+	print_list(device, "links", "link");
+	print_list(device, "interfaces", "interface");
+	if (*known)
+		line("interface", need_printf("%s, before user space took the device", known));
+	line("mac", json_text(device, "mac"));
+	print_list(device, "disks", "disk");
+	line("channel", json_text(device, "state"));
+	line("signals by",
+	     need_strdup(json_get_number(device, "monitored") ? "monitor page" : "hypercall"));
+	line("ring", describe_size(json_get_number(device, "ring_bytes")));
+}
+
+/* Return what a rule sets: "driver uio_hv_generic, ring size 64 KiB". */
+static char *settings_text(struct json_object *rule)
+{
+	static const struct {
+		const char *key, *text;
+		bool is_size;
+	} settings[] = {
+		{ "driver", "driver ", false },
+		{ "ring_size", "ring size ", true },
+		{ "recv_buffer_size", "receive buffer ", true },
+		{ "send_buffer_size", "send buffer ", true },
+		{ "owner", "owner ", false },
+		{ "group", "group ", false },
+		{ "mode", "mode ", false },
+		{ "link", "link /dev/vmbus/", false },
+	};
+	struct strings items = { 0 };
+	char *text;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		text = settings[i].is_size ? describe_size(json_get_number(rule, settings[i].key)) :
+					     json_text(rule, settings[i].key);
+		if (*text)
+			strings_take(&items, need_printf("%s%s", settings[i].text, text));
 		free(text);
 	}
-	line("driver", *device_driver(device) ? device_driver(device) : "none");
-	if (uio) {
-		text = need_printf("/dev/%s%s%s", uio, state ? ", " : "", state ? state : "");
-		line("uio", text);
-		free(text);
+	if (json_get_number(rule, "force"))
+		strings_take(&items, need_strdup("force"));
+	text = strings_join(&items, ", ");
+	strings_free(&items);
+	return text;
+}
+
+static void print_rule(struct json_object *rule)
+{
+	const char *file = rule ? json_get_string(rule, "file") : "";
+	const char *outcome = rule ? json_get_string(rule, "outcome") : "no-rule";
+	const enum colour colour = describe_outcome_colour(outcome);
+
+	if (*file) {
+		line("rule", need_printf("%s:%" PRId64, file, json_get_number(rule, "line")));
+		line("", settings_text(rule));
 	}
-	print_lines("link", &details->links);
-	print_lines("interface", &details->interfaces);
-	if (!details->interfaces.count && device->interface[0]) {
-		text = need_printf("%s, before user space took the device", device->interface);
-		line("interface", text);
-		free(text);
-	}
-	line("mac", device->mac);
-	print_lines("disk", &details->disks);
-	line("channel", details->state);
-	line("signals by", details->monitored ? "monitor page" : "hypercall");
-	line("ring", describe_size(details->ring_bytes, size));
+	printf("%-12s%s%s%s: %s\n", "outcome", colour_on(stdout, colour), outcome,
+	       colour_off(stdout, colour),
+	       rule ? json_get_string(rule, "reason") : "no section names it");
 }
 
 /* Print the faults of the file that decides about a device. */
-static void print_faults(const struct config *config, const struct plan *plan)
+static void print_faults(const struct config *config, struct json_object *rule)
 {
-	for (size_t i = 0; plan->outcome == PLAN_FAULTY && i < config->finding_count; i++)
+	if (!rule || strcmp(json_get_string(rule, "outcome"), "faulty"))
+		return;
+	for (size_t i = 0; i < config->finding_count; i++)
 		if (config->findings[i].is_fault &&
-		    !strcmp(config->findings[i].at.file, plan->at.file))
+		    !strcmp(config->findings[i].at.file, json_get_string(rule, "file")))
 			engine_print_finding(&config->findings[i]);
 }
 
-static void print_text(const struct view *view, struct device *device)
+static void print_text(const struct view *view, struct json_object *devices)
 {
-	struct plan plan;
+	struct json_object *device = json_object_array_get_idx(devices, 0);
+	struct json_object *rule = json_object_object_get(device, "rule");
 
-	engine_plan(&view->engine, device, &plan);
-	print_device(device, &view->details[device - view->engine.machine.devices]);
-	rule_print(&plan);
-	describe_channels(view, false);
-	describe_maps(view, false);
-	print_faults(&view->engine.config, &plan);
+	print_device(device);
+	print_rule(rule);
+	describe_tables(devices, view_digits(view));
+	print_faults(&view->engine.config, rule);
 }
 
 static int run(const struct options *options, int count, char **operands)
 {
+	struct json_object *devices = json_object_new_array();
 	struct device *device;
 	struct view view;
 	int status = view_read(&view, true);
 
 	if (!status)
 		status = identify(&view, operands[0], &device);
-	if (status)
-		goto out;
-	status = view_read_details(&view);
-	if (options->json)
-		json_print(describe_json(&view, device - view.engine.machine.devices));
-	else
-		print_text(&view, device);
-	if (!status)
-		status = view_status(&view);
-out:
+	if (!status) {
+		status = view_describe(&view, devices);
+		if (!json_object_array_length(devices))
+			complain("%s: the host has rescinded it", operands[0]);
+		else if (options->json)
+			json_print(json_object_get(json_object_array_get_idx(devices, 0)));
+		else
+			print_text(&view, devices);
+	}
+	json_object_put(devices);
 	view_free(&view);
 	return status;
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "table.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "memory.h"
+#include "json.h"
 
 #define GAP "  "
 
@@ -18,46 +17,23 @@ struct cell {
 
 struct table {
 	const struct column *columns;
-	size_t width;	/* columns of a row */
-	size_t *widths; /* characters of each column; 0: not shown */
-	bool is_complete;
-	struct cell *cells;
+	size_t width;	    /* columns of a row */
+	size_t *widths;	    /* characters of each column; 0: not shown */
+	struct cell *cells; /* row after row */
 	size_t count;
 };
 
-struct table *table_new(const struct column *columns, bool is_complete)
+static struct cell make_cell(const struct column *column, struct json_object *row, int digits)
 {
-	struct table *table = need(calloc(1, sizeof(*table)));
+	struct cell cell = { .colour = COLOUR_NONE };
 
-	table->columns = columns;
-	table->is_complete = is_complete;
-	while (columns[table->width].header)
-		table->width++;
-	table->widths = need(calloc(table->width, sizeof(*table->widths)));
-	return table;
-}
-
-void table_free(struct table *table)
-{
-	for (size_t i = 0; i < table->count; i++)
-		free(table->cells[i].text);
-	free(table->cells);
-	free(table->widths);
-	free(table);
-}
-
-void table_cell(struct table *table, enum colour colour, const char *format, ...)
-{
-	struct cell *cell;
-	va_list args;
-
-	table->cells = need(reallocarray(table->cells, table->count + 1, sizeof(*table->cells)));
-	cell = &table->cells[table->count++];
-	cell->colour = colour;
-	va_start(args, format);
-	if (vasprintf(&cell->text, format, args) < 0)
-		cell->text = need(NULL);
-	va_end(args);
+	if (column->cell)
+		cell.text = column->cell(row, &cell.colour);
+	else
+		cell.text = json_text(row, column->key);
+	if (digits && !strcmp(column->key, "instance") && strlen(cell.text) > (size_t)digits)
+		cell.text[digits] = '\0';
+	return cell;
 }
 
 static bool is_shown(const struct table *table, size_t column)
@@ -83,24 +59,6 @@ static size_t width_of(const struct table *table, size_t column)
 	return width;
 }
 
-/*
- * Print one cell. Colour sequences do not count as width. The last column is
- * not padded.
- */
-static void print_cell(FILE *stream, const char *text, enum colour colour, bool right, size_t width,
-		       bool last)
-{
-	size_t len = strlen(text), fill = width > len ? width - len : 0;
-
-	if (right)
-		fprintf(stream, "%*s", (int)fill, "");
-	fprintf(stream, "%s%s%s", colour_on(stream, colour), text, colour_off(stream, colour));
-	if (!right && !last)
-		fprintf(stream, "%*s", (int)fill, "");
-	if (!last)
-		fputs(GAP, stream);
-}
-
 static size_t room(FILE *stream)
 {
 	struct winsize size;
@@ -110,51 +68,72 @@ static size_t room(FILE *stream)
 		       80;
 }
 
-/* Choose the columns that fit. Return the last one. */
-static size_t choose_columns(struct table *table, FILE *stream)
+/* Return the column that goes next, or the number of columns if none may go. */
+static size_t first_to_go(const struct table *table)
 {
-	size_t total = 0, last = 0, first;
+	size_t first = table->width;
 
-	for (size_t c = 0; c < table->width; c++) {
+	for (size_t c = 0; c < table->width; c++)
+		if (table->widths[c] && table->columns[c].drop &&
+		    (first == table->width || table->columns[c].drop > table->columns[first].drop))
+			first = c;
+	return first;
+}
+
+/* Choose the columns, as many as fit in @room. */
+static void choose_columns(struct table *table, size_t room)
+{
+	size_t total = 0, c;
+
+	for (c = 0; c < table->width; c++) {
 		table->widths[c] = is_shown(table, c) ? width_of(table, c) : 0;
 		total += table->widths[c] ? table->widths[c] + strlen(GAP) : 0;
 	}
-	while (!table->is_complete && total > room(stream) + strlen(GAP)) {
-		first = table->width;
-		for (size_t c = 0; c < table->width; c++)
-			if (table->widths[c] && table->columns[c].drop &&
-			    (first == table->width ||
-			     table->columns[c].drop > table->columns[first].drop))
-				first = c;
-		if (first == table->width)
-			break;
-		total -= table->widths[first] + strlen(GAP);
-		table->widths[first] = 0;
+	while (total > room + strlen(GAP) && (c = first_to_go(table)) < table->width) {
+		total -= table->widths[c] + strlen(GAP);
+		table->widths[c] = 0;
 	}
-	for (size_t c = 0; c < table->width; c++)
-		if (table->widths[c])
-			last = c;
-	return last;
 }
 
-void table_print(struct table *table, FILE *stream)
+/* Print a line without blanks at its end. Colour sequences have no width. */
+static void print_line(const struct table *table, const struct cell *cells, FILE *stream)
 {
-	const size_t last = choose_columns(table, stream);
+	int fill = 0;
 
-	for (size_t c = 0; c < table->width; c++)
-		if (table->widths[c])
-			print_cell(stream, table->columns[c].header, COLOUR_HEADER,
-				   table->columns[c].align == RIGHT, table->widths[c], c == last);
-	fputc('\n', stream);
-	for (size_t i = 0; i + table->width <= table->count; i += table->width) {
-		for (size_t c = 0; c < table->width; c++) {
-			const struct cell *cell = &table->cells[i + c];
+	for (size_t c = 0; c < table->width; c++) {
+		const struct column *column = &table->columns[c];
+		const char *text = !cells ? column->header : cells[c].text[0] ? cells[c].text : "-";
+		const enum colour colour = cells ? cells[c].colour : COLOUR_HEADER;
+		const int pad = (int)table->widths[c] - (int)strlen(text);
 
-			if (table->widths[c])
-				print_cell(stream, cell->text[0] ? cell->text : "-", cell->colour,
-					   table->columns[c].align == RIGHT, table->widths[c],
-					   c == last);
-		}
-		fputc('\n', stream);
+		if (!table->widths[c])
+			continue;
+		fprintf(stream, "%*s%s%s%s", fill + (column->align == RIGHT ? pad : 0), "",
+			colour_on(stream, colour), text, colour_off(stream, colour));
+		fill = (column->align == LEFT ? pad : 0) + (int)strlen(GAP);
 	}
+	fputc('\n', stream);
+}
+
+void table_print(const struct column *columns, struct json_object *rows, int digits, FILE *stream)
+{
+	const size_t length = json_object_array_length(rows);
+	struct table table = { .columns = columns };
+
+	while (columns[table.width].header)
+		table.width++;
+	table.widths = need(calloc(table.width, sizeof(*table.widths)));
+	table.cells = need(calloc(length * table.width + 1, sizeof(*table.cells)));
+	for (size_t i = 0; i < length; i++)
+		for (size_t c = 0; c < table.width; c++)
+			table.cells[table.count++] =
+				make_cell(&columns[c], json_object_array_get_idx(rows, i), digits);
+	choose_columns(&table, digits ? room(stream) : SIZE_MAX / 2);
+	print_line(&table, NULL, stream);
+	for (size_t i = 0; i < table.count; i += table.width)
+		print_line(&table, &table.cells[i], stream);
+	for (size_t i = 0; i < table.count; i++)
+		free(table.cells[i].text);
+	free(table.cells);
+	free(table.widths);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Print a table of text with aligned columns. */
+/* Print JSON objects as a table with aligned columns. */
 #ifndef HVUIO_TABLE_H
 #define HVUIO_TABLE_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -10,6 +11,7 @@
 
 struct column {
 	const char *header;
+	const char *key; /* of the objects */
 	enum { LEFT, RIGHT } align;
 	/*
 	 * A column IF_USED is shown only if a cell of it is not empty. If the
@@ -18,23 +20,19 @@ struct column {
 	 */
 	enum { ALWAYS, IF_USED } when;
 	int drop;
+	/*
+	 * Return the text of a cell as a new string, and set its colour, if the
+	 * value of the key itself is not to be shown. @row is the object.
+	 */
+	char *(*cell)(struct json_object *row, enum colour *colour);
 };
 
-struct table;
-
 /*
- * Start a table. @columns ends with a column that has no header, and must
- * outlive the table. If @is_complete, the table has every column, even if the
- * terminal is narrow; otherwise it fits, or 80 columns if there is no terminal.
+ * Print a line for each object of an array. @columns ends with a column that
+ * has no header. An empty cell is shown as "-". The table fits the terminal, or
+ * 80 columns if there is none, and a GUID in the column "instance" has only
+ * @digits digits; 0: the table has every column and all digits.
  */
-struct table *table_new(const struct column *columns, bool is_complete);
-void table_free(struct table *table);
-
-/* Add the next cell of the current row. An empty cell is shown as "-". */
-void table_cell(struct table *table, enum colour colour, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Print the table, without trailing blanks. */
-void table_print(struct table *table, FILE *stream);
+void table_print(const struct column *columns, struct json_object *rows, int digits, FILE *stream);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "describe.h"
 
 int view_read(struct view *view, bool with_rules)
 {
@@ -17,7 +18,6 @@ int view_read(struct view *view, bool with_rules)
 	else
 		view->engine.machine_error = machine_read(&view->engine.machine);
 	view->chosen = need(calloc(machine->count + 1, sizeof(*view->chosen)));
-	view->details = need(calloc(machine->count + 1, sizeof(*view->details)));
 	if (view->engine.machine_error == -ENODEV) {
 		complain("this machine has no VMBus: either it is not a guest of Hyper-V, or "
 			 "hv_vmbus is not loaded (see 'vmbusctl doctor')");
@@ -30,37 +30,34 @@ int view_read(struct view *view, bool with_rules)
 
 void view_free(struct view *view)
 {
-	for (size_t i = 0; i < view->engine.machine.count; i++)
-		details_free(&view->details[i]);
-	free(view->details);
 	free(view->chosen);
 	engine_free(&view->engine);
 }
 
-int view_read_details(struct view *view)
+int view_describe(struct view *view, struct json_object *list)
 {
-	const struct machine *machine = &view->engine.machine;
-	int status = 0;
-	char *fault;
+	struct machine *machine = &view->engine.machine;
+	int status = machine->fault ? EXIT_FAILED : 0;
 
 	for (size_t i = 0; i < machine->count; i++) {
+		struct json_object *object;
+		char *fault;
+
 		if (!view->chosen[i])
 			continue;
-		fault = details_read(&machine->devices[i], &view->details[i]);
+		object = describe_device(&view->engine, &machine->devices[i], &fault);
 		if (fault && device_is_offered(machine->devices[i].handle) == 0) {
-			view->chosen[i] = false;
-		} else if (fault) {
-			complain("%s", fault);
-			status = EXIT_FAILED;
+			json_object_put(object);
+		} else {
+			json_object_array_add(list, object);
+			if (fault)
+				complain("%s", fault);
+			if (fault)
+				status = EXIT_FAILED;
 		}
 		free(fault);
 	}
 	return status;
-}
-
-int view_status(const struct view *view)
-{
-	return view->engine.machine.fault ? EXIT_FAILED : 0;
 }
 
 int view_digits(const struct view *view)

@@ -3,13 +3,13 @@
 #ifndef HVUIO_VIEW_H
 #define HVUIO_VIEW_H
 
-#include "details.h"
+#include <json-c/json.h>
+
 #include "engine.h"
 
 struct view {
 	struct engine engine;
-	bool *chosen;		 /* for each device of the machine */
-	struct details *details; /* view_read_details() reads those of the chosen */
+	bool *chosen; /* for each device of the machine */
 };
 
 /*
@@ -20,13 +20,11 @@ int view_read(struct view *view, bool with_rules);
 void view_free(struct view *view);
 
 /*
- * Read the details of the chosen devices. A device that the host has rescinded
- * is no longer chosen. Return 0, or EXIT_FAILED after a message.
+ * Add a description of each chosen device to an array, except of those that the
+ * host has rescinded. Return 0, or EXIT_FAILED if something cannot be read,
+ * after a message.
  */
-int view_read_details(struct view *view);
-
-/* Return EXIT_FAILED if a device is missing because it cannot be read, or 0. */
-int view_status(const struct view *view);
+int view_describe(struct view *view, struct json_object *list);
 
 /*
  * Return how many digits of the instance GUIDs tell the devices apart, at least

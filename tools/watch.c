@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,7 +11,6 @@
 #include "describe.h"
 #include "identify.h"
 #include "json.h"
-#include "table.h"
 
 static int run(const struct options *options, int count, char **operands);
 
@@ -29,16 +27,9 @@ const struct command watch_command = {
 	.run = run,
 };
 
-/* The counters of one channel in the last sample */
-struct counters {
-	char instance[GUID_SIZE];
-	uint32_t relid;
-	int64_t interrupts, signals;
-};
-
+/* The channels of a sample, as in the JSON, and when it was taken */
 struct look {
-	struct counters *counters;
-	size_t count;
+	struct json_object *channels; /* NULL before the first sample */
 	struct timespec at;
 };
 
@@ -54,120 +45,21 @@ static double seconds_between(const struct timespec *from, const struct timespec
 	return to->tv_sec - from->tv_sec + (to->tv_nsec - from->tv_nsec) / 1e9;
 }
 
-static void remember(struct look *look, const struct view *view)
+/* Find a channel in a sample, or return NULL. */
+static struct json_object *find(const struct look *look, const char *instance, int64_t relid)
 {
-	*look = (struct look){ 0 };
-	clock_gettime(CLOCK_MONOTONIC, &look->at);
-	for (size_t i = 0; i < view->engine.machine.count; i++) {
-		const struct channels *channels = &view->details[i].channels;
+	for (size_t i = 0; look->channels && i < json_object_array_length(look->channels); i++) {
+		struct json_object *one = json_object_array_get_idx(look->channels, i);
 
-		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
-			struct counters *counters;
-
-			look->counters = need(
-				reallocarray(look->counters, look->count + 1, sizeof(*counters)));
-			counters = &look->counters[look->count++];
-			strcpy(counters->instance, view->engine.machine.devices[i].instance);
-			counters->relid = channels->items[c].relid;
-			counters->interrupts = channels->items[c].interrupts;
-			counters->signals = channels->items[c].signals;
-		}
+		if (json_get_number(one, "relid") == relid &&
+		    !strcmp(json_get_string(one, "instance"), instance))
+			return one;
 	}
-}
-
-static const struct counters *find(const struct look *look, const struct device *device,
-				   uint32_t relid)
-{
-	for (size_t i = 0; i < look->count; i++)
-		if (look->counters[i].relid == relid &&
-		    !strcmp(look->counters[i].instance, device->instance))
-			return &look->counters[i];
 	return NULL;
 }
 
-/*
- * Compute a rate. Return -1 if it is not known: in the first sample, for a
- * counter that the kernel does not have, and after a counter has restarted
- * because the host offered the device again.
- */
-static double rate(int64_t before, int64_t now, double seconds)
-{
-	if (before < 0 || now < before || seconds <= 0)
-		return -1;
-	return (now - before) / seconds;
-}
-
-struct rates {
-	double interrupts, signals;
-};
-
-static struct rates rates_of(const struct look *last, const struct look *now,
-			     const struct device *device, const struct channel *channel)
-{
-	const struct counters *before = find(last, device, channel->relid);
-	double seconds = seconds_between(&last->at, &now->at);
-
-	if (!before)
-		return (struct rates){ -1, -1 };
-	return (struct rates){
-		rate(before->interrupts, channel->interrupts, seconds),
-		rate(before->signals, channel->signals, seconds),
-	};
-}
-
-static void rate_cell(struct table *table, double value)
-{
-	if (value < 0)
-		table_cell(table, COLOUR_NONE, "%s", "");
-	else
-		table_cell(table, value > 0 ? COLOUR_GOOD : COLOUR_NONE, "%.1f", value);
-}
-
-static void fill_cell(struct table *table, int64_t bytes, uint64_t room)
-{
-	if (bytes < 0 || !room)
-		table_cell(table, COLOUR_NONE, "%s", "");
-	else
-		table_cell(table, (uint64_t)bytes > room - room / 10 ? COLOUR_WARNING : COLOUR_NONE,
-			   "%" PRIu64 "%%", (uint64_t)bytes * 100 / room);
-}
-
-static void print_text(const struct view *view, const struct look *last, const struct look *now)
-{
-	static const struct column columns[] = { { "INSTANCE", LEFT, ALWAYS, 0 },
-						 { "CLASS", LEFT, ALWAYS, 0 },
-						 { "DRIVER", LEFT, ALWAYS, 1 },
-						 { "CHANNEL", RIGHT, ALWAYS, 0 },
-						 { "INTERRUPTS/S", RIGHT, ALWAYS, 0 },
-						 { "SIGNALS/S", RIGHT, ALWAYS, 0 },
-						 { "FROM HOST", RIGHT, ALWAYS, 0 },
-						 { "TO HOST", RIGHT, ALWAYS, 0 },
-						 { 0 } };
-	struct table *table = table_new(columns, false);
-
-	for (size_t i = 0; i < view->engine.machine.count; i++) {
-		const struct device *device = &view->engine.machine.devices[i];
-		const struct channels *channels = &view->details[i].channels;
-
-		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
-			const struct channel *channel = &channels->items[c];
-			struct rates rates = rates_of(last, now, device, channel);
-
-			table_cell(table, COLOUR_NONE, "%.*s", view_digits(view), device->instance);
-			table_cell(table, COLOUR_NONE, "%s", device_class(device));
-			table_cell(table, COLOUR_NONE, "%s", device_driver(device));
-			table_cell(table, COLOUR_NONE, "%" PRIu32, channel->relid);
-			rate_cell(table, rates.interrupts);
-			rate_cell(table, rates.signals);
-			fill_cell(table, channel->from_host, channels->data_bytes);
-			fill_cell(table, channel->to_host, channels->data_bytes);
-		}
-	}
-	table_print(table, stdout);
-	table_free(table);
-}
-
-static void json_rate(struct json_object *object, const char *key, double value)
+/* Add a number with one digit after the point; a negative one becomes null. */
+static void add_rate(struct json_object *object, const char *key, double value)
 {
 	static char format[] = "%.1f"; /* json-c takes no const */
 	struct json_object *number = NULL;
@@ -179,50 +71,99 @@ static void json_rate(struct json_object *object, const char *key, double value)
 	json_object_object_add(object, key, number);
 }
 
-static struct json_object *channel_json(const struct device *device,
-					const struct channels *channels,
-					const struct channel *channel, struct rates rates)
+/*
+ * Compute a rate. Return -1 if it is not known: in the first sample, for a
+ * counter that the kernel does not have, and after a counter has restarted
+ * because the host offered the device again.
+ */
+static double rate(struct json_object *before, struct json_object *now, const char *key,
+		   double seconds)
 {
-	struct json_object *o = json_object_new_object();
+	int64_t from = before ? json_get_number(before, key) : -1, to = json_get_number(now, key);
 
-	json_string(o, "instance", device->instance);
-	json_string(o, "class", device->class_name);
-	json_string(o, "driver", device_driver(device));
-	json_number(o, "relid", channel->relid);
-	json_number(o, "interrupts", channel->interrupts);
-	json_number(o, "signals", channel->signals);
-	json_rate(o, "interrupts_per_second", rates.interrupts);
-	json_rate(o, "signals_per_second", rates.signals);
-	json_number(o, "from_host_bytes", channel->from_host);
-	json_number(o, "to_host_bytes", channel->to_host);
-	json_number(o, "ring_data_bytes",
-		    channels->data_bytes ? (int64_t)channels->data_bytes : -1);
-	return o;
+	return from < 0 || to < from || seconds <= 0 ? -1 : (to - from) / seconds;
 }
 
-static bool is_first(const struct look *last)
+/* Add the channels of a device to a sample. */
+static void add_channels(struct look *now, const struct look *last, const struct device *device)
 {
-	return !last->at.tv_sec && !last->at.tv_nsec;
-}
+	const double seconds = seconds_between(&last->at, &now->at);
+	uint64_t data_bytes;
+	struct json_object *list = describe_channels(device, 0, &data_bytes);
 
-static void print_json(const struct view *view, const struct look *last, const struct look *now)
-{
-	struct json_object *look = json_object_new_object(), *list = json_object_new_array();
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_get(json_object_array_get_idx(list, i));
+		struct json_object *before =
+			find(last, device->instance, json_get_number(one, "relid"));
 
-	for (size_t i = 0; i < view->engine.machine.count; i++) {
-		const struct device *device = &view->engine.machine.devices[i];
-		const struct channels *channels = &view->details[i].channels;
-
-		for (size_t c = 0; view->chosen[i] && c < channels->count; c++) {
-			const struct channel *channel = &channels->items[c];
-
-			json_object_array_add(list,
-					      channel_json(device, channels, channel,
-							   rates_of(last, now, device, channel)));
-		}
+		json_string(one, "instance", device->instance);
+		json_string(one, "class", device->class_name);
+		json_string(one, "class_id", device->class_id);
+		json_string(one, "driver", device_driver(device));
+		add_rate(one, "interrupts_per_second", rate(before, one, "interrupts", seconds));
+		add_rate(one, "signals_per_second", rate(before, one, "signals", seconds));
+		json_bytes(one, "ring_data_bytes", data_bytes);
+		json_object_array_add(now->channels, one);
 	}
-	json_rate(look, "seconds", is_first(last) ? -1 : seconds_between(&last->at, &now->at));
-	json_object_object_add(look, "channels", list);
+	json_object_put(list);
+}
+
+static char *rate_text(struct json_object *row, const char *key, enum colour *colour)
+{
+	struct json_object *value = json_object_object_get(row, key);
+
+	*colour = value && json_object_get_double(value) > 0 ? COLOUR_GOOD : COLOUR_NONE;
+	return json_text(row, key);
+}
+
+static char *interrupts_cell(struct json_object *row, enum colour *colour)
+{
+	return rate_text(row, "interrupts_per_second", colour);
+}
+
+static char *signals_cell(struct json_object *row, enum colour *colour)
+{
+	return rate_text(row, "signals_per_second", colour);
+}
+
+static char *fill(struct json_object *row, const char *key, enum colour *colour)
+{
+	int64_t bytes = json_get_number(row, key), room = json_get_number(row, "ring_data_bytes");
+
+	if (bytes < 0 || room < 0)
+		return need_strdup("");
+	*colour = bytes > room - room / 10 ? COLOUR_WARNING : COLOUR_NONE;
+	return need_printf("%" PRId64 "%%", bytes * 100 / room);
+}
+
+static char *from_host_cell(struct json_object *row, enum colour *colour)
+{
+	return fill(row, "from_host_bytes", colour);
+}
+
+static char *to_host_cell(struct json_object *row, enum colour *colour)
+{
+	return fill(row, "to_host_bytes", colour);
+}
+
+static const struct column columns[] = {
+	{ "INSTANCE", "instance", LEFT, ALWAYS, 0, NULL },
+	{ "CLASS", "class", LEFT, ALWAYS, 0, describe_class_cell },
+	{ "DRIVER", "driver", LEFT, ALWAYS, 1, NULL },
+	{ "CHANNEL", "relid", RIGHT, ALWAYS, 0, NULL },
+	{ "INTERRUPTS/S", "interrupts_per_second", RIGHT, ALWAYS, 0, interrupts_cell },
+	{ "SIGNALS/S", "signals_per_second", RIGHT, ALWAYS, 0, signals_cell },
+	{ "FROM HOST", "from_host_bytes", RIGHT, ALWAYS, 0, from_host_cell },
+	{ "TO HOST", "to_host_bytes", RIGHT, ALWAYS, 0, to_host_cell },
+	{ 0 }
+};
+
+static void print_json(const struct look *last, const struct look *now)
+{
+	struct json_object *look = json_object_new_object();
+
+	add_rate(look, "seconds", last->channels ? seconds_between(&last->at, &now->at) : -1);
+	json_object_object_add(look, "channels", json_object_get(now->channels));
 	json_print_line(look);
 }
 
@@ -231,32 +172,27 @@ static void print_json(const struct view *view, const struct look *last, const s
  */
 static int look_once(char **ids, int count, bool json, bool redraw, struct look *last)
 {
+	struct look now = { .channels = json_object_new_array() };
 	struct view view;
-	struct look now;
 	int status = view_read(&view, false);
 
 	/* The host may rescind a device after the first sample. */
 	if (!status)
-		status = identify_several(&view, ids, count, is_first(last));
-	if (status)
-		goto out;
-	for (size_t i = 0; i < view.engine.machine.count; i++)
+		status = identify_several(&view, ids, count, !last->channels);
+	clock_gettime(CLOCK_MONOTONIC, &now.at);
+	for (size_t i = 0; !status && i < view.engine.machine.count; i++)
 		if (view.chosen[i])
-			channels_read(&view.engine.machine.devices[i], 0,
-				      &view.details[i].channels);
-	remember(&now, &view);
-	if (redraw)
+			add_channels(&now, last, &view.engine.machine.devices[i]);
+	if (redraw && !status)
 		fputs("\033[H\033[J", stdout);
-	if (json)
-		print_json(&view, last, &now);
-	else
-		print_text(&view, last, &now);
-	free(last->counters);
-	*last = now;
-	status = command_end(EXIT_OK);
-out:
+	if (json && !status)
+		print_json(last, &now);
+	else if (!status)
+		table_print(columns, now.channels, view_digits(&view), stdout);
 	view_free(&view);
-	return status;
+	json_object_put(last->channels);
+	*last = now;
+	return command_end(status);
 }
 
 static int run(const struct options *options, int count, char **operands)
@@ -280,6 +216,6 @@ static int run(const struct options *options, int count, char **operands)
 			break;
 		nanosleep(&pause, NULL);
 	}
-	free(last.counters);
+	json_object_put(last.channels);
 	return status;
 }
