@@ -45,6 +45,36 @@ makes_dracut() {
 	mkdir "$bench/initramfs"
 	(cd "$bench/initramfs" && cpio -id --quiet </boot/dracut.img) && [ -x "$bench/initramfs/init" ]
 }
+# configures_managers: install ifupdown and NetworkManager, and configure them
+# and networkd to set the interface up. None of them runs yet.
+configures_managers() {
+	printf '[main]\nplugins=keyfile\n' >/tmp/keyfile.conf
+	install -D -m 644 /tmp/keyfile.conf /etc/NetworkManager/conf.d/bench.conf
+	printf 'exit 101\n' >/usr/sbin/policy-rc.d
+	chmod +x /usr/sbin/policy-rc.d
+	check "ifupdown and NetworkManager are installed" dpkg -i managers/*.deb
+	rm /usr/sbin/policy-rc.d
+	systemctl daemon-reload
+	printf '[Match]\nDriver=hv_netvsc\n[Network]\nAddress=10.55.0.2/24\n' >/etc/systemd/network/10-nic.network
+	printf 'allow-hotplug %s\niface %s inet static\n\taddress 10.55.0.2/24\n' "$interface" "$interface" \
+		>/etc/network/interfaces.d/nic
+	grep -q interfaces.d /etc/network/interfaces || echo 'source /etc/network/interfaces.d/*' >>/etc/network/interfaces
+	printf '[connection]\nid=nic\ntype=ethernet\n[ipv4]\nmethod=manual\naddress1=10.55.0.2/24\n' >/tmp/nic.nmconnection
+	install -D -m 600 /tmp/nic.nmconnection /etc/NetworkManager/system-connections/nic.nmconnection
+}
+is_up() { [ $(($(cat "$vmbus/$nic/net/$interface/flags") & 1)) = 1 ]; }
+# sets_up COMMAND: whether this sets the interface up, which is down before and
+# afterwards
+sets_up() {
+	! is_up || return
+	"$@" && within 60 is_up || return
+	case $2 in
+	start) systemctl stop "$3" ;;
+	*) ifdown "$2" ;;
+	esac
+	ip link set "$interface" down && ! is_up
+}
+managers_run() { systemctl is-active systemd-networkd NetworkManager; }
 not() { ! "$@"; }
 # lacks PROGRAM IMAGE: whether the image has neither vmbus-bind nor its rules
 lacks() { "$1" "$2" >/tmp/list && ! grep -e vmbus-bind -e 60-hyperv-uio /tmp/list; }
@@ -59,11 +89,16 @@ case $boot in
 	printf 'MODULES=list\n' >/etc/initramfs-tools/conf.d/bench
 	printf 'hv_utils\nhv_netvsc\n' >>/etc/initramfs-tools/modules
 	printf '[%s]\nring_size=64K\ngroup=nogroup\nmode=0660\nlink=tests/device\n' "$device_class" >$rule
-	# A rule names the only NIC, which hv_netvsc has in the initramfs.
+	check "the NIC has an interface" within 60 test -d "$vmbus/$nic/net"
+	interface=$(basename "$vmbus/$nic"/net/*)
+	configures_managers
+	# Without a rule, each of them sets the interface up.
+	check "networkd sets the interface up" sets_up systemctl start systemd-networkd
+	check "ifupdown sets the interface up" sets_up ifup "$interface"
+	check "NetworkManager sets the interface up" sets_up systemctl start NetworkManager
+	check "they run at each boot" systemctl enable systemd-networkd NetworkManager
+	# A rule names this NIC, the only one. hv_netvsc has it in the initramfs.
 	printf '[%s]\n' "$nic" >/etc/hyperv-uio/bind.d/50-nic.conf
-	# networkd would set the interface up at each boot.
-	printf '[Match]\nDriver=hv_netvsc\n[Network]\nAddress=10.55.0.2/24\n' >/etc/systemd/network/10-nic.network
-	check "networkd runs at each boot" systemctl enable systemd-networkd
 	check "update-initramfs" makes_initramfs
 	check "vmbus-bind is not in it" lacks lsinitramfs "$own"
 	;;
@@ -85,6 +120,7 @@ if [ "$boot" -gt 1 ]; then
 	# Nothing has set the interface up before udev.
 	check "boot $boot: the NIC is user space's, as its rule says" within 30 has_driver "$nic" uio_hv_generic
 	check "boot $boot: vmbus-bind took it over from hv_netvsc" nic_taken_over
+	check "boot $boot: networkd and NetworkManager run" within 60 managers_run
 	! hv_utils_takes_fcopy || check "boot $boot: vmbus-bind took the file copy device over from hv_utils" taken_over
 	check "boot $boot: a device of one's own was bound after the initramfs" bound_later
 	check "boot $boot: ring size, group and mode" within 5 settings_hold
