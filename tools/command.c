@@ -57,7 +57,7 @@ static const struct option all_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "debug", no_argument, NULL, 'v' },
-	{ "quiet", no_argument, NULL, 'q' },
+
 	{ "force", no_argument, NULL, 'f' },
 	{ "bus", required_argument, NULL, 'b' },
 	{ "interval", required_argument, NULL, 'n' },
@@ -158,7 +158,6 @@ static void set_flag(struct options *options, char letter)
 {
 	options->json |= letter == 'j';
 	options->verbose |= letter == 'v';
-	options->quiet |= letter == 'q';
 	options->force |= letter == 'f';
 	if (letter == 'N')
 		options->when = CHANGE_NOW;

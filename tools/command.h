@@ -22,7 +22,7 @@ enum {
 
 /* What the options of a command say */
 struct options {
-	bool json, verbose, quiet, force;
+	bool json, verbose, force;
 	enum change_when when;
 	double interval; /* seconds */
 	long count;	 /* 0: no limit */

@@ -5,34 +5,24 @@
 
 #include "view.h"
 
-enum severity {
-	SEVERITY_OK,
-	SEVERITY_WARNING, /* will fail later, or in other circumstances */
-	SEVERITY_PROBLEM, /* does not work now */
-};
-
-struct doctor_finding {
-	enum severity severity;
-	const char *check; /* the part of the machine, such as "headers"; a stable word */
-	char *text;	   /* one sentence without a full stop */
-	char *fix;	   /* a command that repairs it, or NULL */
-	char *see;	   /* what shows more: a command, or a page; or NULL */
-};
+#define PROBLEM "problem" /* does not work now */
+#define WARNING "warning" /* will fail later, or in other circumstances */
 
 struct diagnosis {
 	struct view view;
 	struct plan *plans;	      /* one for each device */
 	struct json_object **devices; /* the same: their descriptions */
 	char *release;		      /* of the running kernel */
-	struct doctor_finding *findings;
-	size_t count;
+	struct json_object *findings;
 };
 
 /*
- * Add a finding. @fix is a new string, which then belongs to the finding, or
- * NULL if no command repairs it; @see says then where to look.
+ * Add a finding. @check is the part of the machine, such as "headers", and the
+ * text is a sentence without a full stop. @fix is a new string, which the
+ * function frees, or NULL if no command repairs it; @see says then where to
+ * look.
  */
-void doctor_add(struct diagnosis *diagnosis, enum severity severity, const char *check, char *fix,
+void doctor_add(struct diagnosis *diagnosis, const char *severity, const char *check, char *fix,
 		const char *see, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* Each function checks one part of the machine. */

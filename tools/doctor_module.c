@@ -108,33 +108,55 @@ static bool lacks_option(const char *release, const char *name)
 }
 
 /*
- * Return the first file of modprobe's configuration with a line that begins
- * with @start and does not contain @but, as a new string, or NULL. Store the
- * rest of the line in @rest.
+ * Return the command that removes what a line of modprobe's configuration in
+ * @folder/@name does to keep our module away, as a new string, or NULL if the
+ * line does not. The line of hyperv-uio-dkms runs a script that loads the
+ * module.
  */
-static char *configured_by(const char *start, const char *but, char rest[64])
+static char *line_remedy(const char *line, const char *folder, const char *name)
+{
+	static const char install[] = "install " MODULE " ", unsupported[] = ALLOW_UNSUPPORTED " ";
+
+	if (!strncmp(line, install, strlen(install)) && !strstr(line, "/load-module"))
+		return need_printf("sed -i '/^%s/d' %s/%s", install, folder, name);
+	/* SUSE Linux Enterprise refuses modules that it does not support. */
+	if (!strncmp(line, unsupported, strlen(unsupported)) && !atoi(line + strlen(unsupported)))
+		return need_printf("echo '%s1' >/etc/modprobe.d/%s && " VMBUS_BIND " --all",
+				   unsupported, name);
+	return NULL;
+}
+
+/*
+ * Find a file of modprobe's configuration that keeps our module away. Return
+ * its path as a new string, and a command in *fix, or NULL. A file in /etc
+ * hides those of the same name.
+ */
+static char *refused_by(char **fix)
 {
 	static const char *const folders[] = { "/etc/modprobe.d", "/run/modprobe.d",
 					       "/usr/lib/modprobe.d", "/lib/modprobe.d" };
-	char *path = NULL;
 
-	for (size_t f = 0; !path && f < sizeof(folders) / sizeof(folders[0]); f++) {
+	*fix = NULL;
+	for (size_t f = 0; f < sizeof(folders) / sizeof(folders[0]); f++) {
 		struct strings names = file_names("%s", folders[f]);
+		char *path = NULL;
 
 		for (size_t i = 0; !path && i < names.count; i++) {
-			char *text = file_read(NULL, "%s/%s", folders[f], names.items[i]);
-			char *next = text, *line;
+			const char *name = names.items[i];
+			char *text = file_read(NULL, "%s/%s", folders[f], name), *next = text;
 
-			while (text && !path && (line = strsep(&next, "\n")))
-				if (!strncmp(line, start, strlen(start)) && !strstr(line, but)) {
-					path = need_printf("%s/%s", folders[f], names.items[i]);
-					snprintf(rest, 64, "%s", line + strlen(start));
-				}
+			if (f && file_exists("%s/%s", folders[0], name))
+				next = NULL;
+			while (next && !*fix)
+				*fix = line_remedy(strsep(&next, "\n"), folders[f], name);
+			path = *fix ? need_printf("%s/%s", folders[f], name) : NULL;
 			free(text);
 		}
 		strings_free(&names);
+		if (path)
+			return path;
 	}
-	return path;
+	return NULL;
 }
 
 /* Return whether the kernel may refuse modules that it cannot verify. */
@@ -218,43 +240,26 @@ static char *reload(void)
  */
 static bool check_refusal(struct diagnosis *diagnosis, const char *ours)
 {
-	char rest[64] = "", *path;
 	const char *key = NULL;
+	char *fix, *path = refused_by(&fix);
 
-	path = configured_by("install " MODULE " ", "/load-module", rest);
 	if (path) {
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
-			   need_printf("sed -i '/^install " MODULE " /d' %s", path), NULL,
-			   "%s forbids loading " MODULE, path);
+		doctor_add(diagnosis, PROBLEM, "module", fix, path,
+			   "%s makes modprobe refuse " MODULE, path);
 		free(path);
 		return true;
 	}
-	/* SUSE Linux Enterprise sets this option of its modprobe to 0. */
-	path = configured_by(ALLOW_UNSUPPORTED " ", "\n", rest);
-	if (path && atoi(rest) == 0) {
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
-			   need_strdup(
-				   "echo '" ALLOW_UNSUPPORTED
-				   " 1' >/etc/modprobe.d/10-unsupported-modules.conf && " VMBUS_BIND
-				   " --all"),
-			   NULL,
-			   "%s makes modprobe refuse our module, because SUSE does not support it",
-			   path);
-		free(path);
-		return true;
-	}
-	free(path);
 	if (!verifies_modules())
 		return false;
 	if (lacks_signature(ours)) {
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", NULL, "doc/secure-boot.md",
+		doctor_add(diagnosis, PROBLEM, "module", NULL, "doc/secure-boot.md",
 			   "the kernel refuses %s, because it is not signed", ours);
 		return true;
 	}
 	key = key_to_enrol();
 	if (key)
 		doctor_add(
-			diagnosis, SEVERITY_PROBLEM, "module",
+			diagnosis, PROBLEM, "module",
 			need_printf("mokutil --import %s && reboot", key), "doc/secure-boot.md",
 			"the kernel refuses %s, because the key that signs it (%s) is not enrolled; confirm the key on the VM's console at the reboot",
 			ours, key);
@@ -300,29 +305,25 @@ static bool is_ours(const char *version)
 static void check_ours(struct diagnosis *diagnosis, const char *ours, const char *version)
 {
 	if (is_ours(version) && !strcmp(version + 2, HYPERV_UIO_VERSION))
-		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
-			   "our " MODULE " %s is loaded", version + 2);
-	else if (is_ours(version))
-		doctor_add(diagnosis, SEVERITY_WARNING, "module", reload(), NULL,
+		return;
+	if (is_ours(version))
+		doctor_add(diagnosis, WARNING, "module", reload(), NULL,
 			   MODULE " %s is loaded, but this is vmbusctl " HYPERV_UIO_VERSION,
 			   version + 2);
 	else if (check_refusal(diagnosis, ours))
 		; /* Other findings would only show what follows from it. */
 	else if (file_exists("/sys/module/" MODULE))
-		doctor_add(diagnosis, SEVERITY_WARNING, "module", reload(), NULL,
+		doctor_add(diagnosis, WARNING, "module", reload(), NULL,
 			   "the kernel's own " MODULE
 			   " is loaded, although ours is installed as %s",
 			   ours);
 	else if (wanted(diagnosis, false))
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module",
+		doctor_add(diagnosis, PROBLEM, "module",
 			   need_strdup("modprobe " MODULE " && " VMBUS_BIND " --all"),
 			   "journalctl -k -g " MODULE,
 			   "our " MODULE
 			   " is installed as %s and not loaded, although rules name devices",
 			   ours);
-	else
-		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
-			   "our " MODULE " is installed as %s", ours);
 }
 
 /* Check a kernel for which ours is not installed. */
@@ -336,19 +337,16 @@ static void check_stock(struct diagnosis *diagnosis)
 		fix = need_printf("dkms install " MODULE "/%s -k %s", version, release);
 	else
 		fix = distribution_install("hyperv-uio-dkms");
-	if (!file_exists("/sys/module/" MODULE) && !has_own_module(release, MODULE)) {
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", fix, NULL,
+	if (!file_exists("/sys/module/" MODULE) && !has_own_module(release, MODULE))
+		doctor_add(diagnosis, PROBLEM, "module", fix, NULL,
 			   "the kernel %s has no module " MODULE, release);
-	} else if (device && refuses_low_speed(release)) {
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", fix, NULL,
+	else if (device && refuses_low_speed(release))
+		doctor_add(diagnosis, PROBLEM, "module", fix, NULL,
 			   "a rule names %s, a low-speed device; the kernel's own " MODULE
 			   " refuses such a device before Linux 6.10, and ours is not built for %s",
 			   device_text(device), release);
-	} else {
+	else
 		free(fix);
-		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
-			   "the kernel's own " MODULE " is enough for the rules here");
-	}
 	free(version);
 }
 
@@ -360,19 +358,15 @@ void doctor_module(struct diagnosis *diagnosis)
 			     has_own_module(release, "uio") || is_built_in(release, "uio");
 
 	if (is_built_in(release, MODULE))
-		doctor_add(diagnosis, SEVERITY_OK, "module", NULL, NULL,
-			   "the kernel %s has its own " MODULE
-			   " built in, so ours cannot replace it",
-			   release);
+		; /* Ours cannot replace it. */
 	else if (!has_uio && lacks_option(release, "CONFIG_UIO"))
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", NULL,
+		doctor_add(diagnosis, PROBLEM, "module", NULL,
 			   "doc/packages.md#a-module-that-cannot-be-built",
 			   "the kernel %s was built without UIO, so no " MODULE
 			   " can be loaded; install another kernel of the distribution",
 			   release);
 	else if (!has_uio)
-		doctor_add(diagnosis, SEVERITY_PROBLEM, "module", distribution_install_uio(release),
-			   NULL,
+		doctor_add(diagnosis, PROBLEM, "module", distribution_install_uio(release), NULL,
 			   "the module uio, which " MODULE
 			   " needs, is not installed for the kernel %s: another package has it",
 			   release);
@@ -392,50 +386,43 @@ static bool is_bootable(const char *release)
 	       file_exists("/boot/Image-%s", release);
 }
 
-/*
- * Report a kernel for which dkms has not built the module. Return whether dkms
- * has.
- */
-static bool check_kernel(struct diagnosis *diagnosis, const char *release, const char *version)
+/* Report a kernel for which dkms has not built the module. */
+static void check_kernel(struct diagnosis *diagnosis, const char *release, const char *version)
 {
 	const bool running = !strcmp(release, diagnosis->release);
-	const enum severity severity = running ? SEVERITY_PROBLEM : SEVERITY_WARNING;
+	const char *kernel = running ? "running" : "installed",
+		   *severity = running ? PROBLEM : WARNING;
 	char *ours = our_module(release), *see;
 
-	free(ours);
-	if (ours)
-		return true;
+	if (ours) {
+		free(ours);
+		return;
+	}
 	if (!file_exists("/lib/modules/%s/build/Makefile", release)) {
 		doctor_add(
 			diagnosis, severity, "headers", distribution_install_headers(release), NULL,
 			"the headers of the %s kernel %s are missing, so dkms cannot build the module for it; if the distribution no longer offers them, install a newer kernel with its headers",
-			running ? "running" : "installed", release);
-		return false;
+			kernel, release);
+		return;
 	}
 	see = need_printf("/var/lib/dkms/" MODULE "/%s/build/make.log", version);
 	doctor_add(
 		diagnosis, severity, "dkms",
 		need_printf("dkms install " MODULE "/%s -k %s", version, release), see,
 		"dkms has not built the module for the %s kernel %s, although its headers are installed",
-		running ? "running" : "installed", release);
+		kernel, release);
 	free(see);
-	return false;
 }
 
 void doctor_headers(struct diagnosis *diagnosis)
 {
 	struct strings releases = file_names("/lib/modules");
 	char *version = dkms_version();
-	bool ok = true;
 
 	for (size_t i = 0; version && i < releases.count; i++)
 		if (is_bootable(releases.items[i]) ||
 		    !strcmp(releases.items[i], diagnosis->release))
-			ok &= check_kernel(diagnosis, releases.items[i], version);
-	if (ok)
-		doctor_add(diagnosis, SEVERITY_OK, "headers", NULL, NULL,
-			   version ? "the module is built for every kernel that can be booted" :
-				     "hyperv-uio-dkms is not installed, so no headers are needed");
+			check_kernel(diagnosis, releases.items[i], version);
 	free(version);
 	strings_free(&releases);
 }

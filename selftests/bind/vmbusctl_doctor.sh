@@ -32,8 +32,7 @@ finding() {
 healthy() {
 	vmbusctl doctor
 	is "status ($out)" $status 0
-	lacks "problem "
-	lacks "warning "
+	is output "$out" "doctor finds nothing wrong"
 }
 
 # sick: check that doctor finds something
@@ -65,19 +64,13 @@ runs() {
 test_healthy_machine() {
 	guest
 	healthy
-	finding ok vmbus "VMBus has 6 devices; kernel $release"
-	finding ok module "our uio_hv_generic 0.1.0 is loaded"
-	finding ok headers "hyperv-uio-dkms is not installed, so no headers are needed"
-	finding ok devices "all devices are bound as configured"
-	finding ok daemon "hv-fcopyd is not installed"
-	finding ok configuration "no file has a fault"
 }
 
 test_no_vmbus() {
 	rm -r "$root/sys"
 	sick
 	finding problem vmbus "this machine has no VMBus: " '' "systemd-detect-virt; journalctl -k -g 'hv_vmbus|Hyper-V'"
-	is findings "$(echo "$out" | grep -c '^[a-z]')" 2
+	is findings "$(echo "$out" | grep -c '^[a-z]')" 1
 }
 
 test_device_that_cannot_be_read() {
@@ -93,7 +86,6 @@ test_own_module_is_enough() {
 	guest
 	put sys/module/uio_hv_generic/version 0.02.1
 	healthy
-	finding ok module "the kernel's own uio_hv_generic is enough for the rules here"
 	not_loaded
 	put $own ''
 	healthy
@@ -147,7 +139,6 @@ test_module_in_each_place() {
 			not_loaded
 			put lib/modules/$release/$place/uio_hv_generic.ko$suffix ''
 			healthy
-			finding ok module "our uio_hv_generic is installed as /lib/modules/$release/$place/uio_hv_generic.ko$suffix"
 		done
 	done
 }
@@ -165,7 +156,7 @@ test_module_is_forbidden() {
 	put $ours ''
 	put etc/modprobe.d/mine.conf "install uio_hv_generic /bin/false"
 	sick
-	finding problem module "/etc/modprobe.d/mine.conf forbids loading uio_hv_generic" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf"
+	finding problem module "/etc/modprobe.d/mine.conf makes modprobe refuse uio_hv_generic" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf" /etc/modprobe.d/mine.conf
 	# The line of hyperv-uio-dkms runs a script that loads the module.
 	put etc/modprobe.d/mine.conf "$(cat "$dir/hyperv-uio.conf")"
 	healthy
@@ -177,8 +168,8 @@ test_modprobe_refuses_what_suse_does_not_support() {
 	put usr/lib/modprobe.d/10-unsupported-modules.conf "# a comment
 allow_unsupported_modules 0"
 	sick
-	finding problem module "/usr/lib/modprobe.d/10-unsupported-modules.conf makes modprobe refuse our module, because SUSE does not support it" \
-		"echo 'allow_unsupported_modules 1' >/etc/modprobe.d/10-unsupported-modules.conf && $bind_all"
+	finding problem module "/usr/lib/modprobe.d/10-unsupported-modules.conf makes modprobe refuse uio_hv_generic" \
+		"echo 'allow_unsupported_modules 1' >/etc/modprobe.d/10-unsupported-modules.conf && $bind_all" /usr/lib/modprobe.d/10-unsupported-modules.conf
 	put etc/modprobe.d/10-unsupported-modules.conf "allow_unsupported_modules 1"
 	healthy
 }
@@ -223,10 +214,9 @@ test_kernel_without_uio() {
 }
 
 test_module_is_built_in() {
-	guest
+	not_loaded
 	put lib/modules/$release/modules.builtin kernel/drivers/uio/uio_hv_generic.ko
 	healthy
-	finding ok module "the kernel $release has its own uio_hv_generic built in, so ours cannot replace it"
 }
 
 # --- Secure Boot and Lockdown
@@ -291,7 +281,6 @@ test_module_is_built_for_every_kernel() {
 	has_dkms
 	put $ours ''
 	healthy
-	finding ok headers "the module is built for every kernel that can be booted"
 }
 
 test_headers_of_each_distribution() {
@@ -405,7 +394,6 @@ test_daemon() {
 		"systemctl unmask hv-fcopyd; systemctl restart hv-fcopyd" "systemctl status hv-fcopyd; hv-fcopyd --check-config"
 	runs hv-fcopyd 812
 	healthy
-	finding ok daemon "hv-fcopyd is running (process 812)"
 }
 
 test_another_daemon_runs() {
@@ -429,27 +417,18 @@ test_json() {
 	conf $admin/50-nic.conf "[$nic1]"
 	vmbusctl doctor -j
 	is status $status 7
-	says '"severity":"ok"'
+	is findings "$(echo "$out" | grep -c '"severity":"problem"')" 1
 	says '"check":"devices"'
 	says "\"fix\":\"/usr/lib/udev/vmbus-bind $nic1\""
 	says "\"see\":\"vmbusctl show $nic1\""
-	says '"fix":null'
-}
-
-test_quiet() {
-	guest
-	vmbusctl doctor -q
-	is output "$out" ""
-	conf $admin/50-nic.conf "[$nic1]"
-	vmbusctl doctor --quiet
-	is status $status 7
-	is findings "$(echo "$out" | grep -c '^[a-z]')" 1
-	vmbusctl doctor -qj
-	is findings "$(echo "$out" | grep -c '"severity"')" 1
+	vmbus_bind $nic1
+	vmbusctl doctor -j
+	is "status without findings" $status 0
+	is "output without findings" "$(echo "$out" | tr -d ' \n')" "[]"
 }
 
 test_wrong_arguments() {
-	for wrong in eth0 --what; do
+	for wrong in eth0 --what -q; do
 		vmbusctl doctor $wrong
 		is "status of '$wrong'" $status 2
 	done
