@@ -97,7 +97,7 @@ case $boot in
 	check "ifupdown sets the interface up" sets_up ifup "$interface"
 	check "NetworkManager sets the interface up" sets_up systemctl start NetworkManager
 	check "they run at each boot" systemctl enable systemd-networkd NetworkManager
-	# A rule names this NIC, the only one. hv_netvsc has it in the initramfs.
+	# A rule names the only NIC, which hv_netvsc has in the initramfs.
 	printf '[%s]\n' "$nic" >/etc/hyperv-uio/bind.d/50-nic.conf
 	check "update-initramfs" makes_initramfs
 	check "vmbus-bind is not in it" lacks lsinitramfs "$own"
