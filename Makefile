@@ -181,7 +181,9 @@ Install
 
 Packages
   make deb, make rpm       packages, into O/deb and O/rpm; DEBs of the tests only with SELFTESTS=1
-  make repo                both, as repositories for apt and dnf, O/repo/apt and O/repo/dnf
+  make deb-modules KVER="RELEASE ..."   the module for these kernels, or for that of KDIR, as DEBs into
+                           O/deb-modules; MODSIGN_KEY=FILE MODSIGN_CERT=FILE sign it
+  make repo                the packages, as repositories for apt and dnf, O/repo/apt and O/repo/dnf
   make repo-apt            the DEBs, as a repository for apt, O/repo/apt; this needs no tool for RPMs
   make repo REPO_KEY=KEY   the same, signed with this key of gpg; also with repo-apt
 

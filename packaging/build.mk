@@ -59,6 +59,20 @@ deb:
 	$(Q)rm -rf $(deb_dir)/$(release)
 	@ls $(deb_dir)/*.deb
 
+# DEBs of the module for the kernels that KVER names, or for the kernel of KDIR.
+# MODSIGN_KEY and MODSIGN_CERT sign the modules.
+.PHONY: deb-modules
+deb-modules: export SOURCE_DATE_EPOCH = $(release_time)
+deb-modules: export CROSS_COMPILE := $(CROSS_COMPILE)
+deb-modules: export MODSIGN_KEY := $(MODSIGN_KEY)
+deb-modules: export MODSIGN_CERT := $(MODSIGN_CERT)
+deb-modules:
+	@$(need_deb)
+	$(Q)for kdir in $(or $(KVER:%=/lib/modules/%/build),$(KDIR)); do \
+		$(MAKE) --no-print-directory modules KDIR="$$kdir" && packaging/deb-modules "$$kdir" $(deb_dir)-modules || exit; \
+	done
+	@ls $(deb_dir)-modules/*.deb
+
 # Debian's rpm lacks systemd's macros, and does not know which packages are
 # installed: its database would be empty, so it gets one in O. Without
 # selinux-policy-dev there is no SELinux subpackage. With any other rpm,
@@ -84,8 +98,8 @@ rpm:
 	@ls $(rpm_dir)/*.rpm
 
 # These targets make repositories of the packages in O/deb and O/rpm, and build
-# the packages if they are missing. Before they build anything, they check that
-# every tool is installed.
+# the packages if they are missing. They add the DEBs in O/deb-modules. Before
+# they build anything, they check that every tool is installed.
 repo_dir  := $(O)/repo
 have_debs  = ls $(deb_dir)/*.deb >/dev/null 2>&1
 have_rpms  = ls $(rpm_dir)/*.rpm >/dev/null 2>&1
