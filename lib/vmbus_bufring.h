@@ -86,7 +86,7 @@ const char *vmbus_version(void);
  * vmbus_open_subchannel(), vmbus_map_buffer(), vmbus_open_pair(),
  * vmbus_guard(), vmbus_pagemap_open(), vmbus_gpa_pages(), vmbus_ic_new(),
  * vmbus_ic_from_chan(), vmbus_ic_dispatch() and vmbus_ic_serve(). The last two
- * set no text for a result of the event callback.
+ * set no text for a result of a callback.
  *
  * The function returns each text once. Without a text that was not returned yet
  * it says so, and strerror(3) describes the error number: a failure of another
