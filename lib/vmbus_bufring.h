@@ -896,6 +896,14 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
  * MADV_DONTFORK before it looks up the frames. The library does not, because
  * the memory of malloc(3) must stay in the child.
  *
+ * So does the merging of equal pages (KSM), even of locked ones, because the
+ * kernel does not know that the host has a frame: after a merge the host writes
+ * to a frame that may belong to another program. The kernel merges pages only
+ * of a process that asked for it with prctl(2) PR_SET_MEMORY_MERGE, as
+ * systemd's MemoryKSM= does, or of memory with MADV_MERGEABLE. Such a program
+ * calls madvise(2) for its buffers with MADV_UNMERGEABLE before it looks up the
+ * frames.
+ *
  * Returns the number of pages; or -EINVAL (@len is not valid), -ENOBUFS (there
  * are more than @count), -EPERM (the kernel hides the numbers), -EFAULT (a page
  * has not been written to), or an error from reading.
