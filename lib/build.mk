@@ -44,13 +44,23 @@ $(lib_dir)/$(lib_compat).o: lib/$(lib_compat)/compat.c lib/build.mk
 lib-needs:
 	@$(PKG_CONFIG) --exists uuid || { echo 'libuuid (uuid-dev, libuuid-devel) is not installed' >&2; exit 1; }
 
+# Make the symbol maps. A comment without "Since" ends the build.
+$(lib_dir)/$(lib_name).map: lib/vmbus_bufring.h lib/map.awk
+	$(call quiet,MAP)
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -v node=VMBUS_BUFRING -f lib/map.awk $< >$@.new && mv $@.new $@
+$(lib_dir)/$(compat_name).map: lib/$(lib_compat)/vmbus_bufring.h lib/map.awk
+	$(call quiet,MAP)
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -v node=VMBUS_BUFRING_COMPAT -f lib/map.awk $< >$@.new && mv $@.new $@
+
 # nodelete: the handler of vmbus_guard() must stay after a dlclose(3).
 # symbolic-functions: the library calls its own functions even if the program
 # has one of that name.
-$(lib_dir)/$(lib_real): $(lib_objects) lib/$(lib_name).map
+$(lib_dir)/$(lib_real): $(lib_objects) $(lib_dir)/$(lib_name).map
 	$(call link,-shared -Wl$(comma)-soname=$(lib_soname) -Wl$(comma)-z$(comma)defs \
 		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now$(comma)-z$(comma)nodelete$(comma)-Bsymbolic-functions \
-		-Wl$(comma)--version-script=lib/$(lib_name).map $(lib_objects) $(lib_needs))
+		-Wl$(comma)--version-script=$(lib_dir)/$(lib_name).map $(lib_objects) $(lib_needs))
 
 $(lib_dir)/$(lib_soname): $(lib_dir)/$(lib_real)
 	$(Q)ln -sf $(<F) $@
@@ -60,10 +70,10 @@ $(lib_so): $(lib_dir)/$(lib_soname)
 
 # The names of tools/hv are in a library of their own, because they do not
 # belong to the interface of the first. It has a copy of the code of the rings.
-$(compat_so).$(VERSION): $(compat_objects) lib/$(lib_compat)/$(compat_name).map
+$(compat_so).$(VERSION): $(compat_objects) $(lib_dir)/$(compat_name).map
 	$(call link,-shared -Wl$(comma)-soname=$(compat_name).so.0 -Wl$(comma)-z$(comma)defs \
 		-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now$(comma)-Bsymbolic-functions \
-		-Wl$(comma)--version-script=lib/$(lib_compat)/$(compat_name).map $(compat_objects))
+		-Wl$(comma)--version-script=$(lib_dir)/$(compat_name).map $(compat_objects))
 
 $(compat_so).0: $(compat_so).$(VERSION)
 	$(Q)ln -sf $(<F) $@
