@@ -290,6 +290,18 @@ static bool do_link(struct client *client)
 	return true;
 }
 
+/* vf SERIAL */
+static bool do_vf(struct client *client)
+{
+	uint64_t serial;
+
+	if (!number(client, 1, UINT64_MAX, UINT32_MAX, &serial))
+		return true;
+	nvsp_associate(client->nic, (uint32_t)serial);
+	reply(client, "done\n");
+	return true;
+}
+
 static void take_switch(struct client *client, bool *value)
 {
 	if (client->argc != 2 ||
@@ -567,6 +579,7 @@ static const struct {
 	{ "rescind", do_rescind },
 	{ "offer", do_offer },
 	{ "link", do_link },
+	{ "vf", do_vf },
 	{ "echo", do_echo },
 	{ "refuse-subs", do_refuse_subs },
 	{ "hold-subs", do_hold_subs },

@@ -156,8 +156,12 @@ static void take_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, 
 	peer_frame(nic, channel, frame, len);
 }
 
-/* Take one RNDIS packet of @len bytes. The caller has checked its length. */
-static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet, uint32_t len)
+/*
+ * Take one RNDIS packet of @len bytes. The caller has checked its length. The
+ * header and the packet information must be in its first @whole bytes.
+ */
+static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet, uint32_t len,
+			uint32_t whole)
 {
 	uint32_t offset = get32(packet + 8), bytes = get32(packet + 12);
 	uint32_t infos = get32(packet + 28), infos_len = get32(packet + 32);
@@ -174,6 +178,12 @@ static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet
 		complaint(nic, "out-of-band data");
 	if (get32(packet + 36))
 		complaint(nic, "the handle of a connection");
+	if (whole < RNDIS_PACKET_HEADER ||
+	    (infos_len && (uint64_t)RNDIS_BASE + infos + infos_len > whole)) {
+		complaint(nic, "the header and packet information beyond the first range, %u bytes",
+			  whole);
+		return false;
+	}
 	if (infos_len) {
 		if (infos < RNDIS_PACKET_HEADER - RNDIS_BASE || infos > offset ||
 		    infos_len > offset - infos ||
@@ -191,7 +201,8 @@ static bool take_packet(struct nic *nic, uint16_t channel, const uint8_t *packet
  * Take a data message, which is one RNDIS packet after the other. Returns its
  * NVSP status.
  */
-uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *message, uint32_t len)
+uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *message, uint32_t len,
+			 uint32_t whole)
 {
 	uint32_t packets = 0;
 
@@ -212,10 +223,11 @@ uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *messa
 				  size);
 		if (++packets > MAX_PACKETS)
 			complaint(nic, "%u RNDIS packets in a message", packets);
-		if (!take_packet(nic, channel, message, size))
+		if (!take_packet(nic, channel, message, size, whole))
 			return NVSP_STATUS_INVALID_RNDIS;
 		message += size;
 		len -= size;
+		whole = whole > size ? whole - size : 0;
 	} while (len);
 	nic->count.multi_messages += packets > 1;
 	return NVSP_STATUS_SUCCESS;

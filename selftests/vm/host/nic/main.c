@@ -38,6 +38,7 @@ static const char usage[] =
 	"  stats                  Print the interrupts and signals of all channels of the NIC.\n"
 	"  ping ADDRESS COUNT [SIZE [SECONDS]]  Ping the guest, one request after the other.\n"
 	"  link up|down           Set the link, and tell the guest.\n"
+	"  vf SERIAL              Tell the guest that the NIC has a virtual function; 0: none.\n"
 	"  rescind [PACKETS [SECONDS]]  Rescind the device, at once or after this number of packets of the guest, and\n"
 	"                         wait until the guest has released it.\n"
 	"  offer [SECONDS]        Offer the device again, and wait until the guest has the offer.\n"

@@ -50,33 +50,42 @@
 #define SEND_TABLE 16
 #define RSS_KEY	   40
 
-#define COUNTERS(x)                                                                               \
-	x(complaints)					/* breaches of the rules by the guest */  \
-		x(sessions)				/* INITs that the host accepted */        \
-		x(closes)				/* of the primary channel */              \
-		x(refused_versions) x(controls)		/* RNDIS control messages */              \
-		x(queries) x(sets) x(halts) x(revokes)	/* of both buffers */                     \
-		x(indications)				/* of the link, sent to the guest */      \
-		x(subs_asked)				/* requests for sub-channels */           \
-		x(subs_granted)				/* sub-channels */                        \
-		x(from_guest)				/* frames */                              \
-		x(from_guest_bytes) x(section_messages) /* RNDIS data messages in a section, */   \
-		x(memory_messages)			/* in guest memory, */                    \
-		x(split_messages)			/* in both */                             \
-		x(multi_messages)			/* those with several packets */          \
-		x(vlan_frames) x(to_guest) /* frames that the host put into the receive buffer */ \
-		x(to_guest_bytes)                                                                 \
-			x(multi_transfers) /* packets to the guest with several ranges */         \
-		x(acknowledged)		   /* frames to the guest that it has completed */        \
-		x(refused)		   /* those of them with another status than success */   \
-		x(full)			   /* how often no sub-allocation was free */             \
-		x(dropped) /* frames for a guest that takes none, or beyond the queue */          \
-		x(late)	   /* packets to a channel that had just closed */                        \
-		x(arp_replies) x(echo_replies) /* to the guest's pings */                         \
-		x(pings_answered)	       /* by the guest */                                 \
-		x(numbered)		       /* numbered frames from the guest */               \
-		x(misordered)		       /* those that are not the next of their stream */  \
-		x(bridged)
+/* clang-format off */
+#define COUNTERS(x) \
+	x(complaints)       /* breaches of the rules by the guest */ \
+	x(sessions)         /* INITs that the host accepted */ \
+	x(closes)           /* of the primary channel */ \
+	x(refused_versions) \
+	x(controls)         /* RNDIS control messages */ \
+	x(queries) \
+	x(sets) \
+	x(halts) \
+	x(revokes)          /* of both buffers */ \
+	x(indications)      /* of the link, sent to the guest */ \
+	x(subs_asked)       /* requests for sub-channels */ \
+	x(subs_granted)     /* sub-channels */ \
+	x(from_guest)       /* frames */ \
+	x(from_guest_bytes) \
+	x(section_messages) /* RNDIS data messages in a section, */ \
+	x(memory_messages)  /* in guest memory, */ \
+	x(split_messages)   /* in both */ \
+	x(multi_messages)   /* those with several packets */ \
+	x(vlan_frames) \
+	x(to_guest)         /* frames that the host put into the receive buffer */ \
+	x(to_guest_bytes) \
+	x(multi_transfers)  /* packets to the guest with several ranges */ \
+	x(acknowledged)     /* frames to the guest that it has completed */ \
+	x(refused)          /* those of them with another status than success */ \
+	x(full)             /* how often no sub-allocation was free */ \
+	x(dropped)          /* frames for a guest that takes none, or beyond the queue */ \
+	x(late)             /* packets to a channel that had just closed */ \
+	x(arp_replies) \
+	x(echo_replies)     /* to the guest's pings */ \
+	x(pings_answered)   /* by the guest */ \
+	x(numbered)         /* numbered frames from the guest */ \
+	x(misordered)       /* those that are not the next of their stream */ \
+	x(bridged)
+/* clang-format on */
 
 struct counters {
 #define COUNTER(name) uint64_t name;
@@ -208,6 +217,8 @@ void nvsp_reset(struct nic *nic);
 void nvsp_offer_subs(struct nic *nic);
 /* The guest has opened a sub-channel. */
 void nvsp_sub_opened(struct nic *nic);
+/* Tell the guest that its NIC has a virtual function, or with 0 none any more. */
+void nvsp_associate(struct nic *nic, uint32_t serial);
 
 /*
  * rndis.c: rndis_control() returns the NVSP status of the message, and writes
@@ -227,7 +238,9 @@ void rndis_indicate_offloads(struct nic *nic);
 /* data.c */
 bool data_set_up(struct nic *nic);
 void data_reset(struct nic *nic);
-uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *message, uint32_t len);
+/* The host gets the first @whole bytes of @message in one range. */
+uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *message, uint32_t len,
+			 uint32_t whole);
 void data_acknowledged(struct nic *nic, uint16_t channel, uint64_t id, uint32_t status);
 bool data_wanted(const struct nic *nic, uint16_t channel);
 void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len);

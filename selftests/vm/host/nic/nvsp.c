@@ -228,6 +228,21 @@ void nvsp_sub_opened(struct nic *nic)
 	nic_send(nic, &frame, message);
 }
 
+void nvsp_associate(struct nic *nic, uint32_t serial)
+{
+	uint8_t message[NVSP_BYTES] = {};
+	struct frame frame = {
+		.op = FRAME_PACKET,
+		.type = PACKET_INBAND,
+		.len = sizeof(message),
+	};
+
+	put32(message, NVSP_VF_ASSOCIATION);
+	put32(message + 4, serial != 0);
+	put32(message + 8, serial);
+	nic_send(nic, &frame, message);
+}
+
 static void take_subchannels(struct nic *nic, struct request *request)
 {
 	uint32_t operation = get32(request->bytes + 4), number = get32(request->bytes + 8);
@@ -301,11 +316,19 @@ void nvsp_prefetch(struct nic *nic)
 	}
 }
 
+/* Returns the length of the first range of a packet with ranges. */
+static uint32_t first_range(const struct host_packet *packet)
+{
+	return packet->frame.arg < RANGES_HEADER + 4 ? 0 : get32(packet->payload + RANGES_HEADER);
+}
+
 /*
  * Put the parts of a message together: the part in a section, then the part in
- * the packet's ranges. Returns whether the message is complete.
+ * the packet's ranges. Returns whether the message is complete. The first
+ * *whole bytes come from one place.
  */
-static bool assemble(struct nic *nic, struct request *request, uint8_t *message, uint32_t *len)
+static bool assemble(struct nic *nic, struct request *request, uint8_t *message, uint32_t *len,
+		     uint32_t *whole)
 {
 	struct host_packet *packet = request->packet;
 	uint32_t index = get32(request->bytes + 8), bytes = get32(request->bytes + 12);
@@ -349,6 +372,7 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 	if (memory)
 		memcpy(message + bytes, packet->memory, memory);
 	*len = bytes + memory;
+	*whole = bytes || !memory ? bytes : first_range(packet);
 	if (bytes && memory)
 		nic->count.split_messages++;
 	else if (bytes)
@@ -361,7 +385,7 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 static void take_rndis(struct nic *nic, struct request *request)
 {
 	static uint8_t message[MAX_FRAME + 8192];
-	uint32_t type = get32(request->bytes + 4), status = NVSP_STATUS_FAILURE, len = 0;
+	uint32_t type = get32(request->bytes + 4), status = NVSP_STATUS_FAILURE, len = 0, whole;
 	struct session *session = &nic->session;
 
 	if (!session->version) {
@@ -370,11 +394,11 @@ static void take_rndis(struct nic *nic, struct request *request)
 		complaint(nic, "an RNDIS message of channel type %u", type);
 	} else if (type && request->channel) {
 		complaint(nic, "a control message on channel %u", request->channel);
-	} else if (assemble(nic, request, message, &len)) {
+	} else if (assemble(nic, request, message, &len, &whole)) {
 		if (type)
 			status = rndis_control(nic, message, len, &request->rndis);
 		else
-			status = data_from_guest(nic, request->channel, message, len);
+			status = data_from_guest(nic, request->channel, message, len, whole);
 	}
 	answer(request, NVSP_RNDIS_COMPLETE, 4, status);
 }

@@ -23,6 +23,7 @@ enum {
 	NVSP_RNDIS = 107,
 	NVSP_RNDIS_COMPLETE = 108,
 	NVSP_NDIS_CONFIG = 125,
+	NVSP_VF_ASSOCIATION = 128,
 	NVSP_SWITCH_DATA_PATH = 129,
 	NVSP_OID_QUERY_EX = 131,
 	NVSP_OID_QUERY_EX_COMPLETE = 132,
@@ -103,6 +104,9 @@ enum {
 /* Offsets in RNDIS messages count from here. */
 #define RNDIS_BASE	  8
 #define RNDIS_CONTROL_MAX 0x4000
+
+/* What a packet with ranges has before its first range */
+#define RANGES_HEADER 8
 
 #define ETHERNET_HEADER 14
 #define VLAN_TAG	4

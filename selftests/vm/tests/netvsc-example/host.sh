@@ -23,6 +23,8 @@ interrupts() { nic stats | sed -n 's/^interrupts //p'; }
 nic_start nic other
 guest_says echo || exit 1
 check "the driver answers pings" nic ping 10.55.0.2 20 1000
+nic vf 7
+check "and after the host has named a virtual function" nic ping 10.55.0.2 20 1000
 tell pinged
 back pages 3000 60 1514 1
 back sections 3000 60 1514 1

@@ -21,6 +21,11 @@ check "each but the last halted" nic expect halts 2 2
 check "and revoked no more than both buffers of each" nic expect revokes 0 4
 check "the host pings the guest" nic ping 10.55.0.2 20 1000
 
+nic vf 7
+check "and after it has named a virtual function" nic ping 10.55.0.2 20 1000
+nic vf 0
+check "and after it has taken that back" nic ping 10.55.0.2 20 1000
+
 nic link down
 guest_says "carrier off" || exit 1
 nic link up
