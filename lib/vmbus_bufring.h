@@ -1451,7 +1451,8 @@ struct vmbus_ic_options {
 	 * host, and before it receives again. So the host works on its next
 	 * request while the program does what takes long, or the program can
 	 * end after its answer. The result is that of the event callback. One
-	 * call may stand for up to 256 answers. The callback is optional.
+	 * call may stand for up to 256 answers. There is none for an answer
+	 * that vmbus_ic_reply() sends at once. The callback is optional.
 	 */
 	int (*sent)(struct vmbus_ic *ic, void *ctx);
 

@@ -22,6 +22,8 @@ static struct {
 	bool sent[IDS], answered[IDS];
 	bool tampered; /* the host has written into the rings */
 	bool stop;     /* when the object skips a packet */
+	bool changes;  /* the program changes each body, so no request is a repeat */
+	unsigned int sum;
 } now;
 
 static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request, void *ctx)
@@ -37,7 +39,7 @@ static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request
 	MUST(request->message.major == 1 && request->message.minor <= 1);
 	MUST(request->header.type != VMBUS_IC_NEGOTIATE);
 	/* The body is the program's, to its last byte. */
-	for (uint32_t i = 0; i < request->length; i++)
+	for (uint32_t i = 0; i < request->length && now.changes; i++)
 		body[i] ^= 0x55;
 	if (now.status == VMBUS_IC_LATER) {
 		MUST(now.later_count < VMBUS_IC_LATER_MAX);
@@ -52,6 +54,22 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 	return now.stop && event->kind == VMBUS_IC_EVENT_SKIPPED;
 }
 
+static int on_sent(struct vmbus_ic *ic, void *ctx)
+{
+	MUST(ic == now.ic && ctx == &now);
+	return 0;
+}
+
+static void on_trace(struct vmbus_ic *ic, int answer, const struct vmbus_packet *packet,
+		     const void *message, void *ctx)
+{
+	const unsigned char *bytes = message;
+
+	MUST(ic == now.ic && ctx == &now && packet->length <= now.max_message);
+	for (uint32_t i = 0; i < packet->length; i++)
+		now.sum += bytes[i] + answer;
+}
+
 static void open_object(struct input *in)
 {
 	static const struct vmbus_ic_version messages[] = { { 1, 1 }, { 1, 0 } };
@@ -61,12 +79,17 @@ static void open_object(struct input *in)
 		.message_count = 2,
 		.request = on_request,
 		.event = on_event,
+		.sent = on_sent,
+		.trace = on_trace,
 		.ctx = &now,
 	};
+	uint8_t flags;
 
 	memset(&now, 0, sizeof(now));
 	now.max_message = sizeof(struct vmbus_ic_header) + take_u16(in) % 4096;
-	now.stop = take_u8(in) & 1;
+	flags = take_u8(in);
+	now.stop = flags & 1;
+	now.changes = !(flags & 2);
 	opt.max_message = now.max_message;
 	MUST(!vmbus_open_pair(2 * page_size(), 0, &now.guest, &now.host));
 	MUST(!vmbus_ic_from_chan(now.guest, &opt, &now.ic));
