@@ -122,12 +122,15 @@ static void send_request(struct input *in)
 		struct vmbus_ic_header header;
 		unsigned char body[BODY_MAX];
 	} message = { .header = { .flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_REQUEST } };
+	uint8_t kind = take_u8(in);
 	size_t len;
 
-	message.header.type = take_u8(in) % 8;
+	message.header.type = kind % 8;
 	len = take_u16(in) % (BODY_MAX + 1);
 	input_read(in, message.body, len < 32 ? len : 32);
-	host_sends(VMBUS_PACKET_INBAND, &message, sizeof(message.header) + len);
+	/* The host may repeat it. */
+	for (int n = kind & 8 ? 2 : 1; n; n--)
+		host_sends(VMBUS_PACKET_INBAND, &message, sizeof(message.header) + len);
 }
 
 static void send_negotiation(struct input *in)
