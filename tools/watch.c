@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "describe.h"
 #include "identify.h"
@@ -30,7 +30,7 @@ const struct command watch_command = {
 /* The channels of a sample, as in the JSON, and when it was taken */
 struct look {
 	struct json_object *channels; /* NULL before the first sample */
-	struct timespec at;
+	int64_t at;		      /* of clock_now() */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -40,9 +40,10 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
-static double seconds_between(const struct timespec *from, const struct timespec *to)
+/* Return the seconds between two samples. */
+static double seconds_between(const struct look *last, const struct look *now)
 {
-	return to->tv_sec - from->tv_sec + (to->tv_nsec - from->tv_nsec) / 1e9;
+	return (now->at - last->at) / 1e9;
 }
 
 /* Find a channel in a sample, or return NULL. */
@@ -87,7 +88,7 @@ static double rate(struct json_object *before, struct json_object *now, const ch
 /* Add the channels of a device to a sample. */
 static void add_channels(struct look *now, const struct look *last, const struct device *device)
 {
-	const double seconds = seconds_between(&last->at, &now->at);
+	const double seconds = seconds_between(last, now);
 	uint64_t data_bytes;
 	struct json_object *list = describe_channels(device, 0, &data_bytes);
 
@@ -162,7 +163,7 @@ static void print_json(const struct look *last, const struct look *now)
 {
 	struct json_object *look = json_object_new_object();
 
-	add_rate(look, "seconds", last->channels ? seconds_between(&last->at, &now->at) : -1);
+	add_rate(look, "seconds", last->channels ? seconds_between(last, now) : -1);
 	json_object_object_add(look, "channels", json_object_get(now->channels));
 	json_print_line(look);
 }
@@ -179,7 +180,7 @@ static int look_once(char **ids, int count, bool json, bool redraw, struct look 
 	/* The host may rescind a device after the first sample. */
 	if (!status)
 		status = identify_several(&view, ids, count, !last->channels);
-	clock_gettime(CLOCK_MONOTONIC, &now.at);
+	now.at = clock_now(CLOCK_MONOTONIC);
 	for (size_t i = 0; !status && i < view.engine.machine.count; i++)
 		if (view.chosen[i])
 			add_channels(&now, last, &view.engine.machine.devices[i]);
@@ -200,13 +201,10 @@ static int run(const struct options *options, int count, char **operands)
 	const struct sigaction action = { .sa_handler = on_signal };
 	const bool redraw = !options->json && isatty(STDOUT_FILENO);
 	struct look last = { 0 };
-	struct timespec pause;
 	int status = EXIT_OK;
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	pause.tv_sec = options->interval;
-	pause.tv_nsec = (options->interval - pause.tv_sec) * 1e9;
 	for (long n = 0; !interrupted; n++) {
 		/* In a file or pipe, an empty line separates the tables. */
 		if (n && !options->json && !redraw)
@@ -214,7 +212,7 @@ static int run(const struct options *options, int count, char **operands)
 		status = look_once(operands, count, options->json, redraw, &last);
 		if (status || n + 1 == options->count)
 			break;
-		nanosleep(&pause, NULL);
+		clock_sleep(options->interval * 1000);
 	}
 	json_object_put(last.channels);
 	return status;

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "file.h"
 #include "kernel.h"
 #include "log.h"
@@ -26,9 +26,6 @@
  * read. Each such driver can interfere once.
  */
 #define MAX_ATTEMPTS 4
-
-/* before a write that failed is repeated */
-static const struct timespec pause_before_retry = { .tv_nsec = 10 * 1000 * 1000 };
 
 /*
  * The kernels of 2026 return EAGAIN while a device is still being added: its
@@ -140,7 +137,7 @@ static int write_bind(const struct device *device, const char *driver)
 		err = write_driver(driver, "bind", device->instance);
 		if (err != -EAGAIN || waits++ == MAX_WAITS)
 			return err;
-		nanosleep(&pause_before_retry, NULL);
+		clock_sleep(10);
 	}
 }
 

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "file.h"
 #include "kernel.h"
 #include "lock.h"
@@ -92,12 +92,10 @@ static int set_access(const struct device *device, const char *path, const struc
 
 static bool wait_for(const char *path, const char *folder)
 {
-	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
-
 	for (int waits = 0; access(path, F_OK); waits++) {
 		if (waits == MAX_WAITS || access(folder, F_OK))
 			return false;
-		nanosleep(&pause, NULL);
+		clock_sleep(10);
 	}
 	return true;
 }

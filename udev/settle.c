@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "vmbus.h"
 
 #define QUIET_MS  1000
@@ -51,7 +52,7 @@ int settle_open(void)
 void settle_wait(int fd)
 {
 	for (int i = 0; i < MAX_WAITS && drain(fd, QUIET_MS); i++)
-		poll(NULL, 0, QUIET_MS);
+		clock_sleep(QUIET_MS);
 }
 
 bool settle_changed(int fd)
