@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "conf.h"
-#include "driverctl.h"
 #include "file.h"
 
 struct reader {
@@ -23,7 +22,7 @@ struct reader {
 	bool is_faulty;
 	bool in_section;
 	bool skips_keys;   /* the last header was faulty */
-	unsigned int keys; /* bits of the keys that the section has, of check_repetition() */
+	unsigned int keys; /* bits of the keys that the section has, an index into keys[] */
 };
 
 void config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
@@ -203,9 +202,21 @@ static void open_section(struct reader *reader, char *header)
 		      end + 1);
 }
 
-static void parse_switch(struct reader *reader, const char *key, const char *value,
-			 enum tristate *out)
+bool config_is_driver(const char *name)
 {
+	/* The name becomes part of a path and an argument of modprobe. */
+	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' &&
+	       text_has_only(name, "_-");
+}
+
+/*
+ * The functions parse_...() check the value of a key and store it in @to, a
+ * member of the section, or report a fault.
+ */
+static void parse_switch(struct reader *reader, const char *key, const char *value, void *to)
+{
+	enum tristate *out = to;
+
 	if (!strcmp(value, "yes"))
 		*out = YES;
 	else if (!strcmp(value, "no"))
@@ -214,35 +225,28 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 		fault(reader, "%s must be yes or no, not '%s'", key, value);
 }
 
-bool config_is_driver(const char *name)
-{
-	/* The name becomes part of a path and an argument of modprobe. */
-	return *name && strlen(name) <= DRIVER_NAME_MAX && name[0] != '-' &&
-	       text_has_only(name, "_-");
-}
-
-static void parse_driver(struct reader *reader, const char *value)
+static void parse_driver(struct reader *reader, const char *key, const char *value, void *to)
 {
 	if (!config_is_driver(value))
-		fault(reader, "driver must be the name of a driver, not '%s'", value);
+		fault(reader, "%s must be the name of a driver, not '%s'", key, value);
 	else
-		strcpy(current(reader)->driver, value);
+		strcpy(to, value);
 }
 
-static void parse_size(struct reader *reader, const char *key, const char *value, uint64_t *out)
+static void parse_size(struct reader *reader, const char *key, const char *value, void *to)
 {
-	if (!config_parse_size(value, out))
+	if (!config_parse_size(value, to))
 		fault(reader,
 		      "%s must be a multiple of %ld bytes, more than 0 and less than 4096M, such as 64K or 1M, not '%s'",
 		      key, sysconf(_SC_PAGESIZE), value);
 }
 
-static void parse_ring_size(struct reader *reader, const char *key, const char *value)
+static void parse_ring_size(struct reader *reader, const char *key, const char *value, void *to)
 {
 	const long least = 2 * sysconf(_SC_PAGESIZE);
-	uint64_t *size = &current(reader)->settings.ring_size;
+	const uint64_t *size = to;
 
-	parse_size(reader, key, value, size);
+	parse_size(reader, key, value, to);
 	/* A later module may accept less, so this is no fault. */
 	if (*size && *size < (uint64_t)least)
 		warn(reader,
@@ -250,8 +254,7 @@ static void parse_ring_size(struct reader *reader, const char *key, const char *
 		     least, value);
 }
 
-static void parse_account(struct reader *reader, const char *key, const char *value,
-			  char out[ACCOUNT_SIZE])
+static void parse_account(struct reader *reader, const char *key, const char *value, void *to)
 {
 	uint32_t number;
 
@@ -261,28 +264,23 @@ static void parse_account(struct reader *reader, const char *key, const char *va
 	else if (!value[strspn(value, "0123456789")] && !text_parse_number(value, &number))
 		fault(reader, "%s must be a number below %u, not '%s'", key, UINT32_MAX, value);
 	else
-		strcpy(out, value);
+		strcpy(to, value);
 }
 
-static void parse_mode(struct reader *reader, const char *value)
+static void parse_mode(struct reader *reader, const char *key, const char *value, void *to)
 {
 	unsigned long mode;
+	int *out = to;
 	char *end;
 
 	mode = strtoul(value, &end, 8);
 	if (!isdigit((unsigned char)value[0]) || *end || mode > 0777)
-		fault(reader, "mode must be an octal number up to 0777, not '%s'", value);
+		fault(reader, "%s must be an octal number up to 0777, not '%s'", key, value);
 	else
-		current(reader)->settings.mode = mode;
+		*out = mode;
 }
 
-static void set_link(struct settings *settings, const char *link, struct place at)
-{
-	strcpy(settings->link, link);
-	settings->link_at = at;
-}
-
-static void parse_link(struct reader *reader, const char *value)
+static void parse_link(struct reader *reader, const char *key, const char *value, void *to)
 {
 	bool ok = *value != '/' && strlen(value) < LINK_SIZE && text_has_only(value, "._-+:@/");
 
@@ -295,77 +293,63 @@ static void parse_link(struct reader *reader, const char *value)
 		ok = isalnum((unsigned char)*part);
 	}
 	if (!ok)
-		fault(reader, "link must be a path below /dev/vmbus, not '%s'", value);
+		fault(reader, "%s must be a path below /dev/vmbus, not '%s'", key, value);
 	else if (!strncmp(value, "by-", 3))
-		fault(reader, "link: names that begin with by- are reserved: '%s'", value);
+		fault(reader, "%s: names that begin with by- are reserved: '%s'", key, value);
 	else
-		set_link(&current(reader)->settings, value, reader->at);
+		strcpy(to, value);
 }
 
-/* Warn about a key that the section already has. */
-static void check_repetition(struct reader *reader, const char *key)
-{
-	static const char *const single_keys[] = {
-		"driver",	    "enable", "force", "ring_size", "recv_buffer_size",
-		"send_buffer_size", "owner",  "group", "mode",	    "link",
-	};
+#define AT(member) offsetof(struct section, member)
 
-	for (size_t i = 0; i < sizeof(single_keys) / sizeof(single_keys[0]); i++) {
-		if (strcmp(key, single_keys[i]))
+static const struct key {
+	const char *name;
+	void (*parse)(struct reader *reader, const char *key, const char *value, void *to);
+	size_t to;	/* the member of a section that has the value */
+	size_t line_at; /* the member that has the line of the key, or 0 */
+} keys[] = {
+	{ "driver", parse_driver, AT(driver), 0 },
+	{ "enable", parse_switch, AT(enable), AT(enable_at) },
+	{ "force", parse_switch, AT(force), 0 },
+	{ "ring_size", parse_ring_size, AT(settings.ring_size), 0 },
+	{ "recv_buffer_size", parse_size, AT(settings.recv_buffer_size), 0 },
+	{ "send_buffer_size", parse_size, AT(settings.send_buffer_size), 0 },
+	{ "owner", parse_account, AT(settings.owner), AT(owner_at) },
+	{ "group", parse_account, AT(settings.group), AT(group_at) },
+	{ "mode", parse_mode, AT(settings.mode), 0 },
+	{ "link", parse_link, AT(settings.link), AT(settings.link_at) },
+};
+
+/* A key without a section, because the line of the section is not readable. */
+static void on_lost_key(struct reader *reader, const char *key, const char *value)
+{
+	if (!reader->skips_keys)
+		fault(reader, "a key outside of any section: '%s'", key);
+	if (!strcmp(key, "enable") && strcmp(value, "yes")) {
+		fault(reader,
+		      "it is not known which device %s=%s applies to, so no NIC, no disk controller and no PCI Express bridge is bound",
+		      key, value);
+		reader->config->forbidden_at = reader->at;
+	}
+}
+
+static void on_key(struct reader *reader, const char *key, const char *value)
+{
+	char *section = (char *)current(reader);
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(key, keys[i].name))
 			continue;
 		if (reader->keys & 1u << i)
 			warn(reader, "%s: the section sets this key twice; the last value counts",
 			     key);
 		reader->keys |= 1u << i;
-	}
-}
-
-static void on_key(struct reader *reader, const char *key, char *value)
-{
-	struct section *section;
-
-	if (!reader->in_section) {
-		if (!reader->skips_keys)
-			fault(reader, "a key outside of any section: '%s'", key);
-		if (!strcmp(key, "enable") && strcmp(value, "yes")) {
-			fault(reader,
-			      "it is not known which device %s=%s applies to, so no NIC, no disk controller and no PCI Express bridge is bound",
-			      key, value);
-			reader->config->forbidden_at = reader->at;
-		}
+		keys[i].parse(reader, key, value, section + keys[i].to);
+		if (keys[i].line_at)
+			memcpy(section + keys[i].line_at, &reader->at, sizeof(reader->at));
 		return;
 	}
-	section = current(reader);
-	check_repetition(reader, key);
-	if (!strcmp(key, "driver")) {
-		parse_driver(reader, value);
-	} else if (!strcmp(key, "enable")) {
-		parse_switch(reader, key, value, &section->enable);
-		section->enable_at = reader->at;
-	} else if (!strcmp(key, "force")) {
-		parse_switch(reader, key, value, &section->force);
-	} else if (!strcmp(key, "ring_size")) {
-		parse_ring_size(reader, key, value);
-	} else if (!strcmp(key, "recv_buffer_size")) {
-		parse_size(reader, key, value, &section->settings.recv_buffer_size);
-	} else if (!strcmp(key, "send_buffer_size")) {
-		parse_size(reader, key, value, &section->settings.send_buffer_size);
-	} else if (!strcmp(key, "owner")) {
-		parse_account(reader, key, value, section->settings.owner);
-		section->owner_at = reader->at;
-	} else if (!strcmp(key, "group")) {
-		parse_account(reader, key, value, section->settings.group);
-		section->group_at = reader->at;
-	} else if (!strcmp(key, "mode")) {
-		parse_mode(reader, value);
-	} else if (!strcmp(key, "link")) {
-		parse_link(reader, value);
-	} else if (!strcmp(key, "exclude")) {
-		fault(reader,
-		      "there is no key exclude: to leave a device alone, give it its own section, with enable=no");
-	} else {
-		fault(reader, "unknown key '%s'", key);
-	}
+	fault(reader, "unknown key '%s'", key);
 }
 
 static void on_line(struct reader *reader, char *text, size_t length)
@@ -379,7 +363,10 @@ static void on_line(struct reader *reader, char *text, size_t length)
 		open_section(reader, line.text);
 		break;
 	case CONF_KEY:
-		on_key(reader, line.text, line.value);
+		if (reader->in_section)
+			on_key(reader, line.text, line.value);
+		else
+			on_lost_key(reader, line.text, line.value);
 		break;
 	case CONF_NUL:
 		fault(reader, "%s", conf_fault(line.kind));
@@ -521,12 +508,59 @@ static int load_folders(struct config *config, const char *const folders[2])
 	return ret;
 }
 
+#define PREFIX "vmbus-"
+
+char *config_driverctl_path(const char *instance)
+{
+	return file_path(DRIVERCTL_FOLDER "/" PREFIX "%s", instance);
+}
+
+/* Read the entry @name. A faulty entry has no effect, and becomes a warning. */
+static void load_entry(struct config *config, const char *name)
+{
+	char instance[GUID_SIZE], *driver = file_line(DRIVERCTL_FOLDER "/%s", name);
+	const char *fault = NULL, *path;
+	struct section *section;
+
+	if (!driver)
+		fault = strerror(errno);
+	else if (guid_parse(name + strlen(PREFIX), instance))
+		fault = "the name of this driverctl entry is not vmbus- followed by a GUID";
+	else if (!strcmp(driver, "none"))
+		fault = "this driverctl entry requests no driver, which vmbus-bind does not support";
+	else if (!config_is_driver(driver))
+		fault = "this driverctl entry does not name a driver";
+	path = config_keep(config, file_path(DRIVERCTL_FOLDER "/%s", name));
+	if (fault) {
+		config_add_finding(config, (struct place){ .file = path }, false, "%s", fault);
+	} else {
+		section =
+			config_add_section(config, NAME_GUID, instance, (struct place){ path, 1 });
+		strcpy(section->driver, driver);
+	}
+	free(driver);
+}
+
+/*
+ * Append a section for each override of a VMBus device. A section in bind.d for
+ * the same device wins, because config_load() reads those files later.
+ */
+static void load_driverctl(struct config *config)
+{
+	struct strings names = file_names(DRIVERCTL_FOLDER);
+
+	for (size_t i = 0; i < names.count; i++)
+		if (!strncmp(names.items[i], PREFIX, strlen(PREFIX)))
+			load_entry(config, names.items[i]);
+	strings_free(&names);
+}
+
 int config_load(struct config *config)
 {
 	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
 
 	*config = (struct config){ 0 };
-	driverctl_load(config);
+	load_driverctl(config);
 	return load_folders(config, folders);
 }
 
@@ -611,12 +645,13 @@ static void apply_section(struct rule *rule, const struct section *section)
 	apply_text(to->group, from->group);
 	if (from->mode >= 0)
 		to->mode = from->mode;
+	apply_text(to->link, from->link);
 	if (from->link[0])
-		set_link(to, from->link, from->link_at);
+		to->link_at = from->link_at;
 }
 
-static void find_rule(const struct config *config, const struct identity *device, bool with_faulty,
-		      struct rule *rule)
+void config_rule(const struct config *config, const struct identity *device, bool with_faulty,
+		 struct rule *rule)
 {
 	*rule = (struct rule){ .driver = UIO_DRIVER, .enable = true, .settings.mode = -1 };
 	for (int scope = SCOPE_CLASS; scope <= SCOPE_INSTANCE; scope++) {
@@ -637,17 +672,6 @@ static void find_rule(const struct config *config, const struct identity *device
 	}
 	if (!with_faulty && rule->scope != SCOPE_NONE && may_be_forbidden(config, device))
 		rule->faulty_at = config->forbidden_at;
-}
-
-void config_rule(const struct config *config, const struct identity *device, struct rule *rule)
-{
-	find_rule(config, device, false, rule);
-}
-
-void config_rule_of_all(const struct config *config, const struct identity *device,
-			struct rule *rule)
-{
-	find_rule(config, device, true, rule);
 }
 
 static bool compares(const struct config *config, int kind)

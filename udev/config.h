@@ -133,16 +133,11 @@ void config_free(struct config *config);
  *
  * A section for an instance takes precedence over one for a MAC, a MAC over an
  * interface, and an interface over a class. Among sections of the same kind the
- * one that was read last wins, key by key.
+ * one that was read last wins, key by key. With @with_faulty, for a release,
+ * the readable parts of faulty files count, too.
  */
-void config_rule(const struct config *config, const struct identity *device, struct rule *rule);
-
-/*
- * Do the same as config_rule(), but include the readable parts of faulty files.
- * This function is for the release of devices.
- */
-void config_rule_of_all(const struct config *config, const struct identity *device,
-			struct rule *rule);
+void config_rule(const struct config *config, const struct identity *device, bool with_faulty,
+		 struct rule *rule);
 
 /* Add a finding with a copy of the text. */
 void config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
@@ -189,6 +184,17 @@ int config_parse_name(const char *text, struct device_name *name);
  * decimal. vmbusctl's argument and the configuration share this syntax.
  */
 bool config_parse_size(const char *text, uint64_t *size);
+
+/*
+ * driverctl keeps an override in a file BUS-DEVICE, whose first line names a
+ * driver. driverctl cannot apply those of VMBus devices at boot, because
+ * systemd turns the dashes of their GUIDs into slashes on the way to
+ * driverctl@.service. config_load() reads them instead.
+ */
+#define DRIVERCTL_FOLDER "/etc/driverctl.d"
+
+/* Return the path of driverctl's file for a device as a new string. */
+char *config_driverctl_path(const char *instance);
 
 /* Return whether a text can be the name of a driver. */
 bool config_is_driver(const char *name);

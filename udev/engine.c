@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "bind.h"
-#include "driverctl.h"
 #include "file.h"
 #include "lock.h"
 #include "log.h"
@@ -88,7 +87,7 @@ struct files {
 
 static int files_open(struct files *files, const struct device *device)
 {
-	*files = (struct files){ .entry = driverctl_path(device->instance) };
+	*files = (struct files){ .entry = config_driverctl_path(device->instance) };
 	files->entry_text = file_read(NULL, "%s", files->entry + strlen(sysroot()));
 	return rule_file_open(&files->rule_file, device->instance);
 }
@@ -590,7 +589,7 @@ static enum engine_result release_locked(struct engine *engine, struct release *
 		return ENGINE_FAILED;
 	}
 	identity = device_identity(r->device);
-	config_rule_of_all(&engine->config, &identity, &r->rule);
+	config_rule(&engine->config, &identity, true, &r->rule);
 	engine_plan(engine, r->device, &r->plan);
 	if (r->request->is_command)
 		return release_by_command(engine, r);
@@ -616,7 +615,7 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
 	enum engine_result result;
 	int lock;
 
-	config_rule_of_all(&engine->config, &identity, &r.rule);
+	config_rule(&engine->config, &identity, true, &r.rule);
 	if (r.rule.scope == SCOPE_NONE && !request->is_named)
 		return ENGINE_DONE;
 	lock = lock_take("device", device->instance);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "driverctl.h"
 #include "plan.h"
 #include "settings.h"
 
@@ -58,67 +57,24 @@ static bool is_administrators(const char *file)
 		strncmp(file + length, DRIVERCTL_FOLDER "/", sizeof(DRIVERCTL_FOLDER)));
 }
 
-/* Return whether a rule gives its device a link; 60-hyperv-uio.rules does. */
-static bool has_link(const struct rule *rule)
-{
-	return settings_reach(rule) && rule->settings.link[0];
-}
-
-/* Return whether the link @upper would be a directory of the path @lower. */
-static bool is_above(const char *upper, const char *lower)
-{
-	size_t length = strlen(upper);
-
-	return !strncmp(upper, lower, length) && lower[length] == '/';
-}
-
-static bool is_same_place(struct place a, struct place b)
-{
-	return a.line == b.line && !strcmp(a.file, b.file);
-}
-
-/* Check the link of device @index, unless its line was checked before. */
-static void check_link(struct config *config, const struct rule *rules, size_t index, size_t count)
-{
-	const struct settings *s = &rules[index].settings;
-	const char *above = NULL;
-	size_t same = 0;
-
-	for (size_t i = 0; i < index; i++)
-		if (has_link(&rules[i]) && is_same_place(rules[i].settings.link_at, s->link_at))
-			return;
-	for (size_t i = 0; i < count; i++) {
-		const char *link = rules[i].settings.link;
-
-		if (!has_link(&rules[i]))
-			continue;
-		if (is_above(link, s->link))
-			above = link;
-		same += !strcmp(link, s->link);
-	}
-	if (above)
-		config_add_finding(
-			config, s->link_at, false,
-			"link: '%s' is another device's link, so it cannot be a directory", above);
-	if (same > 1)
-		config_add_finding(
-			config, s->link_at, false,
-			"link: %zu devices get the link '%s', which can name only one of them",
-			same, s->link);
-}
-
+/* Warn about a link that two devices get, so that it can name only one. */
 static void check_links(struct config *config, const struct machine *machine)
 {
 	struct rule *rules = need(calloc(machine->count + 1, sizeof(*rules)));
 
 	for (size_t i = 0; i < machine->count; i++) {
+		const struct settings *s = &rules[i].settings;
 		struct identity identity = device_identity(&machine->devices[i]);
+		unsigned int others = 0;
 
-		config_rule(config, &identity, &rules[i]);
+		config_rule(config, &identity, false, &rules[i]);
+		for (size_t j = 0; j < i && s->link[0] && settings_reach(&rules[i]); j++)
+			others += settings_reach(&rules[j]) &&
+				  !strcmp(rules[j].settings.link, s->link);
+		if (others == 1)
+			config_add_finding(config, s->link_at, false,
+					   "link: another device gets the link '%s', too", s->link);
 	}
-	for (size_t i = 0; i < machine->count; i++)
-		if (has_link(&rules[i]))
-			check_link(config, rules, i, machine->count);
 	free(rules);
 }
 
@@ -137,7 +93,8 @@ static void check_use(struct config *config, const struct section *section, stru
 		if (!names(section, device))
 			continue;
 		plan_make(config, device, (struct plan_options){ 0 }, &plan);
-		if (plan.outcome == PLAN_REFUSED && is_same_place(plan.at, at))
+		if (plan.outcome == PLAN_REFUSED && plan.at.line == at.line &&
+		    !strcmp(plan.at.file, at.file))
 			config_add_finding(config, at, false, "%s is left alone now: %s",
 					   device->instance, plan.reason);
 	}

@@ -9,8 +9,8 @@
 /*
  * Add a warning for each section of the administrator that matches no device of
  * this machine. Also add warnings for sections whose device is in use, for
- * users and groups that do not exist, and for links that udev cannot make for
- * every device that gets one. @machine may be NULL on a machine without VMBus.
+ * users and groups that do not exist, and for links that several devices get.
+ * @machine may be NULL on a machine without VMBus.
  */
 void lint(struct config *config, struct machine *machine);
 

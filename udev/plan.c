@@ -78,7 +78,7 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 	struct rule *rule = &plan->rule;
 
 	*plan = (struct plan){ .outcome = PLAN_NO_RULE };
-	config_rule(config, &identity, rule);
+	config_rule(config, &identity, false, rule);
 	rule->force |= options.force;
 	plan->at = rule->at;
 	if (rule->faulty_at.file) {

@@ -62,7 +62,7 @@ static void find_rule(const struct run *run, const struct device *device, struct
 {
 	struct identity identity = device_identity(device);
 
-	config_rule(&run->engine.config, &identity, rule);
+	config_rule(&run->engine.config, &identity, false, rule);
 }
 
 /* Apply the settings of the rule of a device. Return 0 or -errno. */
