@@ -217,7 +217,7 @@ void nvsp_reset(struct nic *nic);
 void nvsp_offer_subs(struct nic *nic);
 /* The guest has opened a sub-channel. */
 void nvsp_sub_opened(struct nic *nic);
-/* Tell the guest that its NIC has a virtual function, or with 0 none any more. */
+/* Tell the guest that its NIC has a virtual function, or none (0). */
 void nvsp_associate(struct nic *nic, uint32_t serial);
 
 /*
