@@ -36,8 +36,8 @@ static const struct command programs[] = {
 	},
 	{
 		.name = "hv-fcopyd",
-		.options = "--status|--check-config|--check-path=|--version|--help "
-			   "--class=|--device= --config= --state-dir= --run-dir= --verbose "
+		.options = "--check-config|--check-path=|--version|--help "
+			   "--class=|--device= --config= --state-dir= --verbose "
 			   "--name=@--check-path --force@--check-path --create@--check-path",
 		.takes = "",
 	},

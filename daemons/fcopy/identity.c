@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "identity.h"
 #include "log.h"
 
-static _Thread_local const struct identity *current;
+static const struct identity *current;
 /* The daemon's own supplementary groups while @current is not NULL */
-static _Thread_local gid_t own_groups[IDENTITY_GROUPS];
-static _Thread_local int own_count;
-
-/* glibc's setgroups() would change all threads. */
-static int set_groups(size_t count, const gid_t *groups)
-{
-	return syscall(SYS_setgroups, count, groups) < 0 ? -errno : 0;
-}
+static gid_t own_groups[IDENTITY_GROUPS];
+static int own_count;
 
 /*
  * Set the ids with which the kernel checks accesses to files. Neither call
@@ -30,10 +24,10 @@ static int set_ids(uid_t uid, gid_t gid)
 	return (gid_t)setfsgid(-1) == gid && (uid_t)setfsuid(-1) == uid ? 0 : -EPERM;
 }
 
-/* A thread that kept a user's identity would do root's work as that user. */
+/* A process that kept a user's identity would do root's work as that user. */
 static void restore(void)
 {
-	if (set_ids(geteuid(), getegid()) < 0 || set_groups(own_count, own_groups) < 0) {
+	if (set_ids(geteuid(), getegid()) < 0 || setgroups(own_count, own_groups) < 0) {
 		log_line(LOG_ERR, "ending: cannot return to the daemon's own user");
 		abort();
 	}
@@ -42,8 +36,6 @@ static void restore(void)
 
 int identity_assume(const struct identity *identity)
 {
-	int err;
-
 	/* The daemon's own user keeps its capabilities. */
 	if (identity && identity->uid == geteuid())
 		identity = NULL;
@@ -57,14 +49,13 @@ int identity_assume(const struct identity *identity)
 	own_count = getgroups(IDENTITY_GROUPS, own_groups);
 	if (own_count < 0)
 		return -errno;
-	err = set_groups(identity->count, identity->groups);
-	if (err)
-		return err;
+	if (setgroups(identity->count, identity->groups) < 0)
+		return -errno;
 	current = identity;
-	err = set_ids(identity->uid, identity->gid);
-	if (err)
-		restore();
-	return err;
+	if (set_ids(identity->uid, identity->gid) == 0)
+		return 0;
+	restore();
+	return -EPERM;
 }
 
 const struct identity *identity_current(void)

@@ -6,11 +6,12 @@
 #include <sys/types.h>
 
 /*
- * A place with user= belongs to a user. While the daemon works in such a place,
- * the calling thread has that user's identity for every access to files
- * (credentials(7), setfsuid(2)). So the kernel's own permissions, quotas and
- * protected links apply, and root's capabilities for files do not. The other
- * thread and the process keep their identity.
+ * A place with user= belongs to a user. While a worker works in such a place,
+ * it has that user's identity for every access to files (credentials(7),
+ * setfsuid(2)). So the kernel's own permissions, quotas and protected links
+ * apply, and root's capabilities for files do not. The worker returns to its
+ * own identity for what is the daemon's: its notes, and the check that the
+ * directory is still in its place.
  */
 
 /** The limit of the supplementary groups of a user */
@@ -24,21 +25,21 @@ struct identity {
 };
 
 /**
- * identity_assume() - access files as this user from now on, in this thread
+ * identity_assume() - access files as this user from now on
  * @identity: must stay valid; NULL stands for the daemon's own identity
  *
- * Returns 0, or -errno if the thread keeps the daemon's identity; -EPERM if the
- * daemon lacks the privilege. NULL always succeeds.
+ * Returns 0, or -errno if the process keeps its own identity; -EPERM if it
+ * lacks the privilege. NULL always succeeds.
  */
 int identity_assume(const struct identity *identity);
 
 /**
- * identity_current() - return what this thread has assumed, for a caller that
+ * identity_current() - return what the process has assumed, for a caller that
  * assumes another identity for a moment
  */
 const struct identity *identity_current(void);
 
-/** identity_uid() - return the owner of the files that this thread creates */
+/** identity_uid() - return the owner of the files that the process creates */
 uid_t identity_uid(void);
 
 #endif

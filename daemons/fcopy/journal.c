@@ -6,8 +6,10 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -44,8 +46,23 @@ enum outcome {
 	STUCK,	/* the file is there and cannot be removed */
 };
 
+/*
+ * The notes that stay and that the log already mentions. There are few such
+ * notes, and the log mentions at most LOGGED_MAX of them. journal_open() moves
+ * them to memory that the daemon shares with its workers.
+ */
+#define LOGGED_MAX 16
+static struct logged {
+	bool unreadable; /* the log says that the state directory cannot be read */
+	struct {
+		char name[JOURNAL_NAME_SIZE]; /* "" if the entry is free */
+		bool failed;
+	} notes[LOGGED_MAX];
+} own_logged, *logged = &own_logged;
+
 int journal_open(const char *state_dir)
 {
+	void *shared;
 	int dir, err;
 
 	if (mkdir(state_dir, 0700) < 0 && errno != EEXIST)
@@ -58,17 +75,26 @@ int journal_open(const char *state_dir)
 		close(dir);
 		return err;
 	}
+	shared = mmap(NULL, sizeof(*logged), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	if (shared != MAP_FAILED)
+		logged = shared;
 	return dir;
 }
 
-int journal_name(char name[JOURNAL_NAME_SIZE])
+int journal_id(_Atomic uint64_t *id)
 {
 	uint64_t random;
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -EIO;
-	snprintf(name, JOURNAL_NAME_SIZE, JOURNAL_PREFIX "%016" PRIx64, random);
+	*id = random & ~1ull;
 	return 0;
+}
+
+void journal_name(uint64_t id, enum journal_kind kind, char name[JOURNAL_NAME_SIZE])
+{
+	snprintf(name, JOURNAL_NAME_SIZE, JOURNAL_PREFIX "%016" PRIx64, id | kind);
 }
 
 /*
@@ -352,16 +378,6 @@ static bool is_expired(int journal, const char *name)
 	       time(NULL) - st.st_mtime > JOURNAL_KEEP_DAYS * 24 * 3600ll;
 }
 
-/*
- * The notes that stay and that the log already mentions. There are few such
- * notes, and the log mentions at most LOGGED_MAX of them.
- */
-#define LOGGED_MAX 16
-static struct {
-	char name[JOURNAL_NAME_SIZE]; /* "" if the entry is free */
-	bool failed;
-} logged[LOGGED_MAX];
-
 /* Return the index of the entry of @name or of a free one, or -1. */
 static int find_logged(int journal, const char *name)
 {
@@ -369,12 +385,12 @@ static int find_logged(int journal, const char *name)
 	int found = -1;
 
 	for (int i = 0; i < LOGGED_MAX; i++) {
-		if (!strcmp(logged[i].name, name))
+		if (!strcmp(logged->notes[i].name, name))
 			return i;
-		if (*logged[i].name &&
-		    fstatat(journal, logged[i].name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			logged[i].name[0] = '\0';
-		if (!*logged[i].name)
+		if (*logged->notes[i].name &&
+		    fstatat(journal, logged->notes[i].name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			logged->notes[i].name[0] = '\0';
+		if (!*logged->notes[i].name)
 			found = i;
 	}
 	return found;
@@ -387,10 +403,10 @@ static void log_kept(int journal, const struct note *note, const struct failure 
 	int i = find_logged(journal, note->name);
 	char text[FAILURE_DETAIL + 256];
 
-	if (i < 0 || (*logged[i].name && (logged[i].failed || !failed)))
+	if (i < 0 || (*logged->notes[i].name && (logged->notes[i].failed || !failed)))
 		return;
-	memcpy(logged[i].name, note->name, JOURNAL_NAME_SIZE);
-	logged[i].failed = failed;
+	memcpy(logged->notes[i].name, note->name, JOURNAL_NAME_SIZE);
+	logged->notes[i].failed = failed;
 	if (note->kind == NOTE_UNKNOWN) {
 		log_line(LOG_WARNING,
 			 "the state directory holds a note that this version cannot "
@@ -442,20 +458,29 @@ static int clean_one(int journal, const struct note *note)
 	return failure.error ? -failure.error : -EIO;
 }
 
+/* Whether the note @name belongs to a copy that is active */
+static bool is_active(const char *name, bool (*is_busy)(uint64_t id))
+{
+	uint64_t id = strtoull(name + strlen(JOURNAL_PREFIX), NULL, 16);
+
+	return is_busy && is_busy(id & ~1ull);
+}
+
 /*
  * Clean up what all notes of files name, or what all notes of directories name.
- * *others becomes true if there are notes of the other kind. Returns 0 or
- * -errno.
+ * Adds the notes that stay to *left. Returns 0 or -errno.
  */
-static int clean_kind(int journal, DIR *notes, bool directories, bool *others)
+static int clean_kind(int journal, DIR *notes, bool directories, bool (*is_busy)(uint64_t id),
+		      unsigned int *left)
 {
 	struct dirent *entry;
 	int err, result = 0;
 	struct note note;
+	struct stat st;
 	ssize_t n;
 
 	while ((entry = readdir(notes))) {
-		if (!is_temporary(entry->d_name))
+		if (!is_temporary(entry->d_name) || is_active(entry->d_name, is_busy))
 			continue;
 		n = readlinkat(journal, entry->d_name, note.text, sizeof(note.text) - 1);
 		/* This is not a link but a file that somebody put there. */
@@ -464,42 +489,39 @@ static int clean_kind(int journal, DIR *notes, bool directories, bool *others)
 		note.text[n] = '\0';
 		note.name = entry->d_name;
 		parse(&note);
-		if (directories != (note.kind == NOTE_DIRECTORIES)) {
-			*others = true;
+		if (directories != (note.kind == NOTE_DIRECTORIES))
 			continue;
-		}
 		err = clean_one(journal, &note);
 		if (err)
 			result = err;
+		if (fstatat(journal, note.name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			++*left;
 	}
 	return result;
 }
 
-int journal_clean(int journal)
+int journal_clean(int journal, bool (*is_busy)(uint64_t id), unsigned int *left)
 {
-	static bool unreadable;
-	bool directories = false, files;
-	int err, second = 0;
+	int err, second;
 	DIR *notes;
 
+	*left = 0;
 	if (journal < 0)
 		return 0;
 	notes = open_entries(journal);
 	if (!notes) {
 		err = -errno;
-		if (!unreadable)
+		if (!logged->unreadable)
 			log_line(LOG_WARNING, "cannot read the state directory: %s",
 				 strerror(-err));
-		unreadable = true;
+		logged->unreadable = true;
 		return err;
 	}
-	unreadable = false;
+	logged->unreadable = false;
 	/* The files come first, because a directory must be empty. */
-	err = clean_kind(journal, notes, false, &directories);
-	if (directories) {
-		rewinddir(notes);
-		second = clean_kind(journal, notes, true, &files);
-	}
+	err = clean_kind(journal, notes, false, is_busy, left);
+	rewinddir(notes);
+	second = clean_kind(journal, notes, true, is_busy, left);
 	closedir(notes);
 	return err ? err : second;
 }

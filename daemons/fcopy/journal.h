@@ -2,15 +2,17 @@
 #ifndef FCOPY_JOURNAL_H
 #define FCOPY_JOURNAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * The journal notes what an interrupted copy could leave behind: a half-written
  * file with a temporary name, and directories that the copy created. The daemon
  * writes the note of a file before the file gets its temporary name. It removes
  * the note when the file has been removed or has its final name. After a crash
- * the next daemon removes the files and directories that the notes name, at its
- * start and before each START.
+ * of the daemon or of a worker, the daemon removes the files and directories
+ * that the notes name, at its start and before each START.
  *
  * A note is a symbolic link in the state directory: one system call creates it,
  * and one fsync makes it durable. A file without a name (O_TMPFILE) needs no
@@ -70,12 +72,18 @@ int journal_open(const char *state_dir);
  * journal_note() notes nothing, and journal_clean() finds nothing.
  */
 
+/** What a note names; two notes of one copy differ in the last bit */
+enum journal_kind { JOURNAL_FILE, JOURNAL_DIRECTORIES };
+
 /**
- * journal_name() - choose a new name for a note and its file
+ * journal_id() - choose the random id of a copy's notes, whose last bit is 0
  *
- * Returns 0 or -EIO.
+ * The function stores the id. Returns 0 or -EIO.
  */
-int journal_name(char name[JOURNAL_NAME_SIZE]);
+int journal_id(_Atomic uint64_t *id);
+
+/** journal_name() - build the name of a note and of its file from the id */
+void journal_name(uint64_t id, enum journal_kind kind, char name[JOURNAL_NAME_SIZE]);
 
 /**
  * journal_note() - note that @name is about to appear in a directory
@@ -110,18 +118,20 @@ void journal_keep(int journal, const char *name);
 
 /**
  * journal_clean() - remove what the notes of earlier copies name
+ * @is_busy: whether the notes with this id belong to a copy that is active; may
+ *	be NULL
  *
  * A note stays while its file cannot be removed. A note also stays, for up to
  * JOURNAL_KEEP_DAYS, while its directory is missing or is another directory.
  *
  * Without notes the function only reads the state directory. It logs a note
- * that stays once in the life of the process, and once more if the file then
- * appears and cannot be removed. The caller calls it only while no copy is
- * active.
+ * that stays once in the life of the daemon, and once more if the file then
+ * appears and cannot be removed.
  *
  * Returns 0 or -errno of the last failure. A note that waits for its file
- * system does not count as a failure.
+ * system does not count as a failure. @left receives the number of notes that
+ * stay.
  */
-int journal_clean(int journal);
+int journal_clean(int journal, bool (*is_busy)(uint64_t id), unsigned int *left);
 
 #endif

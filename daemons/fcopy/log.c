@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -24,17 +25,24 @@ static int threshold = LOG_INFO;
 
 /*
  * The bytes that the log may still have, and the lines that it has dropped. The
- * lock protects them. The functions of the C library and of libsystemd that
- * write a line have locks of their own.
+ * daemon shares them with its workers. It may kill a worker at any moment, so
+ * they need no lock; two processes that log at the same time may count a little
+ * too much or too little.
  */
-static pthread_mutex_t limiting = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-	bool begun;
-	int64_t bytes;
-	time_t since; /* when the bytes were counted last */
-	bool dropping;
-	unsigned int dropped;
-} budget;
+static struct budget {
+	_Atomic int64_t bytes;
+	_Atomic time_t since; /* when the bytes were counted last */
+	atomic_bool dropping;
+	atomic_uint dropped;
+} own_budget, *budget = &own_budget;
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
 
 /*
  * Processes inherit JOURNAL_STREAM, so it counts only if standard error is
@@ -52,6 +60,13 @@ static bool stderr_is_journal(void)
 
 void log_open(bool verbose)
 {
+	void *shared = mmap(NULL, sizeof(*budget), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared != MAP_FAILED)
+		budget = shared;
+	budget->bytes = LOG_BUDGET;
+	budget->since = seconds();
 	threshold = verbose ? LOG_DEBUG : LOG_INFO;
 	to_journal = stderr_is_journal();
 }
@@ -218,29 +233,17 @@ static void write_line(int level, const char *text, const struct log_copy *copy)
 		fprintf(stderr, "<%d>%s\n", level, line);
 }
 
-static time_t seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 static void refill(void)
 {
-	time_t now = seconds();
+	time_t now = seconds(), since = atomic_exchange(&budget->since, now);
+	int64_t bytes = atomic_fetch_add(&budget->bytes, (now - since) * LOG_REFILL);
 
-	if (!budget.begun)
-		budget.bytes = LOG_BUDGET;
-	else
-		budget.bytes += (now - budget.since) * LOG_REFILL;
-	if (budget.bytes > LOG_BUDGET)
-		budget.bytes = LOG_BUDGET;
-	budget.begun = true;
-	budget.since = now;
+	bytes += (now - since) * LOG_REFILL;
+	if (bytes > LOG_BUDGET)
+		budget->bytes = LOG_BUDGET;
 	/* Wait for some bytes, so that the log has few lines about others. */
-	if (budget.dropping && budget.bytes >= LOG_RESUME)
-		budget.dropping = false;
+	if (bytes >= LOG_RESUME)
+		budget->dropping = false;
 }
 
 /*
@@ -250,23 +253,16 @@ static void refill(void)
  */
 static bool spend(size_t bytes, unsigned int *dropped)
 {
-	bool allowed;
-
-	*dropped = 0;
-	pthread_mutex_lock(&limiting);
 	refill();
-	if (budget.bytes <= 0)
-		budget.dropping = true;
-	allowed = !budget.dropping;
-	if (allowed) {
-		budget.bytes -= bytes;
-		*dropped = budget.dropped;
-		budget.dropped = 0;
-	} else {
-		budget.dropped++;
+	if (budget->bytes <= 0)
+		budget->dropping = true;
+	if (budget->dropping) {
+		budget->dropped++;
+		return false;
 	}
-	pthread_mutex_unlock(&limiting);
-	return allowed;
+	budget->bytes -= bytes;
+	*dropped = atomic_exchange(&budget->dropped, 0);
+	return true;
 }
 
 static void log_dropped(unsigned int dropped)
@@ -323,16 +319,10 @@ void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 	write_limited(level, text, copy);
 }
 
-void log_tick(void)
+bool log_tick(void)
 {
-	unsigned int dropped = 0;
-
-	pthread_mutex_lock(&limiting);
 	refill();
-	if (!budget.dropping) {
-		dropped = budget.dropped;
-		budget.dropped = 0;
-	}
-	pthread_mutex_unlock(&limiting);
-	log_dropped(dropped);
+	if (budget->dropped && !budget->dropping)
+		log_dropped(atomic_exchange(&budget->dropped, 0));
+	return budget->dropped;
 }

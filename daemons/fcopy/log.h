@@ -34,11 +34,11 @@ void log_open(bool verbose);
 bool log_verbose(void);
 
 /*
- * All lines share a budget, because the host can provoke most of them without
- * end: LOG_BUDGET bytes at once, and LOG_REFILL bytes a second. A line costs
- * its text, its file and LOG_OVERHEAD. While the budget is empty, lines are
- * dropped until it has LOG_RESUME bytes, and the next line tells how many.
- * LOG_ERR and LOG_DEBUG are not limited.
+ * All lines of the daemon and of its workers share a budget, because the host
+ * can provoke most of them without end: LOG_BUDGET bytes at once, and
+ * LOG_REFILL bytes a second. A line costs its text, its file and LOG_OVERHEAD.
+ * While the budget is empty, lines are dropped until it has LOG_RESUME bytes,
+ * and the next line tells how many. LOG_ERR and LOG_DEBUG are not limited.
  */
 #define LOG_BUDGET   (512 << 10)
 #define LOG_REFILL   256
@@ -72,9 +72,10 @@ void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 /**
  * log_tick() - log how many lines were dropped, if the budget permits that
  *
- * The caller must call this from time to time.
+ * Returns whether there are such lines; then the caller must call this from
+ * time to time.
  */
-void log_tick(void);
+bool log_tick(void);
 
 /**
  * log_escape() - copy @text and escape what could deceive a reader

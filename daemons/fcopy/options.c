@@ -12,7 +12,6 @@
 #include "options.h"
 
 #define STATE_DIR "/var/lib/hv-fcopyd"
-#define RUN_DIR	  "/run/hv-fcopyd"
 
 /* The values of the command line that finish() still has to check or convert */
 struct arguments {
@@ -26,17 +25,15 @@ static void usage(FILE *to)
 {
 	fprintf(to,
 		"usage: hv-fcopyd [OPTIONS]\n"
-		"       hv-fcopyd --status | --check-config | --check-path=PATH\n"
+		"       hv-fcopyd --check-config | --check-path=PATH\n"
 		"Receives the files that Copy-VMFile on a Hyper-V host sends to this guest.\n"
 		"\n"
 		"  -c, --class=CLASS      use the device of this class: a name or a GUID (fcopy)\n"
 		"  -d, --device=GUID      use this device, where a class has several\n"
 		"  -s, --state-dir=DIR    note unfinished copies there (%s)\n"
-		"  -r, --run-dir=DIR      keep the progress for --status there (%s)\n"
 		"      --config=FILE      read what the host may do from FILE (%s)\n"
 		"  -v, --verbose          log every message of the host\n"
 		"\n"
-		"      --status           print what the daemon is doing\n"
 		"      --check-config     check the configuration, and print what is in force\n"
 		"      --check-path=PATH  explain what a copy to PATH would do; change nothing\n"
 		"        --name=NAME      the name of the source file (SOURCE-NAME)\n"
@@ -44,7 +41,7 @@ static void usage(FILE *to)
 		"        --create         the copy comes with -CreateFullPath\n"
 		"  -V, --version          print the version\n"
 		"  -h, --help             print this\n",
-		STATE_DIR, RUN_DIR, CONFIG_FILE);
+		STATE_DIR, CONFIG_FILE);
 }
 
 __attribute__((format(printf, 1, 2), noreturn)) static void reject(const char *format, ...)
@@ -82,11 +79,6 @@ static void check_modes(const struct options *options, const struct arguments *a
 {
 	check_filled("config", arguments->config);
 	check_filled("state-dir", options->state_dir);
-	check_filled("run-dir", options->run_dir);
-	if (options->status && options->check_config)
-		reject("--status and --check-config are mutually exclusive");
-	if (options->status && options->check_path)
-		reject("--status and --check-path are mutually exclusive");
 	if (options->check_config && options->check_path)
 		reject("--check-config and --check-path are mutually exclusive");
 	if (!options->check_path &&
@@ -111,19 +103,18 @@ static void finish(struct options *options, const struct arguments *arguments)
 
 static void set_defaults(struct options *options)
 {
-	const char *state_dir = getenv("STATE_DIRECTORY"), *run_dir = getenv("RUNTIME_DIRECTORY");
+	const char *state_dir = getenv("STATE_DIRECTORY");
 
 	*options = (struct options){
 		.device = "fcopy",
 		.state_dir = state_dir ? state_dir : STATE_DIR,
-		.run_dir = run_dir ? run_dir : RUN_DIR,
 		.config = CONFIG_FILE,
 	};
 }
 
 void options_parse(int argc, char **argv, struct options *options)
 {
-	enum { CONFIG = 0x100, CHECK_CONFIG, CHECK_PATH, NAME, FORCE, CREATE, STATUS };
+	enum { CONFIG = 0x100, CHECK_CONFIG, CHECK_PATH, NAME, FORCE, CREATE };
 	static const struct option longs[] = { { "config", required_argument, NULL, CONFIG },
 					       { "check-config", no_argument, NULL, CHECK_CONFIG },
 					       { "check-path", required_argument, NULL,
@@ -135,8 +126,6 @@ void options_parse(int argc, char **argv, struct options *options)
 					       { "class", required_argument, NULL, 'c' },
 					       { "device", required_argument, NULL, 'd' },
 					       { "state-dir", required_argument, NULL, 's' },
-					       { "run-dir", required_argument, NULL, 'r' },
-					       { "status", no_argument, NULL, STATUS },
 					       { "verbose", no_argument, NULL, 'v' },
 					       { "version", no_argument, NULL, 'V' },
 					       { "help", no_argument, NULL, 'h' },
@@ -145,7 +134,7 @@ void options_parse(int argc, char **argv, struct options *options)
 	int c;
 
 	set_defaults(options);
-	while ((c = getopt_long(argc, argv, "nc:d:s:r:vVh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "nc:d:s:vVh", longs, NULL)) != -1) {
 		switch (c) {
 		/*
 		 * The daemon of the kernel tree needs -n to stay in the
@@ -161,9 +150,6 @@ void options_parse(int argc, char **argv, struct options *options)
 			break;
 		case 's':
 			options->state_dir = optarg;
-			break;
-		case 'r':
-			options->run_dir = optarg;
 			break;
 		case CONFIG:
 			arguments.config = optarg;
@@ -183,9 +169,6 @@ void options_parse(int argc, char **argv, struct options *options)
 			break;
 		case CREATE:
 			options->check.create = true;
-			break;
-		case STATUS:
-			options->status = true;
 			break;
 		case 'v':
 			options->verbose = true;

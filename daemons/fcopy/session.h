@@ -2,21 +2,15 @@
 #ifndef FCOPY_SESSION_H
 #define FCOPY_SESSION_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "log.h"
-#include "transfer.h"
 #include "wire.h"
-#include "work.h"
+#include "worker.h"
 
 /*
- * These functions answer the messages of the file copy service. A message is an
- * IC header (vmbus_bufring.h) and an operation. The answer consists of the same
- * bytes with a status in them.
+ * The session answers the requests of the file copy service. It knows what the
+ * host has begun, and lets a worker do it.
  *
- * The session answers messages out of order, and faulty ones, as follows:
- *   any operation before NEGOTIATE	REFUSAL_VERSION
+ * It answers requests out of order, and faulty ones, as follows:
  *   NEGOTIATE				ends an active copy, because the host
  *					has forgotten it
  *   START while a copy is active	discards that copy, even if the session
@@ -27,23 +21,19 @@
  *   COMPLETE again			repeats the answer to the last COMPLETE
  *   WRITE, COMPLETE without START	REFUSAL_NO_COPY
  *   CANCEL, at any time		success; nothing is left of a copy
- *   an unknown operation or type	REFUSAL_UNKNOWN
+ *   an unknown operation		REFUSAL_UNKNOWN
  *   a message that is too short	REFUSAL_MESSAGE; a WRITE also ends the
  *					copy
- *   an answer, or no IC message	no answer
  *
  * The host repeats a transaction if it gets no answer within 60 seconds. So
  * START, WRITE and COMPLETE may each arrive twice. Nobody has observed whether
- * the second one has the same transaction id. The session retries a refused
- * START, because the reason may no longer apply.
+ * the second one has the same transaction id.
  *
- * Everything that may wait for a disk is a task for the thread of work.h. The
- * caller keeps the request whose answer needs the outcome of the task, and
- * later requests wait behind it. A NEGOTIATE waits for no disk. A request that
- * waits for SESSION_LIMIT_MSEC gets REFUSAL_SLOW. The session then gives up the
- * copy, and the thread removes the rest of it as soon as the disk permits. A
- * COMPLETE whose file is in place by then is a success. If the host repeats a
- * request that still waits, both get the same answer.
+ * A request whose answer needs the worker waits, and later requests wait behind
+ * it. A request that waits for SESSION_LIMIT_MSEC gets REFUSAL_SLOW. The
+ * session then gives up the copy, and waits for its worker no more. A COMPLETE
+ * whose file is in place by then is a success. The library answers a repeat of
+ * a request that still waits.
  */
 
 /*
@@ -56,169 +46,154 @@
 _Static_assert(SESSION_LIMIT_MSEC < 30000,
 	       "an answer would take longer than the kernel's drivers do");
 
-enum session_task { TASK_START, TASK_WRITE, TASK_FLUSH, TASK_COMPLETE, TASK_DISCARD };
+/* The session ends a copy if the host does not continue it for this time. */
+#ifndef SESSION_IDLE_SECONDS
+#define SESSION_IDLE_SECONDS 600
+#endif
 
-/** What the caller does with a message */
-enum session_reply {
-	SESSION_SILENCE, /* send no answer */
-	SESSION_LATER,	 /* keep the message for session_retry() */
-	SESSION_ANSWER,	 /* send the message, which has become its answer */
-	/* send the answer, and drop the kept messages: @held is 0 */
-	SESSION_ANEW,
+/*
+ * A copy may have to wait for the removal of an earlier one, which has the same
+ * directory or the space that the copy needs. It waits no longer than this,
+ * because the removal may wait for another disk.
+ */
+#define SESSION_DISCARD_MSEC 2000
+
+/* The number of requests that can wait */
+#define SESSION_HELD 8
+
+enum session_state {
+	SESSION_IDLE,
+	SESSION_STARTING,  /* the worker looks for the destination */
+	SESSION_RECEIVING, /* the host sends data */
+	SESSION_FINISHING, /* after COMPLETE, the worker writes the file to the disk */
+	SESSION_PLACING,   /* the worker gives the file its name */
+	SESSION_PLACED,	   /* the worker writes the directory to the disk */
+	/* the copy has ended for the host, and the worker removes its file */
+	SESSION_DISCARDING,
+	SESSION_CLEANING, /* a worker removes what interrupted copies left */
+	SESSION_STATES
 };
+
+/** A request that waits; @token is the caller's */
+struct session_held {
+	void *token;
+	struct request request;
+	uint64_t since; /* milliseconds */
+};
+
+/** The function that sends the answer to the request with this token */
+typedef void session_answer_fn(void *token, enum refusal refusal, void *context);
 
 struct session {
-	bool agreed; /* the host and the daemon have agreed on versions */
-	/* no message has arrived since session_expire() ended a copy */
-	bool expired;
-	bool stopping; /* the daemon ends, and START gets REFUSAL_STOPPED */
-	/* the failure of the last copy, for its next WRITE or COMPLETE */
-	struct failure failure;
-	bool failure_reported; /* an answer has contained the failure */
-	/* the refusal if the last operation was START, or REFUSAL_NONE */
-	enum refusal refused;
-	struct timespec refused_at;
-	bool completed;					   /* the last operation was COMPLETE */
-	enum refusal completion;			   /* the answer to this COMPLETE */
-	unsigned char started[sizeof(struct fcopy_start)]; /* the START of the active copy */
-	struct transfer transfer;  /* belongs to the thread while @running */
-	struct transfer_view view; /* the transfer as it was when the task began */
+	enum session_state state;
+	const struct policy *policy; /* the current one; a worker has that of its START */
+	session_answer_fn *answer;
+	void *context;
+	struct session_held held[SESSION_HELD];
+	unsigned int held_count;
+	bool asking; /* held[0] waits for the outcome of what the worker does */
 
-	struct work work;
-	/* a task has begun, and session_collect() has not seen its end */
-	bool running;
-	bool serving; /* the first held request needs the task's outcome */
-	/* the task is COMPLETE, or it is FLUSH and a COMPLETE waits for it */
-	bool completing;
-	bool over;	       /* for the host, the copy of the task has ended */
-	unsigned int held;     /* the requests that wait; the caller counts them */
-	enum refusal outcome;  /* the outcome of the task */
-	struct timespec begun; /* the time when the task began */
-	struct {
-		enum session_task kind;
-		enum refusal refusal;
-		struct failure failure;
-		struct destination_request request;
-		char path[NAME_BYTES], name[NAME_BYTES], name_fault[64];
-		uint64_t number; /* the size in START, or the offset in WRITE */
-		uint32_t size;
-		unsigned char data[FCOPY_FRAGMENT];
-	} task;
+	/* The copy, for its log; valid until the next START */
+	struct worker worker; /* there is none while @state is SESSION_IDLE */
+	struct start start;
+	unsigned char started[sizeof(struct fcopy_start)]; /* START as the host sent it */
+	char path[TRANSFER_FILE_SIZE];
+	uint64_t received;
+	uint64_t begun;		/* milliseconds */
+	uint64_t latest;	/* when the host sent something of the copy, likewise */
+	uint64_t discard_until; /* SESSION_DISCARDING, likewise */
+	struct log_copy lost;	/* SESSION_DISCARDING: what the log gets at its end */
+	pid_t late;		/* a worker that may still give a file its name, or 0 */
+	char late_path[TRANSFER_FILE_SIZE];
+
+	/* why the last copy failed, for its next WRITE or COMPLETE */
+	struct failure failure;
+	bool failure_reported;	 /* an answer has contained the failure */
+	bool completed;		 /* the last operation was COMPLETE */
+	enum refusal completion; /* the answer to this COMPLETE */
+	bool cleaned;		 /* the next START need not wait for worker_clean() */
+	bool stopping;		 /* the daemon ends, and START gets REFUSAL_STOPPED */
+	bool expired;		 /* a copy was idle for too long; the caller resets this */
+	struct failure last;	 /* the last failure, for the status */
+	time_t failed_at;	 /* when it was; 0: there is none */
 };
 
-/**
- * session_init() - prepare for the first message of the host; the parameters
- * are as for transfer_init()
- */
-void session_init(struct session *session, int journal, const struct policy *policy);
+/** session_init() - prepare for the first message of the host */
+void session_init(struct session *session, const struct policy *policy, session_answer_fn *answer,
+		  void *context);
 
 /**
- * session_restart() - prepare for a host that starts over
+ * session_request() - do what a request of the host asks for
+ * @body: the message after its header; it stays valid until the answer
  *
- * No copy may be active. The totals are kept.
+ * The session calls answer(), now or later.
  */
-void session_restart(struct session *session);
+void session_request(struct session *session, void *token, const void *body, size_t length);
 
 /**
- * session_answer() - do what a message asks for, and turn it into the answer
- * @message: the payload of an in-band packet, which becomes the answer
- * @length: the length of the payload
- *
- * The caller sends the answer, of the same @length, and then calls
- * session_work().
+ * session_restart() - handle a negotiation: end an active copy, and forget all
+ * requests
+ * @why: the answer for a host that remembers the copy
  */
-enum session_reply session_answer(struct session *session, void *message, size_t length);
+void session_restart(struct session *session, const struct failure *why);
+
+/** session_collect() - handle the reports of the worker */
+void session_collect(struct session *session);
+
+/** session_reap() - handle SIGCHLD */
+void session_reap(struct session *session);
 
 /**
- * session_retry() - call session_answer() for the first message that waits
- * @waited: the milliseconds since the message arrived
- *
- * The caller must call this when a task has ended, and from time to time.
+ * session_tick() - end what has taken too long; call this several times a
+ * second
  */
-enum session_reply session_retry(struct session *session, void *message, size_t length,
-				 unsigned int waited);
+void session_tick(struct session *session);
 
-/** session_work() - let the thread write gathered data to the file */
-void session_work(struct session *session);
-
-/**
- * session_collect() - handle the end of a task; return whether no task is
- * running
- */
-bool session_collect(struct session *session);
-
-/**
- * session_settle() - wait for the running task, but at most @msec; return
- * whether no task is running
- */
-bool session_settle(struct session *session, int msec);
-
-/**
- * session_active() - whether a copy is active, or the thread still works on the
- * rest of one
- */
-bool session_active(struct session *session);
-
-/**
- * session_receives() - whether the host has an active copy or waits for an
- * answer
- */
-bool session_receives(struct session *session);
-
-/** session_reads_policy() - whether the thread reads the policy now */
-static inline bool session_reads_policy(const struct session *session)
+/** session_busy() - whether there is a copy, or a request waits */
+static inline bool session_busy(const struct session *session)
 {
-	return session->running &&
-	       (session->task.kind == TASK_START ||
-		(session->task.kind == TASK_COMPLETE && !session->transfer.confirmed));
+	return session->state != SESSION_IDLE || session->held_count;
 }
 
 /**
- * session_completes() - whether the thread completes the copy, or will do so
- * when it has written the gathered data
+ * session_completes() - whether the host has sent COMPLETE, and the worker
+ * works on it
  */
-bool session_completes(const struct session *session);
+static inline bool session_completes(const struct session *session)
+{
+	return session->state >= SESSION_FINISHING && session->state <= SESSION_PLACED;
+}
 
 /**
- * session_finish() - wait for such a completion, but at most @msec
+ * session_slow() - describe, for people, what the worker has waited for
+ * @seconds: the time since the request arrived
  *
- * The host cannot get the answer, but the file is in place.
- */
-void session_finish(struct session *session, int msec);
-
-/**
- * session_view() - return the copy and the totals, without the effects of a
- * running task on the copy
- */
-const struct transfer_view *session_view(struct session *session);
-
-/**
- * session_slow() - describe, for people, what a task has waited for
- * @seconds: the time since the task began
- *
- * Returns NULL if no task has run for more than a second.
+ * Returns NULL if no request has waited for more than a second.
  */
 const char *session_slow(const struct session *session, unsigned int *seconds);
-
-/** session_expire() - end the copy if transfer_is_idle() */
-void session_expire(struct session *session);
-
-/**
- * session_stop() - end an active copy, and refuse every new one
- *
- * The function does not end a copy that session_completes(). Returns whether it
- * ended a copy.
- */
-bool session_stop(struct session *session);
 
 /**
  * session_abort() - end an active copy without the host
  *
  * The host's next WRITE or COMPLETE gets @failure, and so does a request that
- * waits.
- *
- * Returns whether the function ended a copy.
+ * waits. The function does nothing if session_completes() and the file may
+ * already have its name. Returns whether it ended a copy.
  */
 bool session_abort(struct session *session, const struct failure *failure);
+
+/**
+ * session_reloaded() - end the copy if the changed policy shuts its place
+ *
+ * A copy that session_completes() goes on.
+ */
+void session_reloaded(struct session *session);
+
+/**
+ * session_stop() - end an active copy, and refuse every new one
+ *
+ * A copy that session_completes() goes on. Returns whether the function ended a
+ * copy.
+ */
+bool session_stop(struct session *session);
 
 #endif

@@ -26,7 +26,7 @@
  * write nothing before fsync(2). There a step is fdatasync(2).
  */
 #define STEP_FIRST	(1u << 20)
-#define STEP_MIN	BUFFER_PIECE
+#define STEP_MIN	(128u << 10)
 #define STEP_MAX	(16u << 20)
 #define STEP_SLOW_MSEC	2000
 #define STEP_QUICK_MSEC 250
@@ -40,163 +40,21 @@
 /* min-free=default keeps at most this many inodes free. */
 #define INODES_KEPT 1000
 
-/*
- * Every WRITE reads this clock. A read of CLOCK_MONOTONIC would leave the VM if
- * the clock source is not the TSC.
- */
-#define IDLE_CLOCK CLOCK_MONOTONIC_COARSE
-
-void transfer_init(struct transfer *transfer, int journal, const struct policy *policy)
+void transfer_init(struct transfer *transfer, int journal, const struct policy *policy,
+		   _Atomic uint64_t *id)
 {
 	memset(transfer, 0, sizeof(*transfer));
 	transfer->file = -1;
 	transfer->to.dir = -1;
 	transfer->journal = journal;
 	transfer->policy = policy;
-	pthread_mutex_init(&transfer->counting, NULL);
-}
-
-static double seconds_since(const struct timespec *begun, clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (now.tv_sec - begun->tv_sec) + (now.tv_nsec - begun->tv_nsec) / 1e9;
-}
-
-uint64_t transfer_usec(const struct transfer *transfer)
-{
-	return seconds_since(&transfer->begun, CLOCK_MONOTONIC) * 1e6;
-}
-
-void transfer_touch(struct transfer *transfer)
-{
-	clock_gettime(IDLE_CLOCK, &transfer->latest);
-}
-
-bool transfer_is_idle(const struct transfer *transfer)
-{
-	return transfer_active(transfer) &&
-	       seconds_since(&transfer->latest, IDLE_CLOCK) >= TRANSFER_IDLE_SECONDS;
-}
-
-static struct log_copy copy_for_log(const struct transfer *transfer, enum log_event event,
-				    const struct failure *failure)
-{
-	return (struct log_copy){
-		.event = event,
-		.file = transfer->path,
-		.size = transfer->announced,
-		.received = transfer->received,
-		.usec = transfer_usec(transfer),
-		.failure = failure,
-	};
+	transfer->id = id;
 }
 
 /*
- * Change the gate, in the thread. Returns false if the loop has given up the
- * copy, and has thus counted and logged the failure.
- */
-static bool pass_gate(struct transfer *transfer, enum transfer_gate to)
-{
-	enum transfer_gate was = TRANSFER_OPEN;
-
-	if (atomic_compare_exchange_strong(&transfer->gate, &was, to))
-		return true;
-	if (was == TRANSFER_GIVEN_UP)
-		return false;
-	transfer->gate = to;
-	return true;
-}
-
-static void count_failure(struct transfer *transfer, const char *path,
-			  const struct failure *failure)
-{
-	pthread_mutex_lock(&transfer->counting);
-	transfer->totals.failed++;
-	transfer->totals.failed_at = time(NULL);
-	transfer->totals.failure = *failure;
-	snprintf(transfer->totals.failed_file, sizeof(transfer->totals.failed_file), "%s",
-		 path ? path : "");
-	pthread_mutex_unlock(&transfer->counting);
-}
-
-static void log_refused(const struct log_copy *copy)
-{
-	char text[FAILURE_DETAIL + 256];
-
-	failure_text(copy->failure, text, sizeof(text));
-	log_copy(LOG_NOTICE, copy, "refused: %s", text);
-}
-
-void transfer_refused(struct transfer *transfer, const char *path, const struct failure *failure)
-{
-	struct log_copy copy = { .event = LOG_REFUSED, .file = path, .failure = failure };
-
-	count_failure(transfer, path, failure);
-	log_refused(&copy);
-}
-
-/* Log that the host's copy ended early, why, and what is left of the file. */
-static void log_lost(const struct log_copy *copy, const char *why, const char *left)
-{
-	log_copy(LOG_NOTICE, copy, "lost after %" PRIu64 " of %" PRIu64 " bytes: %s%s",
-		 copy->received, copy->size, why, left);
-}
-
-static void log_given_up(const struct transfer *transfer, bool clean)
-{
-	if (clean)
-		log_line(LOG_NOTICE, "%s: the disk has answered; nothing is left of the copy",
-			 transfer->path);
-}
-
-enum transfer_gate transfer_give_up(struct transfer *transfer, const struct transfer_view *view,
-				    enum log_event event, const struct failure *failure)
-{
-	enum transfer_gate was = TRANSFER_OPEN;
-	char text[FAILURE_DETAIL + 256];
-	struct log_copy copy = {
-		.event = event,
-		.file = view->path,
-		.size = view->announced,
-		.received = view->received,
-		.usec = view->usec,
-		.failure = failure,
-	};
-
-	if (!atomic_compare_exchange_strong(&transfer->gate, &was, TRANSFER_GIVEN_UP))
-		return was;
-	count_failure(transfer, view->path, failure);
-	failure_text(failure, text, sizeof(text));
-	if (event == LOG_REFUSED)
-		log_copy(LOG_NOTICE, &copy, "refused: %s", text);
-	else
-		log_lost(&copy, text, "; it is removed when the disk answers");
-	return TRANSFER_GIVEN_UP;
-}
-
-void transfer_totals(struct transfer *transfer, struct transfer_totals *totals)
-{
-	pthread_mutex_lock(&transfer->counting);
-	*totals = transfer->totals;
-	pthread_mutex_unlock(&transfer->counting);
-}
-
-void transfer_look(struct transfer *transfer, struct transfer_view *view)
-{
-	view->active = transfer_active(transfer);
-	view->announced = transfer->announced;
-	view->received = transfer->received;
-	view->usec = view->active ? transfer_usec(transfer) : 0;
-	memcpy(view->path, transfer->path, sizeof(view->path));
-	transfer_totals(transfer, &view->totals);
-}
-
-/*
- * Work with the place's user from now on. The functions that the session calls
- * begin with this and end with identity_assume(NULL). The notes of the journal
- * are the daemon's own.
+ * Work with the place's user from now on. The functions of transfer.h begin
+ * with this and end with identity_assume(NULL). The notes of the journal are
+ * the daemon's own.
  */
 static int assume(const struct transfer *transfer)
 {
@@ -226,19 +84,17 @@ static void forget_note(struct transfer *transfer, const char *name, bool keep)
 	identity_assume(identity);
 }
 
-static int choose_temporary(struct transfer *transfer)
+static void choose_temporary(struct transfer *transfer)
 {
-	int err = journal_name(transfer->temporary);
+	int err;
 
-	if (err)
-		return err;
+	journal_name(*transfer->id, JOURNAL_FILE, transfer->temporary);
 	err = note(transfer, 0, transfer->temporary);
 	if (err)
 		log_line(LOG_WARNING,
 			 "%s: cannot write its note to the state directory (%s), so a crash would "
 			 "leave %s behind",
 			 transfer->path, strerror(-err), transfer->temporary);
-	return 0;
 }
 
 static void forget_temporary(struct transfer *transfer)
@@ -253,9 +109,8 @@ static void note_created(struct transfer *transfer)
 
 	if (!transfer->to.created)
 		return;
-	err = journal_name(transfer->made);
-	if (!err)
-		err = note(transfer, transfer->to.created, transfer->made);
+	journal_name(*transfer->id, JOURNAL_DIRECTORIES, transfer->made);
+	err = note(transfer, transfer->to.created, transfer->made);
 	if (err)
 		log_line(LOG_WARNING,
 			 "%s: cannot write its note to the state directory (%s), so a crash would "
@@ -271,7 +126,6 @@ static void forget_created(struct transfer *transfer)
 
 /*
  * Whether a file without a name can become the target later. link_file() needs
- * /proc for that. On btrfs fsync() of such a file does nothing, so a power loss
  * after COMPLETE could leave an empty file under the target's name.
  */
 static bool may_be_unnamed(int dir)
@@ -281,7 +135,7 @@ static bool may_be_unnamed(int dir)
 
 static enum refusal open_aside(struct transfer *transfer, struct failure *failure)
 {
-	int dir = transfer->to.dir, err;
+	int dir = transfer->to.dir;
 
 	if (may_be_unnamed(dir)) {
 		transfer->file = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
@@ -300,9 +154,7 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 			failure, REFUSAL_IMMUTABLE,
 			"%s/ is append-only (lsattr), and the file needs a temporary name in it",
 			transfer->to.directory);
-	err = choose_temporary(transfer);
-	if (err)
-		return fail_errno(failure, -err, "a random name");
+	choose_temporary(transfer);
 	transfer->file = openat(dir, transfer->temporary,
 				O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (transfer->file < 0) {
@@ -486,12 +338,14 @@ static void empty_unplaced(struct transfer *transfer)
 
 /*
  * End the copy. Unless its file has been @placed, remove the file and the
- * directories that the copy created. Returns false if the file could not be
- * removed.
+ * directories that the copy created.
  */
-static bool end(struct transfer *transfer, bool placed)
+static void end(struct transfer *transfer, bool placed)
 {
-	bool clean = true, named = transfer->temporary[0];
+	bool named = transfer->temporary[0];
+
+	transfer->placed = placed;
+	transfer->left = false;
 
 	if (transfer->temporary[0]) {
 		if (unlinkat(transfer->to.dir, transfer->temporary, 0) == 0) {
@@ -509,7 +363,7 @@ static bool end(struct transfer *transfer, bool placed)
 				 transfer->to.directory, transfer->temporary, strerror(errno));
 			forget_note(transfer, transfer->temporary, true);
 			transfer->temporary[0] = '\0';
-			clean = false;
+			transfer->left = true;
 		}
 	}
 	if (named && !placed && transfer->file >= 0)
@@ -519,35 +373,19 @@ static bool end(struct transfer *transfer, bool placed)
 	transfer->file = -1;
 	destination_close(&transfer->to, !placed);
 	/* If the file stays, journal_clean() removes it and its directories. */
-	if (clean)
+	if (!transfer->left)
 		forget_created(transfer);
 	else if (transfer->made[0])
 		forget_note(transfer, transfer->made, true);
 	transfer->made[0] = '\0';
-	return clean;
 }
 
-void transfer_discard(struct transfer *transfer, const struct failure *failure)
+void transfer_discard(struct transfer *transfer)
 {
-	char text[FAILURE_DETAIL + 256];
-	struct log_copy copy;
-	bool failed, clean;
-
-	if (!transfer_active(transfer))
-		return;
-	failed = pass_gate(transfer, TRANSFER_FAILED);
 	/* Without the user's identity, the daemon's own removes the file. */
 	assume(transfer);
-	clean = end(transfer, false);
+	end(transfer, false);
 	identity_assume(NULL);
-	if (!failed) {
-		log_given_up(transfer, clean);
-		return;
-	}
-	count_failure(transfer, transfer->path, failure);
-	copy = copy_for_log(transfer, LOG_LOST, failure);
-	failure_text(failure, text, sizeof(text));
-	log_lost(&copy, text, clean ? "; nothing is left of it" : "");
 }
 
 void transfer_name(const struct destination_request *request, char path[TRANSFER_FILE_SIZE])
@@ -633,49 +471,20 @@ static enum refusal open_destination(struct transfer *transfer,
 	refusal = destination_make(&transfer->to, transfer->policy, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	/* A reload may free the place during the copy. */
-	transfer->to.place = NULL;
 	note_created(transfer);
 	return missing ? destination_check_target(&transfer->to, request->force, failure) :
 			 REFUSAL_NONE;
 }
 
-enum refusal transfer_start(struct transfer *transfer, const struct destination_request *request,
-			    uint64_t announced, struct failure *failure)
+/* Create the file where no user sees it, and reserve its space. */
+static enum refusal begin_file(struct transfer *transfer, struct failure *failure)
 {
-	struct failure another;
-	struct log_copy copy;
-	enum refusal refusal;
+	enum refusal refusal = open_file(transfer, failure);
 
-	refusal_set(&another, REFUSAL_CANCELLED, "the host started another one");
-	transfer_discard(transfer, &another);
-	journal_clean(transfer->journal);
-
-	transfer->confirmed = false;
-	transfer->force = request->force;
-	transfer->announced = announced;
-	transfer->received = transfer->reserved = 0;
-	transfer->flushed = transfer->written_back = 0;
-	transfer->step = STEP_FIRST;
-	transfer->whole = false;
-	transfer->settings = (struct settings)SETTINGS_DEFAULTS;
-	transfer->late.refusal = REFUSAL_NONE;
-	buffer_reset(&transfer->buffer);
-	clock_gettime(CLOCK_MONOTONIC, &transfer->begun);
-	transfer_name(request, transfer->path);
-
-	refusal = check_announced(transfer, failure);
-	if (refusal == REFUSAL_NONE)
-		refusal = find_destination(transfer, request, failure);
-	if (refusal == REFUSAL_NONE)
-		refusal = open_destination(transfer, request, failure);
-	if (refusal == REFUSAL_NONE)
-		refusal = open_file(transfer, failure);
-	if (refusal == REFUSAL_NONE)
-		transfer->whole = needs_whole_sync(transfer->file);
-	if (refusal == REFUSAL_NONE)
-		refusal = attributes_label(&transfer->attributes, transfer->file, transfer->path,
-					   failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	transfer->whole = needs_whole_sync(transfer->file);
+	refusal = attributes_label(&transfer->attributes, transfer->file, transfer->path, failure);
 	/*
 	 * Set the owner first, because the reservation counts towards the
 	 * owner's quota. A file with a temporary name stays root's until all of
@@ -685,22 +494,36 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	if (refusal == REFUSAL_NONE && !transfer->temporary[0])
 		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,
 					   &transfer->to.target, transfer->path, failure);
-	if (refusal == REFUSAL_NONE)
-		refusal = reserve(transfer, failure);
+	return refusal == REFUSAL_NONE ? reserve(transfer, failure) : refusal;
+}
 
-	copy = copy_for_log(transfer, refusal == REFUSAL_NONE ? LOG_STARTED : LOG_REFUSED,
-			    refusal == REFUSAL_NONE ? NULL : failure);
-	if (refusal == REFUSAL_NONE) {
-		if (transfer->gate != TRANSFER_GIVEN_UP)
-			log_copy(LOG_INFO, &copy, "receiving %" PRIu64 " bytes", announced);
-		transfer_touch(transfer);
-	} else if (pass_gate(transfer, TRANSFER_FAILED)) {
+enum refusal transfer_start(struct transfer *transfer, const struct destination_request *request,
+			    uint64_t announced, struct failure *failure)
+{
+	enum refusal refusal;
+	int err;
+
+	transfer->force = request->force;
+	transfer->announced = announced;
+	transfer->received = transfer->reserved = 0;
+	transfer->flushed = transfer->written_back = 0;
+	transfer->step = STEP_FIRST;
+	transfer->whole = false;
+	transfer->settings = (struct settings)SETTINGS_DEFAULTS;
+	transfer_name(request, transfer->path);
+
+	refusal = check_announced(transfer, failure);
+	err = journal_id(transfer->id);
+	if (refusal == REFUSAL_NONE && err)
+		refusal = fail_errno(failure, -err, "a random name");
+	if (refusal == REFUSAL_NONE)
+		refusal = find_destination(transfer, request, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = open_destination(transfer, request, failure);
+	if (refusal == REFUSAL_NONE)
+		refusal = begin_file(transfer, failure);
+	if (refusal != REFUSAL_NONE)
 		end(transfer, false);
-		count_failure(transfer, transfer->path, failure);
-		log_refused(&copy);
-	} else {
-		log_given_up(transfer, end(transfer, false));
-	}
 	identity_assume(NULL);
 	return refusal;
 }
@@ -708,10 +531,6 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 static enum refusal check_write(const struct transfer *transfer, uint64_t offset, size_t size,
 				struct failure *failure)
 {
-	if (transfer->late.refusal != REFUSAL_NONE) {
-		*failure = transfer->late;
-		return failure->refusal;
-	}
 	if (offset > transfer->received)
 		return refusal_set(failure, REFUSAL_MESSAGE,
 				   "WRITE at %" PRIu64 ", after %" PRIu64 " bytes", offset,
@@ -733,8 +552,7 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
 
 /*
  * Check that there is space for bytes up to @end that the host did not
- * announce. The bytes in the buffer count once more, because they may not have
- * space yet.
+ * announce.
  */
 static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct failure *failure)
 {
@@ -743,7 +561,7 @@ static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct
 
 	if (end <= transfer->reserved || end <= transfer->received)
 		return REFUSAL_NONE;
-	more = end - transfer->received + transfer->buffer.length;
+	more = end - transfer->received;
 	refusal = check_room(transfer->file, more + GROWTH_STEP, &transfer->settings, failure);
 	if (refusal == REFUSAL_NONE) {
 		transfer->reserved = end + GROWTH_STEP;
@@ -755,49 +573,15 @@ static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct
 	return refusal;
 }
 
-bool transfer_is_quick(const struct transfer *transfer, uint64_t offset, size_t size)
-{
-	const struct buffer *buffer = &transfer->buffer;
-	uint64_t end = offset + size;
-
-	return transfer->late.refusal == REFUSAL_NONE && end >= offset && end <= INT64_MAX &&
-	       end <= transfer->settings.max_size && end <= transfer->max_bytes &&
-	       offset <= transfer->received && offset >= buffer->offset &&
-	       offset <= buffer->offset + buffer->length && end - buffer->offset <= BUFFER_SIZE &&
-	       (end <= transfer->reserved || end <= transfer->received);
-}
-
-enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
-			    size_t size, struct failure *failure)
-{
-	enum refusal refusal = check_write(transfer, offset, size, failure);
-	int err = 0;
-
-	/* A quick write touches no file. */
-	if (!transfer_is_quick(transfer, offset, size))
-		err = assume(transfer);
-	if (!err && refusal == REFUSAL_NONE)
-		refusal = check_growth(transfer, offset + size, failure);
-	if (!err && refusal == REFUSAL_NONE)
-		err = buffer_add(&transfer->buffer, transfer->file, offset, data, size);
-	if (err)
-		refusal = fail_errno(failure, -err, "%s", transfer->path);
-	identity_assume(NULL);
-	if (refusal != REFUSAL_NONE) {
-		transfer_discard(transfer, failure);
-		return refusal;
-	}
-	if (offset + size > transfer->received)
-		transfer->received = offset + size;
-	transfer_touch(transfer);
-	return REFUSAL_NONE;
-}
-
 /* Choose the size of the next step from the time that the last one took. */
 static void choose_step(struct transfer *transfer)
 {
-	double msec = seconds_since(&transfer->step_begun, CLOCK_MONOTONIC) * 1e3;
+	struct timespec now;
+	double msec;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	msec = (now.tv_sec - transfer->step_begun.tv_sec) * 1e3 +
+	       (now.tv_nsec - transfer->step_begun.tv_nsec) / 1e6;
 	if (msec > STEP_SLOW_MSEC && transfer->step > STEP_MIN)
 		transfer->step /= 2;
 	else if (msec < STEP_QUICK_MSEC && transfer->step < STEP_MAX)
@@ -851,26 +635,53 @@ static int begin_step(struct transfer *transfer, uint64_t end)
 	return 0;
 }
 
-bool transfer_has_work(const struct transfer *transfer)
+/* Write all of @data. Returns 0 or -errno. */
+static int write_all(int file, const unsigned char *data, size_t size, uint64_t offset)
 {
-	return transfer_active(transfer) && transfer->late.refusal == REFUSAL_NONE &&
-	       buffer_ready(&transfer->buffer);
+	while (size) {
+		ssize_t n = pwrite(file, data, size, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		data += n;
+		offset += n;
+		size -= n;
+	}
+	return 0;
 }
 
-void transfer_work(struct transfer *transfer)
+static enum refusal write_data(struct transfer *transfer, uint64_t offset, const void *data,
+			       size_t size, struct failure *failure)
 {
+	enum refusal refusal = check_write(transfer, offset, size, failure);
 	int err;
 
-	if (!transfer_has_work(transfer))
-		return;
-	err = assume(transfer);
-	if (!err)
-		err = buffer_write(&transfer->buffer, transfer->file);
-	if (!err && transfer->buffer.offset >= transfer->flushed + transfer->step)
-		err = begin_step(transfer, transfer->buffer.offset);
+	if (refusal == REFUSAL_NONE)
+		refusal = check_growth(transfer, offset + size, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	err = write_all(transfer->file, data, size, offset);
+	if (!err && offset + size > transfer->received)
+		transfer->received = offset + size;
+	if (!err && transfer->received >= transfer->flushed + transfer->step)
+		err = begin_step(transfer, transfer->received);
+	return err ? fail_errno(failure, -err, "%s", transfer->path) : REFUSAL_NONE;
+}
+
+enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
+			    size_t size, struct failure *failure)
+{
+	enum refusal refusal;
+	int err = assume(transfer);
+
+	refusal = err ? fail_errno(failure, -err, "%s", transfer->path) :
+			write_data(transfer, offset, data, size, failure);
 	identity_assume(NULL);
-	if (err)
-		fail_errno(&transfer->late, -err, "%s", transfer->path);
+	if (refusal != REFUSAL_NONE)
+		transfer_discard(transfer);
+	return refusal;
 }
 
 static int link_file(int file, int dir, const char *name)
@@ -960,9 +771,7 @@ static int place(struct transfer *transfer)
 		if (err != -EEXIST || !transfer->force)
 			return err;
 		/* Only rename() replaces a file, and it needs an old name. */
-		err = choose_temporary(transfer);
-		if (err)
-			return err;
+		choose_temporary(transfer);
 		err = link_file(transfer->file, dir, transfer->temporary);
 		if (err) {
 			forget_temporary(transfer);
@@ -980,25 +789,16 @@ static int place(struct transfer *transfer)
 	return err ? err : rename_to(transfer);
 }
 
-/* Complete the file, and give it its name. */
-static enum refusal put_in_place(struct transfer *transfer, struct failure *failure)
+/* Check the file and its place again, and write all of it to the disk. */
+static enum refusal finish_file(struct transfer *transfer, struct failure *failure)
 {
 	enum refusal refusal;
-	int err;
 
-	refusal = check_write(transfer, transfer->received, 0, failure);
-	if (refusal != REFUSAL_NONE)
-		return refusal;
 	if (transfer->received < transfer->announced)
 		return refusal_set(failure, REFUSAL_INCOMPLETE,
 				   "%" PRIu64 " of %" PRIu64 " bytes arrived", transfer->received,
 				   transfer->announced);
-	err = buffer_flush(&transfer->buffer, transfer->file);
-	if (err)
-		return fail_errno(failure, -err, "%s", transfer->path);
 	refusal = destination_confirm(&transfer->to, transfer->policy, failure);
-	transfer->to.place = NULL;
-	transfer->confirmed = true;
 	if (refusal == REFUSAL_NONE)
 		refusal = destination_check_target(&transfer->to, transfer->force, failure);
 	if (refusal == REFUSAL_NONE)
@@ -1008,58 +808,53 @@ static enum refusal put_in_place(struct transfer *transfer, struct failure *fail
 		refusal = attributes_finish(&transfer->attributes, transfer->file, transfer->to.dir,
 					    transfer->to.name, &transfer->to.target, transfer->path,
 					    failure);
-	if (refusal != REFUSAL_NONE)
-		return refusal;
-	if (fsync(transfer->file) < 0)
-		return fail_errno(failure, errno, "%s", transfer->path);
-	/* After this, the loop can no longer give up the copy. */
-	if (!pass_gate(transfer, TRANSFER_PLACING))
-		return refusal_set(failure, REFUSAL_SLOW, "%s", transfer->path);
-	err = place(transfer);
-	if (err)
-		return fail_errno(failure, -err, "%s", transfer->path);
-	transfer->gate = TRANSFER_PLACED;
-	return REFUSAL_NONE;
+	if (refusal == REFUSAL_NONE && fsync(transfer->file) < 0)
+		refusal = fail_errno(failure, errno, "%s", transfer->path);
+	return refusal;
 }
 
-enum refusal transfer_complete(struct transfer *transfer, struct failure *failure)
+/* Call @step as the user of the place, and end the copy if it fails. */
+static enum refusal do_step(struct transfer *transfer, struct failure *failure,
+			    enum refusal (*step)(struct transfer *, struct failure *))
 {
-	char more[64] = "", text[FAILURE_DETAIL + 256];
 	enum refusal refusal;
-	struct log_copy copy;
-	double seconds;
+	int err = assume(transfer);
+
+	refusal = err ? fail_errno(failure, -err, "%s", transfer->path) : step(transfer, failure);
+	identity_assume(NULL);
+	if (refusal != REFUSAL_NONE)
+		transfer_discard(transfer);
+	return refusal;
+}
+
+enum refusal transfer_finish(struct transfer *transfer, struct failure *failure)
+{
+	return do_step(transfer, failure, finish_file);
+}
+
+static enum refusal place_file(struct transfer *transfer, struct failure *failure)
+{
+	int err = place(transfer);
+
+	return err ? fail_errno(failure, -err, "%s", transfer->path) : REFUSAL_NONE;
+}
+
+enum refusal transfer_place(struct transfer *transfer, struct failure *failure)
+{
+	return do_step(transfer, failure, place_file);
+}
+
+enum refusal transfer_end(struct transfer *transfer, struct failure *failure)
+{
 	int err;
 
-	err = assume(transfer);
-	refusal = err ? fail_errno(failure, -err, "%s", transfer->path) :
-			put_in_place(transfer, failure);
-	if (refusal != REFUSAL_NONE) {
-		identity_assume(NULL);
-		transfer_discard(transfer, failure);
-		return refusal;
-	}
+	assume(transfer);
 	err = path_sync_directory(transfer->to.dir);
 	end(transfer, true);
 	identity_assume(NULL);
-	pthread_mutex_lock(&transfer->counting);
-	transfer->totals.files++;
-	transfer->totals.bytes += transfer->received;
-	pthread_mutex_unlock(&transfer->counting);
-	if (err) {
-		fail_errno(failure, -err, "%s/", transfer->to.directory);
-		failure->refusal = refusal = REFUSAL_NOT_DURABLE;
-		copy = copy_for_log(transfer, LOG_RECEIVED, failure);
-		failure_text(failure, text, sizeof(text));
-		log_copy(LOG_WARNING, &copy, "%s", text);
-		return refusal;
-	}
-	copy = copy_for_log(transfer, LOG_RECEIVED, NULL);
-	seconds = copy.usec / 1e6;
-	if (transfer->received != transfer->announced)
-		snprintf(more, sizeof(more), " (the host announced %" PRIu64 ")",
-			 transfer->announced);
-	log_copy(LOG_INFO, &copy, "received %" PRIu64 " bytes%s in %.3f s, %.1f MB/s",
-		 transfer->received, more, seconds,
-		 seconds > 0 ? transfer->received / seconds / 1e6 : 0.0);
-	return REFUSAL_NONE;
+	if (!err)
+		return REFUSAL_NONE;
+	fail_errno(failure, -err, "%s/", transfer->to.directory);
+	failure->refusal = REFUSAL_NOT_DURABLE;
+	return failure->refusal;
 }

@@ -13,6 +13,26 @@
 
 #define IC_HEADER sizeof(struct vmbus_ic_header)
 
+bool wire_parse(const void *body, size_t length, struct request *request)
+{
+	const struct fcopy_header *header = body;
+	const struct fcopy_write *data = body;
+
+	*request = (struct request){ .length = length };
+	if (length < sizeof(*header))
+		return false;
+	request->operation = le32toh(header->operation);
+	if (request->operation == FCOPY_START && length >= sizeof(struct fcopy_start))
+		request->start = body;
+	if (request->operation != FCOPY_WRITE || length < sizeof(*data))
+		return true;
+	request->offset = le64toh(data->offset);
+	request->size = le32toh(data->size);
+	if (request->size <= FCOPY_FRAGMENT && request->size <= length - sizeof(*data))
+		request->data = data->data;
+	return true;
+}
+
 /* A line fits: the longest one is a START with two names in hex digits. */
 struct line {
 	size_t length;

@@ -2,6 +2,7 @@
 #ifndef FCOPY_WIRE_H
 #define FCOPY_WIRE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <vmbus_bufring.h>
@@ -50,6 +51,24 @@ _Static_assert(sizeof(struct vmbus_ic_header) == 28, "wire layout");
 _Static_assert(sizeof(struct fcopy_header) == 36, "wire layout");
 _Static_assert(sizeof(struct fcopy_start) == 1088, "wire layout");
 _Static_assert(sizeof(struct fcopy_write) == 52, "wire layout");
+
+/** The operation of a request, with what has been checked of its fields */
+struct request {
+	uint32_t operation;
+	size_t length;		   /* bytes of the body */
+	const void *start;	   /* a whole START; NULL: it is too short */
+	const unsigned char *data; /* the bytes of WRITE; NULL: impossible lengths */
+	uint64_t offset;	   /* WRITE */
+	uint32_t size;		   /* WRITE: the bytes, or the impossible number of them */
+};
+
+/**
+ * wire_parse() - check the body of a file copy message
+ *
+ * Returns false if it is too short for an operation. The result points into
+ * @body.
+ */
+bool wire_parse(const void *body, size_t length, struct request *request);
 
 /*
  * The next two functions write one LOG_DEBUG line with the fields of a message,

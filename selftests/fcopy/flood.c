@@ -4,17 +4,14 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "../../daemons/fcopy/log.h"
-#include "../../daemons/fcopy/session.h"
 #include "fcopy_test.h"
-#include "host.h"
 #include "no_tmpfile.h"
+#include "served.h"
 
 #define TIMES 3000
 
-static struct session session;
 static struct policy policy = POLICY_DEFAULTS;
-static struct message request;
+static struct message request, answer;
 static bool no_tmpfile, cannot_unlink;
 
 /* Do not use the disk, which would take most of the time. */
@@ -39,9 +36,7 @@ int unlinkat(int dir, const char *name, int flags)
 
 static uint32_t ask(void)
 {
-	session_answer(&session, request.bytes, request.length);
-	transfer_work(&session.transfer);
-	return status_of(&request);
+	return served_ask(&request, &answer);
 }
 
 static uint32_t start(const char *destination, const char *source, uint32_t flags, uint64_t size)
@@ -113,13 +108,13 @@ static void unknown(int i)
 	expect_int(ask(), E_NOT_SUPPORTED);
 	message(&request, 1 + i % 6, 64);
 	expect_int(ask(), E_NOT_SUPPORTED);
-	request.length = i % IC_HEADER;
-	session_answer(&session, request.bytes, request.length);
+	request.length = i % (IC_HEADER - 4);
+	expect_int(ask(), SILENCE);
 	message(&request, FCOPY, 30);
 	ask();
 	end_message(&request, CANCEL);
 	request.bytes[25] = 5;
-	session_answer(&session, request.bytes, request.length);
+	expect_int(ask(), SILENCE);
 }
 
 static void negotiations(int i)
@@ -152,12 +147,13 @@ static void rounds(void)
 	log_open(false);
 	policy.everywhere.settings.min_free_default = false;
 	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
-	session_init(&session, session.transfer.journal, &policy);
+	serve(&policy);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
 	for (int i = 0; i < TIMES && !current_failed(); i++)
 		round_of(i);
 	end(CANCEL);
+	serve_end();
 }
 
 /*
@@ -179,7 +175,7 @@ static void flood(void (*function)(int i))
 
 static void thousands_of_starts(void)
 {
-	session.transfer.journal = -1;
+	inline_journal = -1;
 	flood(refused);
 	flood(not_acceptable);
 	flood(too_short);
@@ -192,7 +188,7 @@ static void thousands_of_starts(void)
 
 static void messages_that_are_not_valid(void)
 {
-	session.transfer.journal = -1;
+	inline_journal = -1;
 	flood(unknown);
 	flood(negotiations);
 }
@@ -209,7 +205,7 @@ static void notes_that_cannot_be_written(void)
 	journal = journal_open("state");
 	expect(journal >= 0);
 	expect(rmdir("state") == 0);
-	session.transfer.journal = journal;
+	inline_journal = journal;
 	no_tmpfile = true;
 	flood(cancelled);
 	flood(whole_copies);
@@ -220,7 +216,7 @@ static void notes_that_cannot_be_written(void)
 /* The file system does not remove this file. */
 static void files_that_cannot_be_removed(void)
 {
-	session.transfer.journal = -1;
+	inline_journal = -1;
 	no_tmpfile = cannot_unlink = true;
 	flood(one_after_the_other);
 	no_tmpfile = cannot_unlink = false;
@@ -228,7 +224,7 @@ static void files_that_cannot_be_removed(void)
 
 static void policy_that_does_not_fit(void)
 {
-	session.transfer.journal = -1;
+	inline_journal = -1;
 	strcpy(policy.everywhere.settings.label, "system_u:object_r:tmp_t:s0");
 	flood(warnings);
 	*policy.everywhere.settings.label = '\0';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fuzz the message handler. An input is a sequence of messages, each after its
- * length in 16 bits, little-endian. corpus/ has some inputs to start from, and
- * every input that found a bug.
+ * Fuzz the daemon as its host. An input is a sequence of messages, each after
+ * its length in 16 bits, little-endian. corpus/ has some inputs to start from,
+ * and every input that found a bug.
  *
  * Without an argument, run every file of the corpus, and then FUZZ_SECONDS (2)
  * of inputs that are derived from them, from FUZZ_SEED. With the name of an
@@ -12,9 +12,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "../../daemons/fcopy/session.h"
 #include "fcopy_test.h"
-#include "host.h"
+#include "served.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,40 +31,36 @@ int fallocate(int fd, int mode, off_t offset, off_t length)
 	return 0;
 }
 
+/* Send a message to the daemon, and check its answer. */
+static void ask(const uint8_t *data, size_t length)
+{
+	static struct message request, answer;
+
+	if (length > sizeof(request.bytes))
+		length = sizeof(request.bytes);
+	memcpy(request.bytes, data, length);
+	request.length = length;
+	if (served_ask(&request, &answer) != SILENCE &&
+	    (length + 7 < IC_HEADER || answer.bytes[25] != 5 || answer.bytes[24] != data[24]))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct session session;
-	struct failure over;
-
-	session_init(&session, -1, &policy);
+	serve(&policy);
 	while (size >= 2) {
 		size_t length = data[0] | data[1] << 8;
-		uint8_t *message, *before;
 
 		data += 2;
 		size -= 2;
 		if (length > size)
 			length = size;
-		/* The size is exact for the address sanitizer. */
-		message = malloc(length ? length : 1);
-		before = malloc(length ? length : 1);
-		memcpy(message, data, length);
-		memcpy(before, data, length);
-		if (!session_answer(&session, message, length)) {
-			if (memcmp(message, before, length))
-				abort();
-		} else if (length < IC_HEADER || message[25] != 5 || message[24] != before[24]) {
-			abort();
-		}
-		transfer_work(&session.transfer);
-		free(message);
-		free(before);
+		ask(data, length);
 		data += length;
 		size -= length;
 	}
-	refusal_set(&over, REFUSAL_CANCELLED, "the input is over");
-	transfer_discard(&session.transfer, &over);
-	if (session.transfer.to.dir >= 0)
+	serve_end();
+	if (inline_transfer.to.dir >= 0)
 		abort();
 	return 0;
 }

@@ -12,13 +12,10 @@
 #include <time.h>
 #include <vmbus_bufring.h>
 
-#include "../../daemons/fcopy/exchange.h"
 #include "fcopy_test.h"
-#include "host.h"
 #include "no_tmpfile.h"
+#include "served.h"
 
-static struct vmbus_chan *guest, *host;
-static struct exchange exchange;
 static struct policy policy = POLICY_DEFAULTS;
 static char to[270] = "/to";
 static uint64_t state;
@@ -162,8 +159,8 @@ static void spoil(struct message *m)
 
 #define QUEUE 256
 
-static struct message queue[QUEUE]; /* sent, and not answered yet */
-static unsigned int first, count;
+/* The requests that have no answer yet; a place is free if its length is 0. */
+static struct message queue[QUEUE];
 static uint64_t sent, answered, completed;
 
 static void take_answers(void)
@@ -171,17 +168,11 @@ static void take_answers(void)
 	static struct message answer;
 	struct vmbus_packet packet;
 
-	while (vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)) == 0) {
-		struct message *of = NULL;
+	while (vmbus_recv(served_host, &packet, answer.bytes, sizeof(answer.bytes)) == 0) {
+		struct message *of = &queue[packet.transaction_id % QUEUE];
 
-		/* Skip requests without an answer; none has two. */
-		while (count && !of) {
-			if ((uint32_t)packet.transaction_id == (uint32_t)(sent - count))
-				of = &queue[first];
-			first = (first + 1) % QUEUE;
-			count--;
-		}
-		if (!expect(of != NULL))
+		/* No request has two answers. */
+		if (!expect(of->length != 0))
 			return;
 		answered++;
 		answer.length = of->length;
@@ -192,6 +183,7 @@ static void take_answers(void)
 		expect_int(answer.bytes[25], 5);
 		completed += get16(of, 12) == FCOPY && get32(of, IC_HEADER) == COMPLETE &&
 			     status_of(&answer) == S_OK;
+		of->length = 0;
 	}
 }
 
@@ -199,10 +191,10 @@ static void post(const struct message *m)
 {
 	uint16_t type = below(64) ? VMBUS_PACKET_INBAND : VMBUS_PACKET_COMPLETION;
 
-	if (count == QUEUE || vmbus_send(host, type, 0, sent, m->bytes, m->length))
+	if (vmbus_send(served_host, type, 0, sent, m->bytes, m->length))
 		return;
-	queue[(first + count++) % QUEUE] = *m;
-	sent++;
+	/* An older request in this place has got no answer. */
+	queue[sent++ % QUEUE] = *m;
 }
 
 /* Do as Hyper-V does: send the next message after the answer. */
@@ -211,9 +203,9 @@ static void lockstep(const struct message *m)
 	static struct message answer;
 	struct vmbus_packet packet;
 
-	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, sent++, m->bytes, m->length), 0);
-	expect_int(exchange_run(&exchange), 0);
-	if (expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)), 0))
+	expect_int(vmbus_send(served_host, VMBUS_PACKET_INBAND, 0, sent++, m->bytes, m->length), 0);
+	expect_int(served_run(), 0);
+	if (expect_int(vmbus_recv(served_host, &packet, answer.bytes, sizeof(answer.bytes)), 0))
 		expect_int(status_of(&answer), S_OK);
 }
 
@@ -248,14 +240,6 @@ static void burst(void)
 		post(&messages[i]);
 }
 
-static void discard(void)
-{
-	struct failure why;
-
-	refusal_set(&why, REFUSAL_CANCELLED, "the test goes on");
-	transfer_discard(&exchange.session.transfer, &why);
-}
-
 /* A correct copy still works, and has the bytes that were sent. */
 static void witness(void)
 {
@@ -266,12 +250,11 @@ static void witness(void)
 	int fd;
 
 	disk_is_bad = false;
-	discard();
-	while (exchange_run(&exchange) == 0 && vmbus_wait(guest, VMBUS_WAIT_RECV, 0) > 0)
+	do {
+		expect_int(served_run(), 0);
 		take_answers();
-	exchange_run(&exchange);
-	take_answers();
-	count = 0;
+	} while (vmbus_arm(served_host, VMBUS_WAIT_RECV));
+	memset(queue, 0, sizeof(queue));
 
 	for (size_t i = 0; i < size; i++)
 		data[i] = draw();
@@ -312,6 +295,8 @@ static int look(const char *path, const struct stat *st, int type, struct FTW *f
 static void attack(void)
 {
 	static struct place place = PLACE_DEFAULTS;
+	struct vmbus_chan *guest, *host;
+	size_t page = sysconf(_SC_PAGESIZE);
 	const char *text = getenv("HOSTILE_SECONDS");
 	double seconds = text ? atof(text) : 2;
 	struct timespec begun;
@@ -330,18 +315,17 @@ static void attack(void)
 		policy.places = &place;
 		policy.count = 1;
 	}
-	exchange_init(&exchange, guest, -1, &policy);
+	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 5 * page, 0, &guest, &host), 0);
+	serve_on(guest, host, &policy);
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	for (uint64_t round = 1; !current_failed(); round++) {
 		disk_is_bad = !below(16);
 		burst();
 		if (below(4)) {
-			expect_int(exchange_run(&exchange), 0);
+			expect_int(served_run(), 0);
 			take_answers();
 		}
-		while (vmbus_ack(guest) == 0)
-			;
-		while (vmbus_ack(host) == 0)
+		while (vmbus_ack(served_host) == 0)
 			;
 		if (round % 256 == 0) {
 			witness();
@@ -349,7 +333,7 @@ static void attack(void)
 				break;
 		}
 	}
-	discard();
+	serve_end();
 	ksft_print_msg("%llu messages, %llu answers, %llu files complete\n",
 		       (unsigned long long)sent, (unsigned long long)answered,
 		       (unsigned long long)completed);
@@ -361,17 +345,13 @@ static void attack(void)
 static void hostile_host(void)
 {
 	const char *text = getenv("HOSTILE_SEED");
-	size_t page = sysconf(_SC_PAGESIZE);
 
 	if (text)
 		state = strtoull(text, NULL, 0);
 	else
 		expect(getrandom(&state, sizeof(state), 0) == sizeof(state));
 	ksft_print_msg("HOSTILE_SEED=%llu\n", (unsigned long long)state);
-	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 5 * page, 0, &guest, &host), 0);
 	expect_int(in_child(attack), 0);
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
 int main(void)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test the identity with which a thread accesses the files of a place.
+ * Test the identity with which a worker accesses the files of a place.
  */
 #include <grp.h>
-#include <pthread.h>
 #include <sys/fsuid.h>
 
 #include "../../daemons/fcopy/identity.h"
@@ -90,37 +89,11 @@ static void own_user(void)
 	expect(is_own());
 }
 
-static pthread_barrier_t begun;
-
-static void *look(void *result)
-{
-	pthread_barrier_wait(&begun);
-	*(bool *)result = is_own();
-	return NULL;
-}
-
-static void other_threads_keep_theirs(void)
-{
-	bool own = false;
-	pthread_t thread;
-
-	if (geteuid() != 0)
-		skip("run this as root");
-	expect_int(pthread_barrier_init(&begun, NULL, 2), 0);
-	expect_int(pthread_create(&thread, NULL, look, &own), 0);
-	expect_int(identity_assume(&user), 0);
-	pthread_barrier_wait(&begun);
-	expect_int(pthread_join(thread, NULL), 0);
-	expect(own);
-	expect_int(identity_assume(NULL), 0);
-}
-
 int main(void)
 {
 	test(needs_root);
 	test(files_belong_to_the_user);
 	test(one_after_another);
 	test(own_user);
-	test(other_threads_keep_theirs);
 	run_tests();
 }

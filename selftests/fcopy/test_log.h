@@ -16,4 +16,7 @@ extern struct log_copy last_copy;
  */
 extern struct failure last_failure;
 
+/* The number of calls of log_copy() with each event */
+extern unsigned int logged_events[LOG_LOST + 1];
+
 #endif

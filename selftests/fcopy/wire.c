@@ -3,37 +3,25 @@
  * Test what hv-fcopyd -v logs: one line with the raw fields of each message,
  * and no contents of files. The test sends the messages as the host.
  */
-#include <vmbus_bufring.h>
-
-#include "../../daemons/fcopy/exchange.h"
 #include "fcopy_test.h"
-#include "host.h"
+#include "served.h"
 #include "test_log.h"
 
-static struct vmbus_chan *guest, *host;
-static struct exchange exchange;
 static const struct policy policy = POLICY_DEFAULTS;
 static struct message request, answer;
 static uint64_t transaction;
 
 static void begin_test(void)
 {
-	size_t page = sysconf(_SC_PAGESIZE);
-
 	mkdir("to", 0755);
-	expect_int(vmbus_open_pair(page > 4096 ? 2 * page : 8 * page, 0, &guest, &host), 0);
-	exchange_init(&exchange, guest, -1, &policy);
+	serve(&policy);
 	transaction = 0x1000;
 	logged[0] = '\0';
 }
 
 static void end_test(int files)
 {
-	const struct failure over = { .refusal = REFUSAL_STOPPED };
-
-	transfer_discard(&exchange.session.transfer, &over);
-	vmbus_close(guest);
-	vmbus_close(host);
+	serve_end();
 	expect_int(entries("to"), files);
 }
 
@@ -41,11 +29,11 @@ static uint32_t ask(void)
 {
 	struct vmbus_packet packet;
 
-	expect_int(vmbus_send(host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes,
+	expect_int(vmbus_send(served_host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes,
 			      request.length),
 		   0);
-	expect_int(exchange_run(&exchange), 0);
-	if (vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
+	expect_int(served_run(), 0);
+	if (vmbus_recv(served_host, &packet, answer.bytes, sizeof(answer.bytes)))
 		return UINT32_MAX;
 	answer.length = packet.length;
 	return status_of(&answer);
@@ -239,8 +227,8 @@ static void contents_are_left_out(void)
 	put16(&request, 12, 3);
 	memcpy(request.bytes + IC_HEADER, secret, size);
 	ask();
-	expect_int(vmbus_send(host, VMBUS_PACKET_COMPLETION, 0, 1, secret, size), 0);
-	expect_int(exchange_run(&exchange), 0);
+	expect_int(vmbus_send(served_host, VMBUS_PACKET_COMPLETION, 0, 1, secret, size), 0);
+	expect_int(served_run(), 0);
 	expect(strstr(logged, " type=11 "));
 	expect(!tells(secret, size));
 	/* The check above would find it. */

@@ -7,14 +7,14 @@ note "seed $(argument seed) (FCOPYD_SEED=$(argument seed) repeats it)"
 mkdir -p /tmp/in
 echo '[/tmp/in]' >/tmp/fcopyd.conf
 # List files, directories and links.
-entries() { find / /tmp /dev -xdev ! -path '/proc/*' ! -path '/sys/*' ! -path '/tmp/in/*' ! -path '/tmp/state*' ! -path '/tmp/run*' ! -path '/tmp/entries.*' ! -path '/tmp/stamp' ! -name fcopyd.log | sort; }
+entries() { find / /tmp /dev -xdev ! -path '/proc/*' ! -path '/sys/*' ! -path '/tmp/in/*' ! -path '/tmp/state*' ! -path '/tmp/entries.*' ! -path '/tmp/stamp' ! -name fcopyd.log | sort; }
 : >/tmp/fcopyd.log
 : >/tmp/check.out
 entries >/tmp/entries.before
 : >/tmp/stamp
 sleep 1
 LD_LIBRARY_PATH=/hostile UBSAN_OPTIONS=print_stacktrace=1 /hostile/hv-fcopyd --foreground --config=/tmp/fcopyd.conf \
-	--state-dir=/tmp/state --run-dir=/tmp/run >/tmp/fcopyd.log 2>&1 &
+	--state-dir=/tmp/state >/tmp/fcopyd.log 2>&1 &
 pid=$!
 say "ready $(argument seconds):$(argument seed)"
 hear over

@@ -22,17 +22,20 @@ seed=$(sed -n 's/.*bench\.seed=\([0-9]*\).*/\1/p' /proc/cmdline)
 note "seed $seed (FCOPYD_SEED=$seed repeats its moments)"
 say seed $seed
 
+# waits: whether the daemon that was started last waits for copies
+waits() { [ "$(grep -c 'waiting for Copy-VMFile' /tmp/fcopyd.log)" -ge "$starts" ]; }
+
 state=/tmp/state
 start() {
+	starts=$(($(grep -c 'waiting for Copy-VMFile' /tmp/fcopyd.log) + 1))
 	/long/quota run hv-fcopyd --foreground --config=$conf --state-dir=$state >>/tmp/fcopyd.log 2>&1 &
 	daemon=$!
-	within 30 has '^state=waiting' || note "it does not wait: $(tail -n 1 /tmp/fcopyd.log)"
+	within 30 waits || note "it does not wait: $(tail -n 1 /tmp/fcopyd.log)"
 }
 end() {
 	kill $daemon
 	wait $daemon
 }
-has() { hv-fcopyd --status | grep -q "$1"; }
 leftovers() { find /tmp/in /tmp/ext4 /tmp/fat -name '.hv-fcopyd.*' | wc -l; }
 # whole FILE: whether a file that a copy may have replaced is exactly one of the
 # two versions

@@ -4,7 +4,7 @@ se=/sys/fs/selinux
 modprobe -a hv_utils ext4
 insmod "/selinux/modules/$(uname -r)/loop.ko"
 check "vmbus-bind binds the device" bind_fcopy
-mkdir -p /run/hv-fcopyd /srv /var/lib/hv-fcopyd /usr/local/bin /home/user /mnt/tmpfs /mnt/disk
+mkdir -p /srv /var/lib/hv-fcopyd /usr/local/bin /home/user /mnt/tmpfs /mnt/disk
 mount -t tmpfs tmpfs /mnt/tmpfs
 # Put files that need a label on a disk, because the policy has no label for
 # files of a rootfs.
@@ -41,7 +41,7 @@ denials() { dmesg | grep 'avc: *denied' | grep -e 'scontext=[^ ]*:hv_fcopyd_t:' 
 run() {
 	/selinux/unit "$@" /tmp/fcopyd.log hv-fcopyd --foreground &
 	daemon=$!
-	check "hv-fcopyd waits" within 20 sh -c 'hv-fcopyd --status | grep -q "^state=waiting"' || {
+	check "hv-fcopyd waits" within 20 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log || {
 		note "$(tail -n 1 /tmp/fcopyd.log); $(denials | tail -n 3)"
 		return 1
 	}

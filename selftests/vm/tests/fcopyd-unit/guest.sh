@@ -19,7 +19,6 @@ check "immutable directory: there is one" perl -e 'open(my $d, "<", "/srv/fixed"
 say ready
 check "systemctl status shows bytes, percent and MB/s" \
 	within 30 status_text '^StatusText=Receiving a file: [0-9]+ of 6000000 bytes, [0-9]+%, [0-9.]+ MB/s$'
-check "and so does hv-fcopyd --status" sh -c 'hv-fcopyd --status | grep -q ^percent='
 say seen
 hear big
 rm /etc/hyperv-uio/fcopyd.conf.d/10-test.conf
@@ -38,7 +37,7 @@ check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_ST
 echo platform >/sys/power/pm_test
 check "the machine hibernates and comes back" sh -c 'echo disk >/sys/power/state'
 check "the same hv-fcopyd waits again" within 20 sh -c \
-	'test "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 && journalctl -u hv-fcopyd --no-pager | grep -q "the machine was suspended; waiting"'
+	'test "$(systemctl show -p NRestarts --value hv-fcopyd)" = 0 && journalctl -u hv-fcopyd --no-pager | grep -q "opened the device again"'
 say awake
 hear slept
 check "and copies" test "$(stat -c %s /srv/slept)" = 5000
@@ -48,7 +47,7 @@ check "a filter of system calls" grep -q '^Seccomp:.*2$' "/proc/$pid/status"
 peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")
 check "it has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120
 printf '[/]\ncolour=blue\n' >/etc/hyperv-uio/fcopyd.conf.d/20-bad.conf
-check "a faulty configuration fails a reload, and the daemon goes on" sh -c '! systemctl reload hv-fcopyd && hv-fcopyd --status'
+check "a faulty configuration fails a reload, and the daemon goes on" sh -c '! systemctl reload hv-fcopyd && systemctl is-active hv-fcopyd'
 systemctl restart hv-fcopyd
 check "a faulty configuration keeps it from starting" within 10 sh -c 'systemctl is-failed hv-fcopyd'
 check "and the journal has file, line and reason" \
@@ -83,7 +82,7 @@ hear end
 systemctl mask --runtime --now hv-fcopyd
 hv-fcopyd -v 2>/root/fcopy.log &
 logger=$!
-within 10 hv-fcopyd --status
+within 10 grep -q "waiting for Copy-VMFile" /root/fcopy.log
 say logging
 hear logged
 kill $logger

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef FCOPY_WORKER_H
+#define FCOPY_WORKER_H
+
+#include <sys/types.h>
+
+#include "job.h"
+
+/*
+ * A worker is a process that does the job of one copy (job.h). The daemon forks
+ * it for each START, so it has the policy of that moment. The daemon itself
+ * touches no file that the host names, and never waits for a worker: a worker
+ * may hang in the kernel for as long as its disk does not answer, and even a
+ * SIGKILL may not end it. Copies to other disks have other workers.
+ *
+ * Orders and reports go through a pair of sockets, and data through memory that
+ * both share: two halves, of which the worker writes one to the file while the
+ * daemon fills the other. So a packet costs the daemon no system call; it sends
+ * an order when a half is full. If both are full, the daemon has to wait.
+ *
+ * When a worker has ended the daemon's end of the socket shows it, and so does
+ * SIGCHLD. A worker that sees the end of the daemon discards its file.
+ */
+
+/** The size of a half */
+#define WORKER_HALF (256u << 10)
+
+/** At most this many workers may hang at a time */
+#define WORKERS_MAX 8
+
+struct worker {
+	pid_t pid; /* 0: there is none */
+	int fd;	   /* readable when there is a report; -1 */
+	unsigned int slot;
+	unsigned int half; /* the half that the daemon fills */
+	uint64_t offset;   /* the offset of its first byte in the file */
+	size_t length;
+};
+
+/**
+ * workers_init() - prepare the memory that the workers share with the daemon
+ * @journal: from journal_open(), or -1
+ * @leave: the function that a new worker calls first, to close what belongs to
+ *	the daemon; may be NULL
+ *
+ * Returns 0 or -errno.
+ */
+int workers_init(int journal, void (*leave)(void *context), void *context);
+
+/**
+ * worker_start() - start a worker, which begins the copy and reports
+ *
+ * Returns 0; -EAGAIN if WORKERS_MAX workers still hang; or an error of fork(2)
+ * or socketpair(2).
+ */
+int worker_start(struct worker *worker, const struct start *start, const struct policy *policy);
+
+/**
+ * worker_write() - pass data for the file to the worker
+ * @size: at most WORKER_HALF
+ *
+ * Returns false, without passing anything, if the worker is behind. It then
+ * reports REPORT_ROOM.
+ */
+bool worker_write(struct worker *worker, uint64_t offset, const void *data, size_t size);
+
+/** worker_order() - give the worker an order other than ORDER_WRITE */
+void worker_order(struct worker *worker, enum order_kind kind);
+
+/**
+ * worker_receive() - take the next report; returns false if there is none
+ *
+ * If the worker has died, that is a REPORT_ENDED with REFUSAL_OTHER. After any
+ * REPORT_ENDED there is no worker.
+ */
+bool worker_receive(struct worker *worker, struct report *report);
+
+/**
+ * worker_abandon() - wait for this worker no more
+ *
+ * It discards its file as soon as its disk answers, unless the daemon has
+ * ordered ORDER_PLACE. A SIGKILL would not end it sooner, and would leave what
+ * it has not noted yet.
+ */
+void worker_abandon(struct worker *worker);
+
+/** How a worker has ended, for worker_reap() */
+enum worker_end {
+	WORKER_NONE,	/* none has ended */
+	WORKER_PLACED,	/* its file is in place */
+	WORKER_ENDED,	/* its file is not in place */
+	WORKER_CLEANED, /* it was that of worker_clean() */
+};
+
+/**
+ * worker_reap() - collect a worker that has ended; call this after SIGCHLD
+ * until it returns WORKER_NONE
+ * @pid: receives its process id
+ *
+ * If a worker has left something, the function calls worker_clean().
+ */
+enum worker_end worker_reap(pid_t *pid);
+
+/**
+ * worker_clean() - start a worker that removes what interrupted copies left,
+ * unless there is nothing or one is running
+ *
+ * Returns whether such a worker is running.
+ */
+bool worker_clean(void);
+
+/** worker_is_cleaning() - whether such a worker is running */
+bool worker_is_cleaning(void);
+
+#endif

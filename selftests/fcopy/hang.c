@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test disks that do not answer while the host goes on: the test holds the
+ * workers in functions of libc. The limit of a request is that of the Makefile.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <time.h>
+
+#include "../../daemons/fcopy/session.h"
+#include "machine.h"
+
+#define LIMIT SESSION_LIMIT_MSEC
+
+static void start_request(const char *name)
+{
+	start_message(&request, in("to/made/"), name, CREATE_PATH, 10);
+}
+
+static uint32_t start(const char *name)
+{
+	start_request(name);
+	return ask();
+}
+
+static uint32_t send_data(void)
+{
+	write_message(&request, 0, "0123456789", 10);
+	return ask();
+}
+
+static uint32_t end(uint32_t operation)
+{
+	end_message(&request, operation);
+	return ask();
+}
+
+static void begin(void)
+{
+	machine_no_tmpfile = variant;
+	begin_test();
+	negotiate();
+}
+
+/* Check that the disk and copies work again. @files: in to/made */
+static void end_slow(int files)
+{
+	hold(NOWHERE);
+	WAIT_UNTIL(entries("state") == 0);
+	if (files)
+		expect_int(entries("to/made"), files);
+	else
+		WAIT_UNTIL(entries("to") == 0);
+	expect_int(start("last"), S_OK);
+	expect_int(send_data(), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/made/last", "0123456789"));
+	expect_int(entries("to/made"), files + 1);
+	stop_test(1);
+	unlink("to/made/last");
+	machine_no_tmpfile = false;
+}
+
+/* The answer must come at the limit, not sooner. */
+static uint32_t status_at_limit(const struct timespec *begun)
+{
+	uint32_t status = hear();
+
+	expect(milliseconds_since(begun) >= LIMIT - 50);
+	return status;
+}
+
+static struct timespec now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time;
+}
+
+static void start_too_slow(void)
+{
+	static const enum machine_call calls[] = { ALLOCATE, SYNC_DIRECTORY };
+	struct timespec begun;
+
+	for (int i = 0; i < 2; i++) {
+		begin();
+		start_request("a");
+		begun = now();
+		post_held(calls[i]);
+		expect_int(status_at_limit(&begun), E_TIMEOUT);
+		WAIT_UNTIL(says("refused: the disk takes too long: more than 4 s to make room"));
+		end_slow(0);
+		rmdir("to/made");
+	}
+}
+
+static void start_again_meanwhile(void)
+{
+	begin();
+	start_request("a");
+	post_held(ALLOCATE);
+	post();
+	usleep(100000);
+	expect(is_silent());
+	hold(NOWHERE);
+	expect_int(hear(), S_OK);
+	expect_int(hear(), S_OK);
+	expect_int(send_data(), S_OK);
+	expect_int(end(COMPLETE), S_OK);
+	end_slow(1);
+	unlink("to/made/a");
+}
+
+/* A repeated START gets the refusal, and another disk takes the next copy. */
+static void start_again_gets_the_refusal(void)
+{
+	struct timespec begun;
+
+	begin();
+	start_request("a");
+	begun = now();
+	post_held(ALLOCATE);
+	post();
+	expect_int(status_at_limit(&begun), E_TIMEOUT);
+	expect_int(hear(), E_TIMEOUT);
+	expect_int(machine->held, 1);
+	expect_int(send_data(), E_TIMEOUT);
+	expect_int(end(COMPLETE), E_TIMEOUT);
+	hold(NOWHERE);
+	end_slow(0);
+}
+
+static void complete_request(void)
+{
+	expect_int(start("a"), S_OK);
+	expect_int(send_data(), S_OK);
+	end_message(&request, COMPLETE);
+}
+
+static void complete_too_slow(void)
+{
+	struct timespec begun;
+
+	begin();
+	complete_request();
+	begun = now();
+	post_held(SYNC);
+	expect_int(status_at_limit(&begun), E_TIMEOUT);
+	WAIT_UNTIL(says("lost after 10 of 10 bytes: the disk takes too long: "
+			"more than 4 s to sync the file; it is removed when the disk answers"));
+	expect_int(ask(), E_TIMEOUT);
+	/* The file never appears. */
+	hold(NOWHERE);
+	usleep(100000);
+	expect(access("to/made/a", F_OK) < 0);
+	start_request("b");
+	expect_int(ask(), S_OK);
+	expect_int(end(CANCEL), S_OK);
+	end_slow(0);
+}
+
+static void complete_again_meanwhile(void)
+{
+	begin();
+	complete_request();
+	post_held(SYNC);
+	post();
+	usleep(100000);
+	expect(is_silent());
+	hold(NOWHERE);
+	expect_int(hear(), S_OK);
+	expect_int(hear(), S_OK);
+	end_slow(1);
+	unlink("to/made/a");
+}
+
+/* The file is in place, and only its directory is not synced. */
+static void complete_placed(void)
+{
+	struct timespec begun;
+
+	begin();
+	complete_request();
+	begun = now();
+	post_held(SYNC_DIRECTORY);
+	expect_int(status_at_limit(&begun), S_OK);
+	expect(holds("to/made/a", "0123456789"));
+	WAIT_UNTIL(says("the file is in place"));
+	expect_int(ask(), S_OK);
+	end_slow(1);
+	unlink("to/made/a");
+}
+
+/*
+ * Nobody can know whether the file will appear. When it has, the same COMPLETE
+ * is a success.
+ */
+static void complete_placing(void)
+{
+	struct timespec begun;
+
+	begin();
+	complete_request();
+	begun = now();
+	post_held(LINKING);
+	expect_int(status_at_limit(&begun), E_TIMEOUT);
+	WAIT_UNTIL(says("the file may still appear"));
+	hold(NOWHERE);
+	WAIT_UNTIL(says("the disk has answered; the file is in place"));
+	expect(holds("to/made/a", "0123456789"));
+	expect_int(ask(), S_OK);
+	end_slow(1);
+	unlink("to/made/a");
+}
+
+/* The daemon answers NEGOTIATE at once, and the copy has ended. */
+static void negotiate_meanwhile(void)
+{
+	struct timespec begun;
+
+	for (int i = 0; i < 2; i++) {
+		begin();
+		if (i == 0)
+			start_request("a");
+		else
+			complete_request();
+		post_held(i ? SYNC : ALLOCATE);
+		post();
+		begun = now();
+		negotiate();
+		expect(milliseconds_since(&begun) < LIMIT);
+		/* What was asked before is forgotten. */
+		expect_int(end(COMPLETE), E_ABORTED);
+		expect(is_silent());
+		end_slow(0);
+		rmdir("to/made");
+	}
+}
+
+static void cancel_meanwhile(void)
+{
+	begin();
+	complete_request();
+	post_held(SYNC);
+	end_message(&request, CANCEL);
+	post();
+	expect_int(hear(), E_ABORTED);
+	hold(NOWHERE);
+	expect_int(hear(), S_OK);
+	expect_int(entries("to"), 0);
+	end_slow(0);
+}
+
+/* The next copy does not wait for the disk of the cancelled one. */
+static void copy_to_another_disk(void)
+{
+	struct timespec begun;
+
+	begin();
+	start_request("a");
+	post_held(ALLOCATE);
+	end_message(&request, CANCEL);
+	post();
+	expect_int(hear(), E_ABORTED);
+	expect_int(hear(), S_OK);
+	/* An empty file needs no room. */
+	begun = now();
+	start_message(&request, in("to/"), "b", 0, 0);
+	expect_int(ask(), S_OK);
+	expect(milliseconds_since(&begun) < LIMIT);
+	expect_int(end(COMPLETE), S_OK);
+	expect(holds("to/b", ""));
+	unlink("to/b");
+	end_slow(0);
+}
+
+static void cancel_too_slow(void)
+{
+	begin();
+	expect_int(start("a"), S_OK);
+	end_message(&request, CANCEL);
+	post_held(UNLINK);
+	expect_int(hear(), S_OK);
+	end_slow(0);
+}
+
+/* Fill a half, which the worker cannot write. Returns the offset after it. */
+static uint64_t fill_half(uint64_t from)
+{
+	static const char data[DATA_MAX];
+	uint64_t at;
+
+	for (at = from; at < from + WORKER_HALF; at += DATA_MAX) {
+		write_message(&request, at, data, DATA_MAX);
+		expect_int(ask(), S_OK);
+	}
+	return at;
+}
+
+static uint64_t begin_large_copy(void)
+{
+	start_message(&request, in("to/made/"), "a", CREATE_PATH, 1 << 20);
+	expect_int(ask(), S_OK);
+	hold(WRITING);
+	return fill_half(0);
+}
+
+/* Both halves are full. The next WRITE waits. */
+static uint64_t fill_both(void)
+{
+	uint64_t at = begin_large_copy();
+	static const char data[DATA_MAX];
+
+	WAIT_UNTIL(machine->held);
+	while (at + DATA_MAX <= 2 * WORKER_HALF) {
+		write_message(&request, at, data, DATA_MAX);
+		expect_int(ask(), S_OK);
+		at += DATA_MAX;
+	}
+	write_message(&request, at, data, DATA_MAX);
+	return at;
+}
+
+static void write_too_slow(void)
+{
+	struct timespec begun;
+	char lost[128];
+	uint64_t at;
+
+	begin();
+	at = fill_both();
+	begun = now();
+	post();
+	expect_int(status_at_limit(&begun), E_TIMEOUT);
+	snprintf(lost, sizeof(lost),
+		 "lost after %" PRIu64 " of %d bytes: the disk takes too long: "
+		 "more than 4 s to write",
+		 at, 1 << 20);
+	WAIT_UNTIL(says(lost));
+	expect_int(ask(), E_TIMEOUT);
+	expect_int(end(COMPLETE), E_TIMEOUT);
+	end_slow(0);
+}
+
+static void write_waits_for_room(void)
+{
+	begin();
+	fill_both();
+	post();
+	post();
+	usleep(100000);
+	expect(is_silent());
+	hold(NOWHERE);
+	expect_int(hear(), S_OK);
+	expect_int(hear(), S_OK);
+	expect_int(end(CANCEL), S_OK);
+	end_slow(0);
+}
+
+/* The daemon is told to stop while data is being written and COMPLETE waits. */
+static void told_to_stop_while_data_is_written(void)
+{
+	for (int i = 0; i < 3; i++) {
+		begin();
+		start_message(&request, in("to/"), "a", OVER_WRITE, 0);
+		expect_int(ask(), S_OK);
+		hold(WRITING);
+		fill_half(0);
+		WAIT_UNTIL(machine->held);
+		end_message(&request, COMPLETE);
+		post();
+		usleep(300000);
+		if (i != 1) {
+			kill(daemon_pid, SIGTERM);
+			WAIT_UNTIL(says("ending: "));
+		}
+		if (i != 0)
+			rescind();
+		usleep(300000);
+		hold(NOWHERE);
+		if (i == 0)
+			expect_int(hear(), S_OK);
+		expect_int(end_of_daemon(), 0);
+		end_test(1);
+		unlink("to/a");
+	}
+}
+
+/*
+ * More requests than the daemon keeps wait in the ring, and each gets its
+ * answer.
+ */
+static void many_requests_meanwhile(void)
+{
+	const unsigned int count = 3 * SESSION_HELD;
+
+	begin();
+	complete_request();
+	post_held(SYNC);
+	for (unsigned int i = 1; i < count; i++)
+		post();
+	usleep(100000);
+	expect(is_silent());
+	hold(NOWHERE);
+	for (unsigned int i = 0; i < count; i++)
+		expect_int(hear(), S_OK);
+	end_slow(1);
+	unlink("to/made/a");
+}
+
+/* Workers that hang for ever have a limit, and the daemon still answers. */
+static void many_disks_stand_still(void)
+{
+	begin();
+	hold(ALLOCATE);
+	for (int i = 0; i < WORKERS_MAX; i++) {
+		start_request("a");
+		post();
+		WAIT_UNTIL(machine->held == (unsigned int)i + 1);
+		negotiate();
+	}
+	start_request("b");
+	expect_int(ask(), E_TIMEOUT);
+	expect(says("8 earlier copies are still waiting for their disks"));
+	hold(NOWHERE);
+	end_slow(0);
+}
+
+/* NEGOTIATE and SIGTERM while a START hangs; then the next daemon starts. */
+static void told_to_stop_while_a_request_waits(void)
+{
+	struct timespec begun;
+
+	for (int i = 0; i < 2; i++) {
+		begin();
+		start_request("a");
+		post_held(ALLOCATE);
+		expect_int(hear(), E_TIMEOUT);
+		if (i)
+			end_message(&request, CANCEL);
+		begun = now();
+		post();
+		if (i)
+			expect_int(hear(), S_OK);
+		else
+			WAIT_UNTIL(machine->held > 1);
+		kill(daemon_pid, SIGTERM);
+		if (!i)
+			expect_int(hear(), E_ABORTED);
+		expect(milliseconds_since(&begun) < LIMIT);
+		expect_int(end_of_daemon(), 0);
+		forget_daemon();
+		/* The next daemon removes what is left. */
+		begin_test();
+		WAIT_UNTIL(entries("state") == 0);
+		stop_test(0);
+	}
+}
+
+int main(void)
+{
+	machine_open();
+	test(start_too_slow);
+	test(start_again_meanwhile);
+	test(start_again_gets_the_refusal);
+	test_variant(complete_too_slow, "unnamed files", false);
+	test_variant(complete_too_slow, "named files", true);
+	test(complete_again_meanwhile);
+	test(complete_placed);
+	test(complete_placing);
+	test(negotiate_meanwhile);
+	test(cancel_meanwhile);
+	test(copy_to_another_disk);
+	test_variant(cancel_too_slow, "named files", true);
+	test(write_too_slow);
+	test(write_waits_for_room);
+	test(told_to_stop_while_data_is_written);
+	test(told_to_stop_while_a_request_waits);
+	test(many_requests_meanwhile);
+	test(many_disks_stand_still);
+	run_tests();
+}

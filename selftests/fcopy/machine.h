@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A machine with a file copy device, and hv-fcopyd as a process on it. The
+ * device is a socket for the interrupts and a file for the rings, so the test
+ * is the host. The test can also hold the daemon's workers in calls of libc
+ * that wait for a disk.
+ */
+#ifndef FCOPY_MACHINE_H
+#define FCOPY_MACHINE_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <vmbus_bufring.h>
+
+#include "fcopy_test.h"
+#include "host.h"
+
+/* The calls in which a worker can be held */
+enum machine_call { NOWHERE, ALLOCATE, WRITING, SYNC, LINKING, SYNC_DIRECTORY, UNLINK };
+
+/* What the test shares with the daemon and its workers */
+extern struct machine {
+	atomic_bool rescinded; /* read(2) of the device reports it */
+	atomic_int hold;       /* hold workers in this call */
+	atomic_uint held;      /* how many workers have been held since hold() */
+	atomic_uint opened;    /* how often the daemon has opened the device */
+	atomic_uint waits;     /* epoll_wait() of the daemon */
+	atomic_uint reads;     /* of its device */
+	atomic_uint signals;   /* to the host */
+} *machine;
+
+/* The files of the workers have names from the start (no O_TMPFILE). */
+extern bool machine_no_tmpfile;
+
+extern pid_t daemon_pid;
+extern struct vmbus_chan *host; /* the host's end of the open device */
+extern struct message request, answer;
+
+/** machine_open() - prepares the shared memory; main() calls this */
+void machine_open(void);
+
+/** offer_device() - makes the device appear in sysfs */
+void offer_device(void);
+
+/** remove_device() - makes it vanish from sysfs */
+void remove_device(void);
+
+/** device_attribute() - writes an attribute of the device */
+void device_attribute(const char *name, const char *value);
+
+/**
+ * start_daemon() - starts the daemon
+ * @opens: how often it can open the device
+ */
+void start_daemon(unsigned int opens);
+
+/** begin_test() - offers the device, and waits until the daemon is ready */
+void begin_test(void);
+
+/** next_host() - closes the rings, and goes on with those of the next open */
+void next_host(void);
+
+/** lose_host() - closes the rings */
+void lose_host(void);
+
+/** rescind() - takes the device away */
+void rescind(void);
+
+/** end_of_daemon() - waits for the daemon, and returns its exit status */
+int end_of_daemon(void);
+
+/** forget_daemon() - closes what the test has of a daemon that has ended */
+void forget_daemon(void);
+
+/**
+ * end_test() - checks that only @files entries are in to/, and no note is left
+ */
+void end_test(int files);
+
+/** stop_test() - ends the daemon by SIGTERM, and calls end_test() */
+void stop_test(int files);
+
+/**
+ * says() - whether the daemon has logged TEXT, or has told it to the service
+ * manager; with NULL, forgets what it has said
+ */
+bool says(const char *text);
+
+/** post() - sends the request; ask() also waits for the answer */
+void post(void);
+uint32_t ask(void);
+
+/** hear() - waits for the next answer, and returns its status */
+uint32_t hear(void);
+
+/** is_silent() - whether there is no answer */
+bool is_silent(void);
+
+/** negotiate() - does what a host does first */
+void negotiate(void);
+
+/** begin_copy() - negotiates, and sends 5 of 10 bytes for to/made/a */
+void begin_copy(void);
+
+/** hold() - holds workers in this call from now on */
+void hold(enum machine_call call);
+
+/** post_held() - posts the request, and waits until a worker is held */
+void post_held(enum machine_call call);
+
+int milliseconds_since(const struct timespec *begun);
+
+#endif

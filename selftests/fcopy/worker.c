@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Test the process that writes a file, and how its data gets there. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "../../daemons/fcopy/worker.h"
+#include "fcopy_test.h"
+#include "test_log.h"
+
+static struct policy policy = POLICY_DEFAULTS;
+static struct worker worker;
+static struct report report;
+static struct start start = { .request = { .name = "a" } };
+static unsigned char expected[4 * WORKER_HALF];
+
+static void begin_test(void)
+{
+	mkdir("to", 0755);
+	policy.everywhere.settings.min_free_default = false;
+	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
+	snprintf(start.path, sizeof(start.path), "%s", in("to/"));
+	start.request.path = start.path;
+	start.announced = 0;
+	expect_int(worker_start(&worker, &start, &policy), 0);
+}
+
+/* Wait for a report of this kind. */
+static void await_report(enum report_kind kind)
+{
+	struct pollfd fd = { .fd = worker.fd, .events = POLLIN };
+
+	do {
+		fd.fd = worker.fd;
+		expect(poll(&fd, 1, -1) == 1);
+	} while (!worker_receive(&worker, &report));
+	expect_int(report.kind, kind);
+}
+
+static enum worker_end reap(void)
+{
+	enum worker_end end;
+	pid_t pid;
+
+	WAIT_UNTIL((end = worker_reap(&pid)) != WORKER_NONE);
+	return end;
+}
+
+/* Pass bytes to the worker, and note what the file must have. */
+static void put(uint64_t offset, size_t size)
+{
+	static unsigned char data[WORKER_HALF];
+
+	for (size_t i = 0; i < size; i++)
+		expected[offset + i] = data[i] = random();
+	while (!worker_write(&worker, offset, data, size))
+		await_report(REPORT_ROOM);
+}
+
+static void complete(size_t size)
+{
+	static unsigned char have[sizeof(expected) + 1];
+	int fd;
+
+	worker_order(&worker, ORDER_FINISH);
+	/* Room that nobody waits for any more is not worth a report. */
+	await_report(REPORT_FINISHED);
+	worker_order(&worker, ORDER_PLACE);
+	await_report(REPORT_PLACED);
+	await_report(REPORT_ENDED);
+	expect_int(report.failure.refusal, REFUSAL_NONE);
+	expect_int(worker.pid, 0);
+	expect_int(reap(), WORKER_PLACED);
+	fd = open("to/a", O_RDONLY | O_CLOEXEC);
+	expect_int(read(fd, have, sizeof(have)), size);
+	expect(!memcmp(have, expected, size));
+	close(fd);
+}
+
+static void pieces_of_any_size(void)
+{
+	static const size_t sizes[] = { 1, 4096, 6144, WORKER_HALF - 1, WORKER_HALF };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t at, size = sizes[i];
+
+		begin_test();
+		await_report(REPORT_STARTED);
+		for (at = 0; at + size <= sizeof(expected) && at < 5000 * size; at += size)
+			put(at, size);
+		complete(at);
+		unlink("to/a");
+	}
+}
+
+/* The host may send earlier bytes again, with any content. */
+static void earlier_bytes_again(void)
+{
+	uint64_t end = 0;
+
+	begin_test();
+	await_report(REPORT_STARTED);
+	for (int i = 0; i < 500; i++) {
+		uint64_t offset = random() % 2 ? end : random() % (end + 1);
+		size_t size = random() % 6145;
+
+		if (offset + size > sizeof(expected))
+			continue;
+		put(offset, size);
+		if (offset + size > end)
+			end = offset + size;
+	}
+	complete(end);
+}
+
+static void discarded_copy(void)
+{
+	begin_test();
+	await_report(REPORT_STARTED);
+	put(0, 6144);
+	worker_order(&worker, ORDER_DISCARD);
+	await_report(REPORT_ENDED);
+	expect(!report.left);
+	expect_int(reap(), WORKER_ENDED);
+	expect_int(entries("to"), 0);
+}
+
+static void refused_copy(void)
+{
+	begin_test();
+	await_report(REPORT_STARTED);
+	worker_abandon(&worker);
+	expect_int(reap(), WORKER_ENDED);
+	expect_int(entries("to"), 0);
+	mkdir("to/a", 0755);
+	begin_test();
+	await_report(REPORT_ENDED);
+	expect_int(report.failure.refusal, REFUSAL_DIRECTORY);
+	expect(!strcmp(report.path, in("to/a")));
+	expect_int(reap(), WORKER_ENDED);
+}
+
+static void killed_worker(void)
+{
+	begin_test();
+	await_report(REPORT_STARTED);
+	kill(worker.pid, SIGKILL);
+	await_report(REPORT_ENDED);
+	expect_int(report.failure.refusal, REFUSAL_OTHER);
+	expect(report.left);
+	expect_int(reap(), WORKER_ENDED);
+	expect(worker_clean() == false);
+}
+
+int main(void)
+{
+	if (workers_init(-1, NULL, NULL))
+		ksft_exit_fail_perror("workers_init");
+	test(pieces_of_any_size);
+	test(earlier_bytes_again);
+	test(discarded_copy);
+	test(refused_copy);
+	test(killed_worker);
+	run_tests();
+}
