@@ -29,8 +29,8 @@ for round in 1 2 3 4 5 6; do
 	wait $daemon
 	status=$?
 	log=/tmp/fcopyd.$round
-	# The daemon's thread may still be writing when the device disappears.
-	grep -Eq 'broken: lost after [1-9][0-9]* of 100000000 bytes: the device was lost: the host rescinded the device; (nothing is left of it|it is removed when the disk answers)$' $log &&
+	# The worker may still be writing when the device disappears.
+	grep -Eq 'broken: lost after [1-9][0-9]* of 100000000 bytes: the device was lost: the device went away, or the machine was suspended; (nothing is left of it|it is removed when the disk answers)$' $log &&
 		cut_off=$((cut_off + 1))
 	[ $status = 0 ] && ended=$((ended + 1))
 	[ "$(grep -c 'ending: the host rescinded the device' $log)" = 1 ] && told=$((told + 1))
