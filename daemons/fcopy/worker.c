@@ -232,6 +232,9 @@ bool worker_receive(struct worker *worker, struct report *report)
 		*report = (struct report){ .kind = REPORT_ENDED, .left = true };
 		refusal_set(&report->failure, REFUSAL_OTHER, "the process of the copy has died");
 	}
+	/* A worker has fewer privileges, so do not rely on its strings. */
+	report->path[sizeof(report->path) - 1] = '\0';
+	report->failure.detail[sizeof(report->failure.detail) - 1] = '\0';
 	if (report->kind == REPORT_ENDED)
 		worker_abandon(worker);
 	return true;
