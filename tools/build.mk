@@ -2,9 +2,9 @@
 # This file builds vmbusctl and its completion.
 
 vmbusctl        := $(O)/tools/vmbusctl
-vmbusctl-names  := colour command complete describe distribution doctor \
+vmbusctl-names  := command complete describe distribution doctor \
 		   doctor_module identify json list main \
-		   overrides ring_size show table view watch bind
+		   ring_size show table view watch bind
 vmbusctl-objs   := $(vmbusctl-names:%=$(O)/tools/%.o)
 vmbusctl-pkgs   := json-c uuid
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "colour.h"
 #include "command.h"
 #include "describe.h"
 #include "file.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Print JSON objects as a table with aligned columns. */
+/* Print JSON objects as a table with aligned columns, in colours. */
 #ifndef HVUIO_TABLE_H
 #define HVUIO_TABLE_H
 
@@ -7,7 +7,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "colour.h"
+/* Colours for output to a terminal */
+enum colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD, COLOUR_FAINT };
+
+/*
+ * Return the sequence that switches a colour on or off. Both return "" if the
+ * stream is not a terminal, if TERM is "dumb", or if the environment variable
+ * NO_COLOR is not empty (https://no-color.org).
+ */
+const char *colour_on(FILE *stream, enum colour colour);
+const char *colour_off(FILE *stream, enum colour colour);
 
 struct column {
 	const char *header;

@@ -92,7 +92,7 @@ test_class_with_several_devices() {
 test_candidates_have_interface_and_mac() {
 	guest
 	ambiguous nic $nic0 $nic1
-	complains "$(printf '%s  nic    hv_netvsc  eth1       %s' ${nic1%%-*} $mac1)"
+	complains "$(printf '%s  nic    hv_netvsc  -    eth1       %s' ${nic1%%-*} $mac1)"
 }
 
 test_class_without_a_device() {
