@@ -626,24 +626,14 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
 	return result;
 }
 
-/*
- * Set the size in the file of vmbusctl. A section without a key would still
- * bind the device if another rule goes, so it goes if there is one.
- */
-static int write_size(struct engine *engine, struct device *device, uint64_t size,
-		      struct files *files)
+/* Set the size in the file of vmbusctl. */
+static int write_size(struct rule_file *file, uint64_t size)
 {
-	struct rule_file *file = &files->rule_file;
 	char text[24];
-	struct plan plan;
 
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	rule_file_set(file, "ring_size", size ? text : NULL);
-	if (!size && !file->before)
-		return 0;
-	if (!size && rule_file_is_bare(file) && has_other_rule(engine, device, files, &plan))
-		rule_file_clear(file);
-	return rule_file_write(file);
+	return size || file->before ? rule_file_write(file) : 0;
 }
 
 static enum engine_result resize(const struct device *device, const struct rule *rule,
@@ -677,7 +667,7 @@ static enum engine_result set_size(struct engine *engine, struct device *device,
 	struct plan plan;
 	char *text;
 
-	if (writes && write_size(engine, device, size, files))
+	if (writes && write_size(&files->rule_file, size))
 		return ENGINE_FAILED;
 	result = reread(engine, device);
 	engine_plan(engine, device, &plan);

@@ -160,21 +160,6 @@ bool rule_file_has_section(const struct rule_file *file)
 	return find_section(file, 0, &begin, &end);
 }
 
-bool rule_file_is_bare(const struct rule_file *file)
-{
-	size_t begin, end, from = 0;
-	bool found = false;
-
-	while (find_section(file, from, &begin, &end)) {
-		for (size_t i = begin + 1; i < end; i++)
-			if (file->lines.items[i][strspn(file->lines.items[i], " \t")])
-				return false;
-		found = true;
-		from = end;
-	}
-	return found;
-}
-
 static bool has_any_section(const struct rule_file *file)
 {
 	bool own;

@@ -844,21 +844,12 @@ test_ring_size_default() {
 	lacks "ring size"
 }
 
-test_ring_size_default_removes_what_ring_size_wrote() {
+test_ring_size_default_keeps_the_section() {
 	guest
 	does 0 ring-size uio0 64K
 	does 0 ring-size uio0 default
-	is output "$out" "uio0 (eb765408…): ring size of the driver; removed: $root/$admin/60-$copy.conf"
-	no_file $admin/60-$copy.conf
-}
-
-test_ring_size_default_keeps_the_section_that_binds_a_device() {
-	guest
-	conf $file1 "[$nic1]"
-	vmbus_bind $nic1
-	does 0 ring-size eth1 64K
-	does 0 ring-size eth1 default
-	file_is $file1 "[$nic1]"
+	is output "$out" "uio0 (eb765408…): ring size of the driver; rule: $root/$admin/60-$copy.conf"
+	file_is $admin/60-$copy.conf "[$copy]"
 }
 
 test_ring_size_default_keeps_other_keys() {
