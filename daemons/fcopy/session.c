@@ -431,7 +431,8 @@ static void on_failed(struct session *session, const struct report *report)
 	enum refusal refusal = report->failure.refusal;
 	struct log_copy copy;
 
-	strcpy(session->path, *report->path ? report->path : session->path);
+	if (*report->path)
+		strcpy(session->path, report->path);
 	session->failure_reported = false;
 	copy = copy_for_log(session, session->state == SESSION_STARTING ? LOG_REFUSED : LOG_LOST,
 			    &report->failure);
