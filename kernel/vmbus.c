@@ -24,7 +24,6 @@ static struct hvuio_connection {
 #define HVUIO_CONNECTION(layout)                                                               \
 	({                                                                                     \
 		typeof(layout) conn_ = (layout);                                               \
-                                                                                               \
 		(struct hvuio_connection){                                                     \
 			.int_page = conn_->int_page,                                           \
 			.send_int_page = conn_->send_int_page,                                 \
