@@ -90,6 +90,9 @@ void server_leave(void *unused)
 	/* The kernel keeps the device open until its last mapping is gone. */
 	vmbus_ic_free(server.ic);
 	close(server.signals);
+	/* The worker of a copy sees the end of the daemon by this. */
+	if (server.session.worker.fd >= 0)
+		close(server.session.worker.fd);
 	close(server.timer);
 	close(server.epoll);
 }

@@ -292,20 +292,37 @@ static void directories_of_a_crash(void)
 	machine_no_tmpfile = false;
 }
 
-/* Return the process id of the daemon's worker, which is its only child. */
+/* Whether the process @pid is the worker of a copy, and not one that cleans up */
+static bool is_copy(int pid)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = '\0';
+	fclose(file);
+	return !strcmp(name, "hv-fcopyd-copy\n");
+}
+
+/* Returns the process of the copy, a child of the daemon, or 0. */
 static pid_t worker_pid(void)
 {
-	char path[64], text[64] = "";
+	char path[64];
+	int pid = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", daemon_pid, daemon_pid);
 	file = fopen(path, "r");
 	if (!file)
 		return 0;
-	if (!fgets(text, sizeof(text), file))
-		text[0] = '\0';
+	while (fscanf(file, "%d", &pid) == 1 && !is_copy(pid))
+		pid = 0;
 	fclose(file);
-	return atoi(text);
+	return pid;
 }
 
 /* The worker dies. The host learns it, and nothing stays. */
@@ -317,18 +334,16 @@ static void worker_that_is_killed(void)
 		machine_no_tmpfile = named;
 		begin_test();
 		begin_copy();
-		worker = worker_pid();
-		if (!expect(worker > 0))
-			break;
+		WAIT_UNTIL((worker = worker_pid()) > 0);
 		kill(worker, SIGKILL);
 		WAIT_UNTIL(says("the process of the copy has died"));
 		write_message(&request, 5, "56789", 5);
 		expect_int(ask(), E_FAIL);
 		end_message(&request, COMPLETE);
 		expect_int(ask(), E_FAIL);
-		/* The next START lets another worker clean up. */
 		begin_copy();
-		expect_int(entries("state"), 1 + named);
+		/* Another worker cleans up, before the next START or beside it. */
+		WAIT_UNTIL(entries("state") == 1 + named);
 		stop_test(0);
 	}
 	machine_no_tmpfile = false;
