@@ -292,7 +292,7 @@ static void directories_of_a_crash(void)
 	machine_no_tmpfile = false;
 }
 
-/* Whether the process @pid is the worker of a copy, and not one that cleans up */
+/* Whether @pid is the worker of a copy, and not one that cleans up */
 static bool is_copy(int pid)
 {
 	char path[64], name[32] = "";
@@ -342,7 +342,7 @@ static void worker_that_is_killed(void)
 		end_message(&request, COMPLETE);
 		expect_int(ask(), E_FAIL);
 		begin_copy();
-		/* Another worker cleans up, before the next START or beside it. */
+		/* Another worker cleans up, maybe beside the next START. */
 		WAIT_UNTIL(entries("state") == 1 + named);
 		stop_test(0);
 	}
