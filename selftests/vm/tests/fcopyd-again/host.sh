@@ -67,25 +67,26 @@ check "the WRITEs come from the end: 0x80070057" ends_with 0x80070057 --order re
 check "a WRITE comes before the one that fills its gap: 0x80070057" ends_with 0x80070057 --order swapped
 tell "ended refused"
 
-# late WHAT OPTIONS...: check that the answers to WHAT and to its repetitions
+# late WHAT BYTES OPTIONS...: check that the answers to WHAT and to its repetitions
 # are failures, and that the first one comes after 24 to 30 seconds. If an
 # answer takes longer than that, copy-vmfile ends without a status.
 late() {
-	what=$1
-	shift
-	copy_vmfile fcopy --generate 400000:1 --destination "/tmp/in/stuck-$what" --retry-after 10 "$@" >copy.out 2>&1
+	what=$1 bytes=$2
+	shift 2
+	copy_vmfile fcopy --generate "$bytes:1" --destination "/tmp/in/stuck-$what" --retry-after 10 "$@" >copy.out 2>&1
 	grep -q "^$what 0x800705b4 " copy.out && grep -q '^sent [1-9][0-9]* messages again' copy.out &&
 		! grep 'again 0x' copy.out | grep -vq 'again 0x800705b4' &&
 		grep -q '^status 0x800705b4 ' copy.out && between 24 30 "$(longest copy.out)"
 }
 guest_says "stuck start" || exit 1
-check "START's disk stands still: 0x800705b4 within 30 seconds, for each START" late start || note "$(tr '\n' ';' <copy.out)"
+check "START's disk stands still: 0x800705b4 within 30 seconds, for each START" late start 400000 || note "$(tr '\n' ';' <copy.out)"
 tell "answered start"
 guest_says "stuck write" || exit 1
-check "a WRITE's disk stands still: 0x800705b4 within 30 seconds, for each WRITE" late write --new-id || note "$(tr '\n' ';' <copy.out)"
+# The daemon takes two times 256 KiB before a WRITE has to wait.
+check "a WRITE's disk stands still: 0x800705b4 within 30 seconds, for each WRITE" late write 800000 --new-id || note "$(tr '\n' ';' <copy.out)"
 tell "answered write"
 guest_says "stuck complete" || exit 1
-check "COMPLETE's disk stands still: 0x800705b4 within 30 seconds, for each COMPLETE" late complete --new-id || note "$(tr '\n' ';' <copy.out)"
+check "COMPLETE's disk stands still: 0x800705b4 within 30 seconds, for each COMPLETE" late complete 400000 --new-id || note "$(tr '\n' ';' <copy.out)"
 tell "answered complete"
 guest_says "stuck negotiate" || exit 1
 copy_vmfile fcopy --generate 50000:1 --destination /tmp/in/stuck-negotiate --timeout 4 >copy.out 2>&1
