@@ -67,7 +67,7 @@ check "the WRITEs come from the end: 0x80070057" ends_with 0x80070057 --order re
 check "a WRITE comes before the one that fills its gap: 0x80070057" ends_with 0x80070057 --order swapped
 tell "ended refused"
 
-# late WHAT BYTES OPTIONS...: check that the answers to WHAT and to its repetitions
+# late WHAT BYTES OPTIONS...: check that the answers to WHAT and its repetitions
 # are failures, and that the first one comes after 24 to 30 seconds. If an
 # answer takes longer than that, copy-vmfile ends without a status.
 late() {
