@@ -55,14 +55,6 @@ static struct server {
 	char status[256];
 } server;
 
-static uint64_t now_msec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
-}
-
 int server_signals(void)
 {
 	sigset_t set;

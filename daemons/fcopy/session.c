@@ -14,18 +14,6 @@ _Static_assert(SESSION_HELD == VMBUS_IC_LATER_MAX, "the library lets more reques
 /* An operation returns this if its request has to wait. */
 #define LATER REFUSAL_COUNT
 
-static uint64_t now_msec(void)
-{
-	struct timespec now;
-
-	/*
-	 * A read of CLOCK_MONOTONIC would leave the VM if the clock source is
-	 * not the TSC.
-	 */
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
-}
-
 void session_init(struct session *session, const struct policy *policy, session_answer_fn *answer,
 		  void *context)
 {

@@ -2,6 +2,8 @@
 #ifndef FCOPY_SESSION_H
 #define FCOPY_SESSION_H
 
+#include "../../util/clock.h"
+
 #include "log.h"
 #include "wire.h"
 #include "worker.h"
@@ -117,6 +119,16 @@ struct session {
 	struct failure last;	 /* the last failure, for the status */
 	time_t failed_at;	 /* when it was; 0: there is none */
 };
+
+/** now_msec() - return the milliseconds of a clock that never goes back */
+static inline uint64_t now_msec(void)
+{
+	/*
+	 * A read of CLOCK_MONOTONIC would leave the VM if the clock source is
+	 * not the TSC.
+	 */
+	return clock_now(CLOCK_MONOTONIC_COARSE) / 1000000;
+}
 
 /** session_init() - prepare for the first message of the host */
 void session_init(struct session *session, const struct policy *policy, session_answer_fn *answer,
