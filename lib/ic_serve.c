@@ -686,7 +686,9 @@ static void set_timer(struct vmbus_ic *ic)
 
 /*
  * Wait at most @timeout ms for an event, and note what the epoll instance
- * reports. Return whether vmbus_ic_serve() is to stop, or -errno.
+ * reports. Return whether vmbus_ic_serve() is to stop, or -errno. A signal is
+ * no reason to stop: the kernel interrupts epoll_wait(2) also without a
+ * handler, when it freezes the process for a hibernation.
  */
 static int collect(struct vmbus_ic *ic, int timeout)
 {
@@ -694,7 +696,7 @@ static int collect(struct vmbus_ic *ic, int timeout)
 	int n = epoll_wait(ic->epoll, events, 3, timeout), stop = 0;
 
 	if (n < 0)
-		return -errno;
+		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.u32 == STOP)
 			stop = 1;

@@ -1550,14 +1550,15 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic);
  * vmbus_ic_serve() - call vmbus_ic_dispatch() until the program is to stop
  * @stop: a descriptor; the function returns when it is readable. -1: none
  *
- * To stop on SIGTERM, block the signal and pass a signalfd(2). Another thread
- * can stop the function with an eventfd(2). A program with several descriptors
- * passes an epoll instance that watches them, handles them when the function
+ * To stop on SIGTERM, block the signal and pass a signalfd(2). A signal handler
+ * does not end the function, but it may write to an eventfd(2), and so may
+ * another thread. A program with several descriptors passes an epoll instance
+ * that watches them, though not vmbus_ic_fd(), handles them when the function
  * returns, and calls it again. The function does not read @stop.
  *
- * Returns 0 (@stop is readable), -EINTR (a signal handler ran; call again to go
- * on), -EBADF (@stop is closed), another error of epoll_ctl(2) for @stop, or
- * any other result of vmbus_ic_dispatch().
+ * Returns 0 (@stop is readable), -EBADF (@stop is closed), -ELOOP (@stop
+ * watches vmbus_ic_fd()), another error of epoll_ctl(2) for @stop, or any other
+ * result of vmbus_ic_dispatch().
  *
  * Since 0.1.
  */

@@ -416,7 +416,7 @@ static int serve_once(void)
 {
 	int err = vmbus_ic_serve(server.ic, server.epoll);
 
-	if (err < 0 && err != -EINTR)
+	if (err < 0)
 		return err;
 	handle_events();
 	/* The host may have fallen silent: see doc/fcopy.md. */

@@ -151,6 +151,7 @@ check "the next daemon takes over while the disk still stands still" within 20 w
 say "new daemon"
 hear "used new daemon"
 check "a copy has arrived meanwhile" is_held
+rm /tmp/in/new
 let_go
 check "nothing is left of the copy" within 10 nothing_of stuck-quit
 check "nor a note" within 10 sh -c '[ -z "$(ls -A /tmp/state)" ]'
