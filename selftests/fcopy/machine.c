@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -225,6 +226,9 @@ bool says(const char *text)
 
 void machine_open(void)
 {
+	/* The workers of a daemon that was killed become children of the test. */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		ksft_exit_fail_perror("prctl");
 	machine = any_mmap(NULL, sizeof(*machine), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (machine == MAP_FAILED)
@@ -372,6 +376,12 @@ int end_of_daemon(void)
 
 	expect_int(waitpid(daemon_pid, &status, 0), daemon_pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void end_of_children(void)
+{
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 }
 
 void forget_daemon(void)

@@ -27,6 +27,7 @@ extern struct machine {
 	atomic_uint waits;     /* epoll_wait() of the daemon */
 	atomic_uint reads;     /* of its device */
 	atomic_uint signals;   /* to the host */
+	atomic_uint answers;   /* that a test has counted */
 } *machine;
 
 /* The files of the workers have names from the start (no O_TMPFILE). */
@@ -68,6 +69,12 @@ void rescind(void);
 
 /** end_of_daemon() - waits for the daemon, and returns its exit status */
 int end_of_daemon(void);
+
+/**
+ * end_of_children() - waits for every other process of the test: the workers of
+ * a daemon that was killed see its end, and may place a file before that
+ */
+void end_of_children(void);
 
 /** forget_daemon() - closes what the test has of a daemon that has ended */
 void forget_daemon(void);

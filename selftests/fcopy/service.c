@@ -450,6 +450,8 @@ static void configuration_read_again_while_a_disk_is_slow(void)
 }
 
 #define VERSION_SIZE 40000
+/* to NEGOTIATE, START, each WRITE and COMPLETE */
+#define VERSION_ANSWERS (3 + (VERSION_SIZE + DATA_MAX - 1) / DATA_MAX)
 
 /*
  * Send version VERSION of the file, the same letter throughout, until it is in
@@ -468,6 +470,7 @@ static void send_version(char version)
 		    vmbus_wait(host, VMBUS_WAIT_RECV, -1) < 0 ||
 		    vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)))
 			_exit(0);
+		machine->answers++;
 		if (step == 0) {
 			start_message(&request, in("to/made/"), "a", OVER_WRITE | CREATE_PATH,
 				      VERSION_SIZE);
@@ -513,24 +516,24 @@ static char version_in_place(void)
 static void killed_at_any_moment(void)
 {
 	int changed = 0, beside = 0;
+	unsigned int kill_at;
 
 	machine_no_tmpfile = variant;
 	for (int i = 0; i < 25 && !current_failed(); i++) {
 		char version = 'a' + i, before = version_in_place(), now;
-		pid_t sender;
 
 		begin_test();
 		fflush(NULL);
-		sender = fork();
-		if (!sender)
+		if (!fork())
 			send_version(version);
-		usleep(random() % 50000);
+		kill_at = random() % (VERSION_ANSWERS + 1);
+		WAIT_UNTIL(machine->answers >= kill_at);
+		usleep(random() % 3000);
 		kill(daemon_pid, SIGKILL);
 		expect_int(end_of_daemon(), 128 + SIGKILL);
 		forget_daemon();
-		waitpid(sender, NULL, 0);
-		/* The worker sees the end of the daemon. */
-		WAIT_UNTIL(entries("state") == 0);
+		end_of_children();
+		expect_int(entries("state"), 0);
 		now = version_in_place();
 		expect(now == before || now == version);
 		changed += now != before;
