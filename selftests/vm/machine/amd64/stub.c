@@ -21,7 +21,14 @@ enum {
 	EXIT_SKINIT = 0x86,
 };
 
-enum { MSR_APIC_BASE = 0x1b, MSR_ICR = 0x830, MSR_HSAVE = 0xc0010117 };
+enum {
+	MSR_APIC_BASE = 0x1b,
+	MSR_ICR = 0x830,
+	MSR_EFER = 0xc0000080,
+	MSR_HSAVE = 0xc0010117,
+};
+/* The bits of @msr_map begin here for the MSRs from 0xc0000000 on. */
+enum { HIGH_MSRS = 0xc0000000, HIGH_MSR_BYTES = 2048 };
 #define X2APIC_ENABLED (3ul << 10)
 
 /* Exceptions for the guest: valid, an exception, maybe with an error code */
@@ -114,6 +121,15 @@ static void send_ipi(uint64_t value)
 	write_msr(MSR_ICR, value);
 }
 
+/*
+ * The guest cannot know that the stub needs AMD-V, and QEMU only knows VMMCALL
+ * where this bit is set. The guest cannot change that long mode is active.
+ */
+static void write_efer(struct vmcb *vmcb, uint64_t value)
+{
+	vmcb->efer = (value & ~EFER_LMA) | (vmcb->efer & EFER_LMA) | EFER_SVME;
+}
+
 /* Access an MSR, and return whether the guest may do that. */
 static bool access_msr(uint32_t cpu, struct vmcb *vmcb, struct registers *registers)
 {
@@ -123,6 +139,10 @@ static bool access_msr(uint32_t cpu, struct vmcb *vmcb, struct registers *regist
 
 	if (msr == MSR_ICR) {
 		send_ipi(value);
+		return true;
+	}
+	if (msr == MSR_EFER) {
+		write_efer(vmcb, value);
 		return true;
 	}
 	if (write)
@@ -187,6 +207,7 @@ static void start_machine(void)
 {
 	/* Two bits for each MSR, the second one for writes */
 	msr_map[MSR_ICR / 4] = 2 << MSR_ICR % 4 * 2;
+	msr_map[HIGH_MSR_BYTES + (MSR_EFER - HIGH_MSRS) / 4] = 2 << MSR_EFER % 4 * 2;
 	memcpy((void *)AP_BASE, ap_start, (size_t)(ap_end - ap_start));
 	find_bell();
 	for (uint32_t cpu = 0; cpu < MAX_VPS; cpu++)
@@ -217,8 +238,6 @@ void stub_main(uint32_t cpu)
 	}
 	load_guest(vmcb);
 	for (;;) {
-		/* The guest cannot see this bit, so it may have cleared it. */
-		vmcb->efer |= EFER_SVME;
 		run_guest(vmcb, &registers);
 		vmcb->inject = 0;
 		handle_exit(cpu, vmcb, &registers);
