@@ -395,6 +395,9 @@ void forget_daemon(void)
 void end_test(int files)
 {
 	forget_daemon();
+	/* The daemon waits two seconds for a worker, and a busy disk longer. */
+	hold(NOWHERE);
+	end_of_children();
 	expect_int(entries("to"), files);
 	expect_int(entries("state"), 0);
 }
