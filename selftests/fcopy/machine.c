@@ -226,7 +226,7 @@ bool says(const char *text)
 
 void machine_open(void)
 {
-	/* The workers of a daemon that was killed become children of the test. */
+	/* The workers of a killed daemon become children of the test. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		ksft_exit_fail_perror("prctl");
 	machine = any_mmap(NULL, sizeof(*machine), PROT_READ | PROT_WRITE,
