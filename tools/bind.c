@@ -23,8 +23,8 @@ const struct command bind_command = {
 	.name = "bind",
 	.arguments = "[--now | --boot] [-f] ID [DRIVER]",
 	.summary = "bind a device to a driver, now and at each boot",
-	.help = "DRIVER is uio_hv_generic if neither the command nor a rule names one.\n" OWN_OPTIONS FORCE_OPTION
-		"; without\n"
+	.help = "DRIVER is uio_hv_generic if neither the command nor a rule "
+		"names one.\n" OWN_OPTIONS FORCE_OPTION "; without\n"
 		"                  --now the rule gets force=yes, for each boot\n",
 	.options = "--now|--boot|--persistent --force --help",
 	.takes = "id",
