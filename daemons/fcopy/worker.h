@@ -13,10 +13,10 @@
  * may hang in the kernel for as long as its disk does not answer, and even a
  * SIGKILL may not end it. Copies to other disks have other workers.
  *
- * Orders and reports go through a pair of sockets, and data through memory that
- * both share: two halves, of which the worker writes one to the file while the
- * daemon fills the other. So a packet costs the daemon no system call; it sends
- * an order when a half is full. If both are full, the daemon has to wait.
+ * Orders and reports go through a pair of sockets, and data through shared
+ * memory in two halves: the daemon fills one while the worker writes the other
+ * to the file. The daemon sends an order only when a half is full, so a packet
+ * costs it no system call. If both halves are full, the daemon has to wait.
  *
  * When a worker has ended the daemon's end of the socket shows it, and so does
  * SIGCHLD. A worker that sees the end of the daemon discards its file.

@@ -230,7 +230,7 @@ static void negotiate_meanwhile(void)
 		begun = now();
 		negotiate();
 		expect(milliseconds_since(&begun) < LIMIT);
-		/* What was asked before is forgotten. */
+		/* The daemon has forgotten the requests before it. */
 		expect_int(end(COMPLETE), E_ABORTED);
 		expect(is_silent());
 		end_slow(0);
@@ -358,7 +358,10 @@ static void write_waits_for_room(void)
 	end_slow(0);
 }
 
-/* The daemon is told to stop while data is being written and COMPLETE waits. */
+/*
+ * Stop the daemon while the worker writes data and COMPLETE waits for the
+ * result.
+ */
 static void told_to_stop_while_data_is_written(void)
 {
 	for (int i = 0; i < 3; i++) {
