@@ -3,6 +3,16 @@
 # shellcheck disable=SC2154
 # run sources this file. It sums up the results of the guests.
 
+# console_lines FILE: print the guest's console from the first complaint of its
+# kernel on, or the end of a console without one
+console_lines() {
+	local first
+	[ -s "$1" ] || return 0
+	first=$(grep -m 1 -nFf "$vm/complaints" "$1" | cut -d: -f1) || true
+	if [ -n "$first" ]; then sed -n "$first,$((first + 39))p" "$1"; else tail -n 40 "$1"; fi |
+		tr -d '\0\r' | cut -c 1-160 | sed 's/^/# console: /'
+}
+
 # verdict: print the results of each test, and a failure for a test that left
 # none; write them to results.tap; fail if a result is a failure
 verdict() {
@@ -24,11 +34,8 @@ verdict() {
 			*) printf '%s\n' "$line" ;;
 			esac
 		done <"$results/$name/results"
-		# The reader may not have the logs, so print the last lines of
-		# the guest's kernel.
-		if grep -q '^not ok ' "$results/$name/results" && [ -s "$results/$name/console.log" ]; then
-			tail -n 40 "$results/$name/console.log" | tr -d '\r' | cut -c 1-160 | sed 's/^/# console: /'
-		fi
+		# The reader may not have the logs.
+		! grep -q '^not ok ' "$results/$name/results" || console_lines "$results/$name/console.log"
 	done | tee -a "$results/results.tap"
 	passed=$(grep -c '^ok ' "$results/results.tap" || true)
 	skipped=$(grep -c '^ok .*# SKIP' "$results/results.tap" || true)
