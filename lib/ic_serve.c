@@ -484,10 +484,8 @@ static int run(struct vmbus_ic *ic)
 		if (ready < 0)
 			return ready;
 	} while (ready && left && !ic->end);
-	if (ready) {
-		vmbus_mask(ic->chan);
+	if (ready)
 		ic->again = true;
-	}
 	return 0;
 }
 

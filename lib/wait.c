@@ -94,8 +94,10 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events)
 		waiter.need = chan->refused;
 	set_poller(chan, this_thread());
 	ready = look(chan, events, &waiter, true);
-	if (ready)
+	if (ready) {
 		set_poller(chan, NULL);
+		vmbus_mask(chan);
+	}
 	return ready;
 }
 

@@ -272,9 +272,10 @@ static void guest_serves(unsigned int packets)
 		ready = vmbus_arm(s->chan, VMBUS_WAIT_RECV);
 		if (ready < 0)
 			machine_violation("vmbus_arm() is %d", ready);
-		if (!ready)
+		if (!ready) {
 			machine_sleep(&s->guest_event);
-		vmbus_mask(s->chan);
+			vmbus_mask(s->chan);
+		}
 	}
 }
 
