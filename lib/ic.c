@@ -13,7 +13,7 @@ _Static_assert(sizeof(struct vmbus_ic_header) == 28, "the header on the wire");
 _Static_assert(sizeof(struct vmbus_ic_negotiate) == 8, "the negotiation on the wire");
 _Static_assert(sizeof(struct vmbus_ic_version) == 4, "a version on the wire");
 
-int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr)
+int ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr)
 {
 	if (len < sizeof(*hdr))
 		return -EPROTO;
@@ -21,16 +21,14 @@ int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr)
 	return 0;
 }
 
-int vmbus_ic_answer(void *msg, size_t len, uint32_t status)
+void ic_answer(void *msg, uint32_t status)
 {
 	struct vmbus_ic_header hdr;
 
-	if (vmbus_ic_parse(msg, len, &hdr))
-		return -EPROTO;
+	memcpy(&hdr, msg, sizeof(hdr));
 	hdr.status = status;
 	hdr.flags = VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_RESPONSE;
 	memcpy(msg, &hdr, sizeof(hdr));
-	return 0;
 }
 
 /*
@@ -47,10 +45,8 @@ static const struct vmbus_ic_version *common(const struct vmbus_ic_version *ours
 	return NULL;
 }
 
-int vmbus_ic_negotiate(void *msg, size_t len, const struct vmbus_ic_version *frameworks,
-		       size_t framework_count, const struct vmbus_ic_version *messages,
-		       size_t message_count, struct vmbus_ic_version *framework,
-		       struct vmbus_ic_version *message)
+int ic_negotiate(void *msg, size_t len, const struct vmbus_ic_options *opt,
+		 struct vmbus_ic_version *framework, struct vmbus_ic_version *message)
 {
 	unsigned char *body = (unsigned char *)msg + sizeof(struct vmbus_ic_header);
 	unsigned char *versions = body + sizeof(struct vmbus_ic_negotiate);
@@ -60,9 +56,7 @@ int vmbus_ic_negotiate(void *msg, size_t len, const struct vmbus_ic_version *fra
 	struct vmbus_ic_negotiate neg;
 	struct vmbus_ic_header hdr;
 
-	if (!framework_count || !message_count)
-		return -EINVAL;
-	if (vmbus_ic_parse(msg, len, &hdr) || hdr.type != VMBUS_IC_NEGOTIATE || len < fixed)
+	if (ic_parse(msg, len, &hdr) || hdr.type != VMBUS_IC_NEGOTIATE || len < fixed)
 		return -EPROTO;
 	memcpy(&neg, body, sizeof(neg));
 	if (neg.framework_count > VMBUS_IC_MAX_VERSIONS ||
@@ -70,13 +64,13 @@ int vmbus_ic_negotiate(void *msg, size_t len, const struct vmbus_ic_version *fra
 	    (neg.framework_count + neg.message_count) * sizeof(agreed[0]) > len - fixed)
 		return -EPROTO;
 
-	fw = common(frameworks, framework_count, versions, neg.framework_count);
-	srv = common(messages, message_count, versions + neg.framework_count * sizeof(agreed[0]),
-		     neg.message_count);
+	fw = common(opt->frameworks, opt->framework_count, versions, neg.framework_count);
+	srv = common(opt->messages, opt->message_count,
+		     versions + neg.framework_count * sizeof(agreed[0]), neg.message_count);
 
 	hdr.size = sizeof(neg) + sizeof(agreed);
 	memcpy(msg, &hdr, sizeof(hdr));
-	vmbus_ic_answer(msg, len, VMBUS_S_OK);
+	ic_answer(msg, VMBUS_S_OK);
 	neg.framework_count = neg.message_count = fw && srv;
 	memcpy(body, &neg, sizeof(neg));
 	if (!fw || !srv)
@@ -89,9 +83,7 @@ int vmbus_ic_negotiate(void *msg, size_t len, const struct vmbus_ic_version *fra
 	agreed[0] = *fw;
 	agreed[1] = *srv;
 	memcpy(versions, agreed, sizeof(agreed));
-	if (framework)
-		*framework = *fw;
-	if (message)
-		*message = *srv;
+	*framework = *fw;
+	*message = *srv;
 	return 0;
 }

@@ -256,12 +256,10 @@ static int send_waiting(struct vmbus_ic *ic)
 
 static int negotiate(struct vmbus_ic *ic, struct request *r)
 {
-	const struct vmbus_ic_options *opt = &ic->opt;
 	int refused, err;
 
-	refused = vmbus_ic_negotiate(r->message, r->packet.length, opt->frameworks,
-				     opt->framework_count, opt->messages, opt->message_count,
-				     &ic->framework, &ic->message);
+	refused =
+		ic_negotiate(r->message, r->packet.length, &ic->opt, &ic->framework, &ic->message);
 	if (refused == -EPROTO) {
 		skipped(ic, "a negotiation of %u bytes, less than its versions need",
 			r->packet.length);
@@ -284,7 +282,7 @@ static int negotiate(struct vmbus_ic *ic, struct request *r)
 
 static int answer(struct vmbus_ic *ic, struct request *r, uint32_t status)
 {
-	vmbus_ic_answer(r->message, r->packet.length, status);
+	ic_answer(r->message, status);
 	return send_answer(ic, r);
 }
 
@@ -355,7 +353,7 @@ static int handle_message(struct vmbus_ic *ic, struct request *r)
 
 	if (r->packet.type != VMBUS_PACKET_INBAND) {
 		skipped(ic, "a packet of type %u", r->packet.type);
-	} else if (vmbus_ic_parse(r->message, r->packet.length, hdr)) {
+	} else if (ic_parse(r->message, r->packet.length, hdr)) {
 		skipped(ic, "a packet of %u bytes, less than a header", r->packet.length);
 	} else if ((hdr->flags & (VMBUS_IC_FLAG_REQUEST | VMBUS_IC_FLAG_RESPONSE)) ==
 		   VMBUS_IC_FLAG_RESPONSE) {
@@ -448,7 +446,7 @@ static int take_interrupts(struct vmbus_ic *ic)
 	ic->unread += ic->interrupt;
 	if (!unexpected && !ic->hung_up && !ic->chan->fd_is_fifo && ic->unread < UNREAD_MAX) {
 		ic->interrupt = false;
-		vmbus_mask(ic->chan);
+		mask_interrupts(ic->chan);
 		return 0;
 	}
 	ic->interrupt = ic->hung_up = false;

@@ -339,6 +339,13 @@ void room_wait_end(struct vmbus_chan *chan, struct room_waiter *waiter, bool fou
  */
 int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask);
 
+/*
+ * Set the interrupt mask, unless the channel has ended: the host does not
+ * interrupt for new packets until vmbus_arm(). Only the thread that receives
+ * calls this, because the mask would also hold back the interrupt for which it
+ * sleeps.
+ */
+void mask_interrupts(struct vmbus_chan *chan);
 /* Keep the interrupt mask set from now on. */
 void set_poll_mode(struct vmbus_chan *chan);
 /*
@@ -422,6 +429,25 @@ int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size)
  * the channel in sysfs.
  */
 int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid);
+
+/*
+ * Copy the header of a message of an integration component. Return 0, or
+ * -EPROTO if the @len bytes are less than a header.
+ */
+int ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
+/*
+ * Turn a message, which has a header, into its answer: set status and flags.
+ */
+void ic_answer(void *msg, uint32_t status);
+/*
+ * Turn a VMBUS_IC_NEGOTIATE message of @len bytes into its answer, with the
+ * first version in each list of @opt that the host also has. Return 0,
+ * -EPROTONOSUPPORT (no common version, which the answer reports), or -EPROTO
+ * (not a negotiation, too short for its counts, or more than
+ * VMBUS_IC_MAX_VERSIONS; @msg is untouched, and has no answer).
+ */
+int ic_negotiate(void *msg, size_t len, const struct vmbus_ic_options *opt,
+		 struct vmbus_ic_version *framework, struct vmbus_ic_version *message);
 
 /* Watch a mapping of the channel. Return NULL if there is no memory. */
 struct range *guard_add(struct vmbus_chan *chan, void *addr, size_t size);

@@ -192,10 +192,8 @@ BEGIN {
 	abouts["Packets where they lie, and many at a time"] = "receive many packets, without copying them or copied"
 	pages["Waiting"] = "vmbus_wait"
 	abouts["Waiting"] = "wait for packets, or for room, on a VMBus channel"
-	pages["Integration components (IC)"] = "vmbus_ic_negotiate"
-	abouts["Integration components (IC)"] = "messages of Hyper\\-V integration components"
-	pages["Serving an integration component"] = "vmbus_ic_serve"
-	abouts["Serving an integration component"] = "answer the host on a low\\-speed device"
+	pages["Integration components (IC)"] = "vmbus_ic_serve"
+	abouts["Integration components (IC)"] = "serve a Hyper\\-V integration component, a low\\-speed device"
 }
 
 /^\/\* .* \*\/$/ && substr($0, 4, length($0) - 6) in pages {

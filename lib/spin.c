@@ -80,7 +80,7 @@ bool spin_find(struct spin *spin, struct vmbus_chan *chan)
 	if (!spin->length)
 		return false;
 	/* The write(2) that signalled the host has cleared the mask. */
-	vmbus_mask(chan);
+	mask_interrupts(chan);
 	while (now_ns() - spin->since < spin->length) {
 		for (int i = 0; i < LOOKS; i++) {
 			if (has_packet(chan))

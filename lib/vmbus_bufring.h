@@ -1171,7 +1171,8 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
  * vmbus_ack() - consume a pending interrupt and set the interrupt mask, without
  * waiting
  *
- * The call counts as receiving.
+ * While the mask is set, the host does not interrupt for a new packet;
+ * vmbus_arm() and vmbus_wait() clear it. The call counts as receiving.
  *
  * Returns 0, or -EAGAIN (no interrupt was pending; the mask is set), -ENODEV
  * (rescinded), -EOPNOTSUPP (the channel has no descriptor), or -EIO (the
@@ -1182,19 +1183,45 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
  */
 int vmbus_ack(struct vmbus_chan *chan);
 
-/**
- * vmbus_mask() - set the interrupt mask: no interrupts for new packets until
- * vmbus_arm()
- *
- * The function does nothing on a channel that has ended. The call counts as
- * receiving: a call in another thread could mask the interrupt for which the
- * receiving thread sleeps.
- *
- * Since 0.1.
- */
-void vmbus_mask(struct vmbus_chan *chan);
-
 /* Integration components (IC) */
+
+/**
+ * An object that serves the host on one low-speed device for as long as the
+ * program wants. It finds and opens the device, negotiates, passes each request
+ * to the program and sends its answer. When the channel ends, the object opens
+ * the device again as soon as possible.
+ *
+ * The channel ends when the host rescinds the device, the administrator unbinds
+ * it, the machine hibernates, or the host writes an impossible index or falls
+ * silent. After a protocol error a host neither reads nor writes until the
+ * guest opens the device again. A host owes a NEGOTIATE after each open, and it
+ * must read each answer. It has fallen silent when it has owed one of these and
+ * has done nothing for patience_ms. Each such silence doubles the patience for
+ * the next one, up to an hour, until a request arrives.
+ *
+ * A device is missing until the host offers it, also after a hibernation. It
+ * may have no driver or another driver, or another program may have it open.
+ * The object then tries again after 100 ms, and after growing intervals of up
+ * to 2 s, and reports the reason to the program (VMBUS_IC_EVENT_WAITING).
+ *
+ * The object skips and counts packets that are not IC requests, and reports
+ * them (VMBUS_IC_EVENT_SKIPPED).
+ *
+ * A host often works in lockstep: it sends its next request when it has the
+ * answer to the last one. Before the program sleeps, the object therefore looks
+ * at the ring for a short time, which is about as long as a few wake-ups take.
+ * It does so only while the host is that quick, and never on a machine with one
+ * processor. A message then costs one or two system calls.
+ *
+ * Threads: one thread at a time may use an object. The callbacks run inside
+ * vmbus_ic_dispatch() and vmbus_ic_serve(). They may call vmbus_ic_reply(),
+ * vmbus_ic_chan() and vmbus_ic_stats() of their object and none of its other
+ * functions. A thread of the program that does slow work writes to an eventfd
+ * when it has a result. The thread that uses the object waits for that
+ * descriptor, too, in its event loop or as @stop of vmbus_ic_serve(), and calls
+ * vmbus_ic_reply().
+ */
+struct vmbus_ic;
 
 /* The structs of messages have the layout on the wire, and never change. */
 
@@ -1256,98 +1283,6 @@ enum vmbus_ic_type {
 #define VMBUS_E_NOT_CONNECTED  0x8007048fu
 #define VMBUS_E_MACHINE_LOCKED 0x800704f7u
 #define VMBUS_E_GUID_NOT_FOUND 0x80041002u
-
-/**
- * vmbus_ic_parse() - read the header of a received IC message
- * @msg: the payload of an in-band packet
- * @len: its length as received
- * @hdr: a copy of the header
- *
- * The body of the message has @len - sizeof(*hdr) bytes. Do not rely on
- * hdr->size and hdr->pipe_size, because the host wrote them.
- *
- * Returns 0, or -EPROTO (too short).
- *
- * Since 0.1.
- */
-int vmbus_ic_parse(const void *msg, size_t len, struct vmbus_ic_header *hdr);
-
-/**
- * vmbus_ic_answer() - turn a received IC message into its answer, in place: set
- * status and flags
- * @msg: @len bytes; send them back with the same length and the transaction id
- *	of their packet
- * @status: VMBUS_S_* or VMBUS_E_*
- *
- * Returns 0, or -EPROTO (too short).
- *
- * Since 0.1.
- */
-int vmbus_ic_answer(void *msg, size_t len, uint32_t status);
-
-/**
- * vmbus_ic_negotiate() - turn a received VMBUS_IC_NEGOTIATE message into its
- * answer, in place
- * @msg: the payload, @len bytes as received
- * @frameworks: the framework versions that the caller knows, the preferred one
- *	first
- * @messages: the same for the versions of its own messages
- * @framework: the agreed version, may be NULL
- * @message: the agreed version, may be NULL
- *
- * The function chooses the first version in each list that the host also has.
- *
- * Returns 0 (send the answer), -EPROTONOSUPPORT (no common version; send the
- * answer, which reports that), -EPROTO (not a negotiation, too short for its
- * counts, or more than VMBUS_IC_MAX_VERSIONS; @msg is untouched, send nothing),
- * or -EINVAL (one of the caller's lists is empty).
- *
- * Since 0.1.
- */
-int vmbus_ic_negotiate(void *msg, size_t len, const struct vmbus_ic_version *frameworks,
-		       size_t framework_count, const struct vmbus_ic_version *messages,
-		       size_t message_count, struct vmbus_ic_version *framework,
-		       struct vmbus_ic_version *message);
-
-/* Serving an integration component */
-
-/**
- * An object that serves the host on one low-speed device for as long as the
- * program wants. It finds and opens the device, negotiates, passes each request
- * to the program and sends its answer. When the channel ends, the object opens
- * the device again as soon as possible.
- *
- * The channel ends when the host rescinds the device, the administrator unbinds
- * it, the machine hibernates, or the host writes an impossible index or falls
- * silent. After a protocol error a host neither reads nor writes until the
- * guest opens the device again. A host owes a NEGOTIATE after each open, and it
- * must read each answer. It has fallen silent when it has owed one of these and
- * has done nothing for patience_ms. Each such silence doubles the patience for
- * the next one, up to an hour, until a request arrives.
- *
- * A device is missing until the host offers it, also after a hibernation. It
- * may have no driver or another driver, or another program may have it open.
- * The object then tries again after 100 ms, and after growing intervals of up
- * to 2 s, and reports the reason to the program (VMBUS_IC_EVENT_WAITING).
- *
- * The object skips and counts packets that are not IC requests, and reports
- * them (VMBUS_IC_EVENT_SKIPPED).
- *
- * A host often works in lockstep: it sends its next request when it has the
- * answer to the last one. Before the program sleeps, the object therefore looks
- * at the ring for a short time, which is about as long as a few wake-ups take.
- * It does so only while the host is that quick, and never on a machine with one
- * processor. A message then costs one or two system calls.
- *
- * Threads: one thread at a time may use an object. The callbacks run inside
- * vmbus_ic_dispatch() and vmbus_ic_serve(). They may call vmbus_ic_reply(),
- * vmbus_ic_chan() and vmbus_ic_stats() of their object and none of its other
- * functions. A thread of the program that does slow work writes to an eventfd
- * when it has a result. The thread that uses the object waits for that
- * descriptor, too, in its event loop or as @stop of vmbus_ic_serve(), and calls
- * vmbus_ic_reply().
- */
-struct vmbus_ic;
 
 /**
  * A request of the host. It belongs to the program until the program has
@@ -1419,9 +1354,9 @@ struct vmbus_ic_options {
 	uint32_t reserved;    /* 0 */
 
 	/*
-	 * Versions as for vmbus_ic_negotiate(): the preferred one first, and at
-	 * most VMBUS_IC_MAX_VERSIONS of each kind. Without frameworks the
-	 * object uses 3.0 and 1.0.
+	 * The versions that the program knows, at most VMBUS_IC_MAX_VERSIONS
+	 * of each kind, the preferred one first. The object agrees to the first
+	 * one that the host also has. Without frameworks it uses 3.0 and 1.0.
 	 */
 	const struct vmbus_ic_version *frameworks;
 	size_t framework_count;

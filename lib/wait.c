@@ -96,12 +96,12 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events)
 	ready = look(chan, events, &waiter, true);
 	if (ready) {
 		set_poller(chan, NULL);
-		vmbus_mask(chan);
+		mask_interrupts(chan);
 	}
 	return ready;
 }
 
-void vmbus_mask(struct vmbus_chan *chan)
+void mask_interrupts(struct vmbus_chan *chan)
 {
 	if (!channel_check(chan))
 		rx_ring_mask(&chan->rx);
@@ -110,7 +110,7 @@ void vmbus_mask(struct vmbus_chan *chan)
 void set_poll_mode(struct vmbus_chan *chan)
 {
 	chan->poll_mode = true;
-	vmbus_mask(chan);
+	mask_interrupts(chan);
 }
 
 int vmbus_ack(struct vmbus_chan *chan)
@@ -130,7 +130,7 @@ int vmbus_ack(struct vmbus_chan *chan)
 	WRITE_ONCE(chan->poller, NULL);
 	chan->interrupt_left = false;
 	pthread_mutex_unlock(&chan->wait_lock);
-	vmbus_mask(chan);
+	mask_interrupts(chan);
 	/*
 	 * The interrupt may have been for a thread that waits, or left to this
 	 * one earlier.
@@ -420,7 +420,7 @@ static void cancelled(void *arg)
 	if (w->events & VMBUS_WAIT_SEND)
 		room_wait_end(chan, &w->waiter, false);
 	if (w->events & VMBUS_WAIT_RECV)
-		vmbus_mask(chan);
+		mask_interrupts(chan);
 }
 
 int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
@@ -453,7 +453,7 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms)
 	if (ready == -EOPNOTSUPP)
 		return ready;
 	if (events & VMBUS_WAIT_RECV)
-		vmbus_mask(chan);
+		mask_interrupts(chan);
 	dead = channel_check(chan);
 	return dead ? dead : ready;
 }

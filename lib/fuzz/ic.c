@@ -164,7 +164,7 @@ static void host_receives(void)
 		if (now.tampered)
 			continue;
 		MUST(pkt.type == VMBUS_PACKET_INBAND && !pkt.flags);
-		MUST(!vmbus_ic_parse(message, pkt.length, &header));
+		MUST(!ic_parse(message, pkt.length, &header));
 		MUST(header.flags == (VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_RESPONSE));
 		MUST(pkt.transaction_id < IDS && now.sent[pkt.transaction_id]);
 		MUST(!now.answered[pkt.transaction_id]);

@@ -6,14 +6,19 @@
 
 #include <errno.h>
 
-#include <vmbus_bufring.h>
-
+#include "../internal.h"
 #include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct vmbus_ic_version frameworks[] = { { 3, 0 }, { 1, 0 } };
 	static const struct vmbus_ic_version messages[] = { { 1, 1 }, { 1, 0 }, { 0x101, 0x101 } };
+	static const struct vmbus_ic_options options = {
+		.frameworks = frameworks,
+		.framework_count = 2,
+		.messages = messages,
+		.message_count = 3,
+	};
 	struct vmbus_ic_version framework = { 0xdead, 0 }, message = { 0xdead, 0 };
 	unsigned char *msg = malloc(size), *before = malloc(size);
 	struct vmbus_ic_header hdr;
@@ -25,9 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(msg, data, size);
 		memcpy(before, data, size);
 	}
-	err = vmbus_ic_parse(msg, size, &hdr);
+	err = ic_parse(msg, size, &hdr);
 	MUST(err == 0 || (err == -EPROTO && size < sizeof(hdr)));
-	err = vmbus_ic_negotiate(msg, size, frameworks, 2, messages, 3, &framework, &message);
+	err = ic_negotiate(msg, size, &options, &framework, &message);
 	switch (err) {
 	case -EPROTO:
 		MUST(!size || !memcmp(msg, before, size));
@@ -36,15 +41,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 0:
 		memcpy(counts, msg + sizeof(hdr), sizeof(counts));
 		MUST(counts[0] == !err && counts[1] == !err);
-		MUST(!vmbus_ic_parse(msg, size, &hdr) && hdr.status == VMBUS_S_OK);
+		MUST(!ic_parse(msg, size, &hdr) && hdr.status == VMBUS_S_OK);
 		MUST(hdr.flags == (VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_RESPONSE));
 		MUST((framework.major == 0xdead) == !!err && (message.major == 0xdead) == !!err);
 		break;
 	default:
 		MUST(!"another error");
 	}
-	err = vmbus_ic_answer(msg, size, VMBUS_E_FAIL);
-	MUST(err == (size < sizeof(hdr) ? -EPROTO : 0));
+	if (!ic_parse(msg, size, &hdr)) {
+		ic_answer(msg, VMBUS_E_FAIL);
+		MUST(!ic_parse(msg, size, &hdr) && hdr.status == VMBUS_E_FAIL);
+	}
 	free(msg);
 	free(before);
 	return 0;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "../../lib/internal.h"
 #include "compat.h"
 #include "model.h"
 
@@ -87,7 +88,7 @@ static void a_program_for_the_other_header_runs(void)
 	CHECK_IS(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, out, sizeof(hdr) + sizeof(offer)), 0);
 	CHECK_IS(answer(host, &pkt), 0);
 	CHECK_IS(pkt.transaction_id, ~0ull);
-	CHECK_IS(vmbus_ic_parse(in, pkt.length, &hdr), 0);
+	CHECK_IS(ic_parse(in, pkt.length, &hdr), 0);
 	CHECK_IS(hdr.size, 0x10);
 	CHECK_IS(hdr.flags, VMBUS_IC_FLAG_TRANSACTION | VMBUS_IC_FLAG_RESPONSE);
 	/*

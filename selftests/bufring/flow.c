@@ -64,7 +64,7 @@ static void no_signal_while_the_host_masks(void)
 	struct model m;
 
 	model_open(&m, 4096);
-	vmbus_mask(m.host);
+	mask_interrupts(m.host);
 	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 1);
 	CHECK_IS(send_one(m.guest, 8), 0);
 	CHECK_IS(m.guest_signals, 0);
@@ -506,7 +506,7 @@ static void check_gone(struct vmbus_chan *chan)
 	CHECK_IS(vmbus_release(chan, &view), -ENODEV);
 	CHECK_IS(vmbus_recv_many(chan, &view, 1, buf, sizeof(buf)), -ENODEV);
 	CHECK_IS(vmbus_set_latency(chan, 1), -ENODEV);
-	vmbus_mask(chan);
+	mask_interrupts(chan);
 }
 
 /*

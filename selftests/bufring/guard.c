@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "../../lib/internal.h"
 #include "sysfs.h"
 
 #define RING  17u /* pages of each, the header included */
@@ -283,7 +284,7 @@ static int op_dump(struct vmbus_chan *c)
 
 static int op_mask(struct vmbus_chan *c)
 {
-	vmbus_mask(c);
+	mask_interrupts(c);
 	return channel_signal(c);
 }
 

@@ -2,6 +2,7 @@
 /* These tests negotiate versions, also with a host that lies. */
 
 #include "../../lib/vmbus_ic_messages.h"
+#include "../../lib/internal.h"
 #include "model.h"
 
 /* The sizes on the wire */
@@ -19,6 +20,12 @@ _Static_assert(sizeof(struct vmbus_ic_heartbeat) == 40 &&
 
 static const struct vmbus_ic_version fw[] = { V(3, 0), V(1, 0) };
 static const struct vmbus_ic_version srv[] = { V(1, 1), V(1, 0) };
+static const struct vmbus_ic_options options = {
+	.frameworks = fw,
+	.framework_count = 2,
+	.messages = srv,
+	.message_count = 2,
+};
 
 /*
  * Make a message at the end of a page, so that an access after it is a crash.
@@ -71,7 +78,7 @@ static void the_preferred_common_version_is_agreed(void)
 	size_t len;
 	unsigned char *msg = offer(host_fw, 3, host_srv, 2, &len);
 
-	CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 2, &f, &s), 0);
+	CHECK_IS(ic_negotiate(msg, len, &options, &f, &s), 0);
 	CHECK(f.major == 3 && f.minor == 0);
 	CHECK(s.major == 1 && s.minor == 0);
 	CHECK_IS(get16(msg, 8 + 4), VMBUS_IC_NEGOTIATE);
@@ -91,26 +98,27 @@ static void the_preferred_common_version_is_agreed(void)
 static void nothing_in_common_is_said(void)
 {
 	const struct vmbus_ic_version other[] = { V(8, 8) };
-	struct vmbus_ic_version f = V(4, 4);
+	struct vmbus_ic_version f = V(4, 4), s = V(5, 5);
 	size_t len;
 	unsigned char *msg;
 
 	msg = offer(other, 1, srv, 2, &len);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 2, &f, NULL), -EPROTONOSUPPORT);
+	CHECK_IS(ic_negotiate(msg, len, &options, &f, &s), -EPROTONOSUPPORT);
 	CHECK_IS(get16(msg, 28), 0);
 	CHECK_IS(get16(msg, 30), 0);
 	CHECK_IS(msg[25], 5);
 	CHECK_IS(f.major, 4);
+	CHECK_IS(s.major, 5);
 	guarded_free(msg, len);
 
 	msg = offer(fw, 2, other, 1, &len);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 2, NULL, NULL), -EPROTONOSUPPORT);
+	CHECK_IS(ic_negotiate(msg, len, &options, &f, &s), -EPROTONOSUPPORT);
 	guarded_free(msg, len);
 	msg = offer(fw, 0, srv, 0, &len);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 2, NULL, NULL), -EPROTONOSUPPORT);
+	CHECK_IS(ic_negotiate(msg, len, &options, &f, &s), -EPROTONOSUPPORT);
 	guarded_free(msg, len);
 	msg = offer(fw, 1, srv, 0, &len);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 2, NULL, NULL), -EPROTONOSUPPORT);
+	CHECK_IS(ic_negotiate(msg, len, &options, &f, &s), -EPROTONOSUPPORT);
 	guarded_free(msg, len);
 }
 
@@ -122,6 +130,7 @@ static void counts_are_bounded(void)
 	};
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		struct vmbus_ic_version f, s;
 		unsigned char before[52];
 		size_t len;
 		unsigned char *msg = offer(fw, 2, srv, 2, &len);
@@ -129,7 +138,7 @@ static void counts_are_bounded(void)
 		put(msg, 28, lies[i][0], 2);
 		put(msg, 30, lies[i][1], 2);
 		memcpy(before, msg, len);
-		CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 2, NULL, NULL), -EPROTO);
+		CHECK_IS(ic_negotiate(msg, len, &options, &f, &s), -EPROTO);
 		CHECK(!memcmp(before, msg, len));
 		guarded_free(msg, len);
 	}
@@ -142,12 +151,12 @@ static void every_short_length_is_refused(void)
 
 	for (size_t len = 0; len < full; len++) {
 		unsigned char *msg = message(len ? len : 1);
+		struct vmbus_ic_version f, s;
 		struct vmbus_ic_header hdr;
 
 		memcpy(msg, whole, len);
-		CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 2, NULL, NULL), -EPROTO);
-		CHECK_IS(vmbus_ic_parse(msg, len, &hdr), len < 28 ? -EPROTO : 0);
-		CHECK_IS(vmbus_ic_answer(msg, len, 0), len < 28 ? -EPROTO : 0);
+		CHECK_IS(ic_negotiate(msg, len, &options, &f, &s), -EPROTO);
+		CHECK_IS(ic_parse(msg, len, &hdr), len < 28 ? -EPROTO : 0);
 		guarded_free(msg, len ? len : 1);
 	}
 	guarded_free(whole, full);
@@ -155,36 +164,38 @@ static void every_short_length_is_refused(void)
 
 static void the_most_versions_are_taken(void)
 {
-	struct vmbus_ic_version many[101] = { 0 }, s;
+	struct vmbus_ic_version many[101] = { 0 }, f, s;
+	struct vmbus_ic_options hundred = options;
 	unsigned char *msg;
 	size_t len;
 
 	for (int i = 0; i < 100; i++)
 		many[i] = (struct vmbus_ic_version){ 100 + i, 1 };
 	many[99] = (struct vmbus_ic_version)V(1, 1);
+	hundred.frameworks = many;
+	hundred.framework_count = 100;
 	msg = offer(many, 100, many, 100, &len);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, many, 100, srv, 2, NULL, &s), 0);
+	CHECK_IS(ic_negotiate(msg, len, &hundred, &f, &s), 0);
 	CHECK(s.major == 1 && s.minor == 1);
 	guarded_free(msg, len);
 
 	/* One more version is refused, although the message is complete. */
 	msg = offer(many, 101, many, 100, &len);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, many, 100, srv, 2, NULL, NULL), -EPROTO);
+	CHECK_IS(ic_negotiate(msg, len, &hundred, &f, &s), -EPROTO);
 	guarded_free(msg, len);
 	msg = offer(many, 100, many, 101, &len);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, many, 100, srv, 2, NULL, NULL), -EPROTO);
+	CHECK_IS(ic_negotiate(msg, len, &hundred, &f, &s), -EPROTO);
 	guarded_free(msg, len);
 }
 
 static void only_a_negotiation_is_one(void)
 {
+	struct vmbus_ic_version f, s;
 	size_t len;
 	unsigned char *msg = offer(fw, 2, srv, 2, &len);
 
-	CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 0, srv, 2, NULL, NULL), -EINVAL);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 0, NULL, NULL), -EINVAL);
 	put(msg, 12, VMBUS_IC_FCOPY, 2);
-	CHECK_IS(vmbus_ic_negotiate(msg, len, fw, 2, srv, 2, NULL, NULL), -EPROTO);
+	CHECK_IS(ic_negotiate(msg, len, &options, &f, &s), -EPROTO);
 	guarded_free(msg, len);
 }
 
@@ -200,15 +211,15 @@ static void header_and_answer(void)
 	put(msg, 18, 65535, 2);
 	put(msg, 24, 9, 1);
 	put(msg, 25, 3, 1);
-	CHECK_IS(vmbus_ic_parse(msg, 40, &hdr), 0);
+	CHECK_IS(ic_parse(msg, 40, &hdr), 0);
 	CHECK_IS(hdr.type, VMBUS_IC_FCOPY);
 	CHECK_IS(hdr.framework.major, 3);
 	CHECK_IS(hdr.message.major, 1);
 	CHECK_IS(hdr.message.minor, 1);
 	CHECK_IS(hdr.size, 65535);
 	CHECK_IS(hdr.transaction_id, 9);
-	CHECK_IS(vmbus_ic_answer(msg, 40, VMBUS_E_DISK_FULL), 0);
-	CHECK_IS(vmbus_ic_parse(msg, 40, &hdr), 0);
+	ic_answer(msg, VMBUS_E_DISK_FULL);
+	CHECK_IS(ic_parse(msg, 40, &hdr), 0);
 	CHECK_IS(hdr.status, 0x80070070);
 	CHECK_IS(hdr.flags, 5);
 	CHECK_IS(hdr.transaction_id, 9);

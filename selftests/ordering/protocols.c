@@ -274,7 +274,7 @@ static void guest_serves(unsigned int packets)
 			machine_violation("vmbus_arm() is %d", ready);
 		if (!ready) {
 			machine_sleep(&s->guest_event);
-			vmbus_mask(s->chan);
+			mask_interrupts(s->chan);
 		}
 	}
 }
@@ -402,7 +402,7 @@ static void guest_sends_into_nothing(void)
 
 static void guest_masks_nothing(void)
 {
-	vmbus_mask(s->chan);
+	mask_interrupts(s->chan);
 }
 
 /*
