@@ -74,7 +74,7 @@ struct vmbus_ic {
 	int epoll; /* watches the channel, the timer, and what stops vmbus_ic_serve() */
 	int timer;
 	int64_t timer_at; /* the time for which the timer is set, in ms; or NEVER */
-	bool again;	  /* there is something to do at once */
+	bool again;	  /* the next vmbus_ic_dispatch() is due at once */
 	bool running;	  /* inside vmbus_ic_dispatch() */
 	int end;	  /* vmbus_ic_dispatch() returns this */
 
@@ -91,7 +91,7 @@ struct vmbus_ic {
 	struct request *later; /* requests that wait for vmbus_ic_reply() */
 	unsigned int later_count;
 	struct request *newest;		/* the newest request, if it waits so */
-	bool queued;			/* there are answers of which the host does not know */
+	bool queued;			/* the host has not been signalled for the last answers */
 	struct request *out, **out_end; /* answers that wait for room */
 
 	int64_t retry_at; /* without a channel: when to look for the device */
