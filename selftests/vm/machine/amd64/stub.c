@@ -130,6 +130,19 @@ static void write_efer(struct vmcb *vmcb, uint64_t value)
 	vmcb->efer = (value & ~EFER_LMA) | (vmcb->efer & EFER_LMA) | EFER_SVME;
 }
 
+/*
+ * Without x2APIC the guest would start its other processors by a write to
+ * memory, which the stub does not see, so they would run outside of AMD-V.
+ */
+static void write_apic_base(uint64_t value)
+{
+	if ((value & X2APIC_ENABLED) != X2APIC_ENABLED)
+		give_up("the kernel switches x2APIC off, it lacks CONFIG_IRQ_REMAP or "
+			"CONFIG_HYPERV_IOMMU: ",
+			value);
+	write_msr(MSR_APIC_BASE, value);
+}
+
 /* Access an MSR, and return whether the guest may do that. */
 static bool access_msr(uint32_t cpu, struct vmcb *vmcb, struct registers *registers)
 {
@@ -143,6 +156,10 @@ static bool access_msr(uint32_t cpu, struct vmcb *vmcb, struct registers *regist
 	}
 	if (msr == MSR_EFER) {
 		write_efer(vmcb, value);
+		return true;
+	}
+	if (msr == MSR_APIC_BASE) {
+		write_apic_base(value);
 		return true;
 	}
 	if (write)
@@ -206,6 +223,7 @@ static void prepare(struct vmcb *vmcb)
 static void start_machine(void)
 {
 	/* Two bits for each MSR, the second one for writes */
+	msr_map[MSR_APIC_BASE / 4] = 2 << MSR_APIC_BASE % 4 * 2;
 	msr_map[MSR_ICR / 4] = 2 << MSR_ICR % 4 * 2;
 	msr_map[HIGH_MSR_BYTES + (MSR_EFER - HIGH_MSRS) / 4] = 2 << MSR_EFER % 4 * 2;
 	memcpy((void *)AP_BASE, ap_start, (size_t)(ap_end - ap_start));
