@@ -33,7 +33,7 @@ shares() {
 	tries=300
 	until host "channel $1" "expect-stat gpadls 1 1"; do
 		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return
+		[ "$tries" -gt 0 ] || return
 		sleep 0.1
 	done
 }
