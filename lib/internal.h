@@ -346,6 +346,7 @@ int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask);
  * sleeps.
  */
 void mask_interrupts(struct vmbus_chan *chan);
+
 /* Keep the interrupt mask set from now on. */
 void set_poll_mode(struct vmbus_chan *chan);
 /*

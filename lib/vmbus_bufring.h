@@ -1158,10 +1158,11 @@ int vmbus_fd(const struct vmbus_chan *chan);
  * threads check every 100 ms for room and for a rescind. The call counts as
  * receiving, and with VMBUS_WAIT_SEND also as sending.
  *
- * Returns the events that are ready (do not sleep; the mask is set again, so
- * that the host does not interrupt while the caller drains the ring), 0 (the
- * next event interrupts), or -ENODEV, -EIO, -EINVAL, -EOPNOTSUPP (poll mode; or
- * VMBUS_WAIT_SEND with several producers: use vmbus_wait()).
+ * Returns the events that are ready (do not sleep; with VMBUS_WAIT_RECV the
+ * mask is set again, so that the host does not interrupt while the caller
+ * drains the ring), 0 (the next event interrupts), or -ENODEV, -EIO, -EINVAL,
+ * -EOPNOTSUPP (poll mode; or VMBUS_WAIT_SEND with several producers: use
+ * vmbus_wait()).
  *
  * Since 0.1.
  */

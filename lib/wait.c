@@ -94,10 +94,10 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events)
 		waiter.need = chan->refused;
 	set_poller(chan, this_thread());
 	ready = look(chan, events, &waiter, true);
-	if (ready) {
+	if (ready)
 		set_poller(chan, NULL);
+	if (ready && events & VMBUS_WAIT_RECV)
 		mask_interrupts(chan);
-	}
 	return ready;
 }
 

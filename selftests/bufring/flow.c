@@ -80,6 +80,9 @@ static void no_signal_while_the_host_masks(void)
 	CHECK_IS(recv_one(m.host), 0);
 	CHECK_IS(vmbus_arm(m.host, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 0);
+	/* Who only looks for room still sleeps for packets. */
+	CHECK_IS(vmbus_arm(m.host, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
+	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 0);
 	CHECK_IS(send_one(m.guest, 8), 0);
 	CHECK_IS(m.guest_signals, 1);
 	model_close(&m);
