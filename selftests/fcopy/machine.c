@@ -395,7 +395,7 @@ void forget_daemon(void)
 void end_test(int files)
 {
 	forget_daemon();
-	/* The daemon waits two seconds for a worker, and a busy disk longer. */
+	/* The daemon waits for a worker, but only for two seconds. */
 	hold(NOWHERE);
 	end_of_children();
 	expect_int(entries("to"), files);
