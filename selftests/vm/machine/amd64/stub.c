@@ -21,14 +21,7 @@ enum {
 	EXIT_SKINIT = 0x86,
 };
 
-enum {
-	MSR_APIC_BASE = 0x1b,
-	MSR_ICR = 0x830,
-	MSR_EFER = 0xc0000080,
-	MSR_HSAVE = 0xc0010117,
-};
-/* The bits of @msr_map begin here for the MSRs from 0xc0000000 on. */
-enum { HIGH_MSRS = 0xc0000000, HIGH_MSR_BYTES = 2048 };
+enum { MSR_APIC_BASE = 0x1b, MSR_ICR = 0x830, MSR_HSAVE = 0xc0010117 };
 #define X2APIC_ENABLED (3ul << 10)
 
 /* Exceptions for the guest: valid, an exception, maybe with an error code */
@@ -122,15 +115,6 @@ static void send_ipi(uint64_t value)
 }
 
 /*
- * The guest cannot know that the stub needs AMD-V, and QEMU only knows VMMCALL
- * where this bit is set. The guest cannot change that long mode is active.
- */
-static void write_efer(struct vmcb *vmcb, uint64_t value)
-{
-	vmcb->efer = (value & ~EFER_LMA) | (vmcb->efer & EFER_LMA) | EFER_SVME;
-}
-
-/*
  * Without x2APIC the guest would start its other processors by a write to
  * memory, which the stub does not see, so they would run outside of AMD-V.
  */
@@ -152,10 +136,6 @@ static bool access_msr(uint32_t cpu, struct vmcb *vmcb, struct registers *regist
 
 	if (msr == MSR_ICR) {
 		send_ipi(value);
-		return true;
-	}
-	if (msr == MSR_EFER) {
-		write_efer(vmcb, value);
 		return true;
 	}
 	if (msr == MSR_APIC_BASE) {
@@ -225,7 +205,6 @@ static void start_machine(void)
 	/* Two bits for each MSR, the second one for writes */
 	msr_map[MSR_APIC_BASE / 4] = 2 << MSR_APIC_BASE % 4 * 2;
 	msr_map[MSR_ICR / 4] = 2 << MSR_ICR % 4 * 2;
-	msr_map[HIGH_MSR_BYTES + (MSR_EFER - HIGH_MSRS) / 4] = 2 << MSR_EFER % 4 * 2;
 	memcpy((void *)AP_BASE, ap_start, (size_t)(ap_end - ap_start));
 	find_bell();
 	for (uint32_t cpu = 0; cpu < MAX_VPS; cpu++)
@@ -256,6 +235,8 @@ void stub_main(uint32_t cpu)
 	}
 	load_guest(vmcb);
 	for (;;) {
+		/* The guest cannot see this bit, so it may have cleared it. */
+		vmcb->efer |= EFER_SVME;
 		run_guest(vmcb, &registers);
 		vmcb->inject = 0;
 		handle_exit(cpu, vmcb, &registers);

@@ -84,7 +84,6 @@ _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "rax");
 _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "vmcb");
 
 #define SEGMENT(attributes, limit, base) ((struct segment){ 0, attributes, limit, base })
-#define EFER_LMA			 (1ul << 10)
 #define EFER_SVME			 (1ul << 12)
 
 static inline void out8(uint16_t port, uint8_t value)
