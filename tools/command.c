@@ -50,7 +50,7 @@ int command_misused(const struct command *command, const char *format, ...)
 	return see_help(command);
 }
 
-/* Every option of vmbusctl. Those without a letter have a capital one here. */
+/* Every option of vmbusctl. One without a letter has a capital one here. */
 static const struct option all_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -72,8 +72,8 @@ static const struct option all_options[] = {
 #define OPTION_COUNT (sizeof(all_options) / sizeof(all_options[0]))
 
 /*
- * Return where the list of a command has an option, or NULL. --version, and
- * --debug of driverctl, are nowhere listed.
+ * Return where the list of a command has an option, or NULL. No list has
+ * --version, or --debug of driverctl.
  */
 static const char *find_listed(const struct command *command, const char *name)
 {

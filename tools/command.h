@@ -35,10 +35,9 @@ struct command {
 	const char *help;      /* what the command does, and its options */
 	/*
 	 * The long options that the command accepts, and that completion
-	 * offers: "--json --now|--boot". Those with a '|' between them exclude
-	 * each other. An option is offered after another one only if that
-	 * follows an '@': "--settle@--all". An option that needs a value ends
-	 * in '='.
+	 * offers: "--json --now|--boot". Options with a '|' between them
+	 * exclude each other. Completion offers "--settle@--all" only after
+	 * --all. An option that needs a value ends in '='.
 	 */
 	const char *options;
 	/*

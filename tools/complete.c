@@ -127,7 +127,7 @@ static void offer_device(const char *typed, struct device *device)
 	free(fault);
 }
 
-/* Return whether user space has a device, or an override gives it away. */
+/* Return whether user space has a device, or the device has an override. */
 static bool is_taken(const struct device *device)
 {
 	char override[DRIVER_NAME_MAX + 1];
@@ -136,7 +136,7 @@ static bool is_taken(const struct device *device)
 	return device->handle->uio || override[0];
 }
 
-/* Offer the classes. If one device is to be named, a class names only one. */
+/* Offer the classes. Unless @several, leave out those with several devices. */
 static void offer_classes(const char *typed, struct strings *classes, bool several)
 {
 	strings_sort(classes);

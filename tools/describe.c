@@ -308,7 +308,7 @@ static char *interface_cell(struct json_object *row, enum colour *colour)
 {
 	const char *known = json_get_string(row, "known_interface");
 
-	/* The device had this one before. */
+	/* The brackets mean that user space has taken the device since. */
 	if (*known)
 		return need_printf("(%s)", known);
 	return json_text(row, "interfaces");
@@ -346,7 +346,7 @@ static char *module_state_cell(struct json_object *row, enum colour *colour)
 	return json_text(row, "module_state");
 }
 
-/* The file of the rule and, in brackets, why the rule has no effect */
+/* Return the file of the rule and, in brackets, why the rule has no effect. */
 static char *rule_cell(struct json_object *row, enum colour *colour)
 {
 	struct json_object *rule = json_object_object_get(row, "rule");
@@ -367,8 +367,8 @@ static char *rule_cell(struct json_object *row, enum colour *colour)
 }
 
 /*
- * The links without /dev/vmbus/. If there is only the link in by-id, which has
- * the name of the instance, it is "by-id".
+ * Return the links without /dev/vmbus/, or only "by-id" if the device has no
+ * other link than the one in by-id, because that has the name of the instance.
  */
 static char *link_cell(struct json_object *row, enum colour *colour)
 {
@@ -410,7 +410,7 @@ void describe_table(struct json_object *devices, int digits, FILE *stream)
 	table_print(columns, devices, digits, stream);
 }
 
-/* How full a ring is; a ring that is almost full has a colour. */
+/* Return how full a ring is, in a colour if the ring is almost full. */
 static char *fill(struct json_object *row, const char *key, enum colour *colour)
 {
 	int64_t bytes = json_get_number(row, key), room = json_get_number(row, "ring_data_bytes");

@@ -11,8 +11,8 @@
 #include "file.h"
 
 /*
- * The possible meanings of an identifier; each is NULL or "" if it is
- * impossible
+ * The possible meanings of an identifier. A meaning that is impossible is NULL
+ * or "".
  */
 struct reading {
 	const char *text;

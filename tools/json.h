@@ -13,7 +13,7 @@ void json_string(struct json_object *object, const char *key, const char *value)
 void json_number(struct json_object *object, const char *key, int64_t value);
 void json_list(struct json_object *object, const char *key, const struct strings *strings);
 
-/* Add a number of bytes; 0 stands for one that is not known. */
+/* Add a number of bytes. 0 stands for an unknown number, and becomes null. */
 void json_bytes(struct json_object *object, const char *key, uint64_t bytes);
 
 /* Return a member of an object: "" or -1 if it is null. */

@@ -37,8 +37,8 @@ static int without_command(const char *option)
 }
 
 /*
- * Find the command. driverctl accepts options before its command, so every
- * option may precede the command, and --bus takes a value.
+ * Find the command. Every option may precede it, because driverctl accepts
+ * options there. The word after --bus is the value of the option.
  */
 static int find_command(int argc, char **argv)
 {

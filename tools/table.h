@@ -23,15 +23,16 @@ struct column {
 	const char *key; /* of the objects */
 	enum { LEFT, RIGHT } align;
 	/*
-	 * A column IF_USED is shown only if a cell of it is not empty. If the
-	 * table is wider than the terminal, the columns with the highest number
-	 * go first; 0: never.
+	 * A column IF_USED is shown only if one of its cells is not empty. If
+	 * the table is wider than the terminal, table_print() leaves out the
+	 * columns with the highest number first, and never one with 0.
 	 */
 	enum { ALWAYS, IF_USED } when;
 	int drop;
 	/*
-	 * Return the text of a cell as a new string, and set its colour, if the
-	 * value of the key itself is not to be shown. @row is the object.
+	 * NULL if the column shows the value of the key. Otherwise this
+	 * function returns the text of a cell as a new string, and sets its
+	 * colour. @row is the object.
 	 */
 	char *(*cell)(struct json_object *row, enum colour *colour);
 };

@@ -27,7 +27,7 @@ const struct command watch_command = {
 	.run = run,
 };
 
-/* The channels of a sample, as in the JSON, and when it was taken */
+/* A sample: the channels, as in the JSON, and the time */
 struct look {
 	struct json_object *channels; /* NULL before the first sample */
 	int64_t at;		      /* of clock_now() */
