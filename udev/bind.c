@@ -111,9 +111,9 @@ static bool is_loaded(const char *driver)
 }
 
 /*
- * Load a driver, or wait until another process has loaded it completely:
- * modprobe returns after the module has looked at every device. The directory
- * of the driver appears earlier.
+ * Load a driver, or wait until another process has loaded it completely. The
+ * directory of the driver does not show that, because it appears before the
+ * module has looked at every device. modprobe returns after that.
  */
 static int load_completely(const char *driver)
 {
@@ -221,8 +221,8 @@ static void raise_above(const struct device *device, const struct undo *undo)
 		int ret = undo->lowered[i] ? kernel_set_interface(stack->names[i], true) : 0;
 
 		/*
-		 * A VLAN has gone with the NIC. One of a virtual function
-		 * cannot come up while the function is down.
+		 * A VLAN on the NIC has gone with the NIC, and a VLAN on a
+		 * virtual function cannot come up while the function is down.
 		 */
 		if (ret < 0 && ret != -ENODEV && ret != -ENETDOWN)
 			msg(LOG_WARNING, "%s: interface %s stays down: %s", device_text(device),
@@ -252,8 +252,8 @@ static void restore(struct device *device, const struct undo *undo)
 		vmbus_device_refresh(device->handle);
 	}
 	/*
-	 * The new interface has the same name. The network manager may change
-	 * it later.
+	 * The driver has made a new interface, to which the kernel gives the
+	 * name of the former one.
 	 */
 	for (size_t i = 0; undo->lowered && i < stack->count; i++)
 		if (undo->lowered[i])
@@ -288,15 +288,15 @@ static int not_bound(struct device *device, const struct rule *rule, const char 
 	    rule->driver, step, reason(err), now ? "is bound to " : "has no driver",
 	    now ? now : "");
 	/*
-	 * The driver returned -ENODEV for a device that is still there. The
-	 * caller would conclude that the device is gone.
+	 * Do not pass on the -ENODEV of a driver, because the caller would
+	 * conclude that the device is gone.
 	 */
 	return err == -ENODEV ? -ENXIO : err;
 }
 
 int bind_note(const struct device *device)
 {
-	/* udev may still change a name that the kernel has given. */
+	/* Note only a name from udev, because udev may change any other. */
 	return note_write(device->instance, device->is_named ? device->interface : "", device->mac);
 }
 
@@ -337,8 +337,8 @@ int bind_carry_out(struct device *device, const struct rule *rule, char **text)
 	if (err)
 		goto err_restore;
 	/*
-	 * settings_begin() has reported a size that cannot be set. The device
-	 * is bound nevertheless.
+	 * If settings_begin() cannot set a size, it has reported that, and the
+	 * device is bound nevertheless.
 	 */
 	if (sizes) {
 		settings_begin(rule, &buffers);

@@ -320,7 +320,10 @@ static const struct key {
 	{ "link", parse_link, AT(settings.link), AT(settings.link_at) },
 };
 
-/* A key without a section, because the line of the section is not readable. */
+/*
+ * Report a key that belongs to no section. After a faulty header, which has
+ * been reported, report only an enable=no, because it may apply to any device.
+ */
 static void on_lost_key(struct reader *reader, const char *key, const char *value)
 {
 	if (!reader->skips_keys)

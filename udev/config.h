@@ -76,8 +76,8 @@ struct finding {
 
 /*
  * A faulty file has no effect. vmbus-bind also leaves alone the devices that
- * its sections name, because it may be the file that disables one of them. The
- * other files remain in effect.
+ * its sections name, because the faulty file may be the one that disables them.
+ * The other files remain in effect.
  */
 struct config {
 	struct section *sections; /* in the order in which they were read */

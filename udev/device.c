@@ -92,7 +92,7 @@ static bool is_virtual_function(const char *name, const struct device *device)
 static int add_virtual_functions(struct stack *stack, const struct device *device)
 {
 	struct strings names = file_names(NET);
-	/* The interface of the device is there, so there is at least one. */
+	/* The list has at least the interface of the device. */
 	int ret = names.count ? 0 : -ENOENT;
 
 	for (size_t i = 0; device->mac[0] && i < names.count; i++)
@@ -138,8 +138,9 @@ void device_read_stack(struct device *device)
 		return;
 	stack->is_read = true;
 	/*
-	 * A bond is above its members. add_all() must not add what is below the
-	 * bond together with the bond, so it looks below first.
+	 * The other members of a bond do not belong to the stack, although they
+	 * are below the bond. So add what is below the NIC first, while the
+	 * stack does not have the bond.
 	 */
 	add(stack, device->interface);
 	ret = add_virtual_functions(stack, device);
@@ -157,8 +158,9 @@ void device_read_stack(struct device *device)
 }
 
 /*
- * Return whether udev has named an interface. udev writes its file about the
- * interface after it has named it. Without udev, nobody changes the name.
+ * Return whether udev has named an interface. udev writes its file about an
+ * interface only after it has named the interface. Without udev, nobody changes
+ * the name.
  */
 static bool is_named(const char *ifindex)
 {

@@ -44,7 +44,7 @@ void engine_print_finding(const struct finding *finding)
 		msg(priority, "%s: %s%s", finding->at.file, kind, finding->text);
 }
 
-/* Report success. udev shows no output, so an event is in the system log. */
+/* Print what was done. After an event log it, because udev shows no output. */
 static void say(const struct device *device, const char *done, const char *more)
 {
 	if (log_to_syslog)
@@ -127,7 +127,7 @@ static void files_restore(const struct files *files)
 		msg(LOG_ERR, "%s cannot be restored: %s", files->entry, strerror(errno));
 }
 
-/* Return a new string: which file has the rule now, or had it. */
+/* Return a new string that names the file that has the rule, or had it. */
 static char *rule_text(const struct rule_file *file)
 {
 	if (rule_file_has_section(file))
@@ -136,8 +136,8 @@ static char *rule_text(const struct rule_file *file)
 }
 
 /*
- * Return a new string: what has become of the files. @other is the place of a
- * rule that the file disables for this device, or NULL.
+ * Return a new string that says what has become of the files. @other is the
+ * place of a rule that the file disables for this device, or NULL.
  */
 static char *files_text(const struct files *files, const struct place *other)
 {
@@ -175,7 +175,7 @@ static bool has_other_rule(struct engine *engine, struct device *device, const s
 	return plan->rule.scope != SCOPE_NONE && plan->rule.enable;
 }
 
-/* Hold a device, or end that. */
+/* Hold a device, or end its hold. */
 static enum engine_result set_hold(const struct device *device, bool on)
 {
 	int err = on ? note_hold(device->instance) : note_end_hold(device->instance);
@@ -229,7 +229,10 @@ static const char *place_text(const struct plan *plan)
 	return text;
 }
 
-/* Return ENGINE_DONE if the rules bind the device. Otherwise say why not. */
+/*
+ * Set *is_over to whether the rules leave the device alone, and log why if a
+ * rule wants it. Return ENGINE_DONE unless that is an error.
+ */
 static enum engine_result judge_rule(const struct binding *b, bool *is_over)
 {
 	const struct device *device = b->device;
@@ -252,7 +255,7 @@ static enum engine_result judge_rule(const struct binding *b, bool *is_over)
 	return ENGINE_DONE;
 }
 
-/* Return ENGINE_DONE if a command binds the device. Otherwise say why not. */
+/* Return ENGINE_DONE if a command binds the device. Otherwise log why not. */
 static enum engine_result judge_command(const struct binding *b)
 {
 	const struct device *device = b->device;
@@ -326,7 +329,7 @@ static enum engine_result carry_out(struct binding *b, char **done)
 	make_plan(b);
 	/*
 	 * After a new offer the note is stale, even if hv_netvsc has made an
-	 * interface already. bind_carry_out() writes it again.
+	 * interface already. bind_carry_out() writes a new note.
 	 */
 	if (request->event && !request->new_interface && device_is_nic(b->device) &&
 	    b->plan.outcome != PLAN_BOUND)
@@ -353,8 +356,9 @@ static enum engine_result bind_now(struct binding *b)
 	char *done = NULL;
 
 	/*
-	 * A driver that refuses the device gives it back, with a new interface.
-	 * Without this condition, its event would lead to the next attempt.
+	 * If a driver refuses the NIC, hv_netvsc makes a new interface. Without
+	 * this condition, the event of that interface would lead to the next
+	 * attempt.
 	 */
 	if (result || (b->request->new_interface && note_exists(b->device->instance)))
 		return result;
@@ -489,9 +493,9 @@ static const char *driver_to_release(const struct release *r)
 }
 
 /*
- * Release the device. Hold it first if a rule still wants it, because its new
- * interface has an event; if the release fails, the hold ends, unless there was
- * one before.
+ * Release the device. If a rule still wants it, hold it first, because its new
+ * interface has an event. If the release fails, end the hold, unless the device
+ * was held before.
  */
 static enum engine_result release_now(struct release *r, const char *driver, char **done)
 {
@@ -507,7 +511,7 @@ static enum engine_result release_now(struct release *r, const char *driver, cha
 		    device_text(device));
 	/*
 	 * With a note, the event of the new interface does not bind the NIC
-	 * again. driverctl, or a former version, has written none.
+	 * again. If driverctl has bound the NIC, there is no note yet.
 	 */
 	if (device_is_nic(device) && !note_exists(device->instance) && bind_note(device))
 		msg(LOG_WARNING,
@@ -523,8 +527,8 @@ static enum engine_result release_now(struct release *r, const char *driver, cha
 }
 
 /*
- * Return whether the next boot carries out the rule of a plan. It finds the
- * interfaces of NICs down.
+ * Return whether the next boot carries out the rule of a plan. The interfaces
+ * of NICs are down then.
  */
 static bool binds_at_boot(const struct plan *plan, const struct device *device)
 {

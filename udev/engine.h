@@ -44,16 +44,12 @@ enum change_when {
 
 struct request {
 	enum change_when when;
-	/*
-	 * The administrator says with a command what is to happen, whatever the
-	 * rules say.
-	 */
-	bool is_command;
+	bool is_command;    /* a command of the administrator decides, and not the rules */
 	const char *driver; /* of a command; NULL: that of the rule, or the default */
 	bool is_named;	    /* the administrator names the device, so nothing holds it */
 	bool force;
-	bool event;	    /* udev reports the device, or */
-	bool new_interface; /* its interface: act if the NIC has no note */
+	bool event;	    /* udev reports the device or its interface */
+	bool new_interface; /* udev reports the interface: act if the NIC has no note */
 	bool dry;	    /* of a release: only print what would happen */
 };
 

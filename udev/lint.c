@@ -43,9 +43,9 @@ static void check_name(struct config *config, const struct section *section,
 }
 
 /*
- * Return whether the administrator wrote a file of rules. The file of a package
- * is for all machines, so its sections need not match a device of this one.
- * Neither need an entry of driverctl.
+ * Return whether the administrator wrote a file of rules. Neither the sections
+ * of a package's file, which is for all machines, nor the entries of driverctl
+ * need match a device of this machine.
  */
 static bool is_administrators(const char *file)
 {
@@ -57,7 +57,7 @@ static bool is_administrators(const char *file)
 		strncmp(file + length, DRIVERCTL_FOLDER "/", sizeof(DRIVERCTL_FOLDER)));
 }
 
-/* Warn about a link that two devices get, so that it can name only one. */
+/* Warn about a link that two devices get, because it can name only one. */
 static void check_links(struct config *config, const struct machine *machine)
 {
 	struct rule *rules = need(calloc(machine->count + 1, sizeof(*rules)));

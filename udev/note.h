@@ -20,8 +20,8 @@
 #include "config.h"
 
 /*
- * Read the interface that vmbus-bind took. Both texts are "" if it had none,
- * and the name is "" if udev had not given it.
+ * Read the interface that a NIC had when vmbus-bind took it. Both texts are ""
+ * if there was none, and the name is "" if udev had not given one.
  */
 void note_read(const char *instance, char interface[INTERFACE_SIZE], char mac[MAC_SIZE]);
 
@@ -31,7 +31,7 @@ bool note_exists(const char *instance);
 int note_write(const char *instance, const char *interface, const char *mac);
 int note_remove(const char *instance);
 
-/* Hold a device, or end that. Return 0 or -errno. */
+/* Hold a device, or end its hold. Return 0 or -errno. */
 int note_hold(const char *instance);
 int note_end_hold(const char *instance);
 

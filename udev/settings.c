@@ -182,7 +182,7 @@ static int set_ring_size(const struct device *device, uint64_t size)
 	return settings_write_ring_size(device, text);
 }
 
-/* Maps 3 and 4 of a NIC are its buffers. */
+/* Warn if a buffer of a NIC, map 3 or 4, does not have the size of the rule. */
 static int check_buffer(const struct device *device, const char *key, int map, uint64_t size)
 {
 	char path[64];
@@ -207,8 +207,8 @@ int settings_apply(const struct device *device, const struct rule *rule, unsigne
 	int ret = 0;
 
 	/*
-	 * If there is no UIO device, another driver has the device, or it is
-	 * being removed.
+	 * If there is no UIO device, another driver has the device, or the
+	 * kernel is removing it.
 	 */
 	if (!device_has_driver(device, rule->driver) || !device->handle->uio)
 		return 0;

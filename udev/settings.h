@@ -13,9 +13,9 @@
  * @relid: a channel that has just appeared: wait for its ring file and set its
  *         access; 0: all channels, and wait for the primary channel's ring file
  *
- * Write only the values that differ. The driver creates ring files anew, so
- * this runs when the device is bound, when its UIO device appears, and when a
- * channel appears.
+ * Write only the values that differ. Call this function when the device is
+ * bound, when its UIO device appears, and when a channel appears, because the
+ * driver creates ring files anew.
  *
  * Returns 0 or the first -errno, with one message for each failure. -ENODEV
  * means that the host has rescinded the device.

@@ -317,8 +317,8 @@ static int carry_out(struct run *run)
 	if (run->mode == CHECK)
 		check(run);
 	/*
-	 * udev parses the output for IMPORT, and the event of the device has
-	 * reported the same findings.
+	 * Do not report findings for --properties, because udev parses the
+	 * output, and the event of the device has reported them.
 	 */
 	if (run->mode != PROPERTIES)
 		report_findings(config, run->mode == CHECK);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* This file parses GUIDs and numbers, and lists the short names of classes. */
+/* Parse GUIDs and numbers, and list the short names of classes. */
 
 #include <errno.h>
 #include <stdlib.h>

@@ -47,8 +47,8 @@ const struct class *class_find(const char *name_or_guid);
  */
 int parse_u64(const char *text, uint64_t *value);
 /*
- * Read an attribute that is a number. Return 0, -EPROTO (it is none), or an
- * error of vmbus_device_attribute().
+ * Read an attribute that is a number. Return 0, -EPROTO if it is not a number,
+ * or an error of vmbus_device_attribute().
  */
 int device_u64(const struct vmbus_device *dev, const char *name, uint64_t *value);
 /*
