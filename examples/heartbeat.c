@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * This driver for a low-speed device is a starting point for your own. It
- * handles the heartbeat: the host sends a request every few seconds, and the
- * guest answers.
+ * A driver for a low-speed device, to start your own from. It handles the
+ * heartbeat: the host sends a request every few seconds, and the guest answers.
  *
  *	heartbeat [ID]		drive the device ID until SIGTERM or SIGINT. ID
  *				is an instance GUID, a class GUID or a class

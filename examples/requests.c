@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * This driver shows two things for a device with a protocol of its own: a raw
- * channel in an epoll loop, and completions that are matched to transaction
- * ids. It sends numbered requests, up to WINDOW of them at a time, and the host
- * may complete them in any order. If the device goes away, the driver sends the
- * unanswered requests again when the device is back.
+ * A driver for a device with a protocol of its own, with a raw channel in an
+ * epoll loop. It sends numbered requests, up to WINDOW of them at a time. The
+ * host may complete them in any order, so the driver matches each completion to
+ * its request by the transaction id. If the device goes away, the driver sends
+ * the unanswered requests again when the device is back.
  *
  *	requests ID COUNT	send COUNT requests to the device ID: an
  *				instance GUID, a class GUID or a class name
@@ -87,7 +87,7 @@ static void complete(struct driver *d, uint64_t id, uint64_t result)
 
 	/* The host is not trusted. */
 	if (!r->id || r->id != id) {
-		fprintf(stderr, "the host completed what nobody asked for\n");
+		fprintf(stderr, "the host sent a completion with an unknown id\n");
 		return;
 	}
 	printf("request %llu: %llu\n", (unsigned long long)r->number, (unsigned long long)result);
@@ -108,7 +108,7 @@ static int receive(struct driver *d)
 		    packet.length == sizeof(result))
 			complete(d, packet.transaction_id, result);
 		else if (!err || err == -ENOBUFS || err == -EPROTO)
-			fprintf(stderr, "a packet that is not a completion\n");
+			fprintf(stderr, "skipped a packet that is not a completion\n");
 		if (err == -ENOBUFS || err == -EPROTO)
 			err = vmbus_skip(d->chan);
 		if (err)
@@ -116,7 +116,10 @@ static int receive(struct driver *d)
 	}
 }
 
-/* Return 0 if it is open, -EAGAIN if the timer says when, or -errno. */
+/*
+ * Open the device. Return 0, -EAGAIN if the timer expires at the next attempt,
+ * or -errno.
+ */
 static int open_device(struct driver *d)
 {
 	int err = vmbus_open_retry(d->id, NULL, &d->timer, &d->chan);
@@ -148,7 +151,7 @@ static int work(struct driver *d)
 		err = vmbus_arm(d->chan, VMBUS_WAIT_RECV | (d->full ? VMBUS_WAIT_SEND : 0));
 	if (err != -ENODEV || !d->id)
 		return err;
-	/* The host took the device away. The close takes it out of the set. */
+	/* The host took the device away. epoll forgets a closed channel. */
 	vmbus_close(d->chan);
 	d->chan = NULL;
 	return 1;
@@ -160,7 +163,6 @@ static int loop(struct driver *d)
 	int more = 0, n;
 
 	while (d->answered < d->count) {
-		/* Only the last result says whether the loop may sleep. */
 		more = work(d);
 		if (more < 0)
 			return more;

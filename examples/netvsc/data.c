@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * This file is the data path: slots for messages, sending, and receiving.
+ * The data path: slots for messages, sending, and receiving
  *
  * The host can write to the ring, the receive buffer and the send buffer at any
  * time. The driver copies each field once, checks the copy, and uses only that.
  *
  * Back-pressure: the driver always empties its rings, so the completions of
- * what it has sent never wait behind frames. If no slot or no room in a ring is
- * free, a frame cannot be sent. It then stays in the receive buffer, and its
- * packet is not completed. When the host has used up the whole buffer, it sends
- * no more frames. This cannot deadlock, even when two NICs forward to each
- * other: a held frame waits only for completions from the host, and for room
- * that the host makes when it reads. The host needs no free part of the receive
- * buffer for either, and the driver always receives what the host sends.
+ * what it has sent never wait behind frames. A frame that finds no free slot or
+ * no room in a ring stays in the receive buffer, and the driver does not
+ * complete its packet. When the host has used up the whole buffer, it sends no
+ * more frames. This cannot deadlock, even when two NICs forward to each other:
+ * a held frame waits only for completions from the host, and for room that the
+ * host makes when it reads. The host needs no free part of the receive buffer
+ * for either, and the driver always receives what the host sends.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -407,7 +407,7 @@ int receive_packets(struct channel *ch)
 
 /*
  * Complete a packet once, with its own id, on its channel. Until then the
- * driver may use its part of the receive buffer.
+ * driver may use the packet's part of the receive buffer.
  */
 static int complete(struct nic *nic, const struct held *held)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * This program is a driver for Hyper-V's synthetic NIC in user space. It
- * answers ARP and ping, or sends every frame back, or forwards frames between
- * two NICs, or only counts.
+ * A driver for Hyper-V's synthetic NIC in user space. It answers ARP and ping,
+ * or sends every frame back, or forwards frames between two NICs, or only
+ * counts.
  *
  *	netvsc --echo=192.0.2.2 [ID]	the NIC with that instance GUID
  *	netvsc --forward ID ID		two NICs
  *
  * The NIC must be bound to uio_hv_generic: 'vmbusctl bind ID' does that.
  *
- * nic.c starts and stops a NIC. data.c sends and receives. protocol.h describes
- * what the host understands. This file has the event loop, the modes of the
- * program, and the options. One thread serves all channels, so nothing needs a
+ * main.c has the event loop, the modes of the program, and the options. nic.c
+ * starts and stops a NIC. data.c sends and receives. protocol.h describes what
+ * the host understands. One thread serves all channels, so nothing needs a
  * lock.
  */
 #ifndef _GNU_SOURCE
@@ -71,8 +71,8 @@ int channel_failed(struct channel *ch, int err)
 }
 
 /*
- * Take interrupts and signals. Wait for one for up to @timeout_ms (-1:
- * forever).
+ * Take interrupts and signals, and wait up to @timeout_ms for the first one
+ * (-1: forever).
  */
 static int take_events(struct app *app, int64_t timeout_ms)
 {
@@ -181,9 +181,9 @@ static bool answer_arp(const struct nic *nic, unsigned char *arp, uint32_t len)
 
 /*
  * Turn an echo request to our address into its answer. Fragments get no answer.
- * The IP checksum does not depend on the order of the addresses. The ICMP
- * checksum changes by as much as the type does, so a wrong checksum stays
- * wrong.
+ * The IP checksum stays the same, because it does not depend on the order of
+ * the addresses. The ICMP checksum changes by as much as the type does, so a
+ * wrong checksum stays wrong.
  */
 static bool answer_ping(const struct nic *nic, unsigned char *ip, uint32_t len)
 {
@@ -240,8 +240,8 @@ int deliver(struct channel *ch, const unsigned char *frame, uint32_t len, uint32
 /* The devices */
 
 /*
- * Allocate one huge page, and find the numbers of the guest's pages in it. A
- * huge page does not move in the guest's memory.
+ * Allocate one huge page, because it does not move in the guest's memory, and
+ * find the numbers of the guest's pages in it.
  */
 static int get_pages(struct nic *nic)
 {
@@ -264,7 +264,7 @@ static int get_pages(struct nic *nic)
 		err = vmbus_gpa_pages(pagemap, memory, PAGES_SIZE, pool->pages, count);
 	vmbus_pagemap_close(pagemap);
 	if (err < 0)
-		return report(nic, err, "no numbers of pages, which take CAP_SYS_ADMIN: %s",
+		return report(nic, err, "cannot read page numbers, which needs CAP_SYS_ADMIN: %s",
 			      strerror(-err));
 	return pool_init(pool, memory, PAGES_SIZE, PAGES_SLOT);
 }
@@ -339,7 +339,7 @@ static int nic_open(struct app *app, const char *id)
 	add_channel(nic, chan);
 	class = vmbus_info(chan)->device->class_name;
 	if (!class || strcmp(class, "nic"))
-		return report(nic, -EINVAL, "the device is no NIC");
+		return report(nic, -EINVAL, "the device is not a NIC");
 	report(nic, 0, "device %s", vmbus_info(chan)->device->instance);
 	err = vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &nic->recv);
 	if (!err)

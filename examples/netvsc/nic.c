@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* This file sends requests to the host, and starts and stops a NIC. */
+/* Send requests to the host, and start and stop a NIC. */
 #include <errno.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ static int unsent(struct nic *nic, int err)
 	if (err != -ETIMEDOUT)
 		return err;
 	nic->silent = true;
-	return report(nic, err, "the host does not read what we send");
+	return report(nic, err, "the host does not read the ring");
 }
 
 /* Send a message of NVSP. It has an answer if @id is not 0. */
@@ -266,8 +266,8 @@ static int share_send_buffer(struct nic *nic)
 		return 0;
 	if (size < need || size > nic->send.size / (2 * CONTROL_SLOTS))
 		return report(nic, -EPROTO,
-			      "the host makes sections of %u bytes, messages have "
-			      "up to %u: try --send=pages",
+			      "the host's sections have %u bytes, but messages "
+			      "have up to %u: try --send=pages",
 			      size, need);
 	return pool_init(&nic->pool, nic->send.address, nic->send.size, size);
 }
@@ -288,7 +288,7 @@ static int initialize_rndis(struct nic *nic)
 	nic->initialized = true;
 	if (nic->rndis_length < RNDIS_INITIALIZE_ANSWER_SIZE ||
 	    answer->initialize.max_transfer < max_message(nic))
-		return report(nic, -EPROTO, "the host takes messages of %u bytes at most",
+		return report(nic, -EPROTO, "the host accepts messages of at most %u bytes",
 			      answer->initialize.max_transfer);
 	return 0;
 }
@@ -449,7 +449,7 @@ static int drain(struct nic *nic)
 	if (err != -ETIMEDOUT)
 		return err;
 	nic->silent = true;
-	return report(nic, err, "the host does not complete what we sent");
+	return report(nic, err, "the host does not complete all packets");
 }
 
 static int stop_frames(struct nic *nic)

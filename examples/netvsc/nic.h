@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/*
- * This header declares the driver's types, and the functions that its files
- * share.
- */
+/* The driver's types, and the functions that its files share */
 #ifndef NIC_H
 #define NIC_H
 
@@ -92,10 +89,7 @@ struct nic {
 	bool lost;   /* a channel has failed, so no channel can be used any more */
 	bool silent; /* the host did not answer in time */
 
-	/*
-	 * The request of each kind that waits for its answer; there is at most
-	 * one
-	 */
+	/* At most one request of each kind waits for its answer. */
 	uint64_t nvsp_id; /* 0: none */
 	struct nvsp_message nvsp_answer;
 	uint32_t nvsp_length;

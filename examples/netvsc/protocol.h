@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * This header declares what this example uses of the protocols of Hyper-V's
- * synthetic NIC.
+ * The parts of the protocols of Hyper-V's synthetic NIC that this example uses
  *
  * NVSP travels in the packets of the channel. It agrees on a version and on two
  * buffers, and carries RNDIS messages, which are the frames and the control

@@ -107,7 +107,7 @@ static void each_completion_finds_its_request(void)
 		CHECK_IS(times_printed(line), 1);
 	}
 	CHECK_IS(times_printed("request "), COUNT);
-	CHECK_IS(times_printed("what nobody asked for"), 2 + COUNT - 1);
+	CHECK_IS(times_printed("a completion with an unknown id"), 2 + COUNT - 1);
 	CHECK_IS(times_printed("not a completion"), 2);
 	if (checks_failed)
 		for (char *text = strtok(printed, "\n"); text; text = strtok(NULL, "\n"))
