@@ -79,9 +79,82 @@ function expand(block,    out, i, c, column) {
 	return out
 }
 
-function code(block) {
-	block = expand(block)
-	text = text ".PP\n.in +4n\n.EX\n" escape(block) ".EE\n.in\n"
+# Fill words into lines of at most @width columns. @first comes before the first
+# line and @rest before the others.
+function fill(words, first, rest, width,    n, list, i, line, out) {
+	n = split(words, list, " ")
+	line = first
+	for (i = 1; i <= n; i++) {
+		if (length(line " " list[i]) > width && line != first) {
+			out = out line "\n"
+			line = rest
+		}
+		line = line " " list[i]
+	}
+	return out line
+}
+
+# Break a declaration after a comma if it has more than @width columns. Its next
+# line begins below the first parameter, as in the header.
+function wrap(line, width,    out, at, margin, cut) {
+	at = match(line, /\([a-z]/)
+	margin = sprintf("%" at "s", "")
+	while (at && length(line) > width) {
+		for (cut = width; cut > at && substr(line, cut, 1) != ","; cut--)
+			;
+		if (cut <= at)
+			break
+		out = out substr(line, 1, cut) "\n"
+		line = margin substr(line, cut + 2)
+	}
+	return out line
+}
+
+# Fit a line of code into @width columns. A comment at its end gets more lines,
+# or goes before the line if it begins too far to the right.
+function fit(line, width,    indent, comment, start) {
+	if (length(line) <= width)
+		return line
+	if (!match(line, /\/\*.*\*\/$/) || RSTART == 1)
+		return wrap(line, width)
+	start = RSTART
+	comment = substr(line, start + 3)
+	if (start <= 40)
+		return fill(comment, substr(line, 1, start + 1), sprintf("%" (start + 1) "s", ""), width)
+	match(line, /^ */)
+	indent = substr(line, 1, RLENGTH)
+	line = substr(line, 1, start - 1)
+	sub(/ *$/, "", line)
+	return fill(comment, indent "/*", indent "  ", width) "\n" fit(line, width)
+}
+
+# Fill the lines of a comment anew, whose "/*" is in the line @i. Set last_line
+# to the line of its end.
+function refill(lines, i, width,    indent, words, out) {
+	indent = lines[i]
+	sub(/\/\*$/, "", indent)
+	out = indent "/*\n"
+	while (lines[++i] !~ /\*\/$/) {
+		sub(/^ *\* ?/, "", lines[i])
+		words = words " " lines[i]
+	}
+	last_line = i
+	return out fill(words, indent " *", indent " *", width) "\n" indent " */"
+}
+
+# The margins take 7 columns of a synopsis, and 11 of an example.
+function code(block,    n, lines, i) {
+	n = split(expand(block), lines, "\n")
+	block = ""
+	for (i = 1; i < n; i++) {
+		if (lines[i] ~ /^ *\/\*$/) {
+			block = block refill(lines, i, 69) "\n"
+			i = last_line
+		} else {
+			block = block fit(lines[i], 69) "\n"
+		}
+	}
+	text = text ".PP\n.in +4n\n.EX\n" escape(block) ".EE\n.nh\n.in\n"
 }
 
 function function_name(declaration) {
@@ -136,15 +209,16 @@ function finish(    file, i, line, n, lines) {
 		return
 	file = folder "/" page ".3"
 	printf ".\\\" SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only\n.\\\" Made of the comments in vmbus_bufring.h.\n" >file
-	printf ".TH %s 3 %s \"hyperv-uio %s\" \"Library Functions Manual\"\n.SH NAME\n", toupper(page), date, version >file
+	printf ".TH %s 3 %s \"hyperv-uio %s\" \"Library Functions Manual\"\n.nh\n.SH NAME\n", toupper(page), date, version >file
 	for (i = 1; i <= count; i++)
 		printf "%s%s", names[i], i < count ? ",\n" : " \\- " >file
-	printf "%s\n.nh\n.SH SYNOPSIS\n.nf\n.B #include <vmbus_bufring.h>\n.PP\n", abouts[part] >file
+	printf "%s\n.SH SYNOPSIS\n.nf\n.B #include <vmbus_bufring.h>\n.PP\n", abouts[part] >file
 	for (i = 1; i <= count; i++) {
-		n = split(synopsis[i], lines, "\n")
-		for (line = 1; line < n; line++) {
-			printf ".BI \"%s\"\n", escape(expand(lines[line])) >file
-		}
+		gsub(/[ \t\n]+/, " ", synopsis[i])
+		sub(/ $/, "", synopsis[i])
+		n = split(wrap(synopsis[i], 73), lines, "\n")
+		for (line = 1; line <= n; line++)
+			printf ".BI \"%s\"\n", escape(lines[line]) >file
 	}
 	sub(/^\.PP\n/, "", text)
 	printf ".fi\n.SH DESCRIPTION\n%s", text >file
