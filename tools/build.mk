@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# This file builds vmbusctl and its completion.
+# Build vmbusctl and its completion.
 
 vmbusctl        := $(O)/tools/vmbusctl
 vmbusctl-names  := command complete describe distribution doctor \

@@ -19,7 +19,7 @@ const struct command ring_size_command = {
 	.summary = "show or set the size of one ring of a device",
 	.help = "SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
 		"Without SIZE the command shows the present size. To set it now, the device must be\n"
-		"bound to the module from hyperv-uio-dkms, and no program may have the device open or\n"
+		"bound to the uio_hv_generic of hyperv-uio, and no program may have the device open or\n"
 		"one of its rings mapped.\n"
 		"  --now           now only; no file is written\n"
 		"  --boot          only in the rule, which takes effect when vmbus-bind next runs for the\n"

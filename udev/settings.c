@@ -162,7 +162,7 @@ int settings_write_ring_size(const struct device *device, const char *value)
 		reason = "the device has failed (see the kernel log)";
 	else if (ret == -ENOENT)
 		reason =
-			"only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it";
+			"only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it";
 	else if (ret == -EBUSY)
 		reason = "a program has the device open or one of its rings mapped";
 	else if (ret == -EINVAL)
@@ -248,7 +248,7 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 		ret = kernel_write(text, DRIVER "/%s", sysroot(), driver, name);
 	if (ret)
 		msg(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
-		    ret == -ENOENT ? "only uio_hv_generic from hyperv-uio-dkms supports this" :
+		    ret == -ENOENT ? "only the uio_hv_generic of hyperv-uio supports this" :
 				     strerror(-ret));
 	else if (strcmp(text, now))
 		snprintf(former, 32, "%s", now);

@@ -44,7 +44,7 @@ test_ring_size_of_the_kernels_own_module() {
 	want own ring_size=1M
 	vmbus_bind $dev2
 	is status $status 1
-	says "ring_size cannot be set to 1048576: only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it"
+	says "ring_size cannot be set to 1048576: only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it"
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 
@@ -162,7 +162,7 @@ test_buffer_sizes_of_two_at_once() {
 test_buffer_sizes_of_the_kernels_own_module() {
 	want own send_buffer_size=1M
 	vmbus_bind $dev2
-	says "send_size of uio_hv_generic cannot be set to 1048576: only uio_hv_generic from hyperv-uio-dkms supports this"
+	says "send_size of uio_hv_generic cannot be set to 1048576: only the uio_hv_generic of hyperv-uio supports this"
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 

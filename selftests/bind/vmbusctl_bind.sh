@@ -886,7 +886,7 @@ test_ring_size_with_the_kernels_own_module() {
 	guest
 	rm -r $bus/devices/$copy/uio_hv_generic
 	does 1 ring-size uio0 64K
-	complains "ring_size cannot be set to 65536: only uio_hv_generic from hyperv-uio-dkms supports this, and the device is not bound to it"
+	complains "ring_size cannot be set to 65536: only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it"
 	no_file $admin/60-$copy.conf
 }
 

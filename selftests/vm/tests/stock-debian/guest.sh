@@ -31,7 +31,7 @@ case $boot in
 	check "it has its rings and buffers" has_all_maps
 	check "a user without privileges opens it" opens
 	check "the log says that this module cannot set the ring size" \
-		said "^$nic (nic): ring_size cannot be set to 65536: only uio_hv_generic from hyperv-uio-dkms supports this"
+		said "^$nic (nic): ring_size cannot be set to 65536: only the uio_hv_generic of hyperv-uio supports this"
 	if hv_utils_takes_fcopy; then
 		check "hv_utils has the file copy device" within 30 has_driver "$fcopy_instance" hv_utils
 		# Before 5.12 the kernel does not tell why a probe failed.
