@@ -483,6 +483,9 @@ static void kinds_of_packets_that_no_host_takes(void)
 	MUST(!vmbus_reserve(m.guest, 64, &payload));
 	memset(payload, 0, 64);
 	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 2, 0, 24, 24), -EINVAL);
+	/* Ranges with half a word, and ranges longer than the rest */
+	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 28, 64), -EINVAL);
+	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 32, 24), -EINVAL);
 	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 24, 24), 0);
 	model_close(&m);
 }
@@ -516,6 +519,51 @@ static void a_host_of_a_test_sends_any_packet(void)
 	CHECK(all_ways(&m, 77, 0, -EINVAL));
 	vmbus_close(guest);
 	vmbus_close(host);
+}
+
+enum way { QUEUE, QUEUE_PIECES, QUEUE_PAGES, WAYS };
+
+/* Queue a packet that takes 64 bytes of the ring, in one of the ways. */
+static int queue_64(struct vmbus_chan *chan, enum way way, uint64_t number)
+{
+	static const uint64_t page = 1;
+	const struct vmbus_gpa_buffer range = { 8, 0, &page };
+	const struct iovec pieces[] = { { some, 13 }, { some, 27 } };
+
+	switch (way) {
+	case QUEUE:
+		return vmbus_queue(chan, VMBUS_PACKET_INBAND, 0, number, some, 40);
+	case QUEUE_PIECES:
+		return vmbus_queuev(chan, VMBUS_PACKET_INBAND, 0, number, pieces, 2);
+	default:
+		return vmbus_queue_gpa(chan, 0, number, &range, 1, some, 16);
+	}
+}
+
+/*
+ * Packets that wait for vmbus_flush() take room: all that fit arrive, wherever
+ * the first one begins.
+ */
+static void queued_packets_take_room(void)
+{
+	const uint32_t size = 4096, fit = (size - 1) / 64;
+	struct vmbus_packet pkt;
+	struct model m;
+	uint64_t n;
+
+	for (enum way way = 0; way < WAYS; way++) {
+		for (uint32_t index = 0; index < size; index += 8) {
+			model_open_at(&m, size, index);
+			for (n = 0; n <= fit && !queue_64(m.guest, way, n); n++)
+				;
+			CHECK_IS(n, fit);
+			CHECK_IS(vmbus_flush(m.guest), 0);
+			for (n = 0; !vmbus_recv(m.host, &pkt, some, sizeof(some)); n++)
+				CHECK_IS(pkt.transaction_id, n);
+			CHECK_IS(n, fit);
+			model_close(&m);
+		}
+	}
 }
 
 /*
@@ -558,6 +606,7 @@ static const struct test tests[] = {
 	TEST(other_header_sizes),
 	TEST(kinds_of_packets_that_no_host_takes),
 	TEST(a_host_of_a_test_sends_any_packet),
+	TEST(queued_packets_take_room),
 	TEST(no_buffer_for_no_bytes),
 };
 
