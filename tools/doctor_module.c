@@ -332,16 +332,18 @@ static void check_stock(struct diagnosis *diagnosis)
 	const char *release = diagnosis->release;
 	const struct device *device = wanted(diagnosis, true);
 	char *version = dkms_version(), *fix;
+	/* A repository may have the module built, for a machine without dkms. */
+	const char *see = version ? NULL : "doc/packages.md#a-module-without-a-compiler";
 
 	if (version)
 		fix = need_printf("dkms install " MODULE "/%s -k %s", version, release);
 	else
 		fix = distribution_install("hyperv-uio-dkms");
 	if (!file_exists("/sys/module/" MODULE) && !has_own_module(release, MODULE))
-		doctor_add(diagnosis, PROBLEM, "module", fix, NULL,
+		doctor_add(diagnosis, PROBLEM, "module", fix, see,
 			   "the kernel %s has no module " MODULE, release);
 	else if (device && refuses_low_speed(release))
-		doctor_add(diagnosis, PROBLEM, "module", fix, NULL,
+		doctor_add(diagnosis, PROBLEM, "module", fix, see,
 			   "a rule names %s, a low-speed device; the kernel's own " MODULE
 			   " refuses such a device before Linux 6.10, and ours is not built for %s",
 			   device_text(device), release);

@@ -28,6 +28,9 @@ finding() {
 	esac
 }
 
+# where the documents name the module without dkms
+built=doc/packages.md#a-module-without-a-compiler
+
 # healthy: check that no finding needs a repair
 healthy() {
 	vmbusctl doctor
@@ -106,7 +109,7 @@ test_own_module_refuses_low_speed_before_6_10() {
 	for kernel in 6.1.0-37-amd64 5.10.0-30-amd64 6.9.12-amd64 4.18.0-553.el8_10.x86_64; do
 		put proc/sys/kernel/osrelease $kernel
 		sick
-		finding problem module "$why $kernel" "apt install hyperv-uio-dkms"
+		finding problem module "$why $kernel" "apt install hyperv-uio-dkms" "$built"
 	done
 	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 	sick
@@ -181,7 +184,7 @@ test_kernel_has_no_module() {
 		printf '%s\n' 'ID_LIKE="rhel fedora suse"' >>$root/etc/os-release
 		case $distribution in opensuse*) put etc/os-release 'ID_LIKE="suse opensuse"' ;; esac
 		sick
-		finding problem module "the kernel $release has no module uio_hv_generic" "${distribution#* } install hyperv-uio-dkms"
+		finding problem module "the kernel $release has no module uio_hv_generic" "${distribution#* } install hyperv-uio-dkms" "$built"
 	done
 }
 
