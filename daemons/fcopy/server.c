@@ -43,11 +43,11 @@ static struct server {
 	int epoll; /* watches the signals, the timer and the worker */
 	int timer; /* ticks while the session is busy */
 	bool ticking;
-	pid_t worker; /* the worker that @epoll watches, or 0 */
-	bool opened;  /* the device has been open */
-	bool waiting; /* the device is not open, and the daemon waits for it */
-	int code;     /* the exit code, when the device is gone */
-	bool ending;
+	pid_t worker;	  /* the worker that @epoll watches, or 0 */
+	bool opened;	  /* the device has been open */
+	bool waiting;	  /* the device is not open yet, and the daemon waits for it */
+	bool lost;	  /* the daemon ends, because it has no device, or no longer */
+	int code;	  /* the exit code */
 	bool stopped;	  /* the end of the daemon has ended a copy */
 	uint64_t stop_at; /* when the daemon began to stop, in milliseconds; or 0 */
 	uint64_t told;	  /* the last status, likewise */
@@ -96,10 +96,15 @@ static int watch(int fd)
 	return epoll_ctl(server.epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+static bool ending(void)
+{
+	return server.lost || server.stop_at;
+}
+
 /* Watch the worker of the copy, and let the timer tick while it is needed. */
 static int follow_session(void)
 {
-	bool busy = session_busy(&server.session) || server.dropped || server.ending;
+	bool busy = session_busy(&server.session) || server.dropped || ending();
 	const struct timespec period = { .tv_nsec = busy ? TICK_MSEC * 1000000 : 0 };
 	const struct itimerspec spec = { .it_interval = period, .it_value = period };
 
@@ -166,9 +171,8 @@ static void on_opened(void)
 {
 	const struct vmbus_device *device = vmbus_info(vmbus_ic_chan(server.ic))->device;
 
-	log_line(LOG_INFO, "%s %s, waiting for Copy-VMFile on %s, device %s",
-		 server.opened ? "opened the device again: version" : "version", HYPERV_UIO_VERSION,
-		 device->path, device->instance);
+	log_line(LOG_INFO, "version %s, waiting for Copy-VMFile on %s, device %s",
+		 HYPERV_UIO_VERSION, device->path, device->instance);
 	server.opened = true;
 	server.waiting = false;
 }
@@ -194,7 +198,7 @@ static int exit_code_for(int error)
 		return -1;
 	if (!bound)
 		return EX_UNAVAILABLE;
-	return error == -EBUSY || error == -ENODEV || server.opened ? -1 : EX_OSERR;
+	return error == -EBUSY || error == -ENODEV ? -1 : EX_OSERR;
 }
 
 static bool has_vmbus(void)
@@ -215,16 +219,20 @@ static void on_waiting(const struct vmbus_ic_event *event)
 		log_line(LOG_NOTICE, "%s; waiting until it can be opened", event->reason);
 		return;
 	}
-	server.ending = true;
-	server.code = server.opened && code == EX_UNAVAILABLE ? 0 : code;
-	if (server.code == 0)
-		log_line(LOG_INFO, "ending: the host rescinded the device (Guest Service "
-				   "Interface is off, or the machine is going down)");
-	else
-		log_line(code == EX_UNAVAILABLE ? LOG_NOTICE : LOG_ERR, "%s%s", event->reason,
-			 event->error == -ENODEV && has_vmbus() ?
-				 "; is Guest Service Interface enabled for this machine?" :
-				 "");
+	server.lost = true;
+	server.code = code;
+	log_line(code == EX_UNAVAILABLE ? LOG_NOTICE : LOG_ERR, "%s%s", event->reason,
+		 event->error == -ENODEV && has_vmbus() ?
+			 "; is Guest Service Interface enabled for this machine?" :
+			 "");
+}
+
+/* End the daemon, whose service manager starts the next one. */
+static void lose_device(int priority, const char *why)
+{
+	log_line(priority, "ending: %s", why);
+	server.lost = true;
+	lose_copy(REFUSAL_DEVICE, why);
 }
 
 /*
@@ -248,9 +256,7 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 		lose_copy(REFUSAL_VERSION, "");
 		break;
 	case VMBUS_IC_EVENT_CLOSED:
-		log_line(event->error == -ENODEV ? LOG_INFO : LOG_WARNING,
-			 "the device is closed: %s", event->reason);
-		lose_copy(REFUSAL_DEVICE, event->reason);
+		lose_device(event->error == -ENODEV ? LOG_INFO : LOG_WARNING, event->reason);
 		return 1;
 	case VMBUS_IC_EVENT_WAITING:
 		on_waiting(event);
@@ -350,7 +356,6 @@ static void begin_stop(int signal)
 {
 	log_line(LOG_INFO, "ending: %s", strsignal(signal));
 	notify_stopping("Stopped by a signal");
-	server.ending = true;
 	server.stop_at = now_msec();
 	server.stopped = session_stop(&server.session);
 }
@@ -394,11 +399,11 @@ static bool may_end(void)
 	return !session_busy(&server.session) || passed >= SESSION_LIMIT_MSEC;
 }
 
-/* Do what the signals, the timer and the worker ask for. */
-static void handle_events(void)
+/* Do what the signals, the timer and the worker ask for within @timeout ms. */
+static void handle_events(int timeout)
 {
 	struct epoll_event events[3];
-	int n = epoll_wait(server.epoll, events, 3, 0);
+	int n = epoll_wait(server.epoll, events, 3, timeout);
 	uint64_t ticks;
 
 	for (int i = 0; i < n; i++) {
@@ -414,21 +419,20 @@ static void handle_events(void)
 /* Serve the host until there is something else to do. Returns 0 or -errno. */
 static int serve_once(void)
 {
-	int err = vmbus_ic_serve(server.ic, server.epoll);
+	int err;
 
-	if (err < 0)
-		return err;
-	handle_events();
-	/* The host may have fallen silent: see doc/fcopy.md. */
-	if (server.session.expired) {
-		server.session.expired = false;
-		log_line(LOG_INFO, "the host has not continued a copy; the device is opened again "
-				   "to be sure");
-		vmbus_ic_free(server.ic);
-		err = make_server();
-		if (err)
+	if (server.lost) {
+		/* The worker, the signals and the timer are left. */
+		handle_events(TICK_MSEC);
+	} else {
+		err = vmbus_ic_serve(server.ic, server.epoll);
+		if (err < 0)
 			return err;
+		handle_events(0);
 	}
+	/* The host may have fallen silent: see doc/fcopy.md. */
+	if (server.session.expired && !ending())
+		lose_device(LOG_WARNING, "the host has not continued a copy, and may be silent");
 	if (!session_busy(&server.session))
 		update_status(now_msec());
 	return follow_session();
@@ -473,9 +477,9 @@ static int serve_host(void)
 	bool ready = false;
 	int err = 0;
 
-	while (!err && !(server.ending && may_end())) {
+	while (!err && !(ending() && may_end())) {
 		err = serve_once();
-		if (!ready && !server.ending && (server.opened || server.waiting)) {
+		if (!ready && !ending() && (server.opened || server.waiting)) {
 			ready = true;
 			notify_ready();
 		}
@@ -503,8 +507,8 @@ int server_run(const char *device, int signals, const struct policy *policy, voi
 		lose_copy(REFUSAL_DEVICE, strerror(-err));
 		log_line(LOG_ERR, "%s: %s", device, strerror(-err));
 		server.code = EX_IOERR;
-	} else if (!server.stop_at && server.opened) {
-		notify_stopping("The host rescinded the device");
+	} else if (server.lost && server.opened) {
+		notify_stopping("The device has ended");
 	}
 	close_loop();
 	return server.code;

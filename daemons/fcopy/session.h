@@ -115,7 +115,7 @@ struct session {
 	enum refusal completion; /* the answer to this COMPLETE */
 	bool cleaned;		 /* the next START need not wait for worker_clean() */
 	bool stopping;		 /* the daemon ends, and START gets REFUSAL_STOPPED */
-	bool expired;		 /* a copy was idle for too long; the caller resets this */
+	bool expired;		 /* a copy was idle for too long */
 	struct failure last;	 /* the last failure, for the status */
 	time_t failed_at;	 /* when it was; 0: there is none */
 };

@@ -19,7 +19,6 @@
 #define INSTANCE "eb765408-105f-49b6-b4aa-c123b64d17d4"
 #define CLASS	 "34d14be3-dee4-41c8-9ae7-6b174977c192"
 #define DEVICE	 "sys/bus/vmbus/devices/" INSTANCE "/"
-#define OPENS	 4
 
 /* The Makefile gives this name to the daemon's main(). */
 int fcopyd_main(int argc, char **argv);
@@ -34,14 +33,12 @@ pid_t daemon_pid;
 struct vmbus_chan *host;
 struct message request, answer;
 
-/* The device of each open: the guest's end, the host's end, and the rings */
+/* The device: the guest's end, the host's end, and the rings */
 static struct {
 	int fd, memory;
-	struct vmbus_chan *host;
 	int host_fd;
 	unsigned char *rings;
-} devices[OPENS];
-static unsigned int count, current;
+} device;
 static size_t ring_size;
 static int told[2];
 static bool in_daemon;
@@ -70,8 +67,6 @@ void *machine_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t o
 int machine_open_file(const char *path, int flags, ...) __asm__("open");
 int machine_open_file(const char *path, int flags, ...)
 {
-	const char *device = strstr(path, "/dev/uio3");
-	unsigned int i;
 	int mode = 0;
 	va_list args;
 
@@ -80,15 +75,10 @@ int machine_open_file(const char *path, int flags, ...)
 		mode = va_arg(args, int);
 		va_end(args);
 	}
-	if (!in_daemon || !device || (flags & O_ACCMODE) != O_RDWR)
+	if (!in_daemon || !strstr(path, "/dev/uio3") || (flags & O_ACCMODE) != O_RDWR)
 		return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-	if (machine->opened == count) {
-		errno = EBUSY;
-		return -1;
-	}
-	i = machine->opened++;
-	device_memory = devices[i].memory;
-	device_fd = devices[i].fd;
+	device_memory = device.memory;
+	device_fd = device.fd;
 	return device_fd;
 }
 
@@ -286,41 +276,28 @@ static void add_device(void)
 	struct vmbus_memory memory = { .flags = VMBUS_MEMORY_RESET };
 	int fds[2];
 
-	devices[count].memory = memfd_create("rings", MFD_CLOEXEC);
-	expect(ftruncate(devices[count].memory, 2 * ring_size) == 0);
+	device.memory = memfd_create("rings", MFD_CLOEXEC);
+	expect(ftruncate(device.memory, 2 * ring_size) == 0);
 	expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-	devices[count].rings = any_mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-					devices[count].memory, 0);
-	memory.rx_ring = devices[count].rings;
-	memory.tx_ring = devices[count].rings + ring_size;
+	device.rings =
+		any_mmap(NULL, 2 * ring_size, PROT_READ | PROT_WRITE, MAP_SHARED, device.memory, 0);
+	memory.rx_ring = device.rings;
+	memory.tx_ring = device.rings + ring_size;
 	memory.rx_size = memory.tx_size = ring_size;
 	memory.fd = fds[1];
-	expect_int(channel_from_memory(&memory, &devices[count].host), 0);
-	devices[count].fd = fds[0];
-	devices[count].host_fd = fds[1];
-	count++;
-}
-
-static void close_host(unsigned int i)
-{
-	if (!devices[i].host)
-		return;
-	vmbus_close(devices[i].host);
-	munmap(devices[i].rings, 2 * ring_size);
-	close(devices[i].host_fd);
-	devices[i].host = NULL;
+	expect_int(channel_from_memory(&memory, &host), 0);
+	device.fd = fds[0];
+	device.host_fd = fds[1];
 }
 
 void lose_host(void)
 {
-	close_host(current);
+	if (!host)
+		return;
+	vmbus_close(host);
+	munmap(device.rings, 2 * ring_size);
+	close(device.host_fd);
 	host = NULL;
-}
-
-void next_host(void)
-{
-	lose_host();
-	host = devices[++current].host;
 }
 
 void rescind(void)
@@ -334,8 +311,7 @@ static void run_daemon(void)
 	char arguments[][32] = { "hv-fcopyd", "-n", "-s", "state" };
 	char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3], NULL };
 
-	for (unsigned int i = 0; i < count; i++)
-		close_host(i);
+	lose_host();
 	in_daemon = true;
 	setenv("VMBUS_SYSROOT", in("machine"), 1);
 	unsetenv("JOURNAL_STREAM");
@@ -343,30 +319,25 @@ static void run_daemon(void)
 	_exit(fcopyd_main(4, argv));
 }
 
-void start_daemon(unsigned int opens)
+void start_daemon(void)
 {
 	mkdir("to", 0755);
 	memset(machine, 0, sizeof(*machine));
-	count = current = 0;
-	while (count < opens)
-		add_device();
-	host = devices[0].host;
+	add_device();
 	expect(pipe2(told, O_CLOEXEC | O_NONBLOCK) == 0);
 	says(NULL);
 	fflush(NULL);
 	daemon_pid = fork();
 	if (!daemon_pid)
 		run_daemon();
-	for (unsigned int i = 0; i < count; i++) {
-		close(devices[i].fd);
-		close(devices[i].memory);
-	}
+	close(device.fd);
+	close(device.memory);
 }
 
 void begin_test(void)
 {
 	offer_device();
-	start_daemon(1);
+	start_daemon();
 	WAIT_UNTIL(says("waiting for Copy-VMFile"));
 }
 
@@ -386,8 +357,7 @@ void end_of_children(void)
 
 void forget_daemon(void)
 {
-	for (unsigned int i = 0; i < count; i++)
-		close_host(i);
+	lose_host();
 	close(told[0]);
 	close(told[1]);
 }

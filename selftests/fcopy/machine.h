@@ -23,7 +23,6 @@ extern struct machine {
 	atomic_bool rescinded; /* read(2) of the device reports it */
 	atomic_int hold;       /* hold workers in this call */
 	atomic_uint held;      /* how many workers have been held since hold() */
-	atomic_uint opened;    /* how often the daemon has opened the device */
 	atomic_uint waits;     /* epoll_wait() of the daemon */
 	atomic_uint reads;     /* of its device */
 	atomic_uint signals;   /* to the host */
@@ -49,17 +48,11 @@ void remove_device(void);
 /** device_attribute() - writes an attribute of the device */
 void device_attribute(const char *name, const char *value);
 
-/**
- * start_daemon() - starts the daemon
- * @opens: how often it can open the device
- */
-void start_daemon(unsigned int opens);
+/** start_daemon() - starts the daemon */
+void start_daemon(void);
 
 /** begin_test() - offers the device, and waits until the daemon is ready */
 void begin_test(void);
-
-/** next_host() - closes the rings, and goes on with those of the next open */
-void next_host(void);
 
 /** lose_host() - closes the rings */
 void lose_host(void);

@@ -150,54 +150,32 @@ static void device_taken_back_in_a_copy(void)
 	end_test(0);
 }
 
-/* After a sleep the device has new rings, and the host negotiates again. */
-static void device_opened_again_after_a_sleep(void)
+/* A sleep closes the device, which stays where it is. */
+static void device_closed_in_a_copy(void)
 {
-	offer_device();
-	start_daemon(2);
+	begin_test();
 	begin_copy();
-	next_host();
+	lose_host();
+	expect_int(end_of_daemon(), 0);
 	/* Nothing remains of the copy. */
-	WAIT_UNTIL(says("opened the device again"));
-	start_message(&request, in("to"), "b", OVER_WRITE, 10);
-	expect_int(ask(), E_NOT_CONNECTED);
-	expect_int(entries("to"), 0);
-	begin_copy();
-	write_message(&request, 5, "56789", 5);
-	expect_int(ask(), S_OK);
-	end_message(&request, COMPLETE);
-	expect_int(ask(), S_OK);
-	stop_test(1);
+	end_test(0);
 }
 
-/*
- * After a hibernation the host offers the device only after a while, to a
- * running daemon and to one that starts.
- */
+/* After a hibernation the host offers the device only after a while. */
 static void device_offered_late(void)
 {
 	offer_device();
-	start_daemon(2);
-	begin_copy();
-	device_attribute("id", "4294967295\n");
-	says(NULL);
-	next_host();
-	WAIT_UNTIL(says("the host has not offered the device again; waiting"));
-#if HAVE_SYSTEMD
-	WAIT_UNTIL(says("STATUS=Waiting for the device"));
-#endif
-	/* A new configuration does not end the wait. */
-	kill(daemon_pid, SIGHUP);
-	WAIT_UNTIL(says("reloaded the configuration"));
-	device_attribute("id", "8\n");
-	begin_copy();
-	stop_test(0);
-
-	/* A signal ends the wait of a daemon that starts. */
 	device_attribute("id", "4294967295\n");
 	for (int i = 0; i < 2; i++) {
-		start_daemon(1);
+		start_daemon();
 		WAIT_UNTIL(says("the host has not offered the device again; waiting"));
+#if HAVE_SYSTEMD
+		WAIT_UNTIL(says("READY=1"));
+		WAIT_UNTIL(says("STATUS=Waiting for the device"));
+#endif
+		/* A new configuration does not end the wait. */
+		kill(daemon_pid, SIGHUP);
+		WAIT_UNTIL(says("reloaded the configuration"));
 		if (i) {
 			device_attribute("id", "9\n");
 			begin_copy();
@@ -207,69 +185,57 @@ static void device_offered_late(void)
 }
 
 /*
- * A host that never negotiates, and one that has stopped reading during a copy
+ * A host never negotiates, and another does not read an answer. A copy would
+ * expire at the same time.
  */
-static void device_opened_again_for_a_silent_host(void)
+static void daemon_ends_for_a_silent_host(void)
 {
 	struct timespec begun;
 
 	for (int i = 0; i < 2; i++) {
-		offer_device();
-		start_daemon(2);
+		begin_test();
 		clock_gettime(CLOCK_MONOTONIC, &begun);
 		if (i) {
-			begin_copy();
-			write_message(&request, 5, "56789", 5);
+			negotiate();
+			end_message(&request, CANCEL);
 			post();
 		}
 		WAIT_UNTIL(says(i ? "it does not read the answers" : "it does not negotiate"));
 		expect(milliseconds_since(&begun) > PATIENCE_MSEC - 500);
-		WAIT_UNTIL(says("opened the device again"));
-		next_host();
-		begin_copy();
-		write_message(&request, 5, "56789", 5);
-		expect_int(ask(), S_OK);
-		end_message(&request, COMPLETE);
-		expect_int(ask(), S_OK);
-		stop_test(1);
-		unlink("to/made/a");
-		rmdir("to/made");
+		expect_int(end_of_daemon(), 0);
+		end_test(0);
 	}
 }
 
-/* The device cannot be opened at once, and a signal ends the wait. */
+/* Another program has the device for a time. */
 static void device_that_is_busy_for_a_time(void)
 {
-	begin_test();
+	offer_device();
+	device_attribute("uio_hv_generic/state", "open\n");
+	start_daemon();
+	WAIT_UNTIL(says("another program has the device open; waiting"));
+	device_attribute("uio_hv_generic/state", "closed\n");
 	begin_copy();
-	lose_host();
-	WAIT_UNTIL(says("waiting until it can be opened"));
-	expect_int(waitpid(daemon_pid, NULL, WNOHANG), 0);
 	stop_test(0);
 }
 
-/* A copy stalls: the daemon ends it, and opens the device again. */
-static void device_opened_again_after_a_forgotten_copy(void)
+/* A copy stalls: the daemon ends it, and then itself. */
+static void daemon_ends_after_a_forgotten_copy(void)
 {
-	offer_device();
-	start_daemon(2);
+	begin_test();
 	begin_copy();
 	WAIT_UNTIL(says("lost after 5 of 10 bytes: the host did not continue the copy in time"));
-	WAIT_UNTIL(says("the host has not continued a copy"));
-	WAIT_UNTIL(machine->opened == 2);
-	next_host();
-	begin_copy();
-	stop_test(0);
+	WAIT_UNTIL(says("ending: the host has not continued a copy"));
+	expect_int(end_of_daemon(), 0);
+	end_test(0);
 }
 
 /* A host that has nothing to copy is left alone. */
 static void idle_host_is_left_alone(void)
 {
-	offer_device();
-	start_daemon(2);
+	begin_test();
 	negotiate();
 	sleep(12);
-	expect_int(machine->opened, 1);
 	negotiate();
 	stop_test(0);
 }
@@ -385,7 +351,7 @@ static void device_taken_back_while_a_disk_is_slow(void)
 	begin_whole_copy();
 	post_held(SYNC);
 	rescind();
-	WAIT_UNTIL(says("ending: the host rescinded the device"));
+	WAIT_UNTIL(says("ending: the device went away"));
 	hold(NOWHERE);
 	expect_int(end_of_daemon(), 0);
 	expect(holds("to/made/a", "0123456789"));
@@ -772,11 +738,11 @@ int main(void)
 	test(configuration_read_again_in_a_copy);
 	test(device_taken_back_in_a_copy);
 	test(device_taken_back_while_idle);
-	test(device_opened_again_after_a_sleep);
+	test(device_closed_in_a_copy);
 	test(device_offered_late);
-	test(device_opened_again_for_a_silent_host);
+	test(daemon_ends_for_a_silent_host);
 	test(device_that_is_busy_for_a_time);
-	test(device_opened_again_after_a_forgotten_copy);
+	test(daemon_ends_after_a_forgotten_copy);
 	test(idle_host_is_left_alone);
 	test(directories_of_a_crash);
 	test(worker_that_is_killed);

@@ -132,6 +132,21 @@ by_clock() {
 over() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
 # waiting PID: print what a process waits for
 waiting() { echo "it waits in $(cat "/proc/$1/wchan"), system call $(cat "/proc/$1/syscall")"; }
+# fcopyd_again ARGUMENT...: run hv-fcopyd in the background, and start it again
+# when it has ended, as systemd does. SIGTERM ends both.
+fcopyd_again() {
+	local status=0 over=''
+	trap 'over=1; kill $daemon' TERM
+	while [ $status = 0 ] && [ -z "$over" ]; do
+		hv-fcopyd "$@" &
+		daemon=$!
+		wait $daemon
+		status=$?
+		# The signal has ended only the wait.
+		[ -z "$over" ] || { wait $daemon; status=$?; }
+	done
+	return $status
+}
 # end_of PID SECONDS: return the status of a child. Kill a child that has not
 # ended by then, and leave it alone if it still does not end.
 end_of() {

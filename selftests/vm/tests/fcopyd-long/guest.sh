@@ -131,7 +131,7 @@ for i in $(seq 20); do
 	start
 	say "again $i"
 done
-cut=$(grep -c 'lost after .*: the host rescinded the device' /tmp/fcopyd.log)
+cut=$(grep -c 'lost after .*: the device was lost' /tmp/fcopyd.log)
 check "some of the 20 moments at which it was taken back were in a copy: $cut" test "$cut" -gt 0
 check "taken back at 20 moments, it ends with 0 each time ($statuses)" test "$statuses" = 00000000000000000000
 check "each file is whole: ${partial:-all of them}" test -z "$partial"

@@ -13,7 +13,7 @@ hibernate() { echo disk >/sys/power/state; }
 check "the device is bound" within 10 maps "$class" 3
 check "so is a NIC, with its buffers" within 10 maps "$nic_class" 5
 check "and the file copy device" within 10 maps "$fcopy_class" 3
-hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+fcopyd_again 2>/tmp/fcopyd.log &
 daemon=$!
 check "hv-fcopyd waits" within 20 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log
 nic=$(vmbus_device "$nic_class")
@@ -39,7 +39,7 @@ for round in 1 2; do
 done
 say copy
 hear copied
-check "hv-fcopyd opened the device again, twice" test "$(grep -c 'opened the device again' /tmp/fcopyd.log)" = 2
+check "hv-fcopyd ended, and opened the device again, twice" test "$(grep -c 'waiting for Copy-VMFile' /tmp/fcopyd.log)" = 3
 check "a copy that was under way has left nothing" within 10 \
 	sh -c 'test ! -e /tmp/late && test -z "$(ls -A /var/lib/hv-fcopyd)$(find /tmp -name ".hv-fcopyd*")" && grep -q "/tmp/late: lost after .*: the device was lost: the device went away, or the machine was suspended" /tmp/fcopyd.log'
 check "a file is there after two sleeps" test "$(stat -c %s /tmp/file)" = 100000

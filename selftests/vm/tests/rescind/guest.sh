@@ -33,7 +33,7 @@ for round in 1 2 3 4 5 6; do
 	grep -Eq 'broken: lost after [1-9][0-9]* of 100000000 bytes: the device was lost: the device went away, or the machine was suspended; (nothing is left of it|it is removed when the disk answers)$' $log &&
 		cut_off=$((cut_off + 1))
 	[ $status = 0 ] && ended=$((ended + 1))
-	[ "$(grep -c 'ending: the host rescinded the device' $log)" = 1 ] && told=$((told + 1))
+	[ "$(grep -c 'ending: the device went away' $log)" = 1 ] && told=$((told + 1))
 	left=$((left + $(ls -A /tmp/in | wc -l) + $(ls -A /var/lib/hv-fcopyd | wc -l)))
 	note "round $round: exit status $status; $(grep -o 'lost after [0-9]* of [0-9]* bytes' $log)"
 	[ $status = 0 ] || while read -r line; do note "  $line"; done <$log
