@@ -20,14 +20,11 @@ fcopyd_security := $(addprefix $(O)/daemons/fcopy/security/,apparmor hv_fcopyd.t
 
 .PHONY: check-systemd
 daemons: $(O)/daemons/hv-fcopyd $(O)/daemons/fcopy/hv-fcopyd.service $(O)/daemons/fcopy/other-daemons.conf \
-	$(O)/daemons/fcopy/other-daemons $(O)/daemons/fcopy/other-uio-daemons.conf \
 	$(O)/daemons/fcopy/61-hv-fcopyd.rules $(fcopyd_security)
 
-# The units of the distributions' own daemons; the packages stop them, too. The
-# daemons of the first list use the device through hv_utils, or through the
-# driver that has it.
-other_fcopyd     := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd
-other_uio_fcopyd := hv-fcopy-uio-daemon hv_fcopy_uio_daemon
+# The units of the distributions' own daemons. The packages' scripts have this
+# list, too.
+other_fcopyd := hv-fcopy-daemon hv_fcopy_daemon hypervfcopyd hv-fcopy-uio-daemon hv_fcopy_uio_daemon
 
 check-systemd:
 ifeq ($(HAVE_SYSTEMD),1)
@@ -52,11 +49,6 @@ install-daemons: daemons
 		$(INSTALL) -D -m 644 $(O)/daemons/fcopy/other-daemons.conf \
 			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \
 	done
-	$(Q)for unit in $(other_uio_fcopyd); do \
-		$(INSTALL) -D -m 644 $(O)/daemons/fcopy/other-uio-daemons.conf \
-			$(DESTDIR)$(unitdir)/$$unit.service.d/hyperv-uio.conf || exit; \
-	done
-	$(Q)$(INSTALL) -D -m 755 $(O)/daemons/fcopy/other-daemons $(DESTDIR)$(udevdir)/hv-fcopyd-other-daemons
 	$(Q)$(INSTALL) -D -m 644 $(O)/daemons/fcopy/61-hv-fcopyd.rules $(DESTDIR)$(udevdir)/rules.d/61-hv-fcopyd.rules
 	$(Q)$(INSTALL) -D -m 644 daemons/fcopy/10-fcopy.conf $(DESTDIR)$(bindconfdir)/10-fcopy.conf
 	$(Q)$(INSTALL) -m 644 man/hv-fcopyd.8 $(DESTDIR)$(mandir)/man8/hv-fcopyd.8

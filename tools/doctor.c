@@ -181,7 +181,7 @@ static void check_guest_service(struct diagnosis *diagnosis)
 				"on the host: Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"),
 			NULL,
 			"the host does not offer the file copy device, so Copy-VMFile cannot work; on Azure it never does");
-	/* Without our driver, the distribution's daemon may have the device. */
+	/* The other checks say why the device is not bound. */
 	if (!uio || check_other_daemons(diagnosis))
 		return;
 	pid = doctor_process(DAEMON);

@@ -406,7 +406,7 @@ test_another_daemon_runs() {
 		runs "$(echo $other | cut -c 1-15)" 7
 		sick
 		finding problem daemon "the kernel tree's daemon $other is running, so hv-fcopyd cannot use the device" "kill 7" "systemctl status 7"
-		# It may have the device if user space does not.
+		# The reason that the device is not bound comes first.
 		"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/unbind $copy
 		vmbusctl doctor
 		lacks $other

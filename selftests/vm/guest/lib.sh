@@ -400,6 +400,12 @@ stock_copies() {
 	check "a file arrives through $stock_unit" test "$(stat -c %s /srv/stock)" = 100000
 	sum stock
 }
+# stock_returns: check that this daemon runs only after apt has removed ours
+stock_returns() {
+	check "$stock_unit does not start while hyperv-uio-fcopyd is installed" stock_refused
+	check "apt removes hyperv-uio-fcopyd" env DEBIAN_FRONTEND=noninteractive apt-get -y remove hyperv-uio-fcopyd
+	stock_copies
+}
 # check_purge: check that apt removes all of our packages. The removal releases
 # the file copy device to the kernel's driver, and nothing of ours is left.
 check_purge() {

@@ -50,7 +50,7 @@ in_chroot() {
 # their ischroot keeps them from that.
 sees_the_guest() {
 	in_chroot "ischroot && ! systemd-detect-virt --container && [ -d /run/systemd/system ] && [ -S /run/udev/control ] &&
-		[ -d '$fcopy' ] && [ -c $link ] && [ -e /run/hv-fcopyd.masked ] &&
+		[ -d '$fcopy' ] && [ -c $link ] &&
 		[ -d /sys/kernel/security/apparmor ] &&
 		command -v apparmor_parser"
 }
@@ -61,7 +61,7 @@ outside() {
 	echo "hv-fcopyd $(systemctl show -p MainPID --value hv-fcopyd)"
 	confined
 	ours
-	find /run/hv-fcopyd* /run/hyperv-uio /run/systemd/system -printf '%p %l\n' 2>&1 | sort
+	find /run/hyperv-uio /run/systemd/system -printf '%p %l\n' 2>&1 | sort
 }
 # as_before: whether the device is bound, with its link, and nothing has changed
 # since the output of outside is in /tmp/outside
@@ -138,9 +138,7 @@ case $boot in
 	# because dkms would need minutes to build the module again, and the
 	# postinst does nothing to a module that a device uses. The rule is for
 	# the prerm of hyperv-uio, which runs when the rule of hyperv-uio-fcopyd
-	# is gone. The file in /run marks a removal outside the chroot, and the
-	# scripts in the chroot must leave it there.
-	touch /run/hv-fcopyd.masked
+	# is gone.
 	mount -t tmpfs chroot /mnt
 	mkdir /mnt/upper /mnt/work /mnt/root
 	outside >/tmp/outside
@@ -154,7 +152,6 @@ case $boot in
 	# The parser would have written its cache, which the purge has removed.
 	check "chroot: no profile was loaded from there" sh -c '! find /mnt/upper/var/cache/apparmor -type f -name hv-fcopyd | grep .'
 	check "chroot: its files are unmounted" umount /mnt
-	rm /run/hv-fcopyd.masked
 	copy_arrives chroot
 	;;
 esac

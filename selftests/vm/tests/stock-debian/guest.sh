@@ -39,7 +39,7 @@ case $boot in
 			said -E "^$fcopy_instance .*: not bound to uio_hv_generic: binding failed: (not supported|No such device)"
 		check "vmbusctl doctor says so, and how to repair it" doctor_says "$fcopy_instance (fcopy), a low-speed device; the kernel's own uio_hv_generic refuses"
 		say "fcopy refused"
-		stock_copies
+		stock_returns
 	else
 		check "it has the file copy device, too" within 30 has_driver "$fcopy_instance" uio_hv_generic
 		check "vmbusctl doctor says that it is enough for the rules" doctor_says "the kernel.s own uio_hv_generic is enough for the rules here"
