@@ -256,6 +256,7 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 		lose_copy(REFUSAL_VERSION, "");
 		break;
 	case VMBUS_IC_EVENT_CLOSED:
+		server.code = event->error == -EIO ? EX_IOERR : 0;
 		lose_device(event->error == -ENODEV ? LOG_INFO : LOG_WARNING, event->reason);
 		return 1;
 	case VMBUS_IC_EVENT_WAITING:

@@ -300,6 +300,15 @@ void lose_host(void)
 	host = NULL;
 }
 
+void break_ring(void)
+{
+	static const uint32_t interrupt = 1, index = 1 << 30;
+
+	/* The index at which the host writes comes first. */
+	memcpy(device.rings, &index, sizeof(index));
+	expect(write(device.host_fd, &interrupt, sizeof(interrupt)) == sizeof(interrupt));
+}
+
 void rescind(void)
 {
 	remove_device();

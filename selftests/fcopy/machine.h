@@ -57,6 +57,9 @@ void begin_test(void);
 /** lose_host() - closes the rings */
 void lose_host(void);
 
+/** break_ring() - writes an index that cannot be, and interrupts the daemon */
+void break_ring(void);
+
 /** rescind() - takes the device away */
 void rescind(void);
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <time.h>
 
 #include "../../daemons/fcopy/worker.h"
@@ -158,6 +159,16 @@ static void device_closed_in_a_copy(void)
 	lose_host();
 	expect_int(end_of_daemon(), 0);
 	/* Nothing remains of the copy. */
+	end_test(0);
+}
+
+static void index_that_cannot_be(void)
+{
+	begin_test();
+	begin_copy();
+	break_ring();
+	expect_int(end_of_daemon(), EX_IOERR);
+	expect(says("ending: the host wrote an impossible index"));
 	end_test(0);
 }
 
@@ -739,6 +750,7 @@ int main(void)
 	test(device_taken_back_in_a_copy);
 	test(device_taken_back_while_idle);
 	test(device_closed_in_a_copy);
+	test(index_that_cannot_be);
 	test(device_offered_late);
 	test(daemon_ends_for_a_silent_host);
 	test(device_that_is_busy_for_a_time);

@@ -104,6 +104,11 @@ for who in upstream ours; do
 			echo disk >/sys/power/state
 			sleep 3
 			state_and_work >/tmp/v
+			# systemd starts a daemon that has ended with 0.
+			if grep -q '^status 0' /tmp/v; then
+				begin $who v
+				within 20 grep -q 'waiting for Copy-VMFile' /tmp/log
+			fi
 			say "awake $who"
 		fi
 		hear "look $who $letter"
