@@ -14,7 +14,7 @@ again() { new=$(pid) && [ "$new" != 0 ] && [ "$new" != "$old" ] && fcopyd_runs; 
 # The daemon may need a while to end a copy whose device goes.
 slow_stop=/run/systemd/system/hv-fcopyd.service.d/slow.conf
 mkdir -p ${slow_stop%/*}
-printf '[Service]\nExecStopPost=+/bin/sh -c "sleep 5; cut -d. -f1 /proc/uptime >/run/stopped"\n' >$slow_stop
+printf '[Service]\nExecStopPost=+/bin/sh -c "sleep 15; cut -d. -f1 /proc/uptime >/run/stopped"\n' >$slow_stop
 systemctl daemon-reload
 old=$(pid)
 say "it stops slowly"
