@@ -136,6 +136,8 @@ result "device that is not bound: one line"
 
 # start OPTIONS...: run hv-fcopyd in the background
 start() {
+	# waits() must not find what an earlier daemon has said.
+	: >"$work/said"
 	"$fcopyd" --state-dir="$work/state" --config="$conf" -n >"$work/said" 2>&1 &
 	daemon=$!
 }
