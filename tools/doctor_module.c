@@ -332,7 +332,7 @@ static void check_stock(struct diagnosis *diagnosis)
 	const char *release = diagnosis->release;
 	const struct device *device = wanted(diagnosis, true);
 	char *version = dkms_version(), *fix;
-	/* A repository may have the module built, for a machine without dkms. */
+	/* A repository may have it built, for a machine without dkms. */
 	const char *see = version ? NULL : "doc/packages.md#a-module-without-a-compiler";
 
 	if (version)

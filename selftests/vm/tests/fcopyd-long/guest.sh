@@ -40,7 +40,7 @@ leftovers() { find /tmp/in /tmp/ext4 /tmp/fat -name '.hv-fcopyd.*' | wc -l; }
 # whole FILE: whether a file that a copy may have replaced is exactly one of the
 # two versions
 whole() { cmp -s "$1" /tmp/whole/1 || cmp -s "$1" /tmp/whole/2; }
-# unfinished: print how many copies the log shows that began and did not complete
+# unfinished: print how many copies of the log began and did not complete
 unfinished() { echo $(($(grep -c ' receiving ' /tmp/fcopyd.log) - $(grep -c ' received ' /tmp/fcopyd.log))); }
 moments() { awk -v seed=$1 'BEGIN { srand(seed); for (i = 0; i < 20; i++) print int(rand() * 1500) * 1000 }'; }
 
