@@ -233,6 +233,8 @@ static void lose_device(int priority, const char *why)
 	log_line(priority, "ending: %s", why);
 	server.lost = true;
 	lose_copy(REFUSAL_DEVICE, why);
+	/* A START may wait for a worker. The host that sent it is gone. */
+	session_stop(&server.session);
 }
 
 /*
@@ -357,6 +359,7 @@ static void begin_stop(int signal)
 {
 	log_line(LOG_INFO, "ending: %s", strsignal(signal));
 	notify_stopping("Stopped by a signal");
+	server.code = 0;
 	server.stop_at = now_msec();
 	server.stopped = session_stop(&server.session);
 }
@@ -508,7 +511,7 @@ int server_run(const char *device, int signals, const struct policy *policy, voi
 		lose_copy(REFUSAL_DEVICE, strerror(-err));
 		log_line(LOG_ERR, "%s: %s", device, strerror(-err));
 		server.code = EX_IOERR;
-	} else if (server.lost && server.opened) {
+	} else if (server.lost && server.opened && !server.stop_at) {
 		notify_stopping("The device has ended");
 	}
 	close_loop();
