@@ -44,7 +44,6 @@ gives() {
 }
 
 test_each_status_of_vmbusctl() {
-	guest
 	gives 0 vmbusctl list
 	gives 1 vmbusctl bind eth1 missing
 	gives 2 vmbusctl show
@@ -60,7 +59,6 @@ test_each_status_of_vmbusctl() {
 }
 
 test_each_status_of_vmbus_bind() {
-	guest
 	gives 0 vmbus_bind --all
 	conf $admin/50-eth0.conf "[$nic0]"
 	gives 1 vmbus_bind $nic0
@@ -72,4 +70,4 @@ test_each_status_of_vmbus_bind() {
 	gives 2 vmbus_bind --all
 }
 
-run_tests
+run_tests guest

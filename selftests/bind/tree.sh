@@ -177,8 +177,10 @@ log_is_empty() {
 	[ ! -s "$root/kernel/log" ] || fail "the kernel was asked for: $(tr '\n' ';' <"$root/kernel/log")"
 }
 
-# run_tests: run each function test_*, in the order of the file
+# run_tests [COMMAND]: run each function test_*, in the order of the file, each
+# on a fresh machine, which the command changes first
 run_tests() {
+	prepare=${1:-:}
 	tests=$(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
 	ktap_print_header
 	# shellcheck disable=SC2086 # words
@@ -189,6 +191,7 @@ run_tests() {
 		out=
 		(
 			set -e
+			"$prepare"
 			"$t"
 		)
 		case $? in

@@ -32,7 +32,6 @@ does() {
 }
 
 test_bind() {
-	guest
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
@@ -43,7 +42,6 @@ test_bind() {
 }
 
 test_bind_names_the_fault_that_keeps_the_device() {
-	guest
 	conf $admin/50-bad.conf '[interface eth1]' foo=1
 	for command in bind 'bind --now' 'bind --boot' 'bind --force'; do
 		does 2 $command eth1
@@ -54,7 +52,6 @@ test_bind_names_the_fault_that_keeps_the_device() {
 }
 
 test_unbind_says_what_it_disables() {
-	guest
 	conf $admin/50-mine.conf '# mine' '[interface eth1]'
 	does 0 bind eth1
 	does 0 unbind eth1
@@ -63,7 +60,6 @@ test_unbind_says_what_it_disables() {
 }
 
 test_wrong_arguments() {
-	guest
 	while read -r arguments; do
 		read -r message
 		does 2 $arguments
@@ -87,7 +83,6 @@ test_wrong_arguments() {
 }
 
 test_bind_again_changes_nothing() {
-	guest
 	does 0 bind eth1
 	: >"$root/kernel/log"
 	does 0 bind eth1
@@ -101,7 +96,6 @@ test_bind_again_changes_nothing() {
 # lock of the device. So a run for vmbus-bind.path that begins meanwhile does
 # not try again.
 test_bind_that_fails_leaves_no_rule_to_another_run() {
-	guest
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
 	mv "$root/kernel/model" "$root/kernel/real"
 	printf '%s\n' '#!/bin/sh' 'case $2 in */uio_hv_generic/bind) : >"${0%/*}/binding" && sleep 1 ;; esac' \
@@ -118,7 +112,6 @@ test_bind_that_fails_leaves_no_rule_to_another_run() {
 }
 
 test_bind_with_a_driver() {
-	guest
 	driver other
 	: >"$root/kernel/modules/other"
 	does 0 bind eth1 other
@@ -127,7 +120,6 @@ test_bind_with_a_driver() {
 }
 
 test_bind_to_another_driver_later() {
-	guest
 	driver other
 	does 0 bind eth1
 	does 0 bind $nic1 other
@@ -136,7 +128,6 @@ test_bind_to_another_driver_later() {
 }
 
 test_bind_keeps_the_driver_of_the_rule() {
-	guest
 	driver other
 	conf $admin/50-nic.conf '[nic]' force=yes driver=other
 	does 0 bind eth1
@@ -145,7 +136,6 @@ test_bind_keeps_the_driver_of_the_rule() {
 }
 
 test_bind_now() {
-	guest
 	does 0 bind --now eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	no_file $file1
@@ -153,7 +143,6 @@ test_bind_now() {
 }
 
 test_bind_now_with_a_driver() {
-	guest
 	driver other
 	does 0 bind --now eth1 other
 	is driver "$(driver_of $nic1)" other
@@ -161,7 +150,6 @@ test_bind_now_with_a_driver() {
 }
 
 test_bind_for_the_next_boot() {
-	guest
 	does 0 bind --boot eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
@@ -171,7 +159,6 @@ test_bind_for_the_next_boot() {
 
 # The path unit runs vmbus-bind --all when bind.d has changed.
 test_bind_for_the_next_boot_waits() {
-	guest
 	does 0 bind --boot eth1
 	for form in --all "--udev $nic1" "--udev --all"; do
 		vmbus_bind $form
@@ -204,14 +191,12 @@ test_waiting_ends_when_somebody_names_the_device() {
 }
 
 test_nothing_waits_after_a_failure() {
-	guest
 	conf $admin/99-last.conf "[$nic1]" enable=no
 	does 1 bind --boot eth1
 	is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
 }
 
 test_bind_that_cannot_wait() {
-	guest
 	mkdir -p "$root/run/hyperv-uio"
 	: >"$root/run/hyperv-uio/held"
 	does 1 bind --boot eth1
@@ -231,7 +216,6 @@ test_bind_holds_at_the_next_boot() {
 }
 
 test_bind_of_a_nic_that_is_up() {
-	guest
 	for when in --now --persistent; do
 		does 6 bind $when eth0
 		complains "eth0 (000d3a31…): not bound to uio_hv_generic: interface eth0 is up; 'ip link set eth0 down' allows it; --force overrides this"
@@ -250,7 +234,6 @@ test_bind_of_a_nic_that_is_up() {
 }
 
 test_bind_in_a_kdump_kernel() {
-	guest
 	put proc/vmcore ''
 	does 6 bind --force eth1
 	complains "eth1 (b6650ff7…): not bound to uio_hv_generic: a kdump kernel binds nothing"
@@ -259,7 +242,6 @@ test_bind_in_a_kdump_kernel() {
 }
 
 test_bind_of_a_disk_controller() {
-	guest
 	for when in --now --boot --persistent; do
 		does 6 bind $when scsi
 		complains "scsi (f8b3781a…): not bound to uio_hv_generic: a disk controller or a PCI Express bridge needs force=yes"
@@ -271,7 +253,6 @@ test_bind_of_a_disk_controller() {
 }
 
 test_bind_by_force() {
-	guest
 	does 0 bind --force eth0
 	is driver "$(driver_of $nic0)" uio_hv_generic
 	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic force=yes
@@ -280,21 +261,18 @@ test_bind_by_force() {
 }
 
 test_bind_now_by_force() {
-	guest
 	does 0 bind --now -f eth0
 	is driver "$(driver_of $nic0)" uio_hv_generic
 	no_file $admin/60-$nic0.conf
 }
 
 test_bind_without_force_takes_force_back() {
-	guest
 	conf $file1 "[$nic1]" force=yes driver=uio_hv_generic
 	does 0 bind eth1
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
 }
 
 test_driver_that_does_not_take_the_device() {
-	guest
 	echo 22 >"$root/kernel/probe/uio_hv_generic"
 	does 1 bind eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
@@ -304,7 +282,6 @@ test_driver_that_does_not_take_the_device() {
 }
 
 test_failure_puts_the_old_rule_back() {
-	guest
 	does 0 bind eth1
 	before=$(cat $root/$file1)
 	does 1 bind eth1 missing
@@ -314,7 +291,6 @@ test_failure_puts_the_old_rule_back() {
 
 # The device is bound, so its rule stays, and the setting can be corrected.
 test_setting_that_fails_leaves_the_rule() {
-	guest
 	conf $file1 "[$nic1]" group=no-group-at-all
 	does 1 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
@@ -322,14 +298,12 @@ test_setting_that_fails_leaves_the_rule() {
 }
 
 test_driver_that_is_missing() {
-	guest
 	does 1 bind eth1 missing
 	no_file $file1
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
 test_driver_that_is_no_name() {
-	guest
 	for name in ../x -f/x '' 'a b' "$(printf %064d 0)"; do
 		does 2 bind -- eth1 "$name"
 		complains "is not the name of a driver"
@@ -340,21 +314,18 @@ test_driver_that_is_no_name() {
 }
 
 test_keys_of_the_administrator_stay() {
-	guest
 	conf $file1 '# mine' "[$nic1]" ring_size=64K 'group = 8' enable=no 'driver = hv_netvsc' '' '[fcopy]' driver=hv_utils
 	does 0 bind eth1 uio_hv_generic
 	is file "$(cat $root/$file1)" "$(printf '%s\n' '# mine' "[$nic1]" driver=uio_hv_generic ring_size=64K 'group = 8' '' '[fcopy]' driver=hv_utils)"
 }
 
 test_several_sections_for_the_device() {
-	guest
 	conf $file1 "[$nic1]" driver=one mode=0600 "[{$(echo $nic1 | tr a-f A-F)}]" driver=two enable=no
 	does 0 bind eth1 uio_hv_generic
 	is file "$(cat $root/$file1)" "$(printf '%s\n' "[$nic1]" driver=uio_hv_generic mode=0600 "[{$(echo $nic1 | tr a-f A-F)}]")"
 }
 
 test_another_file_that_wins() {
-	guest
 	conf $admin/99-last.conf "[$nic1]" driver=other
 	does 1 bind eth1 uio_hv_generic
 	complains "99-last.conf:1 takes precedence, and names the driver other"
@@ -367,7 +338,6 @@ test_another_file_that_wins() {
 }
 
 test_faulty_file_that_names_the_device() {
-	guest
 	conf $admin/50-bad.conf "[$nic1]" nonsense
 	does 2 bind eth1
 	complains "eth1 (b6650ff7…): left alone: "
@@ -376,14 +346,12 @@ test_faulty_file_that_names_the_device() {
 }
 
 test_faulty_file_about_something_else() {
-	guest
 	conf $admin/50-bad.conf '[vss]' nonsense
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 }
 
 test_folder_is_made() {
-	guest
 	rm -r "${root:?}/etc"
 	does 0 bind eth1
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
@@ -392,7 +360,6 @@ test_folder_is_made() {
 }
 
 test_file_that_cannot_be_written() {
-	guest
 	rm -r "${root:?}/$admin"
 	: >"$root/$admin"
 	does 1 bind eth1
@@ -401,14 +368,12 @@ test_file_that_cannot_be_written() {
 }
 
 test_device_that_leaves_meanwhile() {
-	guest
 	echo driver_override >"$root/kernel/rescind"
 	does 1 bind eth1
 	no_file $file1
 }
 
 test_bind_several_at_a_time_is_an_error() {
-	guest
 	does 2 bind eth1 uio_hv_generic eth0
 	does 2 bind
 	does 2 bind --now --boot eth1
@@ -420,7 +385,6 @@ test_bind_several_at_a_time_is_an_error() {
 }
 
 test_unbind() {
-	guest
 	does 0 bind eth1
 	does 0 unbind eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
@@ -433,7 +397,6 @@ test_unbind() {
 
 # The path unit runs vmbus-bind --all when another rule changes.
 test_unbind_now_holds_until_the_next_boot() {
-	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	vmbus_bind -n --all
@@ -448,7 +411,6 @@ test_unbind_now_holds_until_the_next_boot() {
 
 # Only a command that names the device, or a boot, ends the release.
 test_an_event_ends_no_release() {
-	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	for args in "--udev $nic1" "--udev --new-interface $nic1" "--udev --all" --all; do
@@ -467,7 +429,6 @@ test_an_event_ends_no_release() {
 }
 
 test_unbind_now_holds_a_device_of_any_class() {
-	guest
 	echo uio_hv_generic >$bus/devices/$copy/driver_override
 	echo "$fcopy" >"$root/kernel/ids/hv_utils"
 	does 0 unbind --now fcopy
@@ -481,7 +442,6 @@ test_unbind_now_holds_a_device_of_any_class() {
 }
 
 test_unbind_now_twice_is_still_a_release() {
-	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	does 0 unbind --now eth1
@@ -490,7 +450,6 @@ test_unbind_now_twice_is_still_a_release() {
 }
 
 test_unbind_now_ends_no_wait_for_the_next_boot() {
-	guest
 	does 0 bind --boot eth1
 	does 0 unbind --now eth1
 	vmbus_bind --all
@@ -543,7 +502,6 @@ test_bind_that_fails_ends_no_release() {
 }
 
 test_bind_that_fails_ends_no_wait_for_the_next_boot() {
-	guest
 	driver third
 	does 0 bind --boot eth1
 	conf $admin/99-nic.conf "[$nic1]" driver=uio_hv_generic
@@ -552,7 +510,6 @@ test_bind_that_fails_ends_no_wait_for_the_next_boot() {
 }
 
 test_bind_at_boot_whose_file_cannot_be_written_waits_for_nothing() {
-	guest
 	rmdir "$root/$admin"
 	ln -s /proc "$root/$admin"
 	does 1 bind --boot eth1
@@ -562,7 +519,6 @@ test_bind_at_boot_whose_file_cannot_be_written_waits_for_nothing() {
 # vmbus-bind --all has decided and waits for the device while vmbusctl releases
 # it.
 test_release_during_vmbus_bind_all() {
-	guest
 	conf $admin/50-dpdk.conf '[interface eth1]'
 	mkdir -p "$root/run/hyperv-uio/lock" "$root/run/hyperv-uio/held"
 	exec 9>"$root/run/hyperv-uio/lock/device-$nic1"
@@ -579,7 +535,6 @@ test_release_during_vmbus_bind_all() {
 
 # The NIC had a rule, and has none: a later rule is a new request.
 test_rule_after_unbind_counts() {
-	guest
 	does 0 bind eth1
 	does 0 unbind eth1
 	is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
@@ -589,7 +544,6 @@ test_rule_after_unbind_counts() {
 }
 
 test_show_and_list_of_a_released_nic() {
-	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	does 0 show eth1
@@ -605,7 +559,6 @@ test_show_and_list_of_a_released_nic() {
 }
 
 test_bind_ends_a_release() {
-	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	is waiting "$(ls $root/run/hyperv-uio/held)" $nic1
@@ -615,7 +568,6 @@ test_bind_ends_a_release() {
 }
 
 test_unbind_now() {
-	guest
 	does 0 bind eth1
 	does 0 unbind --now uio1
 	is driver "$(driver_of $nic1)" hv_netvsc
@@ -624,7 +576,6 @@ test_unbind_now() {
 }
 
 test_unbind_now_promises_no_boot_that_a_fault_prevents() {
-	guest
 	does 0 bind eth1
 	conf $admin/50-bad.conf "[$nic1]" foo=1
 	does 0 unbind --now uio1
@@ -632,7 +583,6 @@ test_unbind_now_promises_no_boot_that_a_fault_prevents() {
 }
 
 test_unbind_now_promises_no_boot_that_lacks_force() {
-	guest
 	driver hv_storvsc $scsi
 	device $third $scsi hv_storvsc
 	conf $admin/50-disk.conf "[$third]"
@@ -646,7 +596,6 @@ test_unbind_now_promises_no_boot_that_lacks_force() {
 }
 
 test_unbind_what_was_bound_now() {
-	guest
 	does 0 bind --now eth1
 	does 0 unbind --now $nic1
 	is driver "$(driver_of $nic1)" hv_netvsc
@@ -654,7 +603,6 @@ test_unbind_what_was_bound_now() {
 }
 
 test_unbind_for_the_next_boot() {
-	guest
 	does 0 bind eth1
 	: >"$root/kernel/log"
 	does 0 unbind --boot eth1
@@ -664,7 +612,6 @@ test_unbind_for_the_next_boot() {
 }
 
 test_unbind_of_a_class() {
-	guest
 	echo uio_hv_generic >$bus/devices/$copy/driver_override
 	echo "$fcopy" >"$root/kernel/ids/hv_utils"
 	does 0 unbind fcopy
@@ -675,21 +622,18 @@ test_unbind_of_a_class() {
 }
 
 test_bind_after_unbind_of_a_class() {
-	guest
 	does 0 unbind --boot fcopy
 	does 0 bind --boot fcopy
 	file_is $admin/60-$copy.conf "[$copy]" driver=uio_hv_generic
 }
 
 test_unbind_of_what_is_forbidden_already() {
-	guest
 	conf $admin/50-copy.conf "[$copy]" enable=no
 	does 0 unbind --boot fcopy
 	no_file $admin/60-$copy.conf
 }
 
 test_unbind_of_what_another_file_names() {
-	guest
 	conf $admin/50-nic.conf "[$nic1]"
 	does 0 unbind --boot eth1
 	file_is $file1 "[$nic1]" enable=no
@@ -698,14 +642,12 @@ test_unbind_of_what_another_file_names() {
 }
 
 test_unbind_of_what_a_mac_names() {
-	guest
 	conf $admin/50-nic.conf "[mac $mac1]"
 	does 0 unbind --boot eth1
 	file_is $file1 "[$nic1]" enable=no
 }
 
 test_unbind_of_what_nobody_bound() {
-	guest
 	does 0 unbind eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
 	is output "$out" "eth1 (b6650ff7…): bound to hv_netvsc, which the kernel chose"
@@ -714,7 +656,6 @@ test_unbind_of_what_nobody_bound() {
 }
 
 test_unbind_without_a_driver() {
-	guest
 	rm $bus/devices/$nic1/driver
 	does 0 unbind eth1
 	is output "$out" "eth1 (b6650ff7…): has no driver"
@@ -722,7 +663,6 @@ test_unbind_without_a_driver() {
 
 # Bind by hand, as in DPDK's guide: new_id, unbind, bind.
 test_unbind_of_what_was_bound_by_hand() {
-	guest
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/new_id "$nic"
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $nic1
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/bind $nic1
@@ -732,14 +672,12 @@ test_unbind_of_what_was_bound_by_hand() {
 }
 
 test_unbind_keeps_other_sections() {
-	guest
 	conf $file1 '[vss]' enable=no "[$nic1]" driver=uio_hv_generic
 	does 0 unbind --boot eth1
 	file_is $file1 '[vss]' enable=no
 }
 
 test_show_has_the_rule() {
-	guest
 	conf $admin/50-nic.conf "[$nic0]" "[$nic1]" ring_size=64K
 	does 0 show eth0
 	says "rule        $root/$admin/50-nic.conf:1"
@@ -755,7 +693,6 @@ test_show_has_the_rule() {
 }
 
 test_show_has_the_rule_in_json() {
-	guest
 	conf $admin/50-nic.conf "[$nic0]"
 	does 0 show -j eth0
 	says "\"file\":\"$root/$admin/50-nic.conf\""
@@ -775,7 +712,6 @@ test_show_has_the_rule_in_json() {
 
 # vmbusctl show prints the same reason for a device as vmbus-bind.
 test_show_says_what_vmbus_bind_does() {
-	guest
 	conf $admin/50-nic.conf "[$nic0]" "[$nic1]"
 	for device in $nic0 $nic1 $copy; do
 		vmbus_bind -n $device
@@ -787,7 +723,6 @@ test_show_says_what_vmbus_bind_does() {
 }
 
 test_ring_size_is_shown() {
-	guest
 	mkdir -p "$bus/drivers/uio_hv_generic"
 	printf '%s\n' "$fcopy 20480" "other 69632" >"$bus/drivers/uio_hv_generic/ring_size"
 	does 0 ring-size uio0
@@ -801,7 +736,6 @@ test_ring_size_is_shown() {
 }
 
 test_ring_size_is_set() {
-	guest
 	for size in 65536 065536 64K; do
 		does 0 ring-size uio0 $size
 		is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
@@ -814,14 +748,12 @@ test_ring_size_is_set() {
 }
 
 test_ring_size_now() {
-	guest
 	does 0 ring-size --now uio0 64K
 	is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
 	no_file $admin/60-$copy.conf
 }
 
 test_ring_size_in_the_rule() {
-	guest
 	does 0 ring-size --boot uio0 64K
 	is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 20480
 	file_is $admin/60-$copy.conf "[$copy]" ring_size=65536
@@ -832,7 +764,6 @@ test_ring_size_in_the_rule() {
 }
 
 test_ring_size_default() {
-	guest
 	does 0 ring-size uio0 64K
 	does 0 ring-size uio0 default
 	log=$(cat $root/kernel/log)
@@ -845,7 +776,6 @@ test_ring_size_default() {
 }
 
 test_ring_size_default_keeps_the_section() {
-	guest
 	does 0 ring-size uio0 64K
 	does 0 ring-size uio0 default
 	is output "$out" "uio0 (eb765408…): ring size of the driver; rule: $root/$admin/60-$copy.conf"
@@ -853,14 +783,12 @@ test_ring_size_default_keeps_the_section() {
 }
 
 test_ring_size_default_keeps_other_keys() {
-	guest
 	conf $admin/60-$copy.conf "[$copy]" mode=0660 ring_size=64K
 	does 0 ring-size uio0 default
 	file_is $admin/60-$copy.conf "[$copy]" mode=0660
 }
 
 test_ring_size_that_is_none() {
-	guest
 	for size in 1000 0 -4096 64KB 64X 64k 0x10000 010000 17592186044417M 4096M many '' 4294967296 99999999999999999999; do
 		does 2 ring-size -- uio0 "$size"
 		complains "vmbusctl: '$size' is no ring size: a ring size is a multiple of"
@@ -883,7 +811,6 @@ vmbusctl: uio0 (eb765408…): its rule has not been changed"
 }
 
 test_ring_size_with_the_kernels_own_module() {
-	guest
 	rm -r $bus/devices/$copy/uio_hv_generic
 	does 1 ring-size uio0 64K
 	complains "ring_size cannot be set to 65536: only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it"
@@ -891,7 +818,6 @@ test_ring_size_with_the_kernels_own_module() {
 }
 
 test_ring_size_of_a_rescinded_device() {
-	guest
 	echo uio_hv_generic/ring_size >"$root/kernel/rescind"
 	does 1 ring-size uio0 64K
 	is message "$err" "vmbusctl: uio0 (eb765408…): the host has rescinded it
@@ -901,7 +827,6 @@ vmbusctl: uio0 (eb765408…): its rule has not been changed"
 
 # The size is set, so the message names what was not.
 test_ring_size_whose_ring_file_keeps_the_kernels_mode() {
-	guest
 	conf $admin/50-copy.conf "[$copy]" mode=0660
 	echo "channels/14/ring 1" >"$root/kernel/errors"
 	does 1 ring-size --now uio0 64K
@@ -911,14 +836,12 @@ test_ring_size_whose_ring_file_keeps_the_kernels_mode() {
 
 # A section with nothing but a size would bind the device.
 test_ring_size_of_a_device_without_a_rule() {
-	guest
 	does 1 ring-size --boot eth1 64K
 	complains "vmbusctl: eth1 (b6650ff7…): no rule binds it"
 	no_file $file1
 }
 
 test_ring_size_that_another_file_sets() {
-	guest
 	conf $admin/99-copy.conf "[$copy]" ring_size=128K
 	does 1 ring-size --boot uio0 64K
 	complains "vmbusctl: uio0 (eb765408…): another file sets its ring size"
@@ -926,7 +849,6 @@ test_ring_size_that_another_file_sets() {
 }
 
 test_ring_size_wrong_arguments() {
-	guest
 	does 2 ring-size
 	does 2 ring-size uio0 64K 64K
 	does 2 ring-size --now --boot uio0 64K
@@ -936,14 +858,12 @@ test_ring_size_wrong_arguments() {
 # The syntax of driverctl
 
 test_set_override() {
-	guest
 	does 0 set-override $nic1 uio_hv_generic
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
 }
 
 test_set_override_with_a_bus() {
-	guest
 	for form in "-b vmbus set-override" "--bus vmbus set-override" "set-override -b vmbus" "--bus=vmbus set-override" "-v set-override" "--debug set-override"; do
 		does 0 $form eth1 uio_hv_generic
 		file_is $file1 "[$nic1]" driver=uio_hv_generic
@@ -955,7 +875,6 @@ test_set_override_with_a_bus() {
 }
 
 test_set_override_on_another_bus() {
-	guest
 	does 2 -b pci set-override 0000:00:1f.2 vfio-pci
 	complains "the bus must be vmbus, not pci; use driverctl for other buses"
 	does 2 --bus pci list-overrides
@@ -963,7 +882,6 @@ test_set_override_on_another_bus() {
 }
 
 test_set_override_nosave() {
-	guest
 	does 0 --nosave set-override eth1 uio_hv_generic
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	no_file $file1
@@ -972,7 +890,6 @@ test_set_override_nosave() {
 }
 
 test_set_override_noprobe() {
-	guest
 	does 0 --noprobe set-override eth1 uio_hv_generic
 	is driver "$(driver_of $nic1)" hv_netvsc
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
@@ -982,14 +899,12 @@ test_set_override_noprobe() {
 }
 
 test_set_override_of_what_the_machine_needs() {
-	guest
 	does 6 set-override eth0 uio_hv_generic
 	does 0 set-override -f eth0 uio_hv_generic
 	is driver "$(driver_of $nic0)" uio_hv_generic
 }
 
 test_overrides_wrong_arguments() {
-	guest
 	does 2 set-override eth1
 	does 2 set-override eth1 uio_hv_generic more
 	does 2 set-override --nosave --noprobe eth1 uio_hv_generic
@@ -1002,7 +917,6 @@ test_overrides_wrong_arguments() {
 }
 
 test_list_overrides() {
-	guest
 	rm $root/$vendor/10-fcopy.conf
 	echo "(null)" >$bus/devices/$copy/driver_override
 	does 0 list-overrides
@@ -1015,7 +929,6 @@ test_list_overrides() {
 }
 
 test_list_overrides_that_are_not_persistent() {
-	guest
 	rm $root/$vendor/10-fcopy.conf
 	echo "(null)" >$bus/devices/$copy/driver_override
 	does 0 --nosave set-override eth1 uio_hv_generic
@@ -1024,7 +937,6 @@ test_list_overrides_that_are_not_persistent() {
 }
 
 test_list_overrides_of_the_next_boot() {
-	guest
 	rm $root/$vendor/10-fcopy.conf
 	echo "(null)" >$bus/devices/$copy/driver_override
 	does 0 --noprobe set-override eth1 uio_hv_generic
@@ -1040,7 +952,6 @@ entry() {
 }
 
 test_entry_of_driverctl_binds_at_boot() {
-	guest
 	entry $kvp0 uio_hv_generic
 	vmbus_bind --udev $kvp0
 	is status $status 0
@@ -1049,7 +960,6 @@ test_entry_of_driverctl_binds_at_boot() {
 
 # The guard protects the device of an entry like the device of a section.
 test_entry_of_driverctl_is_guarded() {
-	guest
 	entry $nic0 uio_hv_generic
 	vmbus_bind --udev $nic0
 	is driver "$(driver_of $nic0)" hv_netvsc
@@ -1059,7 +969,6 @@ test_entry_of_driverctl_is_guarded() {
 }
 
 test_section_of_ours_wins_over_an_entry() {
-	guest
 	entry $kvp0 uio_hv_generic
 	conf $vendor/50-kvp.conf "[$kvp0]" enable=no
 	vmbus_bind --udev $kvp0
@@ -1067,7 +976,6 @@ test_section_of_ours_wins_over_an_entry() {
 }
 
 test_entry_wins_over_a_class() {
-	guest
 	entry $copy hv_utils
 	echo "$fcopy" >>"$root/kernel/ids/hv_utils"
 	vmbus_bind $copy
@@ -1075,7 +983,6 @@ test_entry_wins_over_a_class() {
 }
 
 test_bad_entry_stops_nothing() {
-	guest
 	entry $kvp0 ../../x
 	entry copy uio_hv_generic
 	rm $bus/devices/$copy/driver
@@ -1084,7 +991,6 @@ test_bad_entry_stops_nothing() {
 }
 
 test_entry_with_a_comment_names_no_driver() {
-	guest
 	entry $kvp0 "uio_hv_generic # y"
 	vmbus_bind --check
 	says "$root/etc/driverctl.d/vmbus-$kvp0: warning: this driverctl entry does not name a driver"
@@ -1104,14 +1010,12 @@ test_bind_moves_an_entry() {
 }
 
 test_bind_now_leaves_the_entry() {
-	guest
 	entry $nic1 uio_hv_generic
 	does 0 bind --now eth1
 	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" uio_hv_generic
 }
 
 test_bind_that_fails_puts_the_entry_back() {
-	guest
 	entry $nic1 hv_netvsc
 	echo 22 >"$root/kernel/probe/uio_hv_generic"
 	does 1 bind eth1 uio_hv_generic
@@ -1120,7 +1024,6 @@ test_bind_that_fails_puts_the_entry_back() {
 }
 
 test_bind_takes_the_driver_of_the_entry() {
-	guest
 	driver other
 	entry $nic1 other
 	does 0 bind eth1
@@ -1143,7 +1046,6 @@ test_unbind_removes_an_entry() {
 # If systemd ever passes driverctl the right name at boot, the device must keep
 # its driver.
 test_driverctl_and_vmbus_bind_agree() {
-	guest
 	entry $kvp0 uio_hv_generic
 	vmbus_bind --udev $kvp0
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/unbind $kvp0
@@ -1158,4 +1060,4 @@ test_driverctl_and_vmbus_bind_agree() {
 	esac
 }
 
-run_tests
+run_tests guest

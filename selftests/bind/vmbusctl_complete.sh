@@ -90,7 +90,6 @@ test_help_of_each_command() {
 
 # The help of a command has each of its options and no other.
 test_help_is_complete() {
-	guest
 	for command in $commands; do
 		vmbusctl complete vmbusctl $command --
 		options=$(printf '%s\n' "$out" | cut -f 1 | grep -v -e --help | tr -d =)
@@ -127,7 +126,6 @@ test_unknown_command() {
 }
 
 test_unknown_option() {
-	guest
 	for command in $commands; do
 		vmbusctl $command --what
 		is "status of $command" $status 2
@@ -137,7 +135,6 @@ test_unknown_option() {
 }
 
 test_list_devices_is_list() {
-	guest
 	vmbusctl list nic
 	list=$out
 	vmbusctl -b vmbus list-devices nic
@@ -148,7 +145,6 @@ test_list_devices_is_list() {
 }
 
 test_options_before_the_command() {
-	guest
 	vmbusctl -j list
 	is status $status 0
 	says '"instance"'
@@ -157,7 +153,6 @@ test_options_before_the_command() {
 }
 
 test_too_many_arguments() {
-	guest
 	vmbusctl show eth0 eth1
 	is status $status 2
 	vmbusctl show
@@ -172,7 +167,6 @@ test_commands_are_offered() {
 }
 
 test_identifiers_are_offered() {
-	guest
 	offers show eth -- eth0 eth1
 	offers show uio -- uio0
 	offers show 00: -- $mac0 $mac1
@@ -192,14 +186,12 @@ test_identifiers_are_offered() {
 }
 
 test_former_interface_is_offered() {
-	guest
 	rm -r $bus/devices/$nic1/net
 	put run/hyperv-uio/interface/$nic1 eth1
 	offers show eth -- eth0 eth1
 }
 
 test_several_identifiers_are_offered() {
-	guest
 	for command in list watch; do
 		offers $command eth0 uio0 eth -- eth0 eth1
 	done
@@ -209,7 +201,6 @@ test_several_identifiers_are_offered() {
 
 # The kernel has the NICs, so there is nothing to release, and no ring size.
 test_only_devices_in_user_space_are_offered() {
-	guest
 	for command in unbind unset-override ring-size; do
 		offers $command eth -- ''
 		offers $command uio -- uio0
@@ -219,7 +210,6 @@ test_only_devices_in_user_space_are_offered() {
 }
 
 test_drivers_are_offered() {
-	guest
 	offers bind eth1 '' -- hv_netvsc hv_storvsc hv_utils uio_hv_generic
 	offers set-override eth1 uio -- uio_hv_generic
 	offers bind --now eth1 uio -- uio_hv_generic
@@ -229,7 +219,6 @@ test_drivers_are_offered() {
 }
 
 test_sizes_are_offered() {
-	guest
 	offers ring-size uio0 6 -- 64K
 	offers ring-size uio0 d -- default
 }
@@ -250,7 +239,6 @@ test_options_that_do_not_fit_are_not_offered() {
 }
 
 test_vmbus_bind_is_completed() {
-	guest
 	program=vmbus-bind
 	offers --s -- --settings
 	offers eb -- $copy
@@ -272,7 +260,6 @@ test_hv_fcopyd_is_completed() {
 }
 
 test_descriptions() {
-	guest
 	vmbusctl complete vmbusctl show eth0
 	is candidate "$out" "$(printf 'eth0\tnic hv_netvsc eth0')"
 }
@@ -286,7 +273,6 @@ test_completion_without_vmbus() {
 }
 
 test_bash() {
-	guest
 	is commands "$(in_bash "vmbusctl li")" "$(printf '%s\n' list list-overrides)"
 	is identifiers "$(in_bash "vmbusctl show eth")" "$(printf '%s\n' eth0 eth1)"
 	is drivers "$(in_bash "vmbusctl bind eth1 uio")" uio_hv_generic
@@ -301,7 +287,6 @@ test_bash() {
 
 # bash takes a colon as the end of a word, and replaces the part after it.
 test_bash_with_a_mac() {
-	guest
 	is mac "$(in_bash "vmbusctl show 00:15:5")" "${mac1#00:15:}"
 	is macs "$(in_bash "vmbusctl show 00:")" "$(printf '%s\n' "${mac0#00:}" "${mac1#00:}")"
 }
@@ -341,4 +326,4 @@ test_zsh() {
 	is function "$(zsh -f -c 'fpath=($1 $fpath); autoload -Uz compinit; compinit -D -u; echo $_comps[vmbusctl]' - "$for_zsh")" _vmbusctl
 }
 
-run_tests
+run_tests guest

@@ -65,7 +65,6 @@ runs() {
 }
 
 test_healthy_machine() {
-	guest
 	healthy
 }
 
@@ -77,7 +76,6 @@ test_no_vmbus() {
 }
 
 test_device_that_cannot_be_read() {
-	guest
 	echo nonsense >$bus/devices/$nic1/class_id
 	sick
 	finding problem vmbus "$bus/devices/$nic1: no GUID in device_id or class_id" '' "journalctl -k -g vmbus"
@@ -86,7 +84,6 @@ test_device_that_cannot_be_read() {
 # --- The module
 
 test_own_module_is_enough() {
-	guest
 	put sys/module/uio_hv_generic/version 0.02.1
 	healthy
 	not_loaded
@@ -103,7 +100,6 @@ test_own_module_is_enough() {
 }
 
 test_own_module_refuses_low_speed_before_6_10() {
-	guest
 	put sys/module/uio_hv_generic/version 0.02.1
 	why="a rule names $copy (fcopy), a low-speed device; the kernel's own uio_hv_generic refuses such a device before Linux 6.10, and ours is not built for"
 	for kernel in 6.1.0-37-amd64 5.10.0-30-amd64 6.9.12-amd64 4.18.0-553.el8_10.x86_64; do
@@ -119,7 +115,6 @@ test_own_module_refuses_low_speed_before_6_10() {
 }
 
 test_own_module_is_loaded_although_ours_is_installed() {
-	guest
 	put sys/module/uio_hv_generic/version 0.02.1
 	put $ours ''
 	sick
@@ -130,7 +125,6 @@ test_own_module_is_loaded_although_ours_is_installed() {
 }
 
 test_older_module_is_loaded() {
-	guest
 	put sys/module/uio_hv_generic/version 1:0.0.9
 	sick
 	finding warning module "uio_hv_generic 0.0.9 is loaded, but this is vmbusctl 0.1.0" "modprobe -r uio_hv_generic && $bind_all"
@@ -280,7 +274,6 @@ test_key_that_is_not_enrolled() {
 # --- Headers and dkms
 
 test_module_is_built_for_every_kernel() {
-	guest
 	has_dkms
 	put $ours ''
 	healthy
@@ -306,7 +299,6 @@ EOH
 }
 
 test_headers_of_another_kernel() {
-	guest
 	has_dkms
 	put $ours ''
 	mkdir -p $root/lib/modules/6.1.0-99-amd64 $root/lib/modules/6.1.0-98-amd64
@@ -318,7 +310,6 @@ test_headers_of_another_kernel() {
 }
 
 test_build_that_failed() {
-	guest
 	has_dkms
 	put lib/modules/$release/build/Makefile ''
 	sick
@@ -329,7 +320,6 @@ test_build_that_failed() {
 # --- Configuration and devices
 
 test_configuration() {
-	guest
 	conf $admin/50-bad.conf '[fcopy]' nonsense
 	conf $admin/60-get.conf '[get]'
 	conf $admin/70-get '[get]'
@@ -340,7 +330,6 @@ test_configuration() {
 }
 
 test_device_that_is_not_where_the_rule_wants_it() {
-	guest
 	conf $admin/50-nic.conf "[$nic1]"
 	sick
 	finding problem devices "$nic1 (nic) is not bound to uio_hv_generic, as $root/$admin/50-nic.conf:1 wants" "/usr/lib/udev/vmbus-bind $nic1" "vmbusctl show $nic1"
@@ -350,7 +339,6 @@ test_device_that_is_not_where_the_rule_wants_it() {
 
 # --force is no remedy, because the device may be in use.
 test_device_that_is_refused() {
-	guest
 	conf $admin/50-nic.conf "[$nic0]" "[$disk]"
 	sick
 	finding warning devices "$nic0 (nic) is refused: interface eth0 is up; 'ip link set eth0 down' allows it" '' "vmbusctl show $nic0"
@@ -359,13 +347,11 @@ test_device_that_is_refused() {
 
 # An administrator wants it so.
 test_device_that_waits() {
-	guest
 	vmbusctl bind --boot eth1
 	healthy
 }
 
 test_device_that_is_lost_or_has_failed() {
-	guest
 	echo lost >$bus/devices/$copy/uio_hv_generic/state
 	sick
 	finding problem devices "$copy (fcopy) is lost: a program had it open when the VM was suspended" "fuser -v -k /dev/uio0"
@@ -390,7 +376,6 @@ test_guest_service_is_off() {
 }
 
 test_daemon() {
-	guest
 	put usr/sbin/hv-fcopyd ''
 	sick
 	finding problem daemon "the file copy device is bound (uio0), but hv-fcopyd is not running" \
@@ -416,7 +401,6 @@ test_another_daemon_runs() {
 # --- Output
 
 test_json() {
-	guest
 	conf $admin/50-nic.conf "[$nic1]"
 	vmbusctl doctor -j
 	is status $status 7
@@ -438,7 +422,6 @@ test_wrong_arguments() {
 }
 
 test_nothing_is_changed() {
-	guest
 	conf $admin/50-nic.conf "[$nic1]"
 	find "$root" -newermt 2000-01-01 -printf '%p %T@\n' | sort >"$base/before"
 	sick
@@ -446,4 +429,4 @@ test_nothing_is_changed() {
 	log_is_empty
 }
 
-run_tests
+run_tests guest

@@ -36,34 +36,28 @@ ambiguous() {
 }
 
 test_instance() {
-	guest
 	means $nic0 $nic0
 	means $copy $copy
 }
 
 test_instance_in_capitals() {
-	guest
 	means "$(echo $copy | tr a-f A-F)" $copy
 }
 
 test_instance_in_braces() {
-	guest
 	means "{$copy}" $copy
 	means "{$(echo $copy | tr a-f A-F)}" $copy
 }
 
 test_instance_as_driverctl_writes_it() {
-	guest
 	means vmbus/$copy $copy
 }
 
 test_instance_as_dpdk_writes_it() {
-	guest
 	means vmbus:$copy $copy
 }
 
 test_class_name() {
-	guest
 	means fcopy $copy
 	means FCopy $copy
 	means scsi $disk
@@ -71,38 +65,32 @@ test_class_name() {
 }
 
 test_class_guid() {
-	guest
 	means $fcopy $copy
 	means "{$fcopy}" $copy
 }
 
 test_class_without_a_name() {
-	guest
 	device 00000000-0000-0000-0000-000000000001 00000000-0000-0000-0000-000000000002
 	means 00000000-0000-0000-0000-000000000002 00000000-0000-0000-0000-000000000001
 }
 
 test_class_with_several_devices() {
-	guest
 	ambiguous nic $nic0 $nic1
 	ambiguous net $nic0 $nic1
 	ambiguous $nic $nic0 $nic1
 }
 
 test_candidates_have_interface_and_mac() {
-	guest
 	ambiguous nic $nic0 $nic1
 	complains "$(printf '%s  nic    hv_netvsc  -    eth1       %s' ${nic1%%-*} $mac1)"
 }
 
 test_class_without_a_device() {
-	guest
 	unknown vss
 	unknown a9a0f4e7-5a45-4d96-b827-8a841e8c03e7
 }
 
 test_interface() {
-	guest
 	means eth0 $nic0
 	means eth1 $nic1
 	unknown eth2
@@ -111,14 +99,12 @@ test_interface() {
 }
 
 test_interface_with_another_name() {
-	guest
 	mv $bus/devices/$nic1/net/eth1 $bus/devices/$nic1/net/lan-1
 	means lan-1 $nic1
 	unknown eth1
 }
 
 test_interface_that_user_space_took() {
-	guest
 	rm -r $bus/devices/$nic1/net
 	unknown eth1
 	put run/hyperv-uio/interface/$nic1 "eth1 $mac1"
@@ -128,14 +114,12 @@ test_interface_that_user_space_took() {
 
 # The note of a device has no effect while the device has an interface.
 test_interface_that_came_back() {
-	guest
 	put run/hyperv-uio/interface/$nic1 eth9
 	unknown eth9
 	means eth1 $nic1
 }
 
 test_interface_behind_a_bridge() {
-	guest
 	vf=00000001-0000-0000-0000-00000000000a
 	device $vf 44c4f61d-4444-4400-9d52-802e27ede19f hv_pci
 	mkdir -p "$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1"
@@ -147,7 +131,6 @@ test_interface_behind_a_bridge() {
 }
 
 test_mac() {
-	guest
 	means $mac0 $nic0
 	means "$(echo $mac0 | tr a-f A-F)" $nic0
 	means "$(echo $mac1 | tr : -)" $nic1
@@ -158,13 +141,11 @@ test_mac() {
 }
 
 test_mac_of_two_devices() {
-	guest
 	echo $mac0 >$bus/devices/$nic1/net/eth1/address
 	ambiguous $mac0 $nic0 $nic1
 }
 
 test_uio() {
-	guest
 	means uio0 $copy
 	means /dev/uio0 $copy
 	unknown uio1
@@ -174,13 +155,11 @@ test_uio() {
 }
 
 test_uio_is_no_prefix() {
-	guest
 	unknown uio00
 	unknown /dev/uio0/
 }
 
 test_link() {
-	guest
 	means /dev/vmbus/by-class/fcopy $copy
 	means /dev/vmbus/by-id/$copy $copy
 	means by-class/fcopy $copy
@@ -190,7 +169,6 @@ test_link() {
 }
 
 test_link_with_a_name_of_its_own() {
-	guest
 	ln -s ../uio0 $root/dev/vmbus/copy-me
 	ln -s uio0 $root/dev/copy-too
 	means copy-me $copy
@@ -199,7 +177,6 @@ test_link_with_a_name_of_its_own() {
 }
 
 test_link_to_something_else() {
-	guest
 	ln -s ../null $root/dev/vmbus/nothing
 	unknown nothing
 	ln -s ../uio5 $root/dev/vmbus/stale
@@ -207,7 +184,6 @@ test_link_to_something_else() {
 }
 
 test_prefix() {
-	guest
 	means eb76 $copy
 	means EB76 $copy
 	means e $copy
@@ -220,7 +196,6 @@ test_prefix() {
 }
 
 test_prefix_of_several_devices() {
-	guest
 	ambiguous f $disk $heart0
 	means f8 $disk
 	means fd $heart0
@@ -229,7 +204,6 @@ test_prefix_of_several_devices() {
 # "fc" is a class, "fd" is the beginning of a GUID, and "fcopy" is a class and
 # no prefix.
 test_name_comes_before_prefix() {
-	guest
 	device fc000000-0000-0000-0000-000000000001 $kvp
 	means fc fc000000-0000-0000-0000-000000000001
 	device 00000000-0000-0000-0000-0000000000fc 2f9bcc4a-0069-4af3-b76b-6fd0be528cda
@@ -237,26 +211,22 @@ test_name_comes_before_prefix() {
 }
 
 test_instance_comes_before_class() {
-	guest
 	device $fcopy $kvp
 	means $fcopy $fcopy
 }
 
 test_nothing_is_no_prefix() {
-	guest
 	unknown ""
 	unknown "{"
 	unknown -
 }
 
 test_prefix_that_is_too_long() {
-	guest
 	unknown ${copy}0
 }
 
 # "fcopy" names the class, although an interface may have that name, too.
 test_name_of_two_kinds() {
-	guest
 	mv $bus/devices/$nic1/net/eth1 $bus/devices/$nic1/net/fcopy
 	ambiguous fcopy $nic1 $copy
 }
@@ -365,7 +335,6 @@ test_every_command_changes_the_device_that_is_meant() {
 
 # The kernel has the NIC, with an interface and without a rule.
 test_commands_bind_the_nic_that_is_meant() {
-	guest
 	device=$nic1
 	others=$(situation | grep -v $device)
 	for id in b665 eth1 $mac1; do
@@ -393,7 +362,6 @@ test_every_command_is_tested() {
 # bind, unbind and ring-size work on one device; watch and list show all devices
 # that are named.
 test_ambiguous_identifier_changes_nothing() {
-	guest
 	for command in "bind nic" "bind --now nic" "bind --boot nic" "unbind nic" "unbind --now nic" \
 		"set-override nic uio_hv_generic" "unset-override nic" "ring-size nic 64K"; do
 		vmbusctl $command
@@ -405,4 +373,4 @@ test_ambiguous_identifier_changes_nothing() {
 	is files "$(ls $root/$admin)" ""
 }
 
-run_tests
+run_tests guest

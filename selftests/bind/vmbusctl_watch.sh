@@ -33,7 +33,6 @@ watch_while() {
 }
 
 test_first_look_has_no_rate() {
-	guest
 	vmbusctl watch -c 1 fcopy
 	is status $status 0
 	is lines "$(echo "$out" | wc -l)" 2
@@ -42,7 +41,6 @@ test_first_look_has_no_rate() {
 }
 
 test_rates() {
-	guest
 	watch_while "echo 112 >$bus/devices/$copy/channels/14/interrupts; echo 34 >$bus/devices/$copy/channels/14/events" -n 1.2 -c 2 -j fcopy
 	is status $status 0
 	is looks "$(printf '%s\n' "$out" | wc -l)" 2
@@ -56,34 +54,29 @@ test_rates() {
 }
 
 test_idle_channel() {
-	guest
 	vmbusctl watch -n 0.1 -c 2 fcopy
 	is row "$(echo "$out" | tail -n 1 | tr -s ' ')" "eb765408 fcopy 14 0.0 0.0 0% 0%"
 }
 
 # A counter restarts when the host offers the device again.
 test_counter_that_went_back() {
-	guest
 	watch_while "echo 3 >$bus/devices/$copy/channels/14/interrupts" -n 1.2 -c 2 -j fcopy
 	is rate "$(value "$(look 2)" interrupts_per_second)" null
 	is "the other rate" "$(value "$(look 2)" signals_per_second)" 0.0
 }
 
 test_fill() {
-	guest
 	vmbusctl watch -c 1 eth0
 	is fill "$(echo "$out" | sed -n 2p | awk '{ print $7 }')" 97%
 }
 
 test_impossible_fill() {
-	guest
 	echo 4294967295 >$bus/devices/$nic0/channels/15/read_avail
 	vmbusctl watch -c 1 eth0
 	is fill "$(echo "$out" | sed -n 2p | awk '{ print $7 }')" -
 }
 
 test_kernel_without_counters() {
-	guest
 	rm $bus/devices/$copy/channels/14/interrupts $bus/devices/$copy/channels/14/events
 	vmbusctl watch -n 0.1 -c 2 -j fcopy
 	is interrupts "$(value "$(look 2)" interrupts)" null
@@ -91,7 +84,6 @@ test_kernel_without_counters() {
 }
 
 test_device_that_leaves() {
-	guest
 	watch_while "rm -r $bus/devices/$copy" -n 1.2 -c 2 -j fcopy
 	is status $status 0
 	is "errors" "$err" ""
@@ -100,7 +92,6 @@ test_device_that_leaves() {
 }
 
 test_device_that_comes() {
-	guest
 	cp -r $bus/devices/$kvp0 "$base/new"
 	echo '{00000000-0000-0000-0000-000000000001}' >"$base/new/device_id"
 	watch_while "mv '$base/new' $bus/devices/new" -n 1.2 -c 2 -j
@@ -110,32 +101,27 @@ test_device_that_comes() {
 }
 
 test_sub_channel_that_comes() {
-	guest
 	watch_while "channel $copy 30 1 0 0 0 5 5" -n 1.2 -c 2 -j fcopy
 	is "channels of the second look" "$(look 2 | grep -o relid | wc -l)" 2
 }
 
 test_all_devices() {
-	guest
 	vmbusctl watch -c 1
 	is lines "$(echo "$out" | wc -l)" 8
 }
 
 test_tables_are_apart() {
-	guest
 	vmbusctl watch -n 0.1 -c 3 fcopy
 	is "empty lines" "$(echo "$out" | grep -c '^$')" 2
 	lacks "$(printf '\033')"
 }
 
 test_unknown_device() {
-	guest
 	vmbusctl watch -c 1 eth9
 	is status $status 4
 }
 
 test_wrong_arguments() {
-	guest
 	for wrong in "-n 0" "-n 0.01" "-n 4000" "-n x" "-n 1x" "-c 0" "-c 1.5" "-c x" "-c -1" "-n" "-c"; do
 		vmbusctl watch $wrong
 		is "status of '$wrong'" $status 2
@@ -143,7 +129,6 @@ test_wrong_arguments() {
 }
 
 test_ends_at_a_signal() {
-	guest
 	"$dir/vmbusctl" watch -n 0.2 >"$base/watch" 2>&1 &
 	pid=$!
 	until [ -s "$base/watch" ]; do sleep 0.1; done
@@ -153,10 +138,9 @@ test_ends_at_a_signal() {
 }
 
 test_redraws_on_a_terminal() {
-	guest
 	command -v script >/dev/null || skip "script (bsdutils) is not installed"
 	n=$(TERM=xterm script -qec "$dir/vmbusctl watch -n 0.1 -c 2 fcopy" /dev/null </dev/null | grep -c "$(printf '\033\\[H')")
 	is redraws $n 2
 }
 
-run_tests
+run_tests guest
