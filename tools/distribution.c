@@ -6,23 +6,7 @@
 
 #include "file.h"
 
-enum family { DEBIAN, UBUNTU, FEDORA, SUSE, OTHER };
-
-/* Return whether a line of os-release, NAME="word word", contains a word. */
-static bool has_word(const char *line, const char *name, const char *word)
-{
-	size_t len = strlen(name);
-	char *copy, *rest, *token;
-	bool found = false;
-
-	if (strncmp(line, name, len) || line[len] != '=')
-		return false;
-	rest = copy = need_strdup(line + len + 1);
-	while (!found && (token = strsep(&rest, " \"'")))
-		found = !strcmp(token, word);
-	free(copy);
-	return found;
-}
+enum family { DEBIAN, UBUNTU, FEDORA, SUSE };
 
 static enum family family_of_machine(void)
 {
@@ -30,26 +14,17 @@ static enum family family_of_machine(void)
 		const char *word;
 		enum family family;
 	} words[] = {
-		/* Ubuntu has ID_LIKE=debian, so it comes first. */
-		{ "ubuntu", UBUNTU },  { "debian", DEBIAN }, { "fedora", FEDORA },
-		{ "rhel", FEDORA },    { "centos", FEDORA }, { "azurelinux", FEDORA },
-		{ "mariner", FEDORA }, { "suse", SUSE },     { "sles", SUSE },
-		{ "opensuse", SUSE },
+		/* Ubuntu and its relatives have ID_LIKE=debian, too. */
+		{ "ubuntu", UBUNTU }, { "debian", DEBIAN },	{ "fedora", FEDORA },
+		{ "rhel", FEDORA },   { "azurelinux", FEDORA }, { "mariner", FEDORA },
+		{ "suse", SUSE },
 	};
-	char *text = file_read(NULL, "/etc/os-release"), *rest, *line;
-	enum family family = OTHER;
+	char *text = file_read(NULL, "/etc/os-release");
+	enum family family = DEBIAN;
 
-	if (!text)
-		text = file_read(NULL, "/usr/lib/os-release");
-	for (size_t i = 0; text && family == OTHER && i < sizeof(words) / sizeof(words[0]); i++) {
-		char *copy = rest = need_strdup(text);
-
-		while ((line = strsep(&rest, "\n")))
-			if (has_word(line, "ID", words[i].word) ||
-			    has_word(line, "ID_LIKE", words[i].word))
-				family = words[i].family;
-		free(copy);
-	}
+	for (size_t i = sizeof(words) / sizeof(words[0]); text && i-- > 0;)
+		if (strstr(text, words[i].word))
+			family = words[i].family;
 	free(text);
 	return family;
 }
@@ -80,50 +55,36 @@ char *distribution_install(const char *package)
 	}
 }
 
-/* Return the command that installs the headers of a kernel. */
-static char *install_headers(const char *release)
+char *distribution_install_headers(const char *release)
 {
 	const char *flavour = flavour_of(release), *variant = strchr(release, '+');
-	int version = (int)(strlen(release) - strlen(flavour));
+	/* dkms has a hook for a DEB of headers, but none for an RPM. */
+	static const char build[] = "dkms autoinstall -k";
 
 	switch (family_of_machine()) {
 	case FEDORA:
 		/* 5.14.0-503.el9.x86_64+rt has kernel-rt-devel. */
-		if (variant && variant[1])
-			return need_printf("dnf install kernel-%s-devel-%.*s", variant + 1,
-					   (int)(variant - release), release);
+		if (variant)
+			return need_printf("dnf install kernel-%s-devel-%.*s && %s %s", variant + 1,
+					   (int)(variant - release), release, build, release);
 		/* Oracle's and RHEL 8's real-time kernels have no '+'. */
-		return need_printf("dnf install kernel-%sdevel-%s",
+		return need_printf("dnf install kernel-%sdevel-%s && %s %s",
 				   strstr(release, "uek.") ? "uek-" :
 				   strstr(release, ".rt")  ? "rt-" :
 							     "",
-				   release);
+				   release, build, release);
 	case SUSE:
 		/*
 		 * The kernel's release is the version of its package and the
 		 * flavour. The newest headers may be installed already.
 		 */
-		if (!*flavour)
-			return need_strdup("zypper install kernel-default-devel");
-		return need_printf("zypper install kernel-%s-devel=%.*s", flavour, version - 1,
+		return need_printf("zypper install kernel-%s-devel=%.*s && %s %s", flavour,
+				   (int)(strlen(release) - strlen(flavour)) - 1, release, build,
 				   release);
 	default:
 		return need_printf("apt install linux-headers-%s%s%s", release,
 				   *flavour ? " linux-headers-" : "", flavour);
 	}
-}
-
-char *distribution_install_headers(const char *release)
-{
-	char *install = install_headers(release), *command;
-	enum family family = family_of_machine();
-
-	/* dkms has a hook for a DEB of headers, but none for an RPM. */
-	if (family != FEDORA && family != SUSE)
-		return install;
-	command = need_printf("%s && dkms autoinstall -k %s", install, release);
-	free(install);
-	return command;
 }
 
 char *distribution_install_uio(const char *release)

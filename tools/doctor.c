@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "command.h"
-#include "describe.h"
 #include "file.h"
 #include "json.h"
 #include "lint.h"
+#include "table.h"
 
 #define DAEMON "hv-fcopyd"
 
@@ -70,7 +70,7 @@ char *doctor_process(const char *name)
 
 static void check_vmbus(struct diagnosis *diagnosis)
 {
-	const struct machine *machine = &diagnosis->view.engine.machine;
+	const struct machine *machine = &diagnosis->engine.machine;
 
 	if (machine->fault)
 		doctor_add(diagnosis, PROBLEM, "vmbus", NULL, "journalctl -k -g vmbus", "%s",
@@ -84,7 +84,7 @@ static void check_vmbus(struct diagnosis *diagnosis)
 
 static void check_configuration(struct diagnosis *diagnosis)
 {
-	const struct config *config = &diagnosis->view.engine.config;
+	const struct config *config = &diagnosis->engine.config;
 
 	for (size_t i = 0; i < config->finding_count; i++) {
 		const struct finding *finding = &config->findings[i];
@@ -95,30 +95,14 @@ static void check_configuration(struct diagnosis *diagnosis)
 	}
 }
 
-/*
- * Check a device that a rule names, or that a program cannot use any more.
- */
+/* Report a device that does not have the driver of its rule. */
 static void check_device(struct diagnosis *diagnosis, size_t index)
 {
-	const struct device *device = &diagnosis->view.engine.machine.devices[index];
-	const char *state = json_get_string(diagnosis->devices[index], "module_state");
+	const struct device *device = &diagnosis->engine.machine.devices[index];
 	const struct plan *plan = &diagnosis->plans[index];
 	char *see = need_printf("vmbusctl show %s", device->instance);
 
-	if (!strcmp(state, "lost"))
-		doctor_add(
-			diagnosis, PROBLEM, "devices",
-			need_printf("fuser -v -k /dev/%s", device->handle->uio), NULL,
-			"%s is lost: a program had it open when the VM was suspended, and has not closed it",
-			device_text(device));
-	else if (!strcmp(state, "failed"))
-		doctor_add(diagnosis, PROBLEM, "devices",
-			   need_printf("vmbusctl unbind --now %s; vmbusctl bind --now %s",
-				       device->instance, device->instance),
-			   NULL,
-			   "%s has failed: the host did not accept its buffers after a resume",
-			   device_text(device));
-	else if (plan->outcome == PLAN_BIND)
+	if (plan->outcome == PLAN_BIND)
 		doctor_add(diagnosis, PROBLEM, "devices",
 			   need_printf(VMBUS_BIND " %s", device->instance), see,
 			   "%s is not bound to %s, as %s:%u wants", device_text(device),
@@ -167,7 +151,7 @@ static bool check_other_daemons(struct diagnosis *diagnosis)
 
 static void check_guest_service(struct diagnosis *diagnosis)
 {
-	const struct device *device = fcopy_device(&diagnosis->view.engine.machine);
+	const struct device *device = fcopy_device(&diagnosis->engine.machine);
 	const char *uio = device ? device->handle->uio : NULL;
 
 	char *pid;
@@ -197,23 +181,14 @@ static void check_guest_service(struct diagnosis *diagnosis)
 /* Read everything that the checks compare, without messages. */
 static void read_all(struct diagnosis *diagnosis)
 {
-	struct engine *engine = &diagnosis->view.engine;
+	struct engine *engine = &diagnosis->engine;
 	struct machine *machine = &engine->machine;
 
 	engine_read(engine);
 	lint(&engine->config, machine->handles ? machine : NULL);
 	diagnosis->plans = need(calloc(machine->count + 1, sizeof(*diagnosis->plans)));
-	diagnosis->devices = need(calloc(machine->count + 1, sizeof(*diagnosis->devices)));
-	for (size_t i = 0; i < machine->count; i++) {
-		char *fault;
-
-		diagnosis->devices[i] = describe_device(engine, &machine->devices[i], &fault);
-		if (fault && !machine->fault)
-			machine->fault = fault;
-		else
-			free(fault);
+	for (size_t i = 0; i < machine->count; i++)
 		engine_plan(engine, &machine->devices[i], &diagnosis->plans[i]);
-	}
 	diagnosis->release = file_line("/proc/sys/kernel/osrelease");
 	if (!diagnosis->release)
 		diagnosis->release = need_strdup("");
@@ -221,13 +196,10 @@ static void read_all(struct diagnosis *diagnosis)
 
 static void free_all(struct diagnosis *diagnosis)
 {
-	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++)
-		json_object_put(diagnosis->devices[i]);
-	free(diagnosis->devices);
 	json_object_put(diagnosis->findings);
 	free(diagnosis->release);
 	free(diagnosis->plans);
-	view_free(&diagnosis->view);
+	engine_free(&diagnosis->engine);
 }
 
 static void print_text(struct json_object *finding)
@@ -251,10 +223,10 @@ static int run(const struct options *options, int count, char **operands)
 
 	read_all(&diagnosis);
 	check_vmbus(&diagnosis);
-	if (diagnosis.view.engine.machine.handles) {
+	if (diagnosis.engine.machine.handles) {
 		doctor_module(&diagnosis);
 		doctor_headers(&diagnosis);
-		for (size_t i = 0; i < diagnosis.view.engine.machine.count; i++)
+		for (size_t i = 0; i < diagnosis.engine.machine.count; i++)
 			check_device(&diagnosis, i);
 		check_guest_service(&diagnosis);
 	}

@@ -3,16 +3,17 @@
 #ifndef HVUIO_DOCTOR_H
 #define HVUIO_DOCTOR_H
 
-#include "view.h"
+#include <json-c/json.h>
+
+#include "engine.h"
 
 #define PROBLEM "problem" /* does not work now */
 #define WARNING "warning" /* will fail later, or in other circumstances */
 
 struct diagnosis {
-	struct view view;
-	struct plan *plans;	      /* one for each device */
-	struct json_object **devices; /* the same: their descriptions */
-	char *release;		      /* of the running kernel */
+	struct engine engine;
+	struct plan *plans; /* one for each device */
+	char *release;	    /* of the running kernel */
 	struct json_object *findings;
 };
 

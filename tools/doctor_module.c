@@ -9,56 +9,45 @@
 #include "distribution.h"
 #include "doctor.h"
 #include "file.h"
-#include "json.h"
 
 #define MODULE		  "uio_hv_generic"
 #define ALLOW_UNSUPPORTED "allow_unsupported_modules"
 
-/* The vendor GUID in the names is the global one of UEFI, or shim's. */
+/* The vendor GUID in the name is the global one of UEFI. */
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-#define MOK_LIST    "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
-#define MOK_FILE    "/sys/firmware/efi/mok-variables/MokListRT"
-
-/* The kernel's sign-file puts this at the end of a module. */
-#define SIGNATURE "~Module signature appended~\n"
 
 /*
- * Find a module in a directory below /lib/modules/RELEASE. Return its path as a
- * new string, or NULL.
+ * Find a module in a list of depmod, modules.dep or modules.builtin. Return its
+ * path as a new string, or NULL.
  */
-static char *module_in(const char *release, const char *folder, const char *name)
+static char *find_module(const char *release, const char *list, const char *name)
 {
-	static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
+	char *text = file_read(NULL, "/lib/modules/%s/%s", release, list), *rest = text, *line;
+	char *file = need_printf("/%s.ko", name), *path = NULL;
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-		if (file_exists("/lib/modules/%s/%s/%s.ko%s", release, folder, name, suffixes[i]))
-			return need_printf("/lib/modules/%s/%s/%s.ko%s", release, folder, name,
-					   suffixes[i]);
-	return NULL;
+	while (text && !path && (line = strsep(&rest, "\n"))) {
+		/* The modules that it needs follow the colon. */
+		line[strcspn(line, ":")] = '\0';
+		if (strstr(line, file))
+			path = need_printf("/lib/modules/%s/%s", release, line);
+	}
+	free(file);
+	free(text);
+	return path;
 }
 
-static bool has_own_module(const char *release, const char *name)
+static bool has_module(const char *release, const char *list, const char *name)
 {
-	char *path = module_in(release, "kernel/drivers/uio", name);
+	char *path = find_module(release, list, name);
 
 	free(path);
 	return path;
 }
 
-/* Return the path of our module for a kernel as a new string, or NULL. */
-static char *our_module(const char *release)
+/* Return whether a module is one of the kernel's own package. */
+static bool is_kernels(const char *path)
 {
-	/*
-	 * On Debian, Ubuntu, SUSE, Fedora and RHEL, dkms installs the module in
-	 * one of the first three directories. make install-modules uses the
-	 * last one.
-	 */
-	static const char *const folders[] = { "updates/dkms", "extra", "extra/dkms", "updates" };
-	char *path = NULL;
-
-	for (size_t i = 0; !path && i < sizeof(folders) / sizeof(folders[0]); i++)
-		path = module_in(release, folders[i], MODULE);
-	return path;
+	return strstr(path, "/kernel/drivers/");
 }
 
 /*
@@ -76,17 +65,6 @@ static char *dkms_version(void)
 			version = need_strdup(names.items[i] + strlen(MODULE "-"));
 	strings_free(&names);
 	return version;
-}
-
-static bool is_built_in(const char *release, const char *name)
-{
-	char *text = file_read(NULL, "/lib/modules/%s/modules.builtin", release);
-	char *line = need_printf("/%s.ko", name);
-	bool found = text && strstr(text, line);
-
-	free(line);
-	free(text);
-	return found;
 }
 
 /*
@@ -174,51 +152,6 @@ static bool verifies_modules(void)
 	return yes;
 }
 
-/* Return whether a module that is not compressed lacks a signature. */
-static bool lacks_signature(const char *path)
-{
-	const size_t mark = strlen(SIGNATURE);
-	char *text = NULL;
-	size_t size;
-	bool lacks;
-
-	if (!strcmp(path + strlen(path) - 3, ".ko"))
-		text = file_read(&size, "%s", path);
-	lacks = text && (size < mark || memcmp(text + size - mark, SIGNATURE, mark));
-	free(text);
-	return lacks;
-}
-
-/*
- * Return the certificate with which this machine signs modules if shim's list
- * can be read and lacks it, or NULL.
- */
-static const char *key_to_enrol(void)
-{
-	static const char *const paths[] = {
-		"/var/lib/dkms/mok.pub",
-		"/var/lib/shim-signed/mok/MOK.der",
-		"/root/mok.der",
-	};
-	size_t size = 0, list_size;
-	const char *path = NULL;
-	char *der = NULL, *list;
-	bool lacks;
-
-	for (size_t i = 0; !der && i < sizeof(paths) / sizeof(paths[0]); i++) {
-		path = paths[i];
-		der = file_read(&size, "%s", path);
-	}
-	list = file_read(&list_size, MOK_FILE);
-	if (!list)
-		list = file_read(&list_size, MOK_LIST);
-	/* The list contains each certificate unchanged. */
-	lacks = der && size && list && !memmem(list, list_size, der, size);
-	free(der);
-	free(list);
-	return lacks ? path : NULL;
-}
-
 /*
  * Return the command that loads the installed module in place of the present
  * one. hv-fcopyd must not have its device open meanwhile.
@@ -235,51 +168,20 @@ static char *reload(void)
 }
 
 /*
- * Report why the kernel or modprobe refuses our module. Return whether it
- * does.
- */
-static bool check_refusal(struct diagnosis *diagnosis, const char *ours)
-{
-	const char *key = NULL;
-	char *fix, *path = refused_by(&fix);
-
-	if (path) {
-		doctor_add(diagnosis, PROBLEM, "module", fix, path,
-			   "%s makes modprobe refuse " MODULE, path);
-		free(path);
-		return true;
-	}
-	if (!verifies_modules())
-		return false;
-	if (lacks_signature(ours)) {
-		doctor_add(diagnosis, PROBLEM, "module", NULL, "doc/secure-boot.md",
-			   "the kernel refuses %s, because it is not signed", ours);
-		return true;
-	}
-	key = key_to_enrol();
-	if (key)
-		doctor_add(
-			diagnosis, PROBLEM, "module",
-			need_printf("mokutil --import %s && reboot", key), "doc/secure-boot.md",
-			"the kernel refuses %s, because the key that signs it (%s) is not enrolled; confirm the key on the VM's console at the reboot",
-			ours, key);
-	return key;
-}
-
-/*
  * Return a device that a rule binds to the module, or NULL; with @low_speed,
  * only a low-speed device. The kernel's own module refuses these before Linux
  * 6.10.
  */
 static const struct device *wanted(const struct diagnosis *diagnosis, bool low_speed)
 {
-	for (size_t i = 0; i < diagnosis->view.engine.machine.count; i++) {
+	for (size_t i = 0; i < diagnosis->engine.machine.count; i++) {
+		const struct device *device = &diagnosis->engine.machine.devices[i];
 		const struct plan *plan = &diagnosis->plans[i];
 
 		if (plan_has_rule(plan) && plan->rule.enable &&
 		    !strcmp(plan->rule.driver, MODULE) &&
-		    !(low_speed && json_get_number(diagnosis->devices[i], "monitored")))
-			return &diagnosis->view.engine.machine.devices[i];
+		    !(low_speed && file_exists("%s/monitor_id", device_sysfs(device))))
+			return device;
 	}
 	return NULL;
 }
@@ -301,33 +203,42 @@ static bool is_ours(const char *version)
 	return version && !strncmp(version, "1:", 2);
 }
 
-/* Check our module, which is installed as @ours; @version is the loaded one. */
-static void check_ours(struct diagnosis *diagnosis, const char *ours, const char *version)
+/* Check our module, which is installed as @ours and not loaded. */
+static void check_ours(struct diagnosis *diagnosis, const char *ours)
 {
-	if (is_ours(version) && !strcmp(version + 2, HYPERV_UIO_VERSION))
-		return;
-	if (is_ours(version))
-		doctor_add(diagnosis, WARNING, "module", reload(), NULL,
-			   MODULE " %s is loaded, but this is vmbusctl " HYPERV_UIO_VERSION,
-			   version + 2);
-	else if (check_refusal(diagnosis, ours))
-		; /* Other findings would only show what follows from it. */
-	else if (file_exists("/sys/module/" MODULE))
+	const bool is_own_loaded = file_exists("/sys/module/" MODULE);
+	char *fix, *path = refused_by(&fix);
+
+	if (path)
+		doctor_add(diagnosis, PROBLEM, "module", fix, path,
+			   "%s makes modprobe refuse " MODULE, path);
+	else if (!is_own_loaded && !wanted(diagnosis, false))
+		; /* Nothing needs it. */
+	else if (verifies_modules())
+		doctor_add(
+			diagnosis, PROBLEM, "module", NULL, "doc/secure-boot.md",
+			"the kernel verifies modules, and has not loaded %s: it is not signed, or the key that signs it is not enrolled",
+			ours);
+	else if (is_own_loaded)
 		doctor_add(diagnosis, WARNING, "module", reload(), NULL,
 			   "the kernel's own " MODULE
 			   " is loaded, although ours is installed as %s",
 			   ours);
-	else if (wanted(diagnosis, false))
+	else
 		doctor_add(diagnosis, PROBLEM, "module",
 			   need_strdup("modprobe " MODULE " && " VMBUS_BIND " --all"),
 			   "journalctl -k -g " MODULE,
 			   "our " MODULE
 			   " is installed as %s and not loaded, although rules name devices",
 			   ours);
+	free(path);
 }
 
-/* Check a kernel for which ours is not installed. */
-static void check_stock(struct diagnosis *diagnosis)
+/*
+ * Check a kernel for which ours is not installed; @has_own: it has a module of
+ * its own.
+ */
+static void check_stock(struct diagnosis *diagnosis, bool has_own)
 {
 	const char *release = diagnosis->release;
 	const struct device *device = wanted(diagnosis, true);
@@ -339,7 +250,7 @@ static void check_stock(struct diagnosis *diagnosis)
 		fix = need_printf("dkms install " MODULE "/%s -k %s", version, release);
 	else
 		fix = distribution_install("hyperv-uio-dkms");
-	if (!file_exists("/sys/module/" MODULE) && !has_own_module(release, MODULE))
+	if (!has_own)
 		doctor_add(diagnosis, PROBLEM, "module", fix, see,
 			   "the kernel %s has no module " MODULE, release);
 	else if (device && refuses_low_speed(release))
@@ -355,11 +266,13 @@ static void check_stock(struct diagnosis *diagnosis)
 void doctor_module(struct diagnosis *diagnosis)
 {
 	const char *release = diagnosis->release;
-	char *version = file_line("/sys/module/" MODULE "/version"), *ours = our_module(release);
-	const bool has_uio = file_exists("/sys/module/" MODULE) || file_exists("/sys/module/uio") ||
-			     has_own_module(release, "uio") || is_built_in(release, "uio");
+	const bool is_loaded = file_exists("/sys/module/" MODULE);
+	char *version = file_line("/sys/module/" MODULE "/version");
+	char *path = find_module(release, "modules.dep", MODULE);
+	const bool has_uio = is_loaded || has_module(release, "modules.dep", "uio") ||
+			     has_module(release, "modules.builtin", "uio");
 
-	if (is_built_in(release, MODULE))
+	if (has_module(release, "modules.builtin", MODULE))
 		; /* Ours cannot replace it. */
 	else if (!has_uio && lacks_option(release, "CONFIG_UIO"))
 		doctor_add(diagnosis, PROBLEM, "module", NULL,
@@ -372,11 +285,17 @@ void doctor_module(struct diagnosis *diagnosis)
 			   "the module uio, which " MODULE
 			   " needs, is not installed for the kernel %s: another package has it",
 			   release);
-	else if (ours || is_ours(version))
-		check_ours(diagnosis, ours ? ours : "", version);
+	else if (is_ours(version) && strcmp(version + 2, HYPERV_UIO_VERSION))
+		doctor_add(diagnosis, WARNING, "module", reload(), NULL,
+			   MODULE " %s is loaded, but this is vmbusctl " HYPERV_UIO_VERSION,
+			   version + 2);
+	else if (is_ours(version))
+		; /* This is the module of this version. */
+	else if (path && !is_kernels(path))
+		check_ours(diagnosis, path);
 	else
-		check_stock(diagnosis);
-	free(ours);
+		check_stock(diagnosis, is_loaded || path);
+	free(path);
 	free(version);
 }
 
@@ -394,12 +313,12 @@ static void check_kernel(struct diagnosis *diagnosis, const char *release, const
 	const bool running = !strcmp(release, diagnosis->release);
 	const char *kernel = running ? "running" : "installed",
 		   *severity = running ? PROBLEM : WARNING;
-	char *ours = our_module(release), *see;
+	char *path = find_module(release, "modules.dep", MODULE), *see;
+	const bool has_ours = path && !is_kernels(path);
 
-	if (ours) {
-		free(ours);
+	free(path);
+	if (has_ours)
 		return;
-	}
 	if (!file_exists("/lib/modules/%s/build/Makefile", release)) {
 		doctor_add(
 			diagnosis, severity, "headers", distribution_install_headers(release), NULL,
