@@ -117,15 +117,12 @@ static int files_write(const struct files *files)
 
 static void files_restore(const struct files *files)
 {
-	FILE *entry;
+	int err = files->entry_text ? file_replace(files->entry, files->entry_text) : 0;
 
 	rule_file_restore(&files->rule_file);
-	if (!files->entry_text)
-		return;
-	entry = fopen(files->entry, "we");
-	if (!entry || fputs(files->entry_text, entry) < 0 || fclose(entry))
-		msg(LOG_ERR, "%s cannot be restored: %s", files->entry, strerror(errno));
 }
+	if (err)
+		msg(LOG_ERR, "%s cannot be restored: %s", files->entry, strerror(-err));
 
 /* Return a new string that names the file that has the rule, or had it. */
 static char *rule_text(const struct rule_file *file)

@@ -13,20 +13,12 @@
 /* A note has this instead of a name that is not known. */
 #define NO_NAME "-"
 
-/* Write one line to a file, and create its directories. */
-static int write_line(const char *kind, const char *instance, const char *a, const char *b)
+static int write_file(const char *kind, const char *instance, const char *text)
 {
 	char *path = file_path(FOLDER "/%s/%s", kind, instance);
-	int ret = make_folders(path, 0755);
-	FILE *file = ret ? NULL : fopen(path, "we");
+	int ret = file_replace(path, text);
 
 	free(path);
-	if (!file)
-		return ret ? ret : -errno;
-	if (fprintf(file, "%s %s\n", a, b) < 0)
-		ret = -EIO;
-	if (fclose(file) && !ret)
-		ret = -errno;
 	return ret;
 }
 
@@ -56,7 +48,11 @@ bool note_exists(const char *instance)
 
 int note_write(const char *instance, const char *interface, const char *mac)
 {
-	return write_line("interface", instance, interface[0] ? interface : NO_NAME, mac);
+	char *text = need_printf("%s %s\n", interface[0] ? interface : NO_NAME, mac);
+	int ret = write_file("interface", instance, text);
+
+	free(text);
+	return ret;
 }
 
 int note_remove(const char *instance)
@@ -66,7 +62,7 @@ int note_remove(const char *instance)
 
 int note_hold(const char *instance)
 {
-	return write_line("held", instance, "", "");
+	return write_file("held", instance, "");
 }
 
 int note_end_hold(const char *instance)

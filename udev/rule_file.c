@@ -2,11 +2,8 @@
 #include "rule_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmbus.h"
@@ -170,61 +167,6 @@ static bool has_any_section(const struct rule_file *file)
 	return false;
 }
 
-static int sync_folder(const char *path)
-{
-	char *copy = need_strdup(path);
-	int fd, err = 0;
-
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-/* Replace the file atomically. Return 0 or -errno. */
-static int replace(const char *path, const char *text)
-{
-	char *temporary = need_printf("%s.new", path);
-	size_t len = strlen(text);
-	int fd, err;
-
-	err = make_folders(path, 0755);
-	if (err)
-		goto out;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0) {
-		err = -errno;
-		goto out;
-	}
-	while (len && !err) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0) {
-			err = -errno;
-		} else {
-			text += n;
-			len -= n;
-		}
-	}
-	if (!err && (fchmod(fd, 0644) || fsync(fd)))
-		err = -errno;
-	if (close(fd) && !err)
-		err = -errno;
-	if (!err && rename(temporary, path))
-		err = -errno;
-	if (err)
-		unlink(temporary);
-	else
-		err = sync_folder(path);
-out:
-	free(temporary);
-	return err;
-}
-
 int rule_file_write(const struct rule_file *file)
 {
 	char *text, *lines;
@@ -233,7 +175,7 @@ int rule_file_write(const struct rule_file *file)
 	if (has_any_section(file)) {
 		lines = strings_join(&file->lines, "\n");
 		text = need_printf("%s\n", lines);
-		err = replace(file->path, text);
+		err = file_replace(file->path, text);
 		free(lines);
 		free(text);
 	} else if (unlink(file->path) && errno != ENOENT) {
@@ -249,7 +191,7 @@ void rule_file_restore(const struct rule_file *file)
 	int err = 0;
 
 	if (file->before)
-		err = replace(file->path, file->before);
+		err = file_replace(file->path, file->before);
 	else if (unlink(file->path) && errno != ENOENT)
 		err = -errno;
 	if (err)

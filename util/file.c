@@ -166,3 +166,24 @@ int make_folders(const char *path, mode_t mode)
 	free(folder);
 	return ret;
 }
+
+int file_replace(const char *path, const char *text)
+{
+	char *temporary = need_printf("%s.new", path);
+	int err = make_folders(path, 0755);
+	FILE *file = err ? NULL : fopen(temporary, "we");
+
+	if (!err && !file)
+		err = -errno;
+	if (file && (fputs(text, file) < 0 || fflush(file) || fchmod(fileno(file), 0644) ||
+		     fsync(fileno(file))))
+		err = -errno;
+	if (file && fclose(file) && !err)
+		err = -errno;
+	if (!err && rename(temporary, path))
+		err = -errno;
+	if (err)
+		unlink(temporary);
+	free(temporary);
+	return err;
+}

@@ -33,6 +33,13 @@ char *file_link(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct strings file_names(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
+ * Replace a file, whose path has sysroot() before it, by one with @text. The
+ * file always has its former or its new content. Create its directories, if
+ * they are missing. Return 0 or -errno.
+ */
+int file_replace(const char *path, const char *text);
+
+/*
  * Create the directories of @path, a path below sysroot(). The last one
  * gets @mode, and the others 0755. Return 0 or -errno.
  */
