@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -399,56 +398,32 @@ static void check_writers(struct config *config, const char *path, const struct 
 				   (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777));
 }
 
-static FILE *open_file(const char *path, struct stat *st)
-{
-	int fd = conf_open(path);
-	FILE *file;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, st))
-		goto err_close;
-	if (S_ISDIR(st->st_mode)) {
-		errno = EISDIR;
-		goto err_close;
-	}
-	file = fdopen(fd, "r");
-	if (file)
-		return file;
-err_close:
-	close(fd);
-	return NULL;
-}
-
 /* Read a file. Return 0, or -EINVAL with the reasons in the findings. */
 static int load_file(struct config *config, const char *path)
 {
 	struct reader reader = { .config = config, .first = config->count, .at = { .file = path } };
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t length;
+	char *text, *line, *end;
 	struct stat st;
-	FILE *file;
+	size_t size;
 
-	file = open_file(path, &st);
-	if (!file) {
+	text = file_read(&size, "%s", path + strlen(sysroot()));
+	if (!text) {
 		fault(&reader, "%s", strerror(errno));
 		return -EINVAL;
 	}
 	/* A link to /dev/null hides the package's file of the same name. */
-	if (S_ISREG(st.st_mode))
+	if (!stat(path, &st) && S_ISREG(st.st_mode))
 		check_writers(config, path, &st);
-	while ((length = getline(&line, &size, file)) >= 0) {
+	for (line = text; line < text + size; line = end + 1) {
+		end = memchr(line, '\n', text + size - line);
+		if (!end)
+			end = text + size;
+		*end = '\0';
 		reader.at.line++;
-		on_line(&reader, line, length);
+		on_line(&reader, line, end - line);
 	}
 	end_section(&reader);
-	if (ferror(file)) {
-		reader.at.line = 0;
-		fault(&reader, "cannot be read");
-	}
-	free(line);
-	fclose(file);
+	free(text);
 	for (size_t i = reader.first; reader.is_faulty && i < config->count; i++)
 		config->sections[i].is_faulty = true;
 	return reader.is_faulty ? -EINVAL : 0;

@@ -63,7 +63,8 @@ static char *read_path(const char *path, size_t *size)
 	ssize_t n = 1;
 	int fd, err;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A pipe in place of a file must not block the program. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return NULL;
 	while (n > 0) {
