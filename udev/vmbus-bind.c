@@ -78,86 +78,6 @@ static int set(const struct run *run, struct device *device)
 	return ret == -ENODEV ? 0 : ret;
 }
 
-/* Carry the mode out for a device. Return 0 or -errno. */
-static int one(struct run *run, struct device *device)
-{
-	enum engine_result result;
-	struct rule rule;
-
-	switch (run->mode) {
-	case SETTINGS:
-		return set(run, device);
-	case PROPERTIES:
-		find_rule(run, device, &rule);
-		settings_print(device, &rule);
-		return 0;
-	case RELEASE:
-		run->request.is_named = run->id && !strcmp(run->id, device->instance);
-		result = engine_release(&run->engine, device, &run->request);
-		break;
-	default:
-		result = engine_bind(&run->engine, device, &run->request);
-	}
-	/*
-	 * The host may rescind a device at any time; its remove event follows.
-	 */
-	return result == ENGINE_DONE || result == ENGINE_GONE ? 0 : -EBUSY;
-}
-
-static int run_one(struct run *run)
-{
-	struct vmbus_device *handle;
-	struct device device;
-	int ret = find(run->id, &handle);
-
-	if (ret == -ENODEV && run->request.event)
-		return 0;
-	if (ret) {
-		msg(LOG_ERR, "%s%s", ret == -ENODEV ? run->id : "",
-		    ret == -ENODEV ? ": no such VMBus device" : vmbus_error());
-		return ret;
-	}
-	device_read(&device, handle);
-	ret = one(run, &device);
-	device_clear(&device);
-	vmbus_device_free(handle);
-	return ret;
-}
-
-/* Read the machine, and report what cannot be read. Return 0 or -errno. */
-static int read_machine(struct run *run)
-{
-	int ret = machine_read(&run->engine.machine);
-	const char *fault = run->engine.machine.fault;
-
-	if (ret && ret != -ENODEV)
-		msg(LOG_ERR, "the devices cannot be read: %s", fault);
-	else if (fault)
-		msg(LOG_ERR, "a device is skipped: %s", fault);
-	return ret;
-}
-
-static int run_all(struct run *run)
-{
-	struct machine *machine = &run->engine.machine;
-	int err, ret = read_machine(run);
-
-	if (ret)
-		return ret == -ENODEV ? 0 : ret;
-	ret = machine->fault ? -EIO : 0;
-	for (size_t i = 0; i < machine->count; i++) {
-		struct device *device = &machine->devices[i];
-
-		if (run->id && strcmp(run->id, device->class_id) &&
-		    strcmp(run->id, device->instance))
-			continue;
-		err = one(run, device);
-		if (!ret)
-			ret = err;
-	}
-	return ret;
-}
-
 static void print_plan(const struct device *device, const struct plan *plan)
 {
 	printf("%s: ", device_text(device));
@@ -186,44 +106,93 @@ static void print_plan(const struct device *device, const struct plan *plan)
 	putchar('\n');
 }
 
-static bool is_error(enum plan_outcome outcome)
+/* Print what would happen to a device. Return -EBUSY if it would be refused. */
+static int preview(const struct run *run, struct device *device)
 {
-	return outcome == PLAN_REFUSED || outcome == PLAN_FAULTY;
-}
-
-static int preview(struct run *run)
-{
-	struct machine *machine = &run->engine.machine;
 	const struct plan_options options = {
 		.is_named = run->request.is_named,
 		.force = run->request.force,
 	};
-	int ret = read_machine(run);
-	bool found = false;
 	struct plan plan;
 
-	if (ret == -ENODEV && run->mode == BIND_ALL) {
-		puts("this machine has no VMBus, so there is no device to bind");
+	plan_make(&run->engine.config, device, options, &plan);
+	if (run->id || plan.outcome != PLAN_NO_RULE)
+		print_plan(device, &plan);
+	return plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY ? -EBUSY : 0;
+}
+
+/* Carry the mode out for a device. Return 0 or -errno. */
+static int one(struct run *run, struct device *device)
+{
+	enum engine_result result;
+	struct rule rule;
+
+	switch (run->mode) {
+	case SETTINGS:
+		return set(run, device);
+	case PROPERTIES:
+		find_rule(run, device, &rule);
+		settings_print(device, &rule);
+		return 0;
+	case RELEASE:
+		run->request.is_named = run->id && !strcmp(run->id, device->instance);
+		result = engine_release(&run->engine, device, &run->request);
+		break;
+	default:
+		if (run->request.dry)
+			return preview(run, device);
+		result = engine_bind(&run->engine, device, &run->request);
+	}
+	/*
+	 * The host may rescind a device at any time; its remove event follows.
+	 */
+	return result == ENGINE_DONE || result == ENGINE_GONE ? 0 : -EBUSY;
+}
+
+static int run_one(struct run *run)
+{
+	struct vmbus_device *handle;
+	struct device device;
+	int ret = find(run->id, &handle);
+
+	if (ret == -ENODEV && run->request.event && !run->request.dry)
+		return 0;
+	if (ret) {
+		msg(LOG_ERR, "%s%s", ret == -ENODEV ? run->id : "",
+		    ret == -ENODEV ? ": no such VMBus device" : vmbus_error());
+		return ret;
+	}
+	device_read(&device, handle);
+	ret = one(run, &device);
+	device_clear(&device);
+	vmbus_device_free(handle);
+	return ret;
+}
+
+static int run_all(struct run *run)
+{
+	struct machine *machine = &run->engine.machine;
+	int err, ret = machine_read(machine);
+
+	if (ret == -ENODEV) {
+		if (run->request.dry)
+			puts("this machine has no VMBus, so there is no device to bind");
 		return 0;
 	}
+	if (machine->fault)
+		msg(LOG_ERR, "%s: %s", ret ? "the devices cannot be read" : "a device is skipped",
+		    machine->fault);
 	if (!ret && machine->fault)
 		ret = -EIO;
 	for (size_t i = 0; i < machine->count; i++) {
 		struct device *device = &machine->devices[i];
 
-		if (run->id && strcmp(run->id, device->instance))
+		if (run->id && strcmp(run->id, device->class_id) &&
+		    strcmp(run->id, device->instance))
 			continue;
-		found = true;
-		plan_make(&run->engine.config, device, options, &plan);
-		if (!run->id && plan.outcome == PLAN_NO_RULE)
-			continue;
-		print_plan(device, &plan);
-		if (is_error(plan.outcome))
-			ret = -EBUSY;
-	}
-	if (run->id && !found && (!ret || ret == -ENODEV)) {
-		msg(LOG_ERR, "%s: no such VMBus device", run->id);
-		ret = -ENODEV;
+		err = one(run, device);
+		if (!ret)
+			ret = err;
 	}
 	return ret;
 }
@@ -322,9 +291,7 @@ static int carry_out(struct run *run)
 	 */
 	if (run->mode != PROPERTIES)
 		report_findings(config, run->mode == CHECK);
-	if (run->request.dry && run->mode != RELEASE)
-		ret = preview(run);
-	else if (run->mode == RELEASE || run->mode == BIND_ALL)
+	if (run->mode == RELEASE || run->mode == BIND_ALL)
 		ret = run_all(run);
 	else if (run->mode != CHECK)
 		ret = run_one(run);
