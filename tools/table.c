@@ -23,7 +23,7 @@ const char *colour_on(FILE *stream, enum colour colour)
 	static const char *const sequences[] = {
 		[COLOUR_NONE] = "",	    [COLOUR_HEADER] = "\033[1m",
 		[COLOUR_GOOD] = "\033[32m", [COLOUR_WARNING] = "\033[33m",
-		[COLOUR_BAD] = "\033[31m",  [COLOUR_FAINT] = "\033[2m",
+		[COLOUR_BAD] = "\033[31m",
 	};
 
 	return colour != COLOUR_NONE && wanted(stream) ? sequences[colour] : "";

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 /* Colours for output to a terminal */
-enum colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD, COLOUR_FAINT };
+enum colour { COLOUR_NONE, COLOUR_HEADER, COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD };
 
 /*
  * Return the sequence that switches a colour on or off. Both return "" if the

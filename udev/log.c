@@ -11,8 +11,6 @@ void msg(int priority, const char *format, ...)
 {
 	va_list args;
 
-	if (priority == LOG_DEBUG)
-		return;
 	va_start(args, format);
 	if (log_to_syslog) {
 		vsyslog(priority, format, args);

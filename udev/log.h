@@ -15,7 +15,7 @@ extern bool log_to_syslog;
 /* The name of the program, which precedes each line on standard error */
 extern const char *log_name;
 
-/* Write one line with a syslog priority. Lines with LOG_DEBUG are dropped. */
+/* Write one line with a syslog priority. */
 void msg(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

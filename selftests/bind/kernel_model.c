@@ -92,8 +92,6 @@ void msg(int priority, const char *format, ...)
 {
 	va_list args;
 
-	if (priority == LOG_DEBUG)
-		return;
 	va_start(args, format);
 	fprintf(stderr, "%s: ", log_to_syslog ? "syslog" : log_name);
 	vfprintf(stderr, format, args);
