@@ -93,7 +93,7 @@ static int bind_device(const struct options *options, int count, char **operands
 
 	if (status)
 		return status;
-	status = view_read(&view, true);
+	status = view_read(&view);
 	if (!status)
 		status = identify(&view, operands[0], &device);
 	if (!status)
@@ -111,8 +111,7 @@ static int release_device(const struct options *options, int count, char **opera
 	};
 	struct device *device;
 	struct view view;
-	/* The engine reads the rules below the lock. */
-	int status = view_read(&view, false);
+	int status = view_read(&view);
 
 	if (!status)
 		status = identify(&view, operands[0], &device);

@@ -27,7 +27,7 @@ static int run(const struct options *options, int count, char **operands)
 {
 	struct json_object *devices = json_object_new_array();
 	struct view view;
-	int status = view_read(&view, true);
+	int status = view_read(&view);
 
 	if (!status)
 		status = identify_several(&view, operands, count, true);
@@ -82,7 +82,7 @@ static void print_override(const struct engine *engine, struct device *device, b
 static int run_overrides(const struct options *options, int count, char **operands)
 {
 	struct view view;
-	int status = view_read(&view, true);
+	int status = view_read(&view);
 
 	for (size_t i = 0; !status && i < view.engine.machine.count; i++)
 		print_override(&view.engine, &view.engine.machine.devices[i], options->verbose);

@@ -99,7 +99,7 @@ static int run(const struct options *options, int count, char **operands)
 	if (options->when != CHANGE_BOTH && count < 2)
 		return command_misused(&ring_size_command, "an argument is missing after '%s'",
 				       operands[0]);
-	status = view_read(&view, true);
+	status = view_read(&view);
 	if (!status)
 		status = identify(&view, operands[0], &device);
 	if (status)

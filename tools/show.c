@@ -143,7 +143,7 @@ static int run(const struct options *options, int count, char **operands)
 	struct json_object *devices = json_object_new_array();
 	struct device *device;
 	struct view view;
-	int status = view_read(&view, true);
+	int status = view_read(&view);
 
 	if (!status)
 		status = identify(&view, operands[0], &device);

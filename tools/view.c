@@ -8,24 +8,22 @@
 #include "command.h"
 #include "describe.h"
 
-int view_read(struct view *view, bool with_rules)
+int view_read(struct view *view)
 {
 	const struct machine *machine = &view->engine.machine;
+	int err;
 
 	*view = (struct view){ 0 };
-	if (with_rules)
-		engine_read(&view->engine);
-	else
-		view->engine.machine_error = machine_read(&view->engine.machine);
+	err = engine_read(&view->engine);
 	view->chosen = need(calloc(machine->count + 1, sizeof(*view->chosen)));
-	if (view->engine.machine_error == -ENODEV) {
+	if (err == -ENODEV) {
 		complain("this machine has no VMBus: either it is not a guest of Hyper-V, or "
 			 "hv_vmbus is not loaded (see 'vmbusctl doctor')");
 		return EXIT_NO_VMBUS;
 	}
 	if (machine->fault)
 		complain("%s", machine->fault);
-	return view->engine.machine_error ? EXIT_FAILED : 0;
+	return err ? EXIT_FAILED : 0;
 }
 
 void view_free(struct view *view)

@@ -13,10 +13,10 @@ struct view {
 };
 
 /*
- * Read the machine and, if @with_rules, the rules. Return 0, or EXIT_NO_VMBUS
- * or EXIT_FAILED after a message. Call view_free() in every case.
+ * Read the machine and the rules. Return 0, or EXIT_NO_VMBUS or EXIT_FAILED
+ * after a message. Call view_free() in every case.
  */
-int view_read(struct view *view, bool with_rules);
+int view_read(struct view *view);
 void view_free(struct view *view);
 
 /*

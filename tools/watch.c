@@ -175,7 +175,7 @@ static int look_once(char **ids, int count, bool json, bool redraw, struct look 
 {
 	struct look now = { .channels = json_object_new_array() };
 	struct view view;
-	int status = view_read(&view, false);
+	int status = view_read(&view);
 
 	/* The host may rescind a device after the first sample. */
 	if (!status)

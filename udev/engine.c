@@ -15,10 +15,10 @@
 #include "rule_file.h"
 #include "settings.h"
 
-void engine_read(struct engine *engine)
+int engine_read(struct engine *engine)
 {
-	engine->machine_error = machine_read(&engine->machine);
-	engine->config_error = config_load(&engine->config);
+	config_load(&engine->config);
+	return machine_read(&engine->machine);
 }
 
 void engine_free(struct engine *engine)
@@ -71,7 +71,7 @@ static enum engine_result reread(struct engine *engine, struct device *device)
 		return ENGINE_FAILED;
 	}
 	config_free(&engine->config);
-	engine->config_error = config_load(&engine->config);
+	config_load(&engine->config);
 	return ENGINE_DONE;
 }
 

@@ -18,11 +18,13 @@
 struct engine {
 	struct machine machine;
 	struct config config;
-	int machine_error; /* the results of machine_read() and config_load() */
-	int config_error;
 };
 
-void engine_read(struct engine *engine);
+/*
+ * Read the machine and the rules. Return the result of machine_read(). Call
+ * engine_free() in every case.
+ */
+int engine_read(struct engine *engine);
 void engine_free(struct engine *engine);
 
 /* Decide about a device as vmbus-bind --all does. */
