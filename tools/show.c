@@ -116,17 +116,6 @@ static void print_rule(struct json_object *rule)
 	       rule ? json_get_string(rule, "reason") : "no section names it");
 }
 
-/* Print the faults of the file that decides about a device. */
-static void print_faults(const struct config *config, struct json_object *rule)
-{
-	if (!rule || strcmp(json_get_string(rule, "outcome"), "faulty"))
-		return;
-	for (size_t i = 0; i < config->finding_count; i++)
-		if (config->findings[i].is_fault &&
-		    !strcmp(config->findings[i].at.file, json_get_string(rule, "file")))
-			engine_print_finding(&config->findings[i]);
-}
-
 static void print_text(const struct view *view, struct json_object *devices)
 {
 	struct json_object *device = json_object_array_get_idx(devices, 0);
@@ -135,7 +124,8 @@ static void print_text(const struct view *view, struct json_object *devices)
 	print_device(device);
 	print_rule(rule);
 	describe_tables(devices, view_digits(view));
-	print_faults(&view->engine.config, rule);
+	if (rule && !strcmp(json_get_string(rule, "outcome"), "faulty"))
+		engine_print_faults(&view->engine.config, json_get_string(rule, "file"));
 }
 
 static int run(const struct options *options, int count, char **operands)

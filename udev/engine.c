@@ -44,6 +44,13 @@ void engine_print_finding(const struct finding *finding)
 		msg(priority, "%s: %s%s", finding->at.file, kind, finding->text);
 }
 
+void engine_print_faults(const struct config *config, const char *file)
+{
+	for (size_t i = 0; i < config->finding_count; i++)
+		if (config->findings[i].is_fault && !strcmp(config->findings[i].at.file, file))
+			engine_print_finding(&config->findings[i]);
+}
+
 /* Print what was done. After an event log it, because udev shows no output. */
 static void say(const struct device *device, const char *done, const char *more)
 {
@@ -119,10 +126,10 @@ static void files_restore(const struct files *files)
 {
 	int err = files->entry_text ? file_replace(files->entry, files->entry_text) : 0;
 
-	rule_file_restore(&files->rule_file);
-}
 	if (err)
 		msg(LOG_ERR, "%s cannot be restored: %s", files->entry, strerror(-err));
+	rule_file_restore(&files->rule_file);
+}
 
 /* Return a new string that names the file that has the rule, or had it. */
 static char *rule_text(const struct rule_file *file)
@@ -257,7 +264,6 @@ static enum engine_result judge_command(const struct binding *b)
 {
 	const struct device *device = b->device;
 	const struct plan *plan = &b->plan;
-	const struct config *config = &b->engine->config;
 
 	switch (plan->outcome) {
 	case PLAN_BIND:
@@ -280,10 +286,7 @@ static enum engine_result judge_command(const struct binding *b)
 		return ENGINE_REFUSED;
 	case PLAN_FAULTY:
 		msg(LOG_ERR, "%s: left alone: %s", device_text(device), plan->reason);
-		for (size_t i = 0; i < config->finding_count; i++)
-			if (config->findings[i].is_fault && plan->at.file &&
-			    !strcmp(config->findings[i].at.file, plan->at.file))
-				engine_print_finding(&config->findings[i]);
+		engine_print_faults(&b->engine->config, plan->at.file);
 		return ENGINE_FAULTY;
 	case PLAN_WAITS:
 		msg(LOG_ERR, "%s: not bound to %s: %s", device_text(device), plan->rule.driver,

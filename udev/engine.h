@@ -87,4 +87,7 @@ enum engine_result engine_set_ring_size(struct engine *engine, struct device *de
 /* Print a finding about the configuration, with its file and line. */
 void engine_print_finding(const struct finding *finding);
 
+/* Print the faults of a file. */
+void engine_print_faults(const struct config *config, const char *file);
+
 #endif
