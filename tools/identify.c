@@ -16,49 +16,31 @@
  */
 struct reading {
 	const char *text;
-	char guid[GUID_SIZE];
-	const struct class *class;
+	char guid[GUID_SIZE]; /* of an instance or a class */
 	char mac[MAC_SIZE];
 	char *uio;
 	char *net;		/* where the interface of this name is in sysfs */
 	char prefix[GUID_SIZE]; /* the first digits of a GUID */
 };
 
-static bool is_uio(const char *name)
-{
-	if (strncmp(name, "uio", 3) || !name[3])
-		return false;
-	return strspn(name + 3, "0123456789") == strlen(name + 3);
-}
-
 /*
- * Return the UIO device, such as "uio0", to which a path, or a name below /dev
- * or /dev/vmbus, leads. Return NULL if there is none.
+ * Return the name to which a path leads, or a name below /dev or /dev/vmbus,
+ * such as "uio0". Return NULL if it leads nowhere.
  */
 static char *resolve_link(const char *name)
 {
-	static const char *const folders[] = { "/dev", "/dev/vmbus" };
-	const char *last = strrchr(name, '/');
-	char *target;
+	static const char *const folders[] = { "/dev/", "/dev/vmbus/" };
+	char *path, *target = NULL, *last = NULL;
 
-	if (name[0] == '/') {
-		target = file_link("%s", name);
-		if (!target && !strncmp(name, "/dev/", 5) && is_uio(last + 1))
-			target = need_strdup(last + 1);
-		if (target && is_uio(target))
-			return target;
-		free(target);
-		return NULL;
+	for (size_t i = 0; !target && i < sizeof(folders) / sizeof(folders[0]); i++) {
+		path = file_path("%s%s", name[0] == '/' ? "" : folders[i], name);
+		target = realpath(path, NULL);
+		free(path);
 	}
-	if (is_uio(name))
-		return need_strdup(name);
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		target = file_link("%s/%s", folders[i], name);
-		if (target && is_uio(target))
-			return target;
-		free(target);
-	}
-	return NULL;
+	if (target)
+		last = need_strdup(strrchr(target, '/') + 1);
+	free(target);
+	return last;
 }
 
 static void parse_prefix(const char *text, char prefix[GUID_SIZE])
@@ -86,18 +68,14 @@ static char *find_net(const char *name)
 
 static void parse(const char *id, struct reading *reading)
 {
+	struct device_name name;
+
 	/* driverctl writes vmbus/GUID, and DPDK vmbus:GUID. */
 	if (!strncmp(id, "vmbus/", 6) || !strncmp(id, "vmbus:", 6))
 		id += 6;
 	*reading = (struct reading){ .text = id };
-	guid_parse(id, reading->guid);
-	reading->class = class_find(id);
-	/*
-	 * hyperv-uio.conf(5) and the kernel's documentation of netvsc use this
-	 * name.
-	 */
-	if (!reading->class && !strcasecmp(id, "net"))
-		reading->class = class_find("nic");
+	if (!config_parse_name(id, &name) && name.kind == NAME_GUID)
+		strcpy(reading->guid, name.text);
 	if (!text_parse_mac(id, reading->mac))
 		reading->mac[0] = '\0';
 	reading->uio = resolve_link(id);
@@ -129,7 +107,7 @@ static bool is_instance(const struct device *device, const struct reading *readi
 
 static bool is_named(const struct device *device, const struct reading *reading)
 {
-	if (!strcmp(device->class_id, reading->class ? reading->class->guid : reading->guid))
+	if (!strcmp(device->class_id, reading->guid))
 		return true;
 	if (has_interface(device, reading))
 		return true;
@@ -144,11 +122,8 @@ static bool has_prefix(const struct device *device, const struct reading *readin
 	       !strncmp(device->instance, reading->prefix, strlen(reading->prefix));
 }
 
-/*
- * Find the devices that an identifier names. *found is a new NULL-terminated
- * list, which the caller frees. Return the number of devices.
- */
-static size_t identify_all(struct machine *machine, const char *id, struct device ***found)
+/* Choose the devices that an identifier names. Return their number. */
+static size_t choose(struct view *view, const char *id)
 {
 	/*
 	 * An instance GUID takes precedence over a name, and a name over a
@@ -157,18 +132,19 @@ static size_t identify_all(struct machine *machine, const char *id, struct devic
 	static bool (*const matches[])(const struct device *,
 				       const struct reading *) = { is_instance, is_named,
 								   has_prefix };
-	struct device **list = need(calloc(machine->count + 1, sizeof(struct device *)));
+	const struct machine *machine = &view->engine.machine;
 	struct reading reading;
 	size_t count = 0;
 
 	parse(id, &reading);
 	for (size_t m = 0; !count && m < sizeof(matches) / sizeof(matches[0]); m++)
 		for (size_t i = 0; i < machine->count; i++)
-			if (matches[m](&machine->devices[i], &reading))
-				list[count++] = &machine->devices[i];
+			if (matches[m](&machine->devices[i], &reading)) {
+				view->chosen[i] = true;
+				count++;
+			}
 	free(reading.uio);
 	free(reading.net);
-	*found = list;
 	return count;
 }
 
@@ -192,38 +168,25 @@ static int ambiguous(const char *id, struct view *view, size_t count)
 
 int identify(struct view *view, const char *id, struct device **device)
 {
-	struct machine *machine = &view->engine.machine;
-	struct device **found;
-	size_t count;
+	size_t count = choose(view, id), i = 0;
 
-	count = identify_all(machine, id, &found);
-	*device = found[0];
-	for (size_t i = 0; i < count; i++)
-		view->chosen[found[i] - machine->devices] = true;
-	free(found);
 	if (!count)
 		return no_device(id);
 	if (count > 1)
 		return ambiguous(id, view, count);
+	while (!view->chosen[i])
+		i++;
+	*device = &view->engine.machine.devices[i];
 	(*device)->typed = id;
 	return 0;
 }
 
 int identify_several(struct view *view, char **ids, int count, bool strict)
 {
-	struct machine *machine = &view->engine.machine;
-	struct device **found;
-
 	if (!count)
-		memset(view->chosen, true, machine->count * sizeof(*view->chosen));
-	for (int i = 0; i < count; i++) {
-		size_t n = identify_all(machine, ids[i], &found);
-
-		for (size_t f = 0; f < n; f++)
-			view->chosen[found[f] - machine->devices] = true;
-		free(found);
-		if (!n && strict)
+		memset(view->chosen, true, view->engine.machine.count * sizeof(*view->chosen));
+	for (int i = 0; i < count; i++)
+		if (!choose(view, ids[i]) && strict)
 			return no_device(ids[i]);
-	}
 	return 0;
 }
