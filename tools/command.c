@@ -50,73 +50,39 @@ int command_misused(const struct command *command, const char *format, ...)
 	return see_help(command);
 }
 
-/* Every option of vmbusctl. One without a letter has a capital one here. */
+/* Every option of vmbusctl */
 static const struct option all_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "verbose", no_argument, NULL, 'v' },
-	{ "debug", no_argument, NULL, 'v' },
-
 	{ "force", no_argument, NULL, 'f' },
 	{ "bus", required_argument, NULL, 'b' },
 	{ "interval", required_argument, NULL, 'n' },
 	{ "count", required_argument, NULL, 'c' },
+	/* These have no letter on the command line. */
 	{ "now", no_argument, NULL, 'N' },
 	{ "nosave", no_argument, NULL, 'N' },
 	{ "boot", no_argument, NULL, 'B' },
 	{ "noprobe", no_argument, NULL, 'B' },
 	{ "persistent", no_argument, NULL, 'P' },
+	{ 0 },
 };
 
-#define OPTION_COUNT (sizeof(all_options) / sizeof(all_options[0]))
+static const char letters[] = "hVjvfb:n:c:";
 
-/*
- * Return where the list of a command has an option, or NULL. No list has
- * --version, or --debug of driverctl.
- */
-static const char *find_listed(const struct command *command, const char *name)
+/* Return whether the list of a command has an option. */
+static bool is_listed(const struct command *command, const char *name)
 {
 	const size_t length = strlen(name);
 	const char *at = command->options;
 
 	while ((at = strstr(at, name))) {
 		if (at[-1] == '-' && !isalpha((unsigned char)at[length]))
-			return at - 2;
+			return true;
 		at += length;
 	}
-	return NULL;
-}
-
-static bool accepts(const struct command *command, const struct option *option)
-{
-	if (option->val == 'V')
-		return true;
-	return find_listed(command, strcmp(option->name, "debug") ? option->name : "bus");
-}
-
-/* The form in which getopt_long() takes the options of a command */
-struct accepted {
-	struct option options[OPTION_COUNT + 1];
-	char letters[2 * OPTION_COUNT + 1];
-};
-
-static void list_accepted(const struct command *command, struct accepted *accepted)
-{
-	struct option *next = accepted->options;
-	char *letter = accepted->letters;
-
-	*accepted = (struct accepted){ 0 };
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if (!accepts(command, &all_options[i]))
-			continue;
-		*next++ = all_options[i];
-		if (isupper(all_options[i].val) && all_options[i].val != 'V')
-			continue;
-		*letter++ = all_options[i].val;
-		if (all_options[i].has_arg)
-			*letter++ = ':';
-	}
+	return false;
 }
 
 /*
@@ -172,11 +138,13 @@ static void set_flag(struct options *options, char letter)
 static bool parse(const struct command *command, int argc, char **argv, struct options *options,
 		  int *status)
 {
-	struct accepted accepted;
-	int letter, when = 0;
+	int letter, index = -1, when = 0;
 
-	list_accepted(command, &accepted);
-	while ((letter = getopt_long(argc, argv, accepted.letters, accepted.options, NULL)) >= 0) {
+	while ((letter = getopt_long(argc, argv, letters, all_options, &index)) >= 0) {
+		/* getopt_long() sets the index only for a long option. */
+		for (int i = 0; index < 0 && all_options[i].name; i++)
+			if (all_options[i].val == letter)
+				index = i;
 		if (letter == 'h') {
 			printf("usage: vmbusctl %s%s%s\n%s", command->name,
 			       command->arguments[0] ? " " : "", command->arguments, command->help);
@@ -190,15 +158,19 @@ static bool parse(const struct command *command, int argc, char **argv, struct o
 			*status = see_help(command);
 			return false;
 		}
-		*status = take_value(options, letter);
+		*status = is_listed(command, all_options[index].name) ?
+				  take_value(options, letter) :
+				  command_misused(command, "unexpected option --%s",
+						  all_options[index].name);
 		if (!*status && strchr("NBP", letter) && when++)
 			*status = command_misused(command, "%s exclude each other",
-						  find_listed(command, "nosave") ?
+						  is_listed(command, "nosave") ?
 							  "--nosave and --noprobe" :
 							  "--now and --boot");
 		if (*status)
 			return false;
 		set_flag(options, letter);
+		index = -1;
 	}
 	return true;
 }

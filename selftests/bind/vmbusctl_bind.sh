@@ -864,7 +864,7 @@ test_set_override() {
 }
 
 test_set_override_with_a_bus() {
-	for form in "-b vmbus set-override" "--bus vmbus set-override" "set-override -b vmbus" "--bus=vmbus set-override" "-v set-override" "--debug set-override"; do
+	for form in "-b vmbus set-override" "--bus vmbus set-override" "set-override -b vmbus" "--bus=vmbus set-override" "-v set-override"; do
 		does 0 $form eth1 uio_hv_generic
 		file_is $file1 "[$nic1]" driver=uio_hv_generic
 		does 0 ${form%%set-override*}unset-override${form##*set-override} eth1
