@@ -57,9 +57,9 @@ check "downgrade: the restart" restart_daemon
 installed_well downgraded "$this"
 rm /usr/sbin/vmbusctl
 check "rpm -V finds the file that is missing" sh -c 'rpm -V hyperv-uio | grep "^missing .* /usr/sbin/vmbusctl$"'
-check "a removal is killed when hv-fcopyd has stopped" systemctl stop hv-fcopyd.service
+check "the administrator stops hv-fcopyd" systemctl stop hv-fcopyd.service
 check "reinstallation: dnf" with_dnf reinstall ./old/*.rpm
-check "reinstallation: hv-fcopyd runs again without a restart" within 60 systemctl is-active hv-fcopyd.service
+check "reinstallation: hv-fcopyd stays stopped" test "$(systemctl is-active hv-fcopyd.service)" = inactive
 check "reinstallation: the restart" restart_daemon
 installed_well reinstalled "$this"
 # Debian's package of a kernel stands for that of an RPM distribution: the hook
