@@ -122,7 +122,6 @@ void options_parse(int argc, char **argv, struct options *options)
 					       { "name", required_argument, NULL, NAME },
 					       { "force", no_argument, NULL, FORCE },
 					       { "create", no_argument, NULL, CREATE },
-					       { "foreground", no_argument, NULL, 'n' },
 					       { "class", required_argument, NULL, 'c' },
 					       { "device", required_argument, NULL, 'd' },
 					       { "state-dir", required_argument, NULL, 's' },
@@ -134,14 +133,8 @@ void options_parse(int argc, char **argv, struct options *options)
 	int c;
 
 	set_defaults(options);
-	while ((c = getopt_long(argc, argv, "nc:d:s:vVh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:d:s:vVh", longs, NULL)) != -1) {
 		switch (c) {
-		/*
-		 * The daemon of the kernel tree needs -n to stay in the
-		 * foreground.
-		 */
-		case 'n':
-			break;
 		case 'c':
 			arguments.class = optarg;
 			break;

@@ -84,19 +84,19 @@ run --nonsense
 is_status 64 "usage: hv-fcopyd"
 result "unknown option"
 
-run -n leftover
+run leftover
 is_status 64 "leftover: no such argument"
 result "unknown argument"
 
-run -n --class=nonsense
+run --class=nonsense
 is_status 64 "--class=nonsense: neither a GUID nor a known name"
 result "unknown class"
 
-run -n --device=nonsense
+run --device=nonsense
 is_status 64 "--device=nonsense: not a GUID"
 result "device that is no GUID"
 
-run -n --class=fcopy --device=$instance
+run --class=fcopy --device=$instance
 is_status 64 "mutually exclusive"
 result "class and device"
 
@@ -110,27 +110,27 @@ run --check-config
 is_status 78 "$conf:2: max-size must be" && is_status 78 "$conf:3: unknown key 'colour'"
 result "check of a bad configuration names line and reason"
 
-run -n
+run
 is_status 78 "$conf:2: max-size must be"
 result "bad configuration: no start"
 
 rm "$conf"
-run -n
+run
 is_status 78 "$conf: No such file"
 result "configuration that was asked for is missing"
 
 : >"$conf"
-run -n
+run
 is_status 69 "no VMBus" && ! is_status 69 "Guest Service" >/dev/null && [ "$(echo "$out" | wc -l)" = 1 ]
 result "no VMBus: one line, which blames no host"
 
 mkdir -p "$work/sys/bus/vmbus/devices"
-run -n
+run
 is_status 69 "Guest Service Interface" && [ "$(echo "$out" | wc -l)" = 1 ]
 result "no device: one line"
 
 device
-run -n
+run
 is_status 69 "uio_hv_generic" && [ "$(echo "$out" | wc -l)" = 1 ]
 result "device that is not bound: one line"
 
@@ -138,7 +138,7 @@ result "device that is not bound: one line"
 start() {
 	# waits() must not find what an earlier daemon has said.
 	: >"$work/said"
-	"$fcopyd" --state-dir="$work/state" --config="$conf" -n >"$work/said" 2>&1 &
+	"$fcopyd" --state-dir="$work/state" --config="$conf" >"$work/said" 2>&1 &
 	daemon=$!
 }
 # waits TEXT: wait until the daemon has said this

@@ -317,15 +317,15 @@ void rescind(void)
 
 static void run_daemon(void)
 {
-	char arguments[][32] = { "hv-fcopyd", "-n", "-s", "state" };
-	char *argv[] = { arguments[0], arguments[1], arguments[2], arguments[3], NULL };
+	char arguments[][32] = { "hv-fcopyd", "-s", "state" };
+	char *argv[] = { arguments[0], arguments[1], arguments[2], NULL };
 
 	lose_host();
 	in_daemon = true;
 	setenv("VMBUS_SYSROOT", in("machine"), 1);
 	unsetenv("JOURNAL_STREAM");
 	dup2(told[1], STDERR_FILENO);
-	_exit(fcopyd_main(4, argv));
+	_exit(fcopyd_main(3, argv));
 }
 
 void start_daemon(void)

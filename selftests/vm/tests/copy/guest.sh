@@ -8,7 +8,7 @@ modprobe hv_utils
 check "vmbus-bind binds it" /usr/lib/udev/vmbus-bind --all
 device=$(vmbus_device "$fcopy_class")
 check "the driver is ours" test "$(cat "$device/driver/module/version")" = "1:$(cat /test/VERSION)"
-hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+hv-fcopyd 2>/tmp/fcopyd.log &
 daemon=$!
 mkdir -p /tmp/in
 say ready

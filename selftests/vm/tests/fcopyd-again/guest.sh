@@ -12,7 +12,7 @@ check "the files arrive on an ext4" mount -t ext4 /dev/ram0 /tmp/in
 starts=0
 start_daemon() {
 	starts=$((starts + 1))
-	hv-fcopyd --foreground --verbose --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
+	hv-fcopyd --verbose --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
 	daemon=$!
 }
 start_daemon

@@ -9,7 +9,7 @@ check "the kernel takes the profile" dd if=/apparmor/profile of=$aa/.load bs=1M
 check "it is there" grep -q '^hv-fcopyd (enforce)' $aa/profiles
 denied() { dmesg | grep -c 'apparmor="DENIED"'; }
 mkdir -p /var/lib /srv
-hv-fcopyd --foreground >/tmp/fcopyd.log 2>&1 &
+hv-fcopyd >/tmp/fcopyd.log 2>&1 &
 daemon=$!
 check "hv-fcopyd waits" within 20 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log
 check "it is confined" grep -q '^hv-fcopyd (enforce)' /proc/$daemon/attr/current

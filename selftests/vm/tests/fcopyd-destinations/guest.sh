@@ -48,7 +48,7 @@ row() {
 	diff /run/before /run/after | sed -n 's/^+[dfl] //p' | grep -v '^/tmp/in/\|^/bin$' | while read -r path; do rm -rf "$path"; done
 }
 
-hv-fcopyd --foreground --state-dir=/run/state >/run/fcopyd.log 2>&1 &
+hv-fcopyd --state-dir=/run/state >/run/fcopyd.log 2>&1 &
 daemon=$!
 make_tree
 check "two of the files and directories are immutable" sh -c '! touch /tmp/in/fixed/a 2>/dev/null && ! echo a 2>/dev/null >>/tmp/in/fixed.bin'

@@ -13,7 +13,7 @@ entries() { find / /tmp /dev -xdev ! -path '/proc/*' ! -path '/sys/*' ! -path '/
 entries >/tmp/entries.before
 : >/tmp/stamp
 sleep 1
-LD_LIBRARY_PATH=/hostile UBSAN_OPTIONS=print_stacktrace=1 /hostile/hv-fcopyd --foreground --config=/tmp/fcopyd.conf \
+LD_LIBRARY_PATH=/hostile UBSAN_OPTIONS=print_stacktrace=1 /hostile/hv-fcopyd --config=/tmp/fcopyd.conf \
 	--state-dir=/tmp/state >/tmp/fcopyd.log 2>&1 &
 pid=$!
 say "ready $(argument seconds):$(argument seed)"

@@ -28,7 +28,7 @@ waits() { [ "$(grep -c 'waiting for Copy-VMFile' /tmp/fcopyd.log)" -ge "$starts"
 state=/tmp/state
 start() {
 	starts=$(($(grep -c 'waiting for Copy-VMFile' /tmp/fcopyd.log) + 1))
-	/long/quota run hv-fcopyd --foreground --config=$conf --state-dir=$state >>/tmp/fcopyd.log 2>&1 &
+	/long/quota run hv-fcopyd --config=$conf --state-dir=$state >>/tmp/fcopyd.log 2>&1 &
 	daemon=$!
 	within 30 waits || note "it does not wait: $(tail -n 1 /tmp/fcopyd.log)"
 }

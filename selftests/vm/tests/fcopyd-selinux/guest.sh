@@ -39,7 +39,7 @@ denials() { dmesg | grep 'avc: *denied' | grep -e 'scontext=[^ ]*:hv_fcopyd_t:' 
 # run [-r]: start the daemon, and wait until it is ready for the host, because a
 # copy would otherwise never end
 run() {
-	/selinux/unit "$@" /tmp/fcopyd.log hv-fcopyd --foreground &
+	/selinux/unit "$@" /tmp/fcopyd.log hv-fcopyd &
 	daemon=$!
 	check "hv-fcopyd waits" within 20 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log || {
 		note "$(tail -n 1 /tmp/fcopyd.log); $(denials | tail -n 3)"

@@ -11,7 +11,7 @@ printf '[/]\nmax-size=3M\n[/tmp/in/no]\nenable=no\n' >$conf
 
 start() {
 	starts=$((starts + 1))
-	hv-fcopyd --foreground --config=$conf --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
+	hv-fcopyd --config=$conf --state-dir=/tmp/state >>/tmp/fcopyd.log 2>&1 &
 	daemon=$!
 }
 # Sleep for a random number of milliseconds.

@@ -11,7 +11,7 @@ start() {
 			ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1
 	}
 	within 20 bound || note "round $1: the device is not bound: $(cat /tmp/bind.log)"
-	hv-fcopyd --foreground 2>"/tmp/fcopyd.$1" &
+	hv-fcopyd 2>"/tmp/fcopyd.$1" &
 	daemon=$!
 	say "ready $1"
 }

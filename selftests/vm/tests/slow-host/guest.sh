@@ -43,13 +43,13 @@ check "unbound while the host closes the device, and bound again" rebind
 wait $pid
 
 hear "daemon"
-hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+hv-fcopyd 2>/tmp/fcopyd.log &
 daemon=$!
 for _ in 1 2 3 4; do
 	within 10 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log
 	kill -9 $daemon
 	wait $daemon
-	hv-fcopyd --foreground 2>/tmp/fcopyd.log &
+	hv-fcopyd 2>/tmp/fcopyd.log &
 	daemon=$!
 done
 check "hv-fcopyd waits after it was killed four times" within 30 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log
