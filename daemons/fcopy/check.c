@@ -22,7 +22,7 @@ static void print_place(const struct policy *policy, const struct destination *t
 		log_escape(escaped, sizeof(escaped), places_name(place));
 		fprintf(out, "section: [%s] (%s)\n", escaped, place->source);
 		if (place->settings.has_user)
-			fprintf(out, "user: %u\n", (unsigned int)place->settings.identity.uid);
+			fprintf(out, "user: %s\n", place->settings.identity.name);
 	}
 }
 
@@ -31,8 +31,11 @@ static void print_target(const struct destination_request *request, const struct
 {
 	char escaped[TEXT_SIZE];
 
-	log_escape(escaped, sizeof(escaped), to->directory);
-	fprintf(out, "directory: %s/\n", escaped);
+	/* Otherwise the search has not got beyond the root. */
+	if (*to->directory || *to->missing || *to->name) {
+		log_escape(escaped, sizeof(escaped), to->directory);
+		fprintf(out, "directory: %s/\n", escaped);
+	}
 	if (*to->missing) {
 		log_escape(escaped, sizeof(escaped), to->missing);
 		fprintf(out, "missing: %s%s\n", escaped,

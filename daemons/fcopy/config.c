@@ -240,6 +240,7 @@ static void parse_user(struct reader *reader, const char *value, struct settings
 	}
 	if (user && !find_groups(reader, user, &identity))
 		return;
+	snprintf(identity.name, sizeof(identity.name), "%s", user ? user->pw_name : value);
 	settings->identity = identity;
 	settings->has_user = true;
 }
@@ -591,9 +592,8 @@ static int finish_identity(const struct place *place, struct settings *settings)
 	if (!settings->has_user || settings->identity.gid != NO_GROUP)
 		return 0;
 	log_line(LOG_ERR,
-		 "%s: [%s]: user %u is not in the user database, so the section needs group=",
-		 place->source, *place->path ? place->path : "/",
-		 (unsigned int)settings->identity.uid);
+		 "%s: [%s]: user %s is not in the user database, so the section needs group=",
+		 place->source, *place->path ? place->path : "/", settings->identity.name);
 	return -EINVAL;
 }
 
@@ -668,12 +668,16 @@ static void print_mode(const char *key, int mode, FILE *to)
 		fprintf(to, "%s=%04o\n", key, (unsigned int)mode);
 }
 
-static void print_id(const char *key, bool named, uint32_t id, FILE *to)
+static void print_group(const struct settings *settings, FILE *to)
 {
-	if (named)
-		fprintf(to, "%s=%" PRIu32 "\n", key, id);
+	struct group *group = settings->has_group ? getgrgid(settings->gid) : NULL;
+
+	if (!settings->has_group)
+		fprintf(to, "group=default\n");
+	else if (group)
+		fprintf(to, "group=%s\n", group->gr_name);
 	else
-		fprintf(to, "%s=default\n", key);
+		fprintf(to, "group=%u\n", (unsigned int)settings->gid);
 }
 
 static void print_limit(const char *key, uint64_t limit, FILE *to)
@@ -700,8 +704,8 @@ static void print_place(const struct place *place, FILE *to)
 
 	fprintf(to, "[%s]\n", *place->path ? place->path : "/");
 	fprintf(to, "enable=%s\n", place->enable ? "yes" : "no");
-	print_id("user", settings->has_user, settings->identity.uid, to);
-	print_id("group", settings->has_group, settings->gid, to);
+	fprintf(to, "user=%s\n", settings->has_user ? settings->identity.name : "default");
+	print_group(settings, to);
 	print_mode("mode", settings->mode, to);
 	print_mode("directory-mode", settings->directory_mode, to);
 	print_limit("max-size", settings->max_size, to);

@@ -269,7 +269,7 @@ static enum refusal check_directory(struct destination *destination, const struc
 	refusal = places_confirm(policy, destination->place, destination->dir,
 				 destination->directory, below, failure);
 	if (identity_assume(identity) < 0 && refusal == REFUSAL_NONE)
-		refusal = fail_errno(failure, EPERM, "user %u", (unsigned int)identity->uid);
+		refusal = fail_errno(failure, EPERM, "cannot become user %s", identity->name);
 	return refusal;
 }
 
@@ -345,8 +345,7 @@ static enum refusal walk(const struct place *place, const char *whole, unsigned 
 	if (err) {
 		if (dir >= 0)
 			close(dir);
-		return fail_errno(failure, -err, "cannot become user %u",
-				  (unsigned int)identity->uid);
+		return fail_errno(failure, -err, "cannot become user %s", identity->name);
 	}
 	if (!*place->path)
 		return path_resolve(whole, flags | PATH_FOLLOW_LINKS, path, failure);
@@ -421,6 +420,14 @@ static enum refusal resolve(const struct destination_request *request, const str
 	return refusal;
 }
 
+/* Add the user of the place to the reason why the kernel denies access. */
+static void name_user(struct failure *failure, const struct identity *identity)
+{
+	size_t n = strlen(failure->detail);
+
+	snprintf(failure->detail + n, sizeof(failure->detail) - n, " (as user %s)", identity->name);
+}
+
 enum refusal destination_resolve(const struct destination_request *request,
 				 const struct policy *policy, struct destination *result,
 				 struct failure *failure)
@@ -429,6 +436,8 @@ enum refusal destination_resolve(const struct destination_request *request,
 
 	*result = (struct destination){ .dir = -1 };
 	refusal = resolve(request, policy, result, failure);
+	if (refusal == REFUSAL_ACCESS && identity_current())
+		name_user(failure, identity_current());
 	identity_assume(NULL);
 	return refusal;
 }

@@ -2,6 +2,7 @@
 #ifndef FCOPY_IDENTITY_H
 #define FCOPY_IDENTITY_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -22,6 +23,7 @@ struct identity {
 	gid_t gid;
 	size_t count;		       /* of @groups */
 	gid_t groups[IDENTITY_GROUPS]; /* supplementary groups */
+	char name[LOGIN_NAME_MAX];     /* for messages; a number if the user has none */
 };
 
 /**

@@ -41,8 +41,8 @@ enum refusal places_open(const struct place *place, int *dir, struct failure *fa
 		return refusal;
 	if (*path.missing) {
 		close(path.dir);
-		return refusal_set(failure, REFUSAL_MISSING, "%s/%s, of the section [%s] (%s)",
-				   path.place, path.missing, places_name(place), place->source);
+		return refusal_set(failure, REFUSAL_MISSING, "[%s] (%s)", places_name(place),
+				   place->source);
 	}
 	*dir = path.dir;
 	return REFUSAL_NONE;
@@ -282,8 +282,11 @@ static unsigned int warn_about(const struct place *place)
 	if (refusal == REFUSAL_NONE)
 		return 0;
 	failure_text(&failure, text, sizeof(text));
+	/* The details of these name the section again. */
 	log_line(LOG_WARNING, "%s: the host can write nothing in [%s]: %s", place->source,
-		 places_name(place), text);
+		 places_name(place),
+		 refusal == REFUSAL_MISSING || refusal == REFUSAL_KERNEL ? refusal_words(refusal) :
+									   text);
 	return 1;
 }
 

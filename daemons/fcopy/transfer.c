@@ -455,8 +455,8 @@ static enum refusal find_destination(struct transfer *transfer,
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	err = assume(transfer);
-	return err ? fail_errno(failure, -err, "cannot become user %u",
-				(unsigned int)transfer->settings.identity.uid) :
+	return err ? fail_errno(failure, -err, "cannot become user %s",
+				transfer->settings.identity.name) :
 		     REFUSAL_NONE;
 }
 

@@ -224,9 +224,16 @@ static void sections(void)
 	expect(strstr(said, "section: [") && strstr(said, "(places.conf:1)") &&
 	       strstr(said, "host: 0x80070003"));
 	policy.places[0].settings.has_user = true;
-	policy.places[0].settings.identity.uid = geteuid();
+	policy.places[0].settings.identity =
+		(struct identity){ .uid = geteuid(), .gid = getegid(), .name = "app" };
 	expect_int(check(in("a"), "src", 0), 0);
-	expect(strstr(said, "\nuser: "));
+	expect(strstr(said, "\nuser: app\n"));
+	/* The search has got nowhere. */
+	PLACES("+none");
+	expect_int(check(in("none/new"), "src", 0), 1);
+	expect_said("section: [%/none] (places.conf:1)",
+		    "result: refused: a directory does not exist: [%/none] (places.conf:1)",
+		    "host: 0x80070003");
 	default_policy();
 }
 

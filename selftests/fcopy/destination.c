@@ -842,10 +842,11 @@ static void walk_as_the_user(void)
 	expect(chown("drop/mine", TEST_USER, TEST_USER) == 0 && chmod(".", 0700) == 0);
 	PLACES("+drop");
 	policy.places[0].settings.has_user = true;
-	policy.places[0].settings.identity.uid = policy.places[0].settings.identity.gid = TEST_USER;
+	policy.places[0].settings.identity =
+		(struct identity){ .uid = TEST_USER, .gid = TEST_USER, .name = "app" };
 	expect_goes(in("drop/mine/f"), "src", 0, "drop/mine", "", "f", false);
 	expect_refused(in("drop/roots/f"), "src", 0, REFUSAL_ACCESS, in("drop/roots"));
-	expect_refused(in("drop/f"), "src", 0, REFUSAL_ACCESS, in("drop"));
+	expect_refused(in("drop/f"), "src", 0, REFUSAL_ACCESS, in("drop/ (as user app)"));
 	expect_int(identity_uid(), 0);
 	default_policy();
 	expect(chmod(".", 0755) == 0);

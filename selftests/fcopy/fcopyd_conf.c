@@ -479,11 +479,11 @@ static void print(const char *path)
 static void printed_as_it_is_read(void)
 {
 	static const char *const texts[] = {
-		"[/]\nenable=no\nuser=3\ngroup=4\nmode=0640\ndirectory-mode=0700\nmax-size=2048\n"
+		"[/]\nenable=no\nuser=54321\ngroup=54322\nmode=0640\ndirectory-mode=0700\nmax-size=2048\n"
 		"max-total=1\nmax-files=2\nmin-free=7%\nselinux-label=a:b:c:s0:c1,c2\n",
-		"[/]\nenable=yes\nuser=0\ngroup=default\nmode=0000\ndirectory-mode=default\n"
+		"[/]\nenable=yes\nuser=root\ngroup=default\nmode=0000\ndirectory-mode=default\n"
 		"max-size=0\nmax-total=0\nmax-files=0\nmin-free=0\nselinux-label=default\n"
-		"[/x ]\nenable=no\nuser=default\ngroup=0\nmode=default\ndirectory-mode=0755\n"
+		"[/x ]\nenable=no\nuser=default\ngroup=root\nmode=default\ndirectory-mode=0755\n"
 		"max-size=unlimited\nmax-total=unlimited\nmax-files=unlimited\nmin-free=16777216\n"
 		"selinux-label=a:b:c\n",
 		"# no section names a place: the host may write everywhere but below /proc, /sys, "
