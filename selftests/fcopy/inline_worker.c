@@ -8,6 +8,7 @@
 
 struct transfer inline_transfer = { .file = -1, .to.dir = -1 };
 int inline_journal = -1;
+bool inline_cleaning;
 
 static _Atomic uint64_t id;
 static struct report reports[REPORTS];
@@ -80,10 +81,10 @@ bool worker_clean(void)
 	unsigned int left;
 
 	journal_clean(inline_journal, NULL, &left);
-	return false;
+	return inline_cleaning;
 }
 
 bool worker_is_cleaning(void)
 {
-	return false;
+	return inline_cleaning;
 }

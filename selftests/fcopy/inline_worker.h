@@ -14,4 +14,7 @@ extern struct transfer inline_transfer;
 /* The journal of the worker, or -1 */
 extern int inline_journal;
 
+/* Whether worker_clean() has a worker, for which a START waits */
+extern bool inline_cleaning;
+
 #endif

@@ -772,6 +772,25 @@ static void copy_ended_from_this_side(void)
 	end_test(0);
 }
 
+/* A START that waits for a worker must not begin a copy without its host. */
+static void waiting_start_ends_with_the_device(void)
+{
+	begin_test();
+	inline_cleaning = true;
+	start_message(&request, in("to/"), "a", 0, 3);
+	expect_int(ask(), SILENCE);
+	expect_int(served_session->held_count, 1);
+	vmbus_close(served_host);
+	served_host = NULL;
+	expect_int(served_run(), -ENODEV);
+	expect_int(served_session->held_count, 0);
+	expect_int(last_failure.refusal, REFUSAL_STOPPED);
+	inline_cleaning = false;
+	session_reap(served_session);
+	expect(!session_busy(served_session) && !copy_is_active());
+	end_test(0);
+}
+
 static void each_end_is_told_with_its_numbers(void)
 {
 	begin_test();
@@ -1016,6 +1035,7 @@ int main(void)
 	test(cancel_at_every_point);
 	test(copy_without_messages_expires);
 	test(copy_ended_from_this_side);
+	test(waiting_start_ends_with_the_device);
 	test(each_end_is_told_with_its_numbers);
 	test(unknown_operations_and_types);
 	test(answers_are_not_answered);
