@@ -6,9 +6,9 @@
 #
 # A collection is linked with the library of these sources, which its Makefile
 # builds. VMBUS_CFLAGS and VMBUS_LIBS choose another library, for example
-# VMBUS_CFLAGS= VMBUS_LIBS=-lvmbus_bufring that of the system. The collections
-# bufring and examples, and a test of fcopy, call internal functions, too, and
-# need an archive of these sources.
+# VMBUS_CFLAGS= VMBUS_LIBS=-lvmbus_bufring that of the system. The collection
+# bufring and a test of fcopy call internal functions, too, and need an archive
+# of these sources.
 #
 # NEEDS lists the pkg-config modules without which the collection cannot be
 # built, and NEEDS_HEADERS the headers that not every C library or machine has.
