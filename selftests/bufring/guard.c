@@ -169,10 +169,6 @@ static int op_recv(struct vmbus_chan *c)
 {
 	return vmbus_recv(c, &pkt, buf, sizeof(buf));
 }
-static int op_raw(struct vmbus_chan *c)
-{
-	return recv_raw(c, &pkt, buf, sizeof(buf));
-}
 static int op_small(struct vmbus_chan *c)
 {
 	return vmbus_recv(c, &pkt, buf, 0);
@@ -299,7 +295,6 @@ static const struct operation {
 } operations[] = {
 	{ "recv from an empty ring", op_recv, NOTHING, 0 },
 	{ "recv", op_recv, RECEIVED, 0 },
-	{ "recv_raw", op_raw, RECEIVED, 0 },
 	{ "recv without room", op_small, RECEIVED, RING },
 	{ "skip", op_skip, RECEIVED, 0 },
 	{ "send", op_send, NOTHING, 0 },
@@ -320,7 +315,6 @@ static const struct operation {
 	 */
 	{ "recv in the middle of a packet", op_recv, RECEIVED, RING + 2 },
 	{ "recv further on in it", op_recv, RECEIVED, RING + 4 },
-	{ "recv_raw in the middle of a packet", op_raw, RECEIVED, RING + 2 },
 	{ "send in the middle of a packet", op_send, NOTHING, 3 },
 	{ "queue in the middle of a packet", op_queue, NOTHING, 3 },
 	{ "send packets of one kind", op_many, NOTHING, 3 },

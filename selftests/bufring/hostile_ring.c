@@ -23,10 +23,6 @@ static struct vmbus_packet pkt;
 static struct vmbus_view views[VIEWS];
 static char a[1] = "a";
 static const struct iovec payloads[2] = { { a, 1 }, { a, 1 } };
-static const struct tx_packet messages[2] = {
-	TX_PACKET("a", 1, 6, 0, 0),
-	TX_PACKET("b", 1, 6, 0, 0),
-};
 
 static void put_packet(struct model *m, uint32_t index, uint16_t type, uint16_t offset8,
 		       uint16_t len8)
@@ -49,7 +45,6 @@ static void write_index_of_the_host(void)
 		model_open(&m, DATA);
 		publish(&m, bad_indices[i]);
 		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EIO);
-		CHECK_IS(recv_raw(m.guest, &pkt, buf, DATA), -EIO);
 		CHECK_IS(vmbus_skip(m.guest), -EIO);
 		CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EIO);
 		CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), -EIO);
@@ -72,7 +67,6 @@ static void read_index_of_the_host(void)
 		*word(&m.to_host, READ_INDEX) = bad_indices[i];
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
 		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), -EIO);
-		CHECK_IS(send_packets(m.guest, messages, 2), -EIO);
 		CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, payloads, 2), -EIO);
 		CHECK_IS(vmbus_reserve(m.guest, 8, &payload), -EIO);
 		CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
@@ -92,7 +86,7 @@ static void read_index_of_the_host(void)
 		*word(&m.to_host, READ_INDEX) = bad_indices[i];
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
 		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
-		CHECK_IS(send_packets(m.guest, messages, 2), -EIO);
+		CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, payloads, 2), -EIO);
 		model_close(&m);
 	}
 }
@@ -236,7 +230,6 @@ static void length_of_a_packet(void)
 			publish(&m, (start + 64 + 24) % DATA);
 			memset(buf, 0xa5, DATA);
 			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
-			CHECK_IS(recv_raw(m.guest, &pkt, buf, DATA), -EPROTO);
 			CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EPROTO);
 			CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), -EPROTO);
 			CHECK_IS(buf[0], 0xa5);
@@ -363,113 +356,6 @@ static void mask_pending_and_features(void)
 	}
 }
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint32_t random32(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state >> 16;
-}
-
-/* Return an index that is sometimes nonsense and sometimes almost right. */
-static uint32_t random_index(void)
-{
-	uint32_t r = random32();
-
-	return r % 8 ? r / 8 % (DATA / 8) * 8 : r % 64 ? r / 64 % (2 * DATA) : random32();
-}
-
-static unsigned char sink;
-
-/* Receive with one of the library's functions into @size bytes of room. */
-static int receive_somehow(struct vmbus_chan *chan, int way, uint32_t size)
-{
-	struct vmbus_range ranges[4];
-	struct vmbus_xfer_set set;
-	int err;
-
-	switch (way) {
-	case 0:
-		err = vmbus_recv(chan, &pkt, buf + DATA - size, size);
-		CHECK(err || pkt.length <= size);
-		return err;
-	case 1:
-		err = recv_raw(chan, &pkt, buf + DATA - size, size);
-		CHECK(err || pkt.header + pkt.length <= size);
-		return err;
-	case 2:
-		err = vmbus_recv_many(chan, views, VIEWS, buf + DATA - size, size);
-		break;
-	default:
-		err = vmbus_peek(chan, views, VIEWS);
-	}
-	for (int i = 0; i < err; i++) {
-		const unsigned char *payload = views[i].payload;
-		const unsigned char *first = payload - views[i].header + DESCRIPTOR;
-
-		/* All of the packet can be read. */
-		for (uint32_t at = 0; at < views[i].length + views[i].header - DESCRIPTOR; at++)
-			sink ^= first[at];
-		vmbus_xfer_ranges(&views[i], 100, &set, ranges, 4);
-	}
-	if (way == 3 && err > 0)
-		return vmbus_release(chan, &views[random32() % err]);
-	return err < 0 ? err : 0;
-}
-
-static int build_one(struct vmbus_chan *chan, uint32_t len)
-{
-	void *payload;
-	int err = vmbus_reserve(chan, len, &payload);
-
-	if (err)
-		return err;
-	memset(payload, 1, len);
-	return vmbus_commit(chan, 6, 0, 0, 0, len / 2);
-}
-
-static void anything_at_all(void)
-{
-	struct model m;
-
-	model_open(&m, DATA);
-	for (int i = 0; i < 300000; i++) {
-		uint32_t size = random32() % (DATA + 1);
-		const struct raw_descriptor d = {
-			random32(), random32() % 5, random32() % (random32() % 16 ? 40 : 65536),
-			random32(), random32(),
-		};
-		int err;
-
-		ring_poke(&m.to_guest,
-			  random32() % 4 ? *word(&m.to_guest, READ_INDEX) % DATA :
-					   random32() % DATA,
-			  &d, sizeof(d));
-		publish(&m, random_index());
-		*word(&m.to_host, READ_INDEX) = random_index();
-		*word(&m.to_guest, PENDING_SEND_SZ) = random_index();
-
-		err = receive_somehow(m.guest, i % 4, size);
-		if (err != 0 && err != -EAGAIN && err != -ENOBUFS && err != -EPROTO && err != -EIO)
-			CHECK_IS(err, 0);
-		if (err == -EPROTO || err == -ENOBUFS)
-			vmbus_skip(m.guest);
-		err = i % 5 ? vmbus_queue(m.guest, 6, 0, 0, buf, random32() % (DATA - 32)) :
-		      i % 2 ? i % 3 ? send_packets(m.guest, messages, 2) :
-				      vmbus_send_many(m.guest, 6, 0, i, payloads, 2) :
-			      build_one(m.guest, random32() % (DATA - 32));
-		if (err > 0)
-			err = 0;
-		if (err != 0 && err != -EAGAIN && err != -EIO)
-			CHECK_IS(err, 0);
-		if (i % 3 == 0)
-			vmbus_flush(m.guest);
-	}
-	model_close(&m);
-}
-
 /*
  * Another processor may change the next descriptor between any two looks at it.
  * The payload has 8 or 488 bytes, and the ring has room for both. A receiver
@@ -553,8 +439,7 @@ static void a_descriptor_that_changes_while_it_is_read(void)
 	int err;
 
 	for (race_begin(&r); race_goes_on(&r);) {
-		err = r.tries % 2 ? recv_raw(r.m.guest, &pkt, buf + DATA - 24, 24) :
-				    vmbus_recv(r.m.guest, &pkt, buf + DATA - 8, 8);
+		err = vmbus_recv(r.m.guest, &pkt, buf + DATA - 8, 8);
 		race_saw(&r, pkt.length);
 		CHECK_IS(err, pkt.length == 8 ? 0 : -ENOBUFS);
 	}
@@ -634,7 +519,7 @@ static void headers_that_change_all_the_time(void)
 		int received = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8) :
 				       vmbus_peek(m.guest, views, VIEWS);
 		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40) :
-				   send_packets(m.guest, messages, 2);
+				   vmbus_send_many(m.guest, 6, 0, 0, payloads, 2);
 
 		/*
 		 * On one processor the headers change only when the other
@@ -680,7 +565,6 @@ static const struct test tests[] = {
 	TEST(offset_of_the_payload),
 	TEST(any_type_and_any_flags_are_handed_on),
 	TEST(mask_pending_and_features),
-	TEST(anything_at_all),
 	TEST(a_descriptor_that_changes_while_it_is_read),
 	TEST(a_descriptor_that_changes_under_a_view),
 	TEST(headers_that_change_all_the_time),

@@ -7,13 +7,14 @@
 #ifndef MODEL_H
 #define MODEL_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "../../lib/from_memory.h"
-#include "compose.h"
 #include "../kselftest/ktap.h"
 #include "../kselftest/wait.h"
 
@@ -236,6 +237,23 @@ static inline void ring_poke(const struct ring *ring, uint32_t index, const void
 {
 	for (size_t i = 0; i < len; i++)
 		ring->data[(index + i) % ring->data_size] = ((const unsigned char *)from)[i];
+}
+
+static inline int send_pieces(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t id,
+			      const struct iovec *iov, int count)
+{
+	int err = vmbus_queuev(chan, type, flags, id, iov, count);
+
+	return err ? err : vmbus_flush(chan);
+}
+
+static inline int send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t id,
+			   const struct vmbus_gpa_buffer *ranges, unsigned int count,
+			   const void *payload, size_t len)
+{
+	int err = vmbus_queue_gpa(chan, flags, id, ranges, count, payload, len);
+
+	return err ? err : vmbus_flush(chan);
 }
 
 /* What a packet starts with */

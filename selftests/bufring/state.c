@@ -42,18 +42,14 @@ static void bytes_that_wait_in_the_rings(void)
 
 static void every_counter_counts(void)
 {
-	struct tx_packet messages[3] = {
-		TX_PACKET(buf, 8, 6, 0, 0),
-		TX_PACKET(buf, 8, 6, 0, 1),
-		TX_PACKET(buf, 16, 6, 0, 2),
-	};
+	const struct iovec payloads[3] = { { buf, 8 }, { buf, 8 }, { buf, 16 } };
 	struct vmbus_view views[3];
 	struct vmbus_packet pkt;
 	struct vmbus_stats s;
 	struct model m;
 
 	model_open(&m, 4096);
-	CHECK_IS(send_packets(m.guest, messages, 3), 3);
+	CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, payloads, 3), 3);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 1), 0);
 	vmbus_stats(m.guest, &s, sizeof(s));
 	CHECK_IS(s.tx_packets, 4);

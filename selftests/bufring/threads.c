@@ -201,21 +201,21 @@ static atomic_bool stop;
 
 static int send_somehow(struct vmbus_chan *chan, uint64_t first, unsigned int way, uint32_t *sent)
 {
-	struct tx_packet messages[8];
+	struct iovec payloads[8];
 	uint64_t values[8];
 	void *payload;
 	int n = 1, err;
 
 	for (unsigned int i = 0; i < 8; i++) {
 		values[i] = ~(first + i);
-		messages[i] = (struct tx_packet)TX_PACKET(&values[i], 8, 6, 0, first + i);
+		payloads[i] = (struct iovec){ &values[i], 8 };
 	}
 	switch (way % 4) {
 	case 0:
 		err = vmbus_send(chan, 6, 0, first, values, 8);
 		break;
 	case 1:
-		n = send_packets(chan, messages, 8);
+		n = vmbus_send_many(chan, 6, 0, first, payloads, 8);
 		err = n < 0 ? n : 0;
 		break;
 	case 2:

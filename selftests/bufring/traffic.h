@@ -100,7 +100,7 @@ static inline void *traffic_both(void *arg)
 static inline void *send_batches(void *arg)
 {
 	struct traffic *t = arg;
-	struct tx_packet messages[32];
+	struct iovec payloads[32];
 	unsigned char *out = malloc(32 * 64);
 
 	for (uint32_t sent = 0; sent < t->messages;) {
@@ -111,10 +111,9 @@ static inline void *send_batches(void *arg)
 			size_t len = message_length(sent + i, t->most);
 
 			fill(out + 64 * i, sent + i, len);
-			messages[i] =
-				(struct tx_packet)TX_PACKET(out + 64 * i, len, 6, 0, sent + i);
+			payloads[i] = (struct iovec){ out + 64 * i, len };
 		}
-		n = send_packets(t->chan, messages, count);
+		n = vmbus_send_many(t->chan, VMBUS_PACKET_INBAND, 0, sent, payloads, count);
 		if (n == -EAGAIN) {
 			n = vmbus_wait(t->chan, VMBUS_WAIT_SEND, -1);
 			if (n > 0)
