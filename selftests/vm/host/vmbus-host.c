@@ -12,7 +12,12 @@
 #include <unistd.h>
 
 #include "client.h"
-#include "../../uio/pattern.h"
+
+/* Byte @at of the packet @xid of the command send */
+static uint8_t pattern(uint64_t xid, uint32_t at)
+{
+	return (uint8_t)(xid * 167 + (xid >> 8) * 59 + at * 13 + (at >> 8) * 7 + 1);
+}
 
 static const char usage[] =
 	"usage: vmbus-host [-v] [-t SECONDS] SOCKET [COMMAND...]\n"

@@ -24,8 +24,6 @@ check "nor of the fcopy device's: $(addresses "$fcopy")" test "$(addresses "$fco
 
 check "a program finds nothing of the last one in the NIC's rings and buffers" \
 	/usr/libexec/hyperv-uio/selftests/uio/clean_maps "$nic_class"
-check "a second process maps the NIC's buffers where the first one has them" \
-	/usr/libexec/hyperv-uio/selftests/uio/second_process "$nic_class"
 
 # NUMA balancing passes over a mapping with the flag mm, and would unmap the
 # pages of another one from time to time. With io or pf the kernel could not
