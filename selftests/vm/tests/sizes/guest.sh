@@ -102,6 +102,7 @@ held() {
 modprobe uio_hv_generic
 check "the query: what the kernel prefers" grep -qx "$fcopy_class $fcopy_ring" $driver/ring_size
 check "the query: the default" grep -qx "$nic_class 2097152" $driver/ring_size
+check "the query: 15 classes have it" test "$(grep -c ' 2097152$' $driver/ring_size)" = 15
 check "the query: any other class" grep -qx "other $other_ring" $driver/ring_size
 check "a class gets a size before anything is bound" set_to "$class 1048576" $driver/ring_size
 check "and the query says so" grep -qx "$class 1048576" $driver/ring_size
