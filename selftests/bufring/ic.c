@@ -11,8 +11,20 @@
 #include <sys/eventfd.h>
 #include <sys/time.h>
 
+#include "../../lib/vmbus_ic_messages.h"
 #include "ic_host.h"
 #include "uio.h"
+
+/* The sizes on the wire */
+_Static_assert(sizeof(struct vmbus_ic_heartbeat) == 40 &&
+		       sizeof(struct vmbus_ic_shutdown) == 2060 &&
+		       sizeof(struct vmbus_ic_time) == 25 &&
+		       sizeof(struct vmbus_ic_time_reference) == 22 &&
+		       sizeof(struct vmbus_ic_kvp_exchange) == 2576 &&
+		       sizeof(struct vmbus_ic_kvp_enumerate) == 2580 &&
+		       sizeof(struct vmbus_ic_kvp_delete) == 520 &&
+		       sizeof(struct vmbus_ic_kvp_ip) == 7430,
+	       "a message has another size");
 
 /* The arguments of the callbacks, and the values that they return */
 static struct {
@@ -303,6 +315,7 @@ static void versions_are_agreed(void)
 	CHECK_IS(a.pkt.length, padded(HEADER + 24));
 	CHECK_IS(a.hdr.flags, 5);
 	CHECK_IS(a.hdr.status, VMBUS_S_OK);
+	CHECK_IS(a.hdr.size, 16);
 	CHECK_IS(a.hdr.transaction_id, 77);
 	memcpy(&counts, a.body, 8);
 	memcpy(versions, a.body + 8, 8);
@@ -349,6 +362,67 @@ static void no_common_version(void)
 	check_answer(s.host, 6, VMBUS_E_NOT_CONNECTED, 8);
 	CHECK_IS(seen.requests, 0);
 	served_close(&s);
+}
+
+/*
+ * The host's lists of versions: how many it claims, how many it sends, and what
+ * comes of it. The last version of each list is one that the program has.
+ */
+static void lists_of_versions(void)
+{
+	static const struct {
+		uint16_t frameworks, messages, sent;
+		enum vmbus_ic_event_kind event;
+	} lists[] = {
+		{ 2, 2, 4, VMBUS_IC_EVENT_NEGOTIATED },
+		{ 100, 100, 200, VMBUS_IC_EVENT_NEGOTIATED },
+		{ 2, 0, 2, VMBUS_IC_EVENT_REFUSED },
+		{ 0, 2, 2, VMBUS_IC_EVENT_REFUSED },
+		{ 0, 0, 0, VMBUS_IC_EVENT_REFUSED },
+		{ 101, 100, 201, VMBUS_IC_EVENT_SKIPPED },
+		{ 100, 101, 201, VMBUS_IC_EVENT_SKIPPED },
+		/* A packet is padded, so one more version would fit. */
+		{ 3, 3, 4, VMBUS_IC_EVENT_SKIPPED },
+		{ 100, 100, 4, VMBUS_IC_EVENT_SKIPPED },
+		{ 0, 65535, 4, VMBUS_IC_EVENT_SKIPPED },
+		{ 65535, 0, 4, VMBUS_IC_EVENT_SKIPPED },
+		{ 65535, 65535, 4, VMBUS_IC_EVENT_SKIPPED },
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const unsigned int last = lists[i].frameworks + lists[i].messages - 1;
+		struct {
+			struct vmbus_ic_negotiate counts;
+			struct vmbus_ic_version versions[201];
+		} offer = { { lists[i].frameworks, lists[i].messages, 0 }, { { 0, 0 } } };
+		uint16_t counts[2];
+		struct answer a;
+		struct served s;
+
+		if (lists[i].frameworks && last < 201)
+			offer.versions[lists[i].frameworks - 1].major = 3;
+		if (lists[i].messages && last < 201)
+			offer.versions[last] = (struct vmbus_ic_version){ 1, 1 };
+		served_open(&s, 65536 * 2);
+		MUST(!host_sends(s.host, VMBUS_IC_NEGOTIATE, 1, &offer,
+				 sizeof(offer.counts) + 4 * lists[i].sent));
+		CHECK_IS(settle(s.ic), 0);
+		for (int kind = VMBUS_IC_EVENT_NEGOTIATED; kind <= VMBUS_IC_EVENT_SKIPPED; kind++)
+			CHECK_IS(seen.events[kind], kind == (int)lists[i].event);
+		if (lists[i].event == VMBUS_IC_EVENT_SKIPPED) {
+			check_nothing(s.host);
+		} else {
+			MUST(!host_gets(s.host, &a));
+			memcpy(counts, a.body, sizeof(counts));
+			CHECK_IS(counts[0], lists[i].event == VMBUS_IC_EVENT_NEGOTIATED);
+			CHECK_IS(counts[1], counts[0]);
+		}
+		served_close(&s);
+		if (checks_failed) {
+			ksft_print_msg("that was list %zu\n", i);
+			break;
+		}
+	}
 }
 
 static void requests_get_what_the_program_says(void)
@@ -816,10 +890,11 @@ static void what_is_no_request_is_skipped(void)
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 4, large, 1001));
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 5, &lie, sizeof(lie)));
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 6, NULL, 0));
+	MUST(!host_sends(s.host, VMBUS_IC_NEGOTIATE, 9, NULL, 0));
 	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 7, "abcdefgh", 8));
 	CHECK_IS(settle(s.ic), 0);
-	CHECK_IS(stats_of(s.ic).skipped, 6);
-	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 6);
+	CHECK_IS(stats_of(s.ic).skipped, 7);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 7);
 	CHECK_IS(seen.error, -EPROTO);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 0);
 	/* The agreement still holds. */
@@ -1326,6 +1401,7 @@ static const struct test tests[] = {
 	TEST(an_epoll_set_of_the_program),
 	TEST(versions_are_agreed),
 	TEST(no_common_version),
+	TEST(lists_of_versions),
 	TEST(requests_get_what_the_program_says),
 	TEST(a_program_sees_which_members_a_struct_has),
 	TEST(what_the_program_does_to_a_request_ends_with_it),
