@@ -45,9 +45,8 @@ check-unit: selftests
 	grep -E '^(ok|not ok) ' $(unit_log) >$(unit_results); \
 	! grep -qv '^0$$' $(unit_log).status
 
-# Test the selftests as a product: install them from a fresh clone, run them as
-# LISA does, and check the advice of skipped tests. With ALL=1 the clone builds
-# every collection.
+# Test the selftests as a product: install them from a fresh clone, and run them
+# as LISA does. With ALL=1 the clone builds every collection.
 check-selftests:
 	$(Q)selftests/check-selftests $(abspath $(O))/selftests-product $(if $(ALL),all)
 
