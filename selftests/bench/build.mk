@@ -18,7 +18,7 @@ else
 bench_lib    := $(lib_internal_a)
 bench_lto    := -fno-lto
 endif
-bench_objects := $(addprefix $(bench_dir)/,ring.o content.o report.o ours.o bare.o fenced.o)
+bench_objects := $(addprefix $(bench_dir)/,ring.o content.o report.o ours.o fenced.o)
 ifeq ($(PEERS),yes)
 bench_objects += $(addprefix $(bench_dir)/,dpdk.o dpdk_channel.o dpdk_bufring.o dpdk_rest.o hv.o hv_bufring.o)
 bench_define := -DPEERS
@@ -39,8 +39,8 @@ bench-ring: $(bench_dir)/ring $(bench_dir)/flags
 ifeq ($(PEERS),yes)
 	$(Q)sed 's/^/Peer: /' $(bench_dir)/peers/versions
 endif
-	$(Q)$< $(bench_dir)/ring.csv $(bench_dir)/ring.svg
-	$(Q)printf '\nTable: %s, plot: %s\n' $(bench_dir)/ring.csv $(bench_dir)/ring.svg
+	$(Q)$< $(bench_dir)/ring.csv
+	$(Q)printf '\nTable: %s\n' $(bench_dir)/ring.csv
 
 # The same rule compiles the peers, the library, and the code that calls them,
 # with the same flags. The warnings of the peers are not ours to fix.
@@ -75,7 +75,7 @@ $(bench_dir)/hv_bufring.o: $(bench_dir)/peers/tools/hv/vmbus_bufring.c
 	$(call bench_compile,$(hv_cflags) -w)
 
 $(bench_dir)/ring: $(bench_objects) $(bench_lib)
-	$(call link,$(bench_lto) $(bench_objects) $(bench_lib) $(lib_needs) -lm)
+	$(call link,$(bench_lto) $(bench_objects) $(bench_lib) $(lib_needs))
 
 # The compiler records its flags in the objects. This compares them, because the
 # library may have been built earlier with others. It does not record the

@@ -9,8 +9,8 @@
 #include "contender.h"
 
 /*
- * Our contenders come first, then the peers, then the bare copies with and
- * without the two barriers.
+ * Our contenders come first, then the peers, then the copies with the two
+ * barriers.
  */
 enum {
 	OURS = 3,
@@ -20,7 +20,6 @@ enum {
 	PEERS_END = OURS,
 #endif
 	FENCED = PEERS_END,
-	BARE,
 	CONTENDERS
 };
 extern const struct contender *const contenders[CONTENDERS];
@@ -45,11 +44,5 @@ extern const char *const kinds[KINDS];
 void print_head(FILE *file, int repetitions);
 void print_cell(FILE *file, const struct cell *cell);
 void write_csv(FILE *file, const struct cell *cells, size_t count);
-/*
- * Plot the rows for messages with rings of @ring bytes and bursts of @burst.
- * @without is the reason why there are no rows of two threads, or NULL.
- */
-void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst,
-	       const char *without);
 
 #endif

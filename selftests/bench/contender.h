@@ -95,7 +95,7 @@ struct contender {
 	int (*recv[KINDS][USES])(int burst);
 };
 
-extern const struct contender ours_copy, ours_in_place, ours_locked, fenced, bare;
+extern const struct contender ours_copy, ours_in_place, ours_locked, fenced;
 #ifdef PEERS
 extern const struct contender dpdk, tools_hv;
 #endif

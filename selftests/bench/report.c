@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The table for a terminal and as CSV, and the plot. */
-#include <math.h>
+/* The table for a terminal and as CSV */
 #include <string.h>
 
 #include "cell.h"
@@ -58,8 +57,7 @@ void print_head(FILE *file, int repetitions)
 	fprintf(file,
 		"The median of %d repetitions of the nanoseconds for a packet to be sent and received. A ratio says how many times as fast\n"
 		"as the faster peer: the median of the ratios of the repetitions, and half of what lies between the lowest and the highest.\n"
-		"The receiver leaves the payload alone, or reads the whole of it. Bare: two copies, or with ranges the host alone.\n"
-		"Fenced: two copies and the two full barriers.\n",
+		"The receiver leaves the payload alone, or reads the whole of it. Fenced: two copies and the two full barriers.\n",
 		repetitions);
 	fprintf(file, "%41s", "");
 	print_title(file, " ns, payload not read", LEAVE, NS_WIDTH, false);
@@ -148,124 +146,4 @@ void write_csv(FILE *file, const struct cell *cells, size_t count)
 		}
 		fprintf(file, "\n");
 	}
-}
-
-/* The plot has a panel for each number of threads and each use. */
-
-#define PANEL_WIDTH  360.0
-#define PANEL_HEIGHT 300.0
-#define DECADES	     4 /* 1 to 10,000 ns */
-
-struct panel {
-	double x, y; /* the upper left corner */
-	int threads;
-	enum use use;
-	size_t ring;
-	int burst;
-};
-
-static double x_of(const struct panel *panel, size_t size)
-{
-	return panel->x + PANEL_WIDTH * log2((double)size / 16) / log2(MAX_MESSAGE / 16);
-}
-
-static double y_of(const struct panel *panel, double ns)
-{
-	return panel->y + PANEL_HEIGHT * (1 - log10(ns) / DECADES);
-}
-
-static bool shown(const struct panel *panel, const struct cell *cell)
-{
-	return cell->kind == MESSAGE && cell->threads == panel->threads &&
-	       cell->ring == panel->ring && cell->burst == panel->burst;
-}
-
-static void draw_axes(FILE *file, const struct panel *panel, const struct cell *cells, size_t count)
-{
-	double ns = 1, before = 0;
-
-	fprintf(file,
-		"<text x='%g' y='%g'>%d thread%s, %zu KiB, bursts of %d, payload %s: ns for a message</text>\n",
-		panel->x, panel->y - 20, panel->threads, panel->threads == 1 ? "" : "s",
-		panel->ring >> 10, panel->burst, panel->use == READ ? "read" : "not read");
-	for (int d = 0; d <= DECADES; d++, ns *= 10)
-		fprintf(file,
-			"<path d='M%g %gh%g' stroke='#ddd'/><text x='%g' y='%g' text-anchor='end'>%g</text>\n",
-			panel->x, y_of(panel, ns), PANEL_WIDTH, panel->x - 6, y_of(panel, ns) + 4,
-			ns);
-	for (size_t i = 0; i < count; i++) {
-		double x = x_of(panel, cells[i].size);
-
-		if (!shown(panel, &cells[i]))
-			continue;
-		/*
-		 * A number without room beside the previous one is printed
-		 * below it.
-		 */
-		fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>%zu</text>\n", x,
-			panel->y + PANEL_HEIGHT + (x - before < 30 ? 32 : 18), cells[i].size);
-		before = x;
-	}
-	fprintf(file, "<text x='%g' y='%g' text-anchor='middle'>bytes in a message</text>\n",
-		panel->x + PANEL_WIDTH / 2, panel->y + PANEL_HEIGHT + 40);
-}
-
-static void draw_contender(FILE *file, const struct panel *panel, const struct cell *cells,
-			   size_t count, size_t c)
-{
-	static const char *const colours[] = { "#0b6", "#06c", "#083", "#c30", "#b80", "#888" };
-	const bool last = c == CONTENDERS - 1, floor = c >= FENCED;
-	const char *colour = floor ? "#888" : colours[c];
-	char path[1024] = "";
-	/*
-	 * The names are in two columns above the lines, because the lines end
-	 * too close together.
-	 */
-	const double name_x = panel->x + 12 + (double)(c % 2) * 90,
-		     name_y = panel->y + 18 + (double)(c / 2) * 18;
-
-	for (size_t i = 0; i < count; i++) {
-		double ns = cells[i].ns[panel->use][c].median;
-
-		if (!shown(panel, &cells[i]) || !ns)
-			continue;
-		snprintf(path + strlen(path), sizeof(path) - strlen(path), "%c%.1f %.1f",
-			 *path ? 'L' : 'M', x_of(panel, cells[i].size), y_of(panel, ns));
-	}
-	if (*path)
-		fprintf(file,
-			"<path d='%s' fill='none' stroke='%s' stroke-width='2'%s/><text x='%g' y='%g' fill='%s'>%s</text>\n",
-			path, colour, last ? " stroke-dasharray='6 4'" : "", name_x, name_y, colour,
-			contenders[c]->name);
-}
-
-void write_svg(FILE *file, const struct cell *cells, size_t count, size_t ring, int burst,
-	       const char *without)
-{
-	const double left = 60, top = 50, across = PANEL_WIDTH + 110, down = PANEL_HEIGHT + 120;
-
-	fprintf(file,
-		"<svg xmlns='http://www.w3.org/2000/svg' width='960' height='860' font-family='sans-serif' font-size='12'>\n"
-		"<rect width='960' height='860' fill='white'/>\n");
-	for (int threads = 1; threads <= 2; threads++)
-		for (enum use use = LEAVE; use <= READ; use++) {
-			const struct panel panel = {
-				.x = left + (threads - 1) * across,
-				.y = top + use * down,
-				.threads = threads,
-				.use = use,
-				.ring = ring,
-				.burst = burst,
-			};
-
-			draw_axes(file, &panel, cells, count);
-			for (size_t c = 0; c < CONTENDERS; c++)
-				draw_contender(file, &panel, cells, count, c);
-			if (threads == 2 && without)
-				fprintf(file,
-					"<text x='%g' y='%g' text-anchor='middle'>%s</text>\n",
-					panel.x + PANEL_WIDTH / 2, panel.y + PANEL_HEIGHT / 2,
-					without);
-		}
-	fprintf(file, "</svg>\n");
 }

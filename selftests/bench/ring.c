@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring [-qv] [-c CELLS] [TABLE.csv PLOT.svg]: measure how many nanoseconds it
+ * ring [-qv] [-c CELLS] [TABLE.csv]: measure how many nanoseconds it
  * takes to send and receive a packet through a ring in memory, with one thread
  * and with two. The library and its peers are measured in one run. All
  * contenders use the same memory, one after the other. Each cell is first
@@ -34,7 +34,7 @@ const struct contender *const contenders[CONTENDERS] = {
 #ifdef PEERS
 	&dpdk,	    &tools_hv,
 #endif
-	&fenced,    &bare,
+	&fenced,
 };
 
 static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *format, ...)
@@ -301,8 +301,8 @@ static void verify(const struct contender *who, const struct cell *cell)
 	 * With one thread, each burst meets an empty ring, so each needs a
 	 * signal.
 	 */
-	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &bare &&
-	    who != &fenced && sender_signals.count != bursts)
+	if (cell->threads == 1 && who->send[cell->kind] != host_send && who != &fenced &&
+	    sender_signals.count != bursts)
 		give_up("%s: %u signals for %ld bursts", who->name, sender_signals.count, bursts);
 	if (cell->threads == 1 && receiver_signals.count)
 		give_up("%s: %u signals for room that nobody waited for", who->name,
@@ -337,8 +337,7 @@ static double run(const struct contender *who, const struct cell *cell, enum use
 
 static bool takes_part(const struct contender *who, const struct cell *cell, enum use use)
 {
-	return who->send[cell->kind] && who->recv[cell->kind][use] &&
-	       (cell->threads == 1 || who != &bare);
+	return who->send[cell->kind] && who->recv[cell->kind][use];
 }
 
 /* Return the number of packets, in whole bursts, that take about a slice. */
@@ -517,7 +516,6 @@ static void finish(FILE *file, const char *path)
 
 int main(int argc, char **argv)
 {
-	const char *without = NULL;
 	bool quick = false, only_verify = false, usage = false;
 	int repetitions, option;
 	FILE *file;
@@ -535,9 +533,8 @@ int main(int argc, char **argv)
 	repetitions = quick ? 5 : 9;
 	argc -= optind - 1;
 	argv += optind - 1;
-	if (usage || (argc != 1 && argc != 3) || (only_verify && argc != 1)) {
-		fprintf(stderr,
-			"usage: ring [-q] [-c CELLS] [TABLE.csv PLOT.svg], or ring -v [-c CELLS]\n");
+	if (usage || argc > 2 || (only_verify && argc != 1)) {
+		fprintf(stderr, "usage: ring [-q] [-c CELLS] [TABLE.csv], or ring -v [-c CELLS]\n");
 		return 2;
 	}
 	choose_processors();
@@ -552,8 +549,7 @@ int main(int argc, char **argv)
 			       " of the same core" :
 			       "");
 	} else {
-		without = "left out: there is one processor only";
-		printf(". The rows of two threads are %s.\n", without);
+		printf(". The rows of two threads are left out: there is one processor only.\n");
 	}
 	plan(quick, processor_count);
 	if (!cell_count)
@@ -569,13 +565,10 @@ int main(int argc, char **argv)
 		measure(&cells[i], repetitions);
 		print_cell(stdout, &cells[i]);
 	}
-	if (argc == 3) {
+	if (argc == 2) {
 		file = create(argv[1]);
 		write_csv(file, cells, cell_count);
 		finish(file, argv[1]);
-		file = create(argv[2]);
-		write_svg(file, cells, cell_count, 256 << 10, 32, without);
-		finish(file, argv[2]);
 	}
 	return 0;
 }
