@@ -5,28 +5,13 @@
  * mapping showed there, or nothing (SIGBUS), and never another page. The host
  * must leave the rings alone. Exit status 0, or 1 with the reason on stderr.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include "device.h"
 
 #define MAP_RECV 3
 
 static size_t page, size, pages;
-static sigjmp_buf touched;
-
-static void on_sigbus(int sig)
-{
-	siglongjmp(touched, sig);
-}
 
 __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *format, ...)
 {
@@ -71,7 +56,7 @@ static void write_pattern(void *p)
 /* 0, or -1 after a SIGBUS. */
 static int read_mark(void *p, size_t index, uint64_t *got)
 {
-	if (sigsetjmp(touched, 1))
+	if (sigsetjmp(touch_env, 1))
 		return -1;
 	*got = *mark(p, index);
 	return 0;
@@ -178,7 +163,7 @@ static void upgrade(int fd, size_t index)
 	for (size_t i = 0; i < pages; i++)
 		(void)*mark(p, i);
 	protect(p, 0, pages, PROT_READ | PROT_WRITE);
-	if (sigsetjmp(touched, 1))
+	if (sigsetjmp(touch_env, 1))
 		fail("SIGBUS for a page that mprotect made writable");
 	write_pattern(p);
 	expect_pattern("written after mprotect", whole, 0, pages);
@@ -191,7 +176,7 @@ static void gone(int fd, const char *unbind, const char *device)
 {
 	size_t half = pages / 2;
 	char *p = map(fd, size, PROT_READ | PROT_WRITE, 0);
-	FILE *file = fopen(unbind, "w");
+	int err;
 	uint64_t got;
 
 	write_pattern(p);
@@ -199,8 +184,9 @@ static void gone(int fd, const char *unbind, const char *device)
 	for (size_t i = 1; i < half; i += 2)
 		if (madvise(p + i * page, page, MADV_DONTNEED))
 			fail("madvise: %s", strerror(errno));
-	if (!file || fprintf(file, "%s", device) < 0 || fclose(file))
-		fail("%s: %s", unbind, strerror(errno));
+	err = write_line(unbind, device);
+	if (err)
+		fail("%s: %s", unbind, strerror(-err));
 	for (size_t i = 0; i < pages; i++)
 		if (i != half && !read_mark(p, i, &got))
 			fail("page %zu is there after the driver has gone", i);
@@ -208,7 +194,6 @@ static void gone(int fd, const char *unbind, const char *device)
 
 int main(int argc, char **argv)
 {
-	const struct sigaction action = { .sa_handler = on_sigbus };
 	int fd;
 
 	if (argc < 4)
@@ -216,7 +201,7 @@ int main(int argc, char **argv)
 	page = sysconf(_SC_PAGESIZE);
 	size = strtoul(argv[3], NULL, 0);
 	pages = size / page;
-	sigaction(SIGBUS, &action, NULL);
+	touch_init();
 	/* The alarm ends a fault that would never end. */
 	alarm(240);
 	fd = open(argv[2], O_RDWR);
