@@ -8,7 +8,7 @@
 # count that as XFAIL.
 #
 # Call ktap_print_header and ktap_set_plan N, then N of ktap_test_pass, _fail,
-# _skip, _xfail, and ktap_finished.
+# _skip, and ktap_finished.
 # shellcheck disable=SC2034 # variables for those that source this file
 
 # A test removes its files in a trap for EXIT, which dash does not run if a
@@ -21,13 +21,10 @@ KTAP_TESTNO=1
 KTAP_CNT_PASS=0
 KTAP_CNT_FAIL=0
 KTAP_CNT_SKIP=0
-KTAP_CNT_XFAIL=0
 KSFT_NUM_TESTS=0
 
 KSFT_PASS=0
 KSFT_FAIL=1
-KSFT_XFAIL=2
-KSFT_XPASS=3
 KSFT_SKIP=4
 
 ktap_print_header() {
@@ -87,30 +84,8 @@ ktap_test_skip() {
 	KTAP_CNT_SKIP=$((KTAP_CNT_SKIP + 1))
 }
 
-ktap_test_xfail() {
-	__ktap_test "ok" "$1" "XFAIL"
-	KTAP_CNT_XFAIL=$((KTAP_CNT_XFAIL + 1))
-}
-
-# ktap_test_result DESCRIPTION COMMAND...: pass if the command succeeds
-ktap_test_result() {
-	description=$1
-	shift
-	if "$@"; then
-		ktap_test_pass "$description"
-	else
-		ktap_test_fail "$description"
-	fi
-}
-
-ktap_exit_fail_msg() {
-	echo "Bail out! $*"
-	ktap_print_totals
-	exit "$KSFT_FAIL"
-}
-
 ktap_print_totals() {
-	echo "# Totals: pass:$KTAP_CNT_PASS fail:$KTAP_CNT_FAIL xfail:$KTAP_CNT_XFAIL xpass:0" \
+	echo "# Totals: pass:$KTAP_CNT_PASS fail:$KTAP_CNT_FAIL xfail:0 xpass:0" \
 		"skip:$KTAP_CNT_SKIP error:0"
 }
 
@@ -120,7 +95,7 @@ ktap_print_totals() {
 ktap_finished() {
 	ktap_print_totals
 	if [ "$KTAP_CNT_FAIL" -ne 0 ] || [ "$KSFT_NUM_TESTS" -eq 0 ] ||
-		[ $((KTAP_CNT_PASS + KTAP_CNT_SKIP + KTAP_CNT_XFAIL)) -ne "$KSFT_NUM_TESTS" ]; then
+		[ $((KTAP_CNT_PASS + KTAP_CNT_SKIP)) -ne "$KSFT_NUM_TESTS" ]; then
 		exit "$KSFT_FAIL"
 	fi
 	if [ "$KTAP_CNT_SKIP" -eq "$KSFT_NUM_TESTS" ]; then
