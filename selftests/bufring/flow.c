@@ -1303,26 +1303,6 @@ static void poll_mode(void)
 	model_close(&m);
 }
 
-static void a_signal_in_poll_mode_sets_the_mask_again(void)
-{
-	struct vmbus_chan *chan;
-	struct model m;
-	int fd[2];
-
-	model_open(&m, 4096);
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
-	chan = open_poll(&m, fd[0]);
-	/* The kernel clears the mask when a program writes to /dev/uioN. */
-	*word(&m.to_guest, INTERRUPT_MASK) = 0;
-	CHECK_IS(send_one(chan, 8), 0);
-	CHECK_IS(read(fd[1], buf, 8), 4);
-	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
-	vmbus_close(chan);
-	close(fd[0]);
-	close(fd[1]);
-	model_close(&m);
-}
-
 static int peek_some(struct vmbus_chan *chan, unsigned int count)
 {
 	struct vmbus_view views[2];
@@ -1621,7 +1601,6 @@ static const struct test tests[] = {
 	TEST(a_sender_hears_of_a_rescind_although_another_thread_polls),
 	TEST(vmbus_arm_does_not_wait_for_room_with_several_producers),
 	TEST(poll_mode),
-	TEST(a_signal_in_poll_mode_sets_the_mask_again),
 	TEST(a_signal_of_another_channel_in_poll_mode),
 	TEST(a_signal_handler_ends_the_wait),
 	TEST(a_signal_is_a_write_of_one),

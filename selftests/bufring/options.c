@@ -79,32 +79,10 @@ static void a_struct_below_its_first_size(void)
 	}
 }
 
-/* Opening a device checks its options before it looks for the device. */
-static void options_of_a_later_version(void)
-{
-	struct {
-		struct vmbus_open_options options;
-		unsigned char more[8];
-	} later = { .options.struct_size = sizeof(later), .options.ring_size = 8192 };
-	struct vmbus_open_options copied;
-
-	CHECK_IS(copy_open_options(&later.options, &copied), 0);
-	CHECK_IS(copied.ring_size, 8192);
-	for (size_t i = 0; i < sizeof(later.more); i++) {
-		later.more[i] = 1;
-		CHECK_IS(copy_open_options(&later.options, &copied), -E2BIG);
-		CHECK(strstr(error_text(), "struct_size"));
-		later.more[i] = 0;
-	}
-	later.options.struct_size = OPEN_OPTIONS_SIZE_0_1 - 1;
-	CHECK_IS(copy_open_options(&later.options, &copied), -EINVAL);
-}
-
 static const struct test tests[] = {
 	TEST(an_older_program_has_fewer_members),
 	TEST(a_newer_program_must_clear_what_is_unknown),
 	TEST(a_struct_below_its_first_size),
-	TEST(options_of_a_later_version),
 };
 
 int main(void)
