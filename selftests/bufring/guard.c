@@ -165,50 +165,23 @@ static int in_child(void (*body)(void))
 
 /* The operations on a channel */
 
-static int op_recv(struct vmbus_chan *c)
-{
-	return vmbus_recv(c, &pkt, buf, sizeof(buf));
-}
-static int op_small(struct vmbus_chan *c)
-{
-	return vmbus_recv(c, &pkt, buf, 0);
-}
-static int op_skip(struct vmbus_chan *c)
-{
-	return vmbus_skip(c);
-}
-static int op_send(struct vmbus_chan *c)
-{
-	return vmbus_send(c, 6, 0, 0, buf, LARGE);
-}
-static int op_queue(struct vmbus_chan *c)
-{
-	return vmbus_queue(c, 6, 0, 0, buf, LARGE);
-}
-static int op_flush(struct vmbus_chan *c)
-{
-	return vmbus_flush(c);
-}
-static int op_wait_recv(struct vmbus_chan *c)
-{
-	return vmbus_wait(c, VMBUS_WAIT_RECV, 0);
-}
-static int op_wait_send(struct vmbus_chan *c)
-{
-	return vmbus_wait(c, VMBUS_WAIT_SEND, 0);
-}
-static int op_arm_recv(struct vmbus_chan *c)
-{
-	return vmbus_arm(c, VMBUS_WAIT_RECV);
-}
-static int op_arm_send(struct vmbus_chan *c)
-{
-	return vmbus_arm(c, VMBUS_WAIT_SEND);
-}
-static int op_ack(struct vmbus_chan *c)
-{
-	return vmbus_ack(c);
-}
+#define OP(name, call)                             \
+	static int op_##name(struct vmbus_chan *c) \
+	{                                          \
+		return call;                       \
+	}
+OP(recv, vmbus_recv(c, &pkt, buf, sizeof(buf)))
+OP(small, vmbus_recv(c, &pkt, buf, 0))
+OP(skip, vmbus_skip(c))
+OP(send, vmbus_send(c, 6, 0, 0, buf, LARGE))
+OP(queue, vmbus_queue(c, 6, 0, 0, buf, LARGE))
+OP(flush, vmbus_flush(c))
+OP(wait_recv, vmbus_wait(c, VMBUS_WAIT_RECV, 0))
+OP(wait_send, vmbus_wait(c, VMBUS_WAIT_SEND, 0))
+OP(arm_recv, vmbus_arm(c, VMBUS_WAIT_RECV))
+OP(arm_send, vmbus_arm(c, VMBUS_WAIT_SEND))
+OP(ack, vmbus_ack(c))
+OP(stats, channel_stats(c).error)
 
 static int op_many(struct vmbus_chan *c)
 {
@@ -222,11 +195,6 @@ static int op_pieces(struct vmbus_chan *c)
 	const struct iovec pieces[2] = { { buf, 64 }, { buf, LARGE - 64 } };
 
 	return send_pieces(c, 6, 0, 0, pieces, 2);
-}
-
-static int op_stats(struct vmbus_chan *c)
-{
-	return channel_stats(c).error;
 }
 
 static int op_gpa(struct vmbus_chan *c)
