@@ -121,50 +121,6 @@ static void batches_copied(void)
 	all_batches(receive_by_many);
 }
 
-/*
- * Use every length that the library copies with code of its own, alone and in a
- * batch.
- */
-static void every_short_length(void)
-{
-	struct vmbus_packet pkt;
-	struct vmbus_view view;
-	struct iovec payload;
-	struct model m;
-
-	model_open(&m, DATA);
-	for (uint64_t number = 0; number < 2000 && !checks_failed; number++) {
-		size_t len = number % 200;
-
-		fill(out, number, len);
-		payload = (struct iovec){ out, len };
-		CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
-		CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_INBAND, 1, number, &payload, 1), 1);
-		CHECK_IS(vmbus_queue(m.guest, VMBUS_PACKET_INBAND, 1, number, out, len), 0);
-		CHECK_IS(vmbus_flush(m.guest), 0);
-		memset(in, 0xa5, sizeof(in));
-		CHECK_IS(vmbus_recv(m.host, &pkt, in, padded(len)), 0);
-		view = (struct vmbus_view){
-			.payload = in,
-			.length = pkt.length,
-			.header = pkt.header,
-			.transaction_id = pkt.transaction_id,
-			.type = pkt.type,
-			.flags = pkt.flags,
-		};
-		check_view(&view, number, len);
-		CHECK_IS(pkt.reserved, 0);
-		CHECK_IS(in[padded(len)], 0xa5);
-		for (int i = 0; i < 2; i++) {
-			memset(in, 0xa5, sizeof(in));
-			CHECK_IS(vmbus_recv_many(m.host, &view, 1, in, padded(len)), 1);
-			check_view(&view, number, len);
-			CHECK_IS(in[padded(len)], 0xa5);
-		}
-	}
-	model_close(&m);
-}
-
 static void a_batch_ends_where_the_ring_is_full(void)
 {
 	struct iovec payloads[64];
@@ -598,7 +554,6 @@ static void large_transfer_pages(void)
 static const struct test tests[] = {
 	TEST(batches_read_in_place),
 	TEST(batches_copied),
-	TEST(every_short_length),
 	TEST(a_batch_ends_where_the_ring_is_full),
 	TEST(a_look_takes_nothing_and_part_of_it_can_be_left),
 	TEST(a_buffer_that_is_too_small_takes_what_fits),
