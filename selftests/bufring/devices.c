@@ -23,7 +23,7 @@ static void machine(void)
 	device(DEV3, NIC);
 	device(DEV1, FCOPY);
 	device(DEV2, NIC);
-	bind(DEV1, 3, 5 * getpagesize(), 10);
+	bind_uio(DEV1, 3, 5 * getpagesize(), 10);
 	put("no device\n", SYS "going_away/id");
 }
 
@@ -356,7 +356,7 @@ static void a_device_is_refreshed(void)
 
 	machine();
 	MUST(!vmbus_device_find(DEV2, &dev));
-	bind(DEV2, 4, 5 * getpagesize(), 10);
+	bind_uio(DEV2, 4, 5 * getpagesize(), 10);
 	CHECK(!dev->driver && !dev->uio && !dev->path);
 	CHECK_IS(vmbus_device_refresh(dev), 0);
 	CHECK(!strcmp(dev->driver, "uio_hv_generic"));
@@ -388,7 +388,7 @@ static void sizes_come_from_the_maps(void)
 
 	for (size_t pages = 2; pages <= 40; pages += 19) {
 		machine();
-		bind(DEV1, 3, pages * page, 2 * pages);
+		bind_uio(DEV1, 3, pages * page, 2 * pages);
 		MUST(!vmbus_open("fcopy", NULL, &chan));
 		CHECK_IS(vmbus_info(chan)->tx_size, (pages - 1) * page);
 		CHECK_IS(vmbus_info(chan)->rx_size, (pages - 1) * page);

@@ -40,7 +40,7 @@ static void fake_make(struct fake *f)
 	*f = (struct fake){ .file = NULL };
 	sysfs_make();
 	device(DEV1, FCOPY);
-	bind(DEV1, 0, RING * page, 2 * RING);
+	bind_uio(DEV1, 0, RING * page, 2 * RING);
 	snprintf(f->path, sizeof(f->path), "%s/dev/uio0", base);
 	fd = open(f->path, O_RDWR);
 	MUST(fd >= 0);

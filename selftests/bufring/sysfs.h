@@ -67,7 +67,7 @@ static inline void add_map(const char *instance, int uio, int map, const char *n
 /*
  * Make a UIO device: its maps, and a plain file of @pages pages for /dev/uioN.
  */
-static inline void bind(const char *instance, int uio, size_t ring, size_t pages)
+static inline void bind_uio(const char *instance, int uio, size_t ring, size_t pages)
 {
 	char text[512];
 
