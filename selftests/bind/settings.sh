@@ -28,44 +28,24 @@ owner_of() { # PATH
 }
 
 test_ring_size() {
-	want ours ring_size=1M
+	want ours ring_size=2M
+	vmbus_bind $dev2
+	! grep -q ring_size "$root/kernel/log" || fail "the present size was written"
+	conf $admin/a.conf "[$dev2]" ring_size=1M
+	while IFS=: read -r error message; do
+		echo "uio_hv_generic/ring_size $error" >"$root/kernel/errors"
+		vmbus_bind $dev2
+		is "status of error $error" $status 1
+		says "ring_size cannot be set to 1048576: $message"
+		is "driver after error $error" "$(driver_of $dev2)" uio_hv_generic
+	done <<-END
+		16:a program has the device open or one of its rings mapped
+		22:the module rejected this size (see the kernel log for the limits)
+		2:only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it
+	END
 	vmbus_bind $dev2
 	is status $status 0
 	is size "$(cat "$size")" 1048576
-}
-
-test_ring_size_that_is_set_is_not_written() {
-	want ours ring_size=2M
-	vmbus_bind $dev2
-	! grep -q ring_size "$root/kernel/log" || fail "it was written"
-}
-
-test_ring_size_of_the_kernels_own_module() {
-	want own ring_size=1M
-	vmbus_bind $dev2
-	is status $status 1
-	says "ring_size cannot be set to 1048576: only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it"
-	is driver "$(driver_of $dev2)" uio_hv_generic
-}
-
-test_ring_size_of_an_open_device() {
-	want ours ring_size=1M
-	echo "uio_hv_generic/ring_size 16" >"$root/kernel/errors"
-	vmbus_bind $dev2
-	is status $status 1
-	says "ring_size cannot be set to 1048576: a program has the device open or one of its rings mapped"
-	vmbus_bind $dev2
-	is "status of the second try" $status 0
-	is size "$(cat "$size")" 1048576
-}
-
-test_ring_size_beyond_the_limits() {
-	want ours ring_size=1M
-	echo "uio_hv_generic/ring_size 22" >"$root/kernel/errors"
-	vmbus_bind $dev2
-	is status $status 1
-	says "ring_size cannot be set to 1048576: the module rejected this size (see the kernel log for the limits)"
-	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 
 test_buffer_sizes() {
@@ -175,19 +155,13 @@ test_buffer_size_of_a_bound_device_is_for_the_next_time() {
 }
 
 test_owner_group_and_mode() {
-	want ours owner=daemon group=12 mode=0660
+	want ours owner=daemon group=12 mode=0660 ring_size=1M
 	vmbus_bind $dev2
 	is status $status 0
-	is "mode of the ring" "$(mode_of "$ring")" 660
-	is "owner of the ring" "$(owner_of "$ring")" "$(id -u daemon) 12"
-	is "mode of the device" "$(mode_of "$root/dev/uio0")" 660
-	is "owner of the device" "$(owner_of "$root/dev/uio0")" "$(id -u daemon) 12"
-}
-
-test_the_owner_comes_before_the_mode_and_after_the_size() {
-	want ours ring_size=1M mode=0644
-	vmbus_bind $dev2
-	is "mode of the ring" "$(mode_of "$ring")" 644
+	for path in "$ring" "$root/dev/uio0"; do
+		is "mode of $path" "$(mode_of $path)" 660
+		is "owner of $path" "$(owner_of $path)" "$(id -u daemon) 12"
+	done
 }
 
 test_only_the_mode() {
