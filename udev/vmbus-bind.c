@@ -333,24 +333,14 @@ static int carry_out_settled(struct run *run)
  */
 static int parse_options(int argc, char **argv, struct run *run, int *modes)
 {
-	enum {
-		OPT_ALL = 256,
-		OPT_RELEASE,
-		OPT_SETTINGS,
-		OPT_PROPERTIES,
-		OPT_CHECK,
-		OPT_UDEV,
-		OPT_NEW_INTERFACE,
-		OPT_SETTLE,
-		OPT_VERSION,
-		OPT_HELP
-	};
+	/* OPT_MODE comes last: the option of a mode is the sum of both. */
+	enum { OPT_UDEV = 256, OPT_NEW_INTERFACE, OPT_SETTLE, OPT_VERSION, OPT_HELP, OPT_MODE };
 	static const struct option options[] = {
-		{ "all", no_argument, NULL, OPT_ALL },
-		{ "release", no_argument, NULL, OPT_RELEASE },
-		{ "settings", no_argument, NULL, OPT_SETTINGS },
-		{ "properties", no_argument, NULL, OPT_PROPERTIES },
-		{ "check", no_argument, NULL, OPT_CHECK },
+		{ "all", no_argument, NULL, OPT_MODE + BIND_ALL },
+		{ "release", no_argument, NULL, OPT_MODE + RELEASE },
+		{ "settings", no_argument, NULL, OPT_MODE + SETTINGS },
+		{ "properties", no_argument, NULL, OPT_MODE + PROPERTIES },
+		{ "check", no_argument, NULL, OPT_MODE + CHECK },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "udev", no_argument, NULL, OPT_UDEV },
@@ -360,19 +350,10 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ 0 }
 	};
-	static const enum mode mode_of[] = { BIND_ALL, RELEASE, SETTINGS, PROPERTIES, CHECK };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "nf", options, NULL)) >= 0) {
 		switch (opt) {
-		case OPT_ALL:
-		case OPT_RELEASE:
-		case OPT_SETTINGS:
-		case OPT_PROPERTIES:
-		case OPT_CHECK:
-			run->mode = mode_of[opt - OPT_ALL];
-			(*modes)++;
-			break;
 		case 'n':
 			run->request.dry = true;
 			break;
@@ -396,7 +377,10 @@ static int parse_options(int argc, char **argv, struct run *run, int *modes)
 			fputs(usage, stdout);
 			return EXIT_OK;
 		default:
-			return misused();
+			if (opt < OPT_MODE)
+				return misused();
+			run->mode = opt - OPT_MODE;
+			(*modes)++;
 		}
 	}
 	return -1;
