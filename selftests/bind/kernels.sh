@@ -187,6 +187,7 @@ test_rescind_at_each_write() {
 		echo $word >"$root/kernel/rescind"
 		vmbus_bind $dev2
 		is "status with a rescind at $word" $status 0
+		says "rescinded it"
 		vmbus_bind --udev $dev2
 		is "status afterwards" $status 0
 	done

