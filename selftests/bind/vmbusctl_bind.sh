@@ -63,33 +63,51 @@ test_wrong_arguments() {
 	while read -r arguments; do
 		read -r message
 		does 2 $arguments
-		complains "vmbusctl: $message"
+		complains "vmbusctl: ${arguments%% *}: $message"
 		complains "Try 'vmbusctl ${arguments%% *} --help' for more information."
 	done <<-END
 		bind --now --boot eth1
-		bind: --now and --boot exclude each other
+		--now and --boot exclude each other
+		set-override --nosave --noprobe eth1 uio_hv_generic
+		--nosave and --noprobe exclude each other
 		bind
-		bind: an argument is missing
-		unbind eth0 eth1
-		unbind: unexpected argument 'eth1'
-		show eth0 eth1
-		show: unexpected argument 'eth1'
+		an argument is missing
+		unbind
+		an argument is missing
+		unset-override
+		an argument is missing
+		ring-size
+		an argument is missing
+		show
+		an argument is missing
 		ring-size --boot eth1
-		ring-size: an argument is missing after 'eth1'
+		an argument is missing after 'eth1'
 		set-override eth1
-		set-override: an argument is missing after 'eth1'
+		an argument is missing after 'eth1'
+		bind eth1 uio_hv_generic eth0
+		unexpected argument 'eth0'
+		unbind eth0 eth1
+		unexpected argument 'eth1'
+		set-override eth1 uio_hv_generic more
+		unexpected argument 'more'
+		ring-size uio0 64K 64K
+		unexpected argument '64K'
+		show eth0 eth1
+		unexpected argument 'eth1'
+		doctor eth0
+		unexpected argument 'eth0'
+		list-overrides eth1
+		unexpected argument 'eth1'
+		unbind --force eth1
+		unexpected option --force
+		unset-override -f eth1
+		unexpected option --force
+		bind --nosave eth1
+		unexpected option --nosave
+		list -b vmbus
+		unexpected option --bus
 	END
 	log_is_empty
-}
-
-test_bind_again_changes_nothing() {
-	does 0 bind eth1
-	: >"$root/kernel/log"
-	does 0 bind eth1
-	file_is $file1 "[$nic1]" driver=uio_hv_generic
-	case $(cat $root/kernel/log) in
-	*bind*) fail "bound again" ;;
-	esac
 }
 
 # vmbusctl writes the rule, and removes it after a failure, while it holds the
@@ -113,18 +131,14 @@ test_bind_that_fails_leaves_no_rule_to_another_run() {
 
 test_bind_with_a_driver() {
 	driver other
-	: >"$root/kernel/modules/other"
-	does 0 bind eth1 other
+	does 0 bind --now eth1 other
 	is driver "$(driver_of $nic1)" other
-	file_is $file1 "[$nic1]" driver=other
-}
-
-test_bind_to_another_driver_later() {
-	driver other
-	does 0 bind eth1
-	does 0 bind $nic1 other
-	is driver "$(driver_of $nic1)" other
-	file_is $file1 "[$nic1]" driver=other
+	no_file $file1
+	for name in other uio_hv_generic other; do
+		does 0 bind $nic1 $name
+		is driver "$(driver_of $nic1)" $name
+		file_is $file1 "[$nic1]" driver=$name
+	done
 }
 
 test_bind_keeps_the_driver_of_the_rule() {
@@ -142,13 +156,6 @@ test_bind_now() {
 	is output "$out" "eth1 (b6650ff7…): bound to uio_hv_generic, taken over from hv_netvsc"
 }
 
-test_bind_now_with_a_driver() {
-	driver other
-	does 0 bind --now eth1 other
-	is driver "$(driver_of $nic1)" other
-	no_file $file1
-}
-
 test_bind_for_the_next_boot() {
 	does 0 bind --boot eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
@@ -157,43 +164,18 @@ test_bind_for_the_next_boot() {
 	log_is_empty
 }
 
-# The path unit runs vmbus-bind --all when bind.d has changed.
 test_bind_for_the_next_boot_waits() {
 	does 0 bind --boot eth1
 	for form in --all "--udev $nic1" "--udev --all"; do
 		vmbus_bind $form
 		is "driver after vmbus-bind $form" "$(driver_of $nic1)" hv_netvsc
 	done
+	does 0 unbind --now eth1
 	does 0 show $nic1
 	says "outcome     waits: an administrator released it, or lets it wait for the next boot"
-	# At boot /run is empty.
-	rm -r "$root/run/hyperv-uio"
+	boot
 	vmbus_bind --udev $nic1
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
-}
-
-test_waiting_ends_when_somebody_names_the_device() {
-	for command in "bind eth1" "bind --now eth1" "set-override eth1 uio_hv_generic"; do
-		guest
-		does 0 bind --boot eth1
-		does 0 $command
-		is driver "$(driver_of $nic1)" uio_hv_generic
-		is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
-	done
-	guest
-	does 0 bind --boot eth1
-	vmbus_bind $nic1
-	is driver "$(driver_of $nic1)" uio_hv_generic
-	guest
-	does 0 bind --boot eth1
-	does 0 unbind eth1
-	is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
-}
-
-test_nothing_waits_after_a_failure() {
-	conf $admin/99-last.conf "[$nic1]" enable=no
-	does 1 bind --boot eth1
-	is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
 }
 
 test_bind_that_cannot_wait() {
@@ -203,16 +185,6 @@ test_bind_that_cannot_wait() {
 	complains "vmbusctl: eth1 (b6650ff7…): it cannot be held in /run/hyperv-uio/held: "
 	no_file $file1
 	is driver "$(driver_of $nic1)" hv_netvsc
-}
-
-test_bind_holds_at_the_next_boot() {
-	for when in --persistent --boot; do
-		guest
-		does 0 bind $when eth1
-		boot
-		vmbus_bind --udev $nic1
-		is "driver after the boot, $when" "$(driver_of $nic1)" uio_hv_generic
-	done
 }
 
 test_bind_of_a_nic_that_is_up() {
@@ -253,32 +225,26 @@ test_bind_of_a_disk_controller() {
 }
 
 test_bind_by_force() {
-	does 0 bind --force eth0
-	is driver "$(driver_of $nic0)" uio_hv_generic
-	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic force=yes
-	does 0 show $nic0
-	says ", force"
-}
-
-test_bind_now_by_force() {
 	does 0 bind --now -f eth0
 	is driver "$(driver_of $nic0)" uio_hv_generic
 	no_file $admin/60-$nic0.conf
-}
-
-test_bind_without_force_takes_force_back() {
-	conf $file1 "[$nic1]" force=yes driver=uio_hv_generic
-	does 0 bind eth1
-	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	does 0 bind --force $nic0
+	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic force=yes
+	does 0 show $nic0
+	says ", force"
+	does 0 bind $nic0
+	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic
 }
 
 test_driver_that_does_not_take_the_device() {
 	echo 22 >"$root/kernel/probe/uio_hv_generic"
-	does 1 bind eth1
-	is driver "$(driver_of $nic1)" hv_netvsc
-	no_file $file1
-	complains "not bound to uio_hv_generic"
-	is output "$out" ""
+	for name in uio_hv_generic missing; do
+		does 1 bind eth1 $name
+		is driver "$(driver_of $nic1)" hv_netvsc
+		no_file $file1
+		complains "not bound to $name"
+		is output "$out" ""
+	done
 }
 
 test_failure_puts_the_old_rule_back() {
@@ -295,12 +261,6 @@ test_setting_that_fails_leaves_the_rule() {
 	does 1 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	file_is $file1 "[$nic1]" driver=uio_hv_generic group=no-group-at-all
-}
-
-test_driver_that_is_missing() {
-	does 1 bind eth1 missing
-	no_file $file1
-	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
 test_driver_that_is_no_name() {
@@ -326,23 +286,19 @@ test_several_sections_for_the_device() {
 }
 
 test_another_file_that_wins() {
-	conf $admin/99-last.conf "[$nic1]" driver=other
-	does 1 bind eth1 uio_hv_generic
-	complains "99-last.conf:1 takes precedence, and names the driver other"
-	no_file $file1
-	is driver "$(driver_of $nic1)" hv_netvsc
-	conf $admin/99-last.conf "[$nic1]" enable=no
-	does 1 bind eth1
-	complains "99-last.conf"
-	no_file $file1
-}
-
-test_faulty_file_that_names_the_device() {
-	conf $admin/50-bad.conf "[$nic1]" nonsense
-	does 2 bind eth1
-	complains "eth1 (b6650ff7…): left alone: "
-	no_file $file1
-	log_is_empty
+	while read -r key message; do
+		conf $admin/99-last.conf "[$nic1]" $key
+		for when in --persistent --boot; do
+			does 1 bind $when eth1 uio_hv_generic
+			complains "99-last.conf:$message"
+			no_file $file1
+			is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
+		done
+		is driver "$(driver_of $nic1)" hv_netvsc
+	done <<-END
+		driver=other 1 takes precedence, and names the driver other
+		enable=no 2 takes precedence: enable=no
+	END
 }
 
 test_faulty_file_about_something_else() {
@@ -362,8 +318,11 @@ test_folder_is_made() {
 test_file_that_cannot_be_written() {
 	rm -r "${root:?}/$admin"
 	: >"$root/$admin"
-	does 1 bind eth1
-	is driver "$(driver_of $nic1)" hv_netvsc
+	for when in --persistent --boot; do
+		does 1 bind $when eth1
+		is driver "$(driver_of $nic1)" hv_netvsc
+		is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
+	done
 	log_is_empty
 }
 
@@ -371,17 +330,6 @@ test_device_that_leaves_meanwhile() {
 	echo driver_override >"$root/kernel/rescind"
 	does 1 bind eth1
 	no_file $file1
-}
-
-test_bind_several_at_a_time_is_an_error() {
-	does 2 bind eth1 uio_hv_generic eth0
-	does 2 bind
-	does 2 bind --now --boot eth1
-	does 2 unbind
-	does 2 unbind eth1 eth0
-	does 2 unbind --now --boot eth1
-	does 2 unbind --force eth1
-	log_is_empty
 }
 
 test_unbind() {
@@ -395,37 +343,30 @@ test_unbind() {
 	says "outcome     no-rule"
 }
 
-# The path unit runs vmbus-bind --all when another rule changes.
 test_unbind_now_holds_until_the_next_boot() {
 	does 0 bind eth1
 	does 0 unbind --now uio1
-	vmbus_bind -n --all
-	says "$nic1 (nic): left alone: an administrator released it, or lets it wait for the next boot"
-	vmbus_bind --all
-	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
-	says "$nic1 (nic): left alone: an administrator released it"
-	rm -rf "$root/sys/class/net/eth1" "$bus/devices/$nic1/net" "$bus/devices/$nic1/driver" "$root/run/hyperv-uio"
-	vmbus_bind --udev $nic1
-	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
-}
-
-# Only a command that names the device, or a boot, ends the release.
-test_an_event_ends_no_release() {
-	does 0 bind eth1
-	does 0 unbind --now uio1
-	for args in "--udev $nic1" "--udev --new-interface $nic1" "--udev --all" --all; do
-		SYNTH_UUID=0 vmbus_bind $args
-		is "driver after $args" "$(driver_of $nic1)" hv_netvsc
+	is output "$out" "uio1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc; $root/$file1 binds it again at the next boot"
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	does 0 unbind --now eth1
+	does 0 show eth1
+	says "outcome     waits: an administrator released it, or lets it wait for the next boot"
+	does 0 show -j eth1
+	says '"outcome":"waits"'
+	does 0 list eth1
+	says "60-INSTANCE.conf (waits)"
+	for args in "-n --all" --all "--udev $nic1" "--udev --all" "--udev --new-interface $nic1"; do
 		vmbus_bind $args
 		is "driver after $args" "$(driver_of $nic1)" hv_netvsc
+		[ "${args#*new}" != "$args" ] || says "$nic1 (nic): left alone: an administrator released it"
 	done
 	rm -r "$bus/devices/$nic1"
 	device $nic1 "$nic"
 	vmbus_bind --udev $nic1
 	is "driver after an offer" "$(driver_of $nic1)" none
-	rm -r "$root/run/hyperv-uio"
+	boot
 	vmbus_bind --udev $nic1
-	is "driver after a boot" "$(driver_of $nic1)" uio_hv_generic
+	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
 }
 
 test_unbind_now_holds_a_device_of_any_class() {
@@ -439,21 +380,6 @@ test_unbind_now_holds_a_device_of_any_class() {
 	does 0 bind --now fcopy
 	is "driver after bind" "$(driver_of $copy)" uio_hv_generic
 	no_file run/hyperv-uio/held/$copy
-}
-
-test_unbind_now_twice_is_still_a_release() {
-	does 0 bind eth1
-	does 0 unbind --now uio1
-	does 0 unbind --now eth1
-	vmbus_bind --all
-	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
-}
-
-test_unbind_now_ends_no_wait_for_the_next_boot() {
-	does 0 bind --boot eth1
-	does 0 unbind --now eth1
-	vmbus_bind --all
-	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
 }
 
 # No rule names the NIC when it is released, so a rule that is written later
@@ -501,21 +427,6 @@ test_bind_that_fails_ends_no_release() {
 	done
 }
 
-test_bind_that_fails_ends_no_wait_for_the_next_boot() {
-	driver third
-	does 0 bind --boot eth1
-	conf $admin/99-nic.conf "[$nic1]" driver=uio_hv_generic
-	does 1 bind --boot eth1 third
-	is waiting "$(ls $root/run/hyperv-uio/held)" $nic1
-}
-
-test_bind_at_boot_whose_file_cannot_be_written_waits_for_nothing() {
-	rmdir "$root/$admin"
-	ln -s /proc "$root/$admin"
-	does 1 bind --boot eth1
-	is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
-}
-
 # vmbus-bind --all has decided and waits for the device while vmbusctl releases
 # it.
 test_release_during_vmbus_bind_all() {
@@ -533,46 +444,32 @@ test_release_during_vmbus_bind_all() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
-# The NIC had a rule, and has none: a later rule is a new request.
 test_rule_after_unbind_counts() {
-	does 0 bind eth1
-	does 0 unbind eth1
-	is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
-	conf $admin/50-dpdk.conf '[interface eth1]'
-	vmbus_bind --all
-	is driver "$(driver_of $nic1)" uio_hv_generic
-}
-
-test_show_and_list_of_a_released_nic() {
-	does 0 bind eth1
-	does 0 unbind --now uio1
-	does 0 show eth1
-	says "outcome     waits: an administrator released it, or lets it wait for the next boot"
-	does 0 show -j eth1
-	says '"outcome":"waits"'
-	says '"reason":"an administrator released it, or lets'
-	does 0 list eth1
-	says "60-INSTANCE.conf (waits)"
-	does 0 bind eth1
-	does 0 show eth1
-	says "outcome     bound: it already has this driver"
+	for unbind in "bind eth1" "bind --boot eth1"; do
+		guest
+		does 0 $unbind
+		does 0 unbind eth1
+		is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
+		conf $admin/50-dpdk.conf '[interface eth1]'
+		vmbus_bind --all
+		is driver "$(driver_of $nic1)" uio_hv_generic
+	done
 }
 
 test_bind_ends_a_release() {
-	does 0 bind eth1
-	does 0 unbind --now uio1
-	is waiting "$(ls $root/run/hyperv-uio/held)" $nic1
-	vmbus_bind $nic1
-	is driver "$(driver_of $nic1)" uio_hv_generic
-	is waiting "$(ls $root/run/hyperv-uio/held)" ""
-}
-
-test_unbind_now() {
-	does 0 bind eth1
-	does 0 unbind --now uio1
-	is driver "$(driver_of $nic1)" hv_netvsc
-	file_is $file1 "[$nic1]" driver=uio_hv_generic
-	is output "$out" "uio1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc; $root/$file1 binds it again at the next boot"
+	for bind in "vmbusctl bind eth1" "vmbusctl bind --now eth1" "vmbus_bind $nic1" "vmbusctl set-override eth1 uio_hv_generic"; do
+		for release in "bind --boot" "unbind --now"; do
+			guest
+			does 0 bind --boot eth1
+			does 0 $release eth1
+			is waiting "$(ls $root/run/hyperv-uio/held)" $nic1
+			$bind
+			is "driver after $bind" "$(driver_of $nic1)" uio_hv_generic
+			is "waiting after $bind" "$(ls $root/run/hyperv-uio/held)" ""
+		done
+	done
+	does 0 show eth1
+	says "outcome     bound: it already has this driver"
 }
 
 test_unbind_now_promises_no_boot_that_a_fault_prevents() {
@@ -595,13 +492,6 @@ test_unbind_now_promises_no_boot_that_lacks_force() {
 	says "$root/$admin/50-disk.conf binds it again at the next boot"
 }
 
-test_unbind_what_was_bound_now() {
-	does 0 bind --now eth1
-	does 0 unbind --now $nic1
-	is driver "$(driver_of $nic1)" hv_netvsc
-	is override "$(cat $bus/devices/$nic1/driver_override)" "(null)"
-}
-
 test_unbind_for_the_next_boot() {
 	does 0 bind eth1
 	: >"$root/kernel/log"
@@ -611,40 +501,20 @@ test_unbind_for_the_next_boot() {
 	log_is_empty
 }
 
-test_unbind_of_a_class() {
-	echo uio_hv_generic >$bus/devices/$copy/driver_override
-	echo "$fcopy" >"$root/kernel/ids/hv_utils"
-	does 0 unbind fcopy
-	is driver "$(driver_of $copy)" hv_utils
-	file_is $admin/60-$copy.conf "[$copy]" enable=no
-	does 0 show fcopy
-	says "outcome     disabled: "
-}
-
-test_bind_after_unbind_of_a_class() {
-	does 0 unbind --boot fcopy
-	does 0 bind --boot fcopy
-	file_is $admin/60-$copy.conf "[$copy]" driver=uio_hv_generic
-}
-
-test_unbind_of_what_is_forbidden_already() {
-	conf $admin/50-copy.conf "[$copy]" enable=no
-	does 0 unbind --boot fcopy
-	no_file $admin/60-$copy.conf
-}
-
 test_unbind_of_what_another_file_names() {
-	conf $admin/50-nic.conf "[$nic1]"
+	for name in $nic1 "mac $mac1"; do
+		conf $admin/50-nic.conf "[$name]"
+		does 0 unbind --boot eth1
+		file_is $file1 "[$nic1]" enable=no
+		does 0 show eth1
+		says "outcome     disabled: "
+	done
+	does 0 bind --boot eth1
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
+	conf $file1 '[vss]' enable=no "[$nic1]" driver=uio_hv_generic
+	conf $admin/50-nic.conf "[$nic1]" enable=no
 	does 0 unbind --boot eth1
-	file_is $file1 "[$nic1]" enable=no
-	does 0 show eth1
-	says "outcome     disabled: "
-}
-
-test_unbind_of_what_a_mac_names() {
-	conf $admin/50-nic.conf "[mac $mac1]"
-	does 0 unbind --boot eth1
-	file_is $file1 "[$nic1]" enable=no
+	file_is $file1 '[vss]' enable=no
 }
 
 test_unbind_of_what_nobody_bound() {
@@ -653,9 +523,6 @@ test_unbind_of_what_nobody_bound() {
 	is output "$out" "eth1 (b6650ff7…): bound to hv_netvsc, which the kernel chose"
 	no_file $file1
 	log_is_empty
-}
-
-test_unbind_without_a_driver() {
 	rm $bus/devices/$nic1/driver
 	does 0 unbind eth1
 	is output "$out" "eth1 (b6650ff7…): has no driver"
@@ -671,43 +538,22 @@ test_unbind_of_what_was_bound_by_hand() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
-test_unbind_keeps_other_sections() {
-	conf $file1 '[vss]' enable=no "[$nic1]" driver=uio_hv_generic
-	does 0 unbind --boot eth1
-	file_is $file1 '[vss]' enable=no
-}
-
 test_show_has_the_rule() {
-	conf $admin/50-nic.conf "[$nic0]" "[$nic1]" ring_size=64K
+	conf $admin/50-nic.conf "[$nic0]" "[$nic1]" ring_size=64K recv_buffer_size=1M send_buffer_size=512K
 	does 0 show eth0
 	says "rule        $root/$admin/50-nic.conf:1"
 	says "            driver uio_hv_generic"
 	says "outcome     refused: interface eth0 is up; 'ip link set eth0 down' allows it"
 	does 0 show eth1
 	says "rule        $root/$admin/50-nic.conf:2"
-	says "            driver uio_hv_generic, ring size 64 KiB"
+	says "            driver uio_hv_generic, ring size 64 KiB, receive buffer 1024 KiB, send buffer 512 KiB"
 	says "outcome     bind: "
+	does 0 show -j eth1
+	says '"recv_buffer_size":1048576'
+	says '"send_buffer_size":524288'
 	does 0 show kvp
 	says "outcome     no-rule: "
 	log_is_empty
-}
-
-test_show_has_the_rule_in_json() {
-	conf $admin/50-nic.conf "[$nic0]"
-	does 0 show -j eth0
-	says "\"file\":\"$root/$admin/50-nic.conf\""
-	says '"outcome":"refused"'
-	says '"reason":"interface eth0 is up; '
-	for key in ring recv_buffer send_buffer; do
-		says "\"${key}_size\":null"
-	done
-	conf $admin/50-nic.conf "[$nic0]" ring_size=64K recv_buffer_size=1M send_buffer_size=512K
-	does 0 show -j eth0
-	for size in ring_size\":65536 recv_buffer_size\":1048576 send_buffer_size\":524288; do
-		says "\"$size"
-	done
-	does 0 show -j kvp
-	says '"rule":null'
 }
 
 # vmbusctl show prints the same reason for a device as vmbus-bind.
@@ -743,13 +589,8 @@ test_ring_size_is_set() {
 		rm $root/$admin/60-$copy.conf
 		echo 20480 >$bus/devices/$copy/uio_hv_generic/ring_size
 	done
-	does 0 ring-size uio0 1M
+	does 0 ring-size --now uio0 1M
 	is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 1048576
-}
-
-test_ring_size_now() {
-	does 0 ring-size --now uio0 64K
-	is now "$(cat $bus/devices/$copy/uio_hv_generic/ring_size)" 65536
 	no_file $admin/60-$copy.conf
 }
 
@@ -764,28 +605,13 @@ test_ring_size_in_the_rule() {
 }
 
 test_ring_size_default() {
-	does 0 ring-size uio0 64K
-	does 0 ring-size uio0 default
-	log=$(cat $root/kernel/log)
-	case $log in
-	*"uio_hv_generic/ring_size default") ;;
-	*) fail "no default was written: $log" ;;
-	esac
-	does 0 show uio0
-	lacks "ring size"
-}
-
-test_ring_size_default_keeps_the_section() {
-	does 0 ring-size uio0 64K
-	does 0 ring-size uio0 default
-	is output "$out" "uio0 (eb765408…): ring size of the driver; rule: $root/$admin/60-$copy.conf"
-	file_is $admin/60-$copy.conf "[$copy]"
-}
-
-test_ring_size_default_keeps_other_keys() {
 	conf $admin/60-$copy.conf "[$copy]" mode=0660 ring_size=64K
 	does 0 ring-size uio0 default
+	is output "$out" "uio0 (eb765408…): ring size of the driver; rule: $root/$admin/60-$copy.conf"
 	file_is $admin/60-$copy.conf "[$copy]" mode=0660
+	is written "$(grep ring_size $root/kernel/log | sed 's/.*ring_size //')" default
+	does 0 show uio0
+	lacks "ring size"
 }
 
 test_ring_size_that_is_none() {
@@ -848,20 +674,7 @@ test_ring_size_that_another_file_sets() {
 	no_file $admin/60-$copy.conf
 }
 
-test_ring_size_wrong_arguments() {
-	does 2 ring-size
-	does 2 ring-size uio0 64K 64K
-	does 2 ring-size --now --boot uio0 64K
-	does 2 ring-size --now uio0
-}
-
 # The syntax of driverctl
-
-test_set_override() {
-	does 0 set-override $nic1 uio_hv_generic
-	is driver "$(driver_of $nic1)" uio_hv_generic
-	file_is $file1 "[$nic1]" driver=uio_hv_generic
-}
 
 test_set_override_with_a_bus() {
 	for form in "-b vmbus set-override" "--bus vmbus set-override" "set-override -b vmbus" "--bus=vmbus set-override" "-v set-override"; do
@@ -881,39 +694,10 @@ test_set_override_on_another_bus() {
 	log_is_empty
 }
 
-test_set_override_nosave() {
-	does 0 --nosave set-override eth1 uio_hv_generic
-	is driver "$(driver_of $nic1)" uio_hv_generic
-	no_file $file1
-	does 0 --nosave unset-override $nic1
-	is driver "$(driver_of $nic1)" hv_netvsc
-}
-
-test_set_override_noprobe() {
-	does 0 --noprobe set-override eth1 uio_hv_generic
-	is driver "$(driver_of $nic1)" hv_netvsc
-	file_is $file1 "[$nic1]" driver=uio_hv_generic
-	does 0 --noprobe unset-override eth1
-	no_file $file1
-	log_is_empty
-}
-
 test_set_override_of_what_the_machine_needs() {
 	does 6 set-override eth0 uio_hv_generic
 	does 0 set-override -f eth0 uio_hv_generic
 	is driver "$(driver_of $nic0)" uio_hv_generic
-}
-
-test_overrides_wrong_arguments() {
-	does 2 set-override eth1
-	does 2 set-override eth1 uio_hv_generic more
-	does 2 set-override --nosave --noprobe eth1 uio_hv_generic
-	does 2 unset-override
-	does 2 unset-override eth1 uio_hv_generic
-	does 2 unset-override -f eth1
-	does 2 list-overrides eth1
-	does 2 list-overrides --nosave
-	log_is_empty
 }
 
 test_list_overrides() {
@@ -921,27 +705,17 @@ test_list_overrides() {
 	echo "(null)" >$bus/devices/$copy/driver_override
 	does 0 list-overrides
 	is output "$out" ""
-	does 0 set-override eth1 uio_hv_generic
-	does 0 list-overrides
-	is output "$out" "$nic1 uio_hv_generic"
-	does 0 -v list-overrides
-	is output "$out" "$nic1 uio_hv_generic $root/$file1"
-}
-
-test_list_overrides_that_are_not_persistent() {
-	rm $root/$vendor/10-fcopy.conf
-	echo "(null)" >$bus/devices/$copy/driver_override
-	does 0 --nosave set-override eth1 uio_hv_generic
-	does 0 -v list-overrides
-	is output "$out" "$nic1 uio_hv_generic not persistent"
-}
-
-test_list_overrides_of_the_next_boot() {
-	rm $root/$vendor/10-fcopy.conf
-	echo "(null)" >$bus/devices/$copy/driver_override
-	does 0 --noprobe set-override eth1 uio_hv_generic
-	does 0 list-overrides
-	is output "$out" "$nic1 uio_hv_generic"
+	for option in "" --nosave --noprobe; do
+		does 0 $option set-override eth1 uio_hv_generic
+		does 0 list-overrides
+		is "output $option" "$out" "$nic1 uio_hv_generic"
+		does 0 -v list-overrides
+		case $option in
+		--nosave) is output "$out" "$nic1 uio_hv_generic not persistent" ;;
+		*) is output "$out" "$nic1 uio_hv_generic $root/$file1" ;;
+		esac
+		does 0 unset-override eth1
+	done
 }
 
 # Both tools together
@@ -983,19 +757,17 @@ test_entry_wins_over_a_class() {
 }
 
 test_bad_entry_stops_nothing() {
-	entry $kvp0 ../../x
+	for name in ../../x "uio_hv_generic # y"; do
+		entry $kvp0 "$name"
+		vmbus_bind --check
+		says "$root/etc/driverctl.d/vmbus-$kvp0: warning: this driverctl entry does not name a driver"
+		vmbus_bind --udev $kvp0
+		is driver "$(driver_of $kvp0)" hv_utils
+	done
 	entry copy uio_hv_generic
 	rm $bus/devices/$copy/driver
 	vmbus_bind --udev $copy
 	is driver "$(driver_of $copy)" uio_hv_generic
-}
-
-test_entry_with_a_comment_names_no_driver() {
-	entry $kvp0 "uio_hv_generic # y"
-	vmbus_bind --check
-	says "$root/etc/driverctl.d/vmbus-$kvp0: warning: this driverctl entry does not name a driver"
-	vmbus_bind --udev $kvp0
-	is driver "$(driver_of $kvp0)" hv_utils
 }
 
 test_bind_moves_an_entry() {
@@ -1009,10 +781,12 @@ test_bind_moves_an_entry() {
 	done
 }
 
-test_bind_now_leaves_the_entry() {
-	entry $nic1 uio_hv_generic
+test_bind_now_takes_the_driver_of_the_entry() {
+	driver other
+	entry $nic1 other
 	does 0 bind --now eth1
-	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" uio_hv_generic
+	is driver "$(driver_of $nic1)" other
+	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" other
 }
 
 test_bind_that_fails_puts_the_entry_back() {
@@ -1021,13 +795,6 @@ test_bind_that_fails_puts_the_entry_back() {
 	does 1 bind eth1 uio_hv_generic
 	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" hv_netvsc
 	no_file $file1
-}
-
-test_bind_takes_the_driver_of_the_entry() {
-	driver other
-	entry $nic1 other
-	does 0 bind eth1
-	is driver "$(driver_of $nic1)" other
 }
 
 test_unbind_removes_an_entry() {
