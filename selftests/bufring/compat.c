@@ -5,10 +5,13 @@
  * library's own have one name, so this file includes no other test's header.
  */
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include "../../lib/vmbus_bufring_compat/compat.c"
+#include "../../lib/vmbus_bufring_compat/vmbus_bufring.h"
 #include "../kselftest/ktap.h"
 
 #define MESSAGES_AROUND 20000
