@@ -114,7 +114,9 @@ static void built_and_read_in_place(struct model *m, size_t len, uint64_t number
 {
 	const size_t most = vmbus_info(m->guest)->max_payload, more = len + number % 24;
 	const size_t reserved = more < most ? more : most;
+	const uint32_t start = *word(&m->to_host, WRITE_INDEX);
 	struct vmbus_view view;
+	uint64_t trailer;
 	void *payload;
 
 	CHECK_IS(vmbus_reserve(m->guest, reserved, &payload), 0);
@@ -127,6 +129,8 @@ static void built_and_read_in_place(struct model *m, size_t len, uint64_t number
 	CHECK(filled(view.payload, number, len));
 	for (size_t i = len; i < padded(len); i++)
 		CHECK_IS(((const unsigned char *)view.payload)[i], 0);
+	ring_peek(&m->to_host, start + DESCRIPTOR + padded(len), &trailer, sizeof(trailer));
+	CHECK_IS(trailer, (uint64_t)start << 32);
 	CHECK_IS(vmbus_release(m->host, &view), 0);
 }
 
