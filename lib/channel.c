@@ -189,13 +189,9 @@ int vmbus_open(const char *id, const struct vmbus_open_options *options, struct 
 	return err;
 }
 
-int set_producers(struct vmbus_chan *chan, enum producers producers)
+void set_producers(struct vmbus_chan *chan, enum producers producers)
 {
-	/* If the channel has a lock, a thread with a reservation holds it. */
-	if (chan->tx.reserved)
-		return -EBUSY;
 	chan->producers = producers;
-	return 0;
 }
 
 int vmbus_set_latency(struct vmbus_chan *chan, unsigned int microseconds)

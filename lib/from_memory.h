@@ -78,9 +78,10 @@ struct vmbus_memory {
 #define VMBUS_MEMORY_ANY_PACKET 0x4u
 
 /*
- * Make a channel over these rings. The function copies @mem; the memory that it
- * points to must outlive the channel. Return 0, or -EINVAL, -ENOMEM or -EIO
- * (impossible indices in the rings), with a text for vmbus_error().
+ * Make a channel over these rings. The function copies @mem, which it does not
+ * check; the memory that it points to must outlive the channel. Return 0,
+ * -ENOMEM or -EIO (impossible indices in the rings), with a text for
+ * vmbus_error().
  */
 int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **chan);
 
@@ -93,10 +94,10 @@ enum producers {
 };
 
 /*
- * No other thread may use the channel during this call. Return 0, or -EBUSY
- * (the channel has a reservation).
+ * No other thread may use the channel during this call, and it must not have a
+ * reservation.
  */
-int set_producers(struct vmbus_chan *chan, enum producers producers);
+void set_producers(struct vmbus_chan *chan, enum producers producers);
 
 /*
  * Signal the host, through the monitor page if the channel is monitored, or by

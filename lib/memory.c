@@ -12,70 +12,19 @@
 #include "internal.h"
 #include "from_memory.h"
 
-/* The smallest data area that holds a packet */
-#define RING_DATA_MIN 64u
-
-#define MEMORY_FLAGS (VMBUS_MEMORY_RESET | VMBUS_MEMORY_POLL | VMBUS_MEMORY_ANY_PACKET)
-
-static int check_ring(const char *which, const void *ring, size_t size, size_t header_size)
-{
-	if (!ring || (uintptr_t)ring % 8)
-		return fail(-EINVAL, "%s_ring at %p: it has to be at a multiple of 8", which, ring);
-	if (size % 8 || size > INT32_MAX || header_size > size ||
-	    size - header_size < RING_DATA_MIN)
-		return fail(
-			-EINVAL,
-			"%s_size of %zu bytes: it has to be a multiple of 8, below 2 GiB, and %u more than the header of %zu or larger",
-			which, size, RING_DATA_MIN, header_size);
-	return 0;
-}
-
-static bool overlap(const struct vmbus_memory *mem)
-{
-	uintptr_t tx = (uintptr_t)mem->tx_ring, rx = (uintptr_t)mem->rx_ring;
-
-	return tx < rx ? rx - tx < mem->tx_size : tx - rx < mem->rx_size;
-}
-
 int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **result)
 {
+	const size_t header_size = mem->header_size ? mem->header_size : page_size();
 	struct vmbus_chan *chan;
-	size_t header_size;
 	struct stat st;
 	int err;
 
 	*result = NULL;
-	if (mem->flags & ~MEMORY_FLAGS)
-		return fail(-EINVAL, "flags 0x%x: only 0x%x are known", mem->flags, MEMORY_FLAGS);
-	header_size = mem->header_size ? mem->header_size : page_size();
-	if (header_size % 8 || header_size < 128)
-		return fail(
-			-EINVAL,
-			"header_size of %zu bytes: it has to be a multiple of 8, and at least 128",
-			header_size);
-	err = check_ring("tx", mem->tx_ring, mem->tx_size, header_size);
-	if (!err)
-		err = check_ring("rx", mem->rx_ring, mem->rx_size, header_size);
-	if (err)
-		return err;
-	if (overlap(mem))
-		return fail(-EINVAL, "tx_ring at %p and rx_ring at %p overlap", mem->tx_ring,
-			    mem->rx_ring);
-	if (!mem->int_page != !mem->monitor_page)
-		return fail(-EINVAL, "int_page or monitor_page is missing");
-	if (mem->int_page && ((uintptr_t)mem->int_page % 8 || (uintptr_t)mem->monitor_page % 8))
-		return fail(-EINVAL, "int_page or monitor_page is not at a multiple of 8");
-	if (mem->relid >= EVENT_CHANNELS || mem->monitor_id >= MONITOR_TRIGGERS)
-		return fail(-EINVAL, "relid %u, monitor_id %u: they have to be below %u and %u",
-			    mem->relid, mem->monitor_id, EVENT_CHANNELS, MONITOR_TRIGGERS);
-	if (mem->fd >= 0 && fstat(mem->fd, &st))
-		return fail(-EINVAL, "fd %d: %s", mem->fd, strerror(errno));
-
 	chan = channel_alloc();
 	if (!chan)
 		return fail(-ENOMEM, "out of memory");
 	chan->fd = mem->fd < 0 ? -1 : mem->fd;
-	chan->fd_is_socket = mem->fd >= 0 && S_ISSOCK(st.st_mode);
+	chan->fd_is_socket = mem->fd >= 0 && !fstat(mem->fd, &st) && S_ISSOCK(st.st_mode);
 	chan->signal = mem->signal;
 	chan->ctx = mem->ctx;
 	if (mem->int_page)

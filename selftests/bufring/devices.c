@@ -797,9 +797,8 @@ static void a_device_without_a_uio_device(void)
 
 static void a_failure_leaves_null(void)
 {
-	struct vmbus_memory mem = { .fd = -1 };
 	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
-	struct vmbus_device **list, *dev, *const nothing = (void *)&mem;
+	struct vmbus_device **list, *dev, *const nothing = (void *)&machine;
 	struct vmbus_chan *chan, *sub, *host;
 	struct vmbus_pagemap *pagemap;
 	struct vmbus_ic *ic;
@@ -823,7 +822,6 @@ static void a_failure_leaves_null(void)
 	MUST(!vmbus_open("fcopy", NULL, &chan));
 	IS_NULL(vmbus_open_subchannel(chan, 31, NULL, &sub), sub);
 	vmbus_close(chan);
-	IS_NULL(channel_from_memory(&mem, &chan), chan);
 	chan = (void *)nothing;
 	IS_NULL(vmbus_open_pair(1, 0, &chan, &host), host);
 	CHECK(!chan);
