@@ -1492,8 +1492,10 @@ static void a_pair_has_the_mode_of_its_flags(void)
 	MUST(!vmbus_open_pair(2 * getpagesize(), VMBUS_OPEN_POLL, &guest, &host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	CHECK_IS(vmbus_wait(host, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
-	vmbus_close(guest);
 	vmbus_close(host);
+	CHECK_IS(recv_one(guest), -EAGAIN);
+	CHECK_IS(vmbus_ack(guest), -ENODEV);
+	vmbus_close(guest);
 	for (uint32_t flag = VMBUS_OPEN_SENDERS; flag <= VMBUS_OPEN_SPIN; flag *= 2) {
 		MUST(!vmbus_open_pair(2 * getpagesize(), flag, &guest, &host));
 		CHECK_IS(guest->producers,
