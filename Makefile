@@ -210,7 +210,6 @@ Parts of make check, each by itself
   make check-version       every file that repeats the version has that of VERSION
   make check-rpm           build the RPMs, and check what they contain
   make check-dpdk-header   DPDK's header and ours in one program
-  make abi                 record the interface with which check-lib compares the library
 
 Longer tests
   make fuzz FUZZ_SECONDS=600   every fuzz target for that time; or some: fuzz-lib, or the daemon's:

@@ -161,11 +161,6 @@ install-lib-lto: lib-lto
 
 -include $(lib_objects:.o=.d) $(lib_dir)/$(lib_compat).d $(lib_lto_objects:.o=.d) $(util_objs:.o=.d)
 
-# Record the interface with which check-lib compares the library.
-.PHONY: abi
-abi: check-lib-root
-	$(Q)lib/abi record $(abspath $(O))/lib-root
-
 # Check the installed library: the header as C and C++, programs that link it in
 # both ways, symbols, map, VERSION.
 .PHONY: check-lib check-lib-root
