@@ -38,7 +38,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/uio.h>
 
 #ifdef __cplusplus
@@ -630,21 +629,6 @@ struct vmbus_stats {
  * Since 0.1.
  */
 void vmbus_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_t size);
-
-/**
- * vmbus_dump() - print the state of a channel and of its rings, for people
- * @stream: receives some lines of text, in a format that may change
- * @packets: list at most this many waiting packets of each ring
- *
- * The call counts as sending and receiving. It writes to @stream only after it
- * has read the rings, so a reader of a pipe cannot delay threads that send.
- *
- * Returns 0, or the error with which the channel has ended (the text shows it,
- * too), -EIO (writing failed), or -ENOMEM.
- *
- * Since 0.1.
- */
-int vmbus_dump(struct vmbus_chan *chan, FILE *stream, unsigned int packets);
 
 /**
  * Bytes that a packet with @len bytes of payload occupies in the ring; ranges

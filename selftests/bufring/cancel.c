@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * These tests cancel threads that sleep, and let a reader of a dump stand
- * still. Other threads must go on to use the channel.
+ * These tests cancel threads that sleep. Other threads must go on to use the
+ * channel.
  */
 
-#include <fcntl.h>
 #include <pthread.h>
 
 #include "model.h"
@@ -140,41 +139,11 @@ static void a_call_that_sends_or_takes_interrupts_is_not_cancelled(void)
 	pair_close();
 }
 
-static void *dump_to_pipe(void *arg)
-{
-	vmbus_dump(guest, arg, 1000);
-	fclose(arg);
-	return NULL;
-}
-
-static void a_dump_that_nobody_reads_holds_no_lock(void)
-{
-	pthread_t thread;
-	FILE *stream;
-	int fds[2];
-
-	MUST(!vmbus_open_pair(65536, 0, &guest, &host) && !pipe(fds));
-	set_producers(guest, PRODUCERS_MUTEX);
-	for (int i = 0; i < 1000; i++)
-		CHECK_IS(vmbus_send(guest, VMBUS_PACKET_INBAND, 0, i, "x", 1), 0);
-	fcntl(fds[1], F_SETPIPE_SZ, 4096);
-	stream = fdopen(fds[1], "w");
-	MUST(stream && !pthread_create(&thread, NULL, dump_to_pipe, stream));
-	WAIT_UNTIL(others_sleep());
-	CHECK_IS(vmbus_send(guest, VMBUS_PACKET_INBAND, 0, 0, "x", 1), 0);
-	while (read(fds[0], buf, sizeof(buf)) > 0)
-		;
-	pthread_join(thread, NULL);
-	close(fds[0]);
-	pair_close();
-}
-
 static const struct test tests[] = {
 	TEST(a_cancelled_thread_does_not_sleep_for_others),
 	TEST(a_cancelled_thread_keeps_no_lock),
 	TEST(another_thread_sleeps_in_its_place),
 	TEST(a_call_that_sends_or_takes_interrupts_is_not_cancelled),
-	TEST(a_dump_that_nobody_reads_holds_no_lock),
 };
 
 int main(void)

@@ -235,17 +235,6 @@ static int op_recv_many(struct vmbus_chan *c)
 	return vmbus_recv_many(c, views, 2, buf, sizeof(buf));
 }
 
-static int op_dump(struct vmbus_chan *c)
-{
-	FILE *null = fopen("/dev/null", "we");
-	int err;
-
-	MUST(null);
-	err = vmbus_dump(c, null, 8);
-	fclose(null);
-	return err;
-}
-
 static int op_mask(struct vmbus_chan *c)
 {
 	mask_interrupts(c);
@@ -296,8 +285,6 @@ static const struct operation {
 	{ "a payload in the ring", op_peek, RECEIVED, RING + 2 },
 	{ "recv_many", op_recv_many, RECEIVED, 0 },
 	{ "recv_many in the middle of a packet", op_recv_many, RECEIVED, RING + 2 },
-	{ "dump", op_dump, NOTHING, 0 },
-	{ "dump of packets", op_dump, RECEIVED, RING },
 };
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 

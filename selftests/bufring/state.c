@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * These tests check the counters of a channel, its dump, and the latency of its
- * monitor page.
+ * These tests check the counters of a channel, and the latency of its monitor
+ * page.
  */
 
 #include "model.h"
@@ -117,81 +117,6 @@ static void interrupts_are_counted(void)
 	vmbus_close(host);
 }
 
-static char *dump(struct vmbus_chan *chan, unsigned int packets, int expected)
-{
-	size_t size = 0;
-	char *text = NULL;
-	FILE *stream = open_memstream(&text, &size);
-
-	MUST(stream);
-	CHECK_IS(vmbus_dump(chan, stream, packets), expected);
-	MUST(!fclose(stream));
-	return text;
-}
-
-#define CHECK_TEXT(chan, packets, expected, part)                       \
-	do {                                                            \
-		char *text_ = dump(chan, packets, expected);            \
-                                                                        \
-		CHECK(strstr(text_, part));                             \
-		if (!strstr(text_, part))                               \
-			ksft_print_msg("no '%s' in:\n%s", part, text_); \
-		free(text_);                                            \
-	} while (0)
-
-static void a_dump_shows_rings_and_packets(void)
-{
-	struct model m;
-
-	model_open(&m, 4096);
-	CHECK_TEXT(m.guest, 0, 0, "channel 0, signalled by function, open");
-	CHECK_IS(vmbus_send(m.guest, 6, 1, 0xabc, buf, 5), 0);
-	CHECK_IS(vmbus_send(m.guest, 11, 0, 2, buf, 9), 0);
-	CHECK_IS(vmbus_queue(m.guest, 6, 0, 3, buf, 9), 0);
-	CHECK_TEXT(m.guest, 8, 0,
-		   "to the host: 4096 bytes, write 72, read 0, 72 used, "
-		   "interrupt mask 0, pending send size 0, features 0x1\n"
-		   "  queued up to 112\n"
-		   "  at 0: type 6, flags 0x1, header 16, payload 8, transaction 0xabc\n"
-		   "  at 32: type 11, flags 0x0, header 16, payload 16, transaction 0x2\n"
-		   "from the host: 4096 bytes, write 0, read 0, 0 used");
-	CHECK_TEXT(m.host, 1, 0, "transaction 0xabc\n  and 40 bytes more\n");
-	CHECK_TEXT(m.guest, 8, 0,
-		   "sent 3 packets, 112 bytes, in 2 batches, 1 signals, full 0 times");
-	model_close(&m);
-}
-
-static void a_dump_of_what_a_host_lies_about(void)
-{
-	struct raw_descriptor d = { 6, 2, 1100, 0, 0 };
-	struct model m;
-
-	model_open(&m, 4096);
-	ring_poke(&m.to_guest, 0, &d, sizeof(d));
-	*word(&m.to_guest, WRITE_INDEX) = 64;
-	CHECK_TEXT(m.guest, 8, 0, "  at 0: no packet, 64 bytes\n");
-	*word(&m.to_guest, WRITE_INDEX) = 0xfffffff8;
-	*word(&m.to_host, READ_INDEX) = 4096 + 64;
-	CHECK_TEXT(m.guest, 8, 0, "write 4294967288 (impossible), read 0, interrupt");
-	CHECK_TEXT(m.guest, 8, 0, "write 0, read 4160 (impossible), interrupt");
-	model_close(&m);
-}
-
-static void a_dump_of_a_channel_that_has_ended(void)
-{
-	struct vmbus_chan *guest, *host;
-	FILE *full = fopen("/dev/full", "we");
-
-	MUST(full && !vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
-	setbuf(full, NULL);
-	CHECK_IS(vmbus_dump(guest, full, 1), -EIO);
-	fclose(full);
-	vmbus_close(host);
-	CHECK_IS(vmbus_ack(guest), -ENODEV);
-	CHECK_TEXT(guest, 8, -ENODEV, "ended: No such device\n");
-	vmbus_close(guest);
-}
-
 static void latency_is_a_word_of_the_monitor_page(void)
 {
 	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
@@ -225,10 +150,9 @@ static void latency_is_a_word_of_the_monitor_page(void)
 }
 
 static const struct test tests[] = {
-	TEST(bytes_that_wait_in_the_rings),	  TEST(every_counter_counts),
-	TEST(counters_for_other_versions),	  TEST(interrupts_are_counted),
-	TEST(a_dump_shows_rings_and_packets),	  TEST(a_dump_of_what_a_host_lies_about),
-	TEST(a_dump_of_a_channel_that_has_ended), TEST(latency_is_a_word_of_the_monitor_page),
+	TEST(bytes_that_wait_in_the_rings),	     TEST(every_counter_counts),
+	TEST(counters_for_other_versions),	     TEST(interrupts_are_counted),
+	TEST(latency_is_a_word_of_the_monitor_page),
 };
 
 int main(void)

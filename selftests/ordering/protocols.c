@@ -778,9 +778,7 @@ int main(void)
 	for (unsigned int i = 0; i < count; i++) {
 		const struct site *site = __start_ordering_sites[i];
 
-		/* vmbus_dump() reads packets to print them for people. */
-		ordering[i] = site->first == site && site->order != memory_order_relaxed &&
-			      strcmp(site->function, "header_of");
+		ordering[i] = site->first == site && site->order != memory_order_relaxed;
 		orderings += ordering[i];
 	}
 	ksft_print_header();
