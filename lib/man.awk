@@ -3,10 +3,10 @@
 # each of its parts, and for each further function and struct in a part a page
 # that refers to it. Variables: folder, version, date.
 
-function begin(title) {
+function begin(name, purpose) {
 	finish()
-	page = pages[title]
-	part = title
+	page = name
+	about = escape(purpose)
 	count = struct_count = 0
 	text = ""
 }
@@ -212,7 +212,7 @@ function finish(    file, i, line, n, lines) {
 	printf ".TH %s 3 %s \"hyperv-uio %s\" \"Library Functions Manual\"\n.nh\n.SH NAME\n", toupper(page), date, version >file
 	for (i = 1; i <= count; i++)
 		printf "%s%s", names[i], i < count ? ",\n" : " \\- " >file
-	printf "%s\n.SH SYNOPSIS\n.nf\n.B #include <vmbus_bufring.h>\n.PP\n", abouts[part] >file
+	printf "%s\n.SH SYNOPSIS\n.nf\n.B #include <vmbus_bufring.h>\n.PP\n", about >file
 	for (i = 1; i <= count; i++) {
 		gsub(/[ \t\n]+/, " ", synopsis[i])
 		sub(/ $/, "", synopsis[i])
@@ -239,39 +239,9 @@ function finish(    file, i, line, n, lines) {
 	page = ""
 }
 
-BEGIN {
-	pages["The library"] = "vmbus_version"
-	abouts["The library"] = "the library itself, and its last error"
-	pages["Devices"] = "vmbus_device_find"
-	abouts["Devices"] = "find the VMBus devices of this machine"
-	pages["Channels"] = "vmbus_open"
-	abouts["Channels"] = "open and close VMBus channels"
-	pages["Sub-channels and buffers"] = "vmbus_subchannels"
-	abouts["Sub-channels and buffers"] = "what a VMBus device shares with the host beside its first channel"
-	pages["Channels without a device"] = "vmbus_open_pair"
-	abouts["Channels without a device"] = "VMBus channels without a kernel driver, for tests"
-	pages["A device that goes away"] = "vmbus_guard"
-	abouts["A device that goes away"] = "survive the rescind of a VMBus device"
-	pages["About a channel"] = "vmbus_stats"
-	abouts["About a channel"] = "what a VMBus channel tells of itself, and its settings"
-	pages["Sending"] = "vmbus_send"
-	abouts["Sending"] = "send packets on a VMBus channel"
-	pages["Building packets in the ring"] = "vmbus_reserve"
-	abouts["Building packets in the ring"] = "build a packet in the ring of a VMBus channel"
-	pages["Pages of the guest"] = "vmbus_queue_gpa"
-	abouts["Pages of the guest"] = "send packets that refer to memory of the guest"
-	pages["Receiving"] = "vmbus_recv"
-	abouts["Receiving"] = "receive packets from a VMBus channel"
-	pages["Packets where they lie, and many at a time"] = "vmbus_peek"
-	abouts["Packets where they lie, and many at a time"] = "receive many packets, without copying them or copied"
-	pages["Waiting"] = "vmbus_wait"
-	abouts["Waiting"] = "wait for packets, or for room, on a VMBus channel"
-	pages["Integration components (IC)"] = "vmbus_ic_serve"
-	abouts["Integration components (IC)"] = "serve a Hyper\\-V integration component, a low\\-speed device"
-}
-
-/^\/\* .* \*\/$/ && substr($0, 4, length($0) - 6) in pages {
-	begin(substr($0, 4, length($0) - 6))
+# A part begins with a comment that names its page.
+match($0, /^\/\* vmbus_[a-z_]+\(3\): /) {
+	begin(substr($0, 4, RLENGTH - 8), substr($0, RLENGTH + 1, length($0) - RLENGTH - 3))
 	comment = ""
 	next
 }

@@ -45,7 +45,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* The library */
+/* vmbus_version(3): the library itself, and its last error */
 
 /**
  * The version of this header; vmbus_version() returns the version of the
@@ -99,7 +99,7 @@ const char *vmbus_version(void);
  */
 const char *vmbus_error(void);
 
-/* Devices */
+/* vmbus_device_find(3): find the VMBus devices of this machine */
 
 /**
  * A device as sysfs showed it. Only vmbus_device_refresh() reads its driver
@@ -205,7 +205,7 @@ int vmbus_device_refresh(struct vmbus_device *dev);
 int vmbus_device_attribute(const struct vmbus_device *dev, const char *name, char *text,
 			   size_t size);
 
-/* Channels */
+/* vmbus_open(3): open and close VMBus channels */
 
 /** One open channel: two rings and a way to signal */
 struct vmbus_chan;
@@ -358,7 +358,7 @@ int vmbus_open_retry(const char *id, const struct vmbus_open_options *options, i
  */
 void vmbus_close(struct vmbus_chan *chan);
 
-/* Sub-channels and buffers */
+/* vmbus_subchannels(3): further channels and buffers of a VMBus device */
 
 /**
  * A sub-channel that the host has offered and the kernel has opened
@@ -459,7 +459,7 @@ enum vmbus_buffer_kind {
 int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void *address,
 		     struct vmbus_buffer *buffer);
 
-/* Channels without a device */
+/* vmbus_open_pair(3): VMBus channels without a kernel driver, for tests */
 
 /**
  * vmbus_open_pair() - open two channels that are connected to each other, so
@@ -483,7 +483,7 @@ int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void 
 int vmbus_open_pair(size_t ring_size, uint32_t flags, struct vmbus_chan **guest,
 		    struct vmbus_chan **host);
 
-/* A device that goes away */
+/* vmbus_guard(3): survive the rescind of a VMBus device */
 
 /**
  * vmbus_guard() - turn a rescind in the middle of an operation into an error
@@ -534,7 +534,7 @@ int vmbus_open_pair(size_t ring_size, uint32_t flags, struct vmbus_chan **guest,
  */
 int vmbus_guard(void);
 
-/* About a channel */
+/* vmbus_stats(3): what a VMBus channel tells of itself, and its settings */
 
 /**
  * What never changes while a channel is open
@@ -636,7 +636,7 @@ void vmbus_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_
  */
 #define VMBUS_PACKET_SPACE(len) (24 + ((size_t)(len) + 7) / 8 * 8)
 
-/* Sending */
+/* vmbus_send(3): send packets on a VMBus channel */
 
 /** Packet types on an open channel; a host accepts no VMBUS_PACKET_CANCEL */
 enum vmbus_packet_type {
@@ -733,7 +733,7 @@ int vmbus_send_many(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint
  */
 int vmbus_flush(struct vmbus_chan *chan);
 
-/* Building packets in the ring */
+/* vmbus_reserve(3): build a packet in the ring of a VMBus channel */
 
 /**
  * vmbus_reserve() - reserve room for one packet, to build its payload in the
@@ -808,7 +808,7 @@ struct vmbus_gpa_entry {
  */
 void vmbus_cancel(struct vmbus_chan *chan);
 
-/* Pages of the guest */
+/* vmbus_queue_gpa(3): send packets that refer to memory of the guest */
 
 /**
  * A piece of guest memory. Its pages have 4096 bytes, whatever the page size of
@@ -897,7 +897,7 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap);
 int vmbus_gpa_pages(const struct vmbus_pagemap *pagemap, const void *addr, size_t len,
 		    uint64_t *pages, unsigned int count);
 
-/* Receiving */
+/* vmbus_recv(3): receive packets from a VMBus channel */
 
 /**
  * The properties of a received packet. The size of the struct never changes.
@@ -950,7 +950,7 @@ int vmbus_recv(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, siz
  */
 int vmbus_skip(struct vmbus_chan *chan);
 
-/* Packets where they lie, and many at a time */
+/* vmbus_peek(3): receive many packets, without copying them or copied */
 
 /**
  * A packet in place, in the ring or in a buffer. The last three members belong
@@ -1062,7 +1062,7 @@ struct vmbus_xfer_set {
 int vmbus_xfer_ranges(const struct vmbus_view *view, size_t buffer_size, struct vmbus_xfer_set *set,
 		      struct vmbus_range *ranges, unsigned int max);
 
-/* Waiting */
+/* vmbus_wait(3): wait for packets, or for room, on a VMBus channel */
 
 #define VMBUS_WAIT_RECV 0x1u /* there is a packet to receive */
 #define VMBUS_WAIT_SEND 0x2u /* there is room for the packet that last got -EAGAIN */
@@ -1168,7 +1168,7 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
  */
 int vmbus_ack(struct vmbus_chan *chan);
 
-/* Integration components (IC) */
+/* vmbus_ic_serve(3): serve a Hyper-V integration component, a low-speed device */
 
 /**
  * An object that serves the host on one low-speed device for as long as the
