@@ -142,7 +142,7 @@ int transmit(struct channel *to, const struct channel *from, const unsigned char
 
 	if (!nic->running && !nic->lost && !nic->app->stopping)
 		return -EAGAIN; /* the second NIC has yet to start */
-	if (!nic->running || nic->lost || len > nic->mtu + ETH_HEADER + VLAN_TAG) {
+	if (!nic->running || nic->lost || len > MTU + ETH_HEADER + VLAN_TAG) {
 		to->stats.tx_dropped++;
 		return 0;
 	}
@@ -225,8 +225,7 @@ static int handle_frame(struct channel *ch, const struct vmbus_range *range)
 	if (range->length < sizeof(packet))
 		return -EBADMSG;
 	copy_shared(&packet, message, sizeof(packet));
-	if (packet.data_length < ETH_HEADER ||
-	    packet.data_length > ch->nic->mtu + ETH_HEADER + VLAN_TAG ||
+	if (packet.data_length < ETH_HEADER || packet.data_length > MTU + ETH_HEADER + VLAN_TAG ||
 	    !part_ok(packet.data_offset, packet.data_length, sizeof(packet), range->length))
 		return -EBADMSG;
 	if (packet.ppi_length &&

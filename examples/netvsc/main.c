@@ -156,7 +156,7 @@ int turn(struct app *app, int64_t deadline)
 	return ++app->turns % 256 ? 0 : take_events(app, 0);
 }
 
-void add_channel(struct nic *nic, struct vmbus_chan *chan)
+static void add_channel(struct nic *nic, struct vmbus_chan *chan)
 {
 	struct channel *ch = &nic->channels[nic->channel_count];
 
@@ -211,7 +211,7 @@ static bool answer_ping(const struct nic *nic, unsigned char *ip, uint32_t len)
  */
 static int echo(struct channel *ch, const unsigned char *frame, uint32_t len, uint32_t vlan)
 {
-	unsigned char copy[ETH_HEADER + VLAN_TAG + MTU_MAX + 20] = { 0 }, *data = copy + ETH_HEADER;
+	unsigned char copy[ETH_HEADER + VLAN_TAG + MTU + 20] = { 0 }, *data = copy + ETH_HEADER;
 	const struct nic *nic = ch->nic;
 	bool answer = false;
 
@@ -269,27 +269,18 @@ static int get_pages(struct nic *nic)
 	return pool_init(pool, memory, PAGES_SIZE, PAGES_SLOT);
 }
 
-struct nic *nic_new(struct app *app, const char *name)
-{
-	struct nic *nic = &app->nics[app->nic_count];
-
-	*nic = (struct nic){ .app = app, .index = app->nic_count++, .name = name, .mtu = app->mtu };
-	nic->held = calloc(HELD_MAX, sizeof(*nic->held));
-	return nic;
-}
-
 /*
  * Open the sub-channels. The host offers them, and the kernel opens them, while
  * this function waits.
  */
-static int open_subchannels(struct nic *nic, unsigned int count)
+int open_subchannels(struct nic *nic, unsigned int count)
 {
 	const struct vmbus_open_options options = {
 		.struct_size = sizeof(options),
 		.flags = nic->app->poll ? VMBUS_OPEN_POLL : 0,
 	};
 	struct vmbus_chan *primary = nic->channels[0].chan, *chan;
-	const int64_t deadline = now_ms() + nic->app->timeout_ms;
+	const int64_t deadline = now_ms() + TIMEOUT_MS;
 	struct vmbus_subchannel list[CHANNELS_MAX];
 	int found, err;
 
@@ -325,14 +316,15 @@ static int nic_open(struct app *app, const char *id)
 		.struct_size = sizeof(options),
 		.flags = app->poll ? VMBUS_OPEN_POLL : 0,
 	};
-	struct nic *nic = nic_new(app, id);
+	struct nic *nic = &app->nics[app->nic_count];
 	struct vmbus_chan *chan;
 	const char *class;
 	int err;
 
+	*nic = (struct nic){ .app = app, .index = app->nic_count++, .name = id };
+	nic->held = calloc(HELD_MAX, sizeof(*nic->held));
 	if (!nic->held)
 		return report(nic, -ENOMEM, "out of memory");
-	nic->open_subchannels = open_subchannels;
 	err = vmbus_open(id, &options, &chan);
 	if (err)
 		return report(nic, err, "%s", vmbus_error());
@@ -394,7 +386,11 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-int app_run(struct app *app, int err)
+/*
+ * Start the NICs, serve them until something ends that, and stop and close
+ * them.
+ */
+static int app_run(struct app *app, int err)
 {
 	int stopped;
 
@@ -424,7 +420,6 @@ static const char usage[] =
 	"                        with two NICs every frame of one unchanged to the other\n"
 	"                        (without --echo and --forward, frames are only counted)\n"
 	"      --channels=N      use up to N channels, 1 to 16 (1)\n"
-	"      --mtu=BYTES       68 to 9000 (1500)\n"
 	"      --poll            never sleep and take no interrupts\n"
 	"      --send=WAY        messages to the host lie in sections of the send buffer\n"
 	"                        (sections, the default), or in a huge page of 2 MiB, which\n"
@@ -434,31 +429,21 @@ static const char usage[] =
 	"SIGINT and SIGTERM stop the NIC. Exit status: 0, 1 after a failure, 2 for wrong\n"
 	"usage, 3 if the host took the device away.\n";
 
-/* Parse a number from @min to @max. Return 0 if @text is not one. */
-static unsigned int parse_number(const char *text, unsigned int min, unsigned int max)
-{
-	char *end;
-	const unsigned long value = strtoul(text, &end, 10);
-
-	return end == text || *end || *text == '-' || value < min || value > max ? 0 : value;
-}
-
 /*
  * Read the options into @app. Return -1, or the exit status if the program has
  * nothing more to do.
  */
 static int parse_options(int argc, char **argv, struct app *app)
 {
-	static const struct option options[] = { { "echo", required_argument, NULL, 'e' },
-						 { "forward", no_argument, NULL, 'f' },
-						 { "channels", required_argument, NULL, 'c' },
-						 { "mtu", required_argument, NULL, 'm' },
-						 { "poll", no_argument, NULL, 'p' },
-						 { "send", required_argument, NULL, 's' },
-						 { "help", no_argument, NULL, 'h' },
-						 { "version", no_argument, NULL, 'V' },
-						 { 0 } };
+	static const struct option options[] = {
+		{ "echo", required_argument, NULL, 'e' },     { "forward", no_argument, NULL, 'f' },
+		{ "channels", required_argument, NULL, 'c' }, { "poll", no_argument, NULL, 'p' },
+		{ "send", required_argument, NULL, 's' },     { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	      { 0 }
+	};
+	unsigned long channels;
 	bool bad = false;
+	char *end;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
@@ -472,12 +457,9 @@ static int parse_options(int argc, char **argv, struct app *app)
 			app->mode = MODE_FORWARD;
 			break;
 		case 'c':
-			app->channels = parse_number(optarg, 1, CHANNELS_MAX);
-			bad |= !app->channels;
-			break;
-		case 'm':
-			app->mtu = parse_number(optarg, MTU_MIN, MTU_MAX);
-			bad |= !app->mtu;
+			channels = strtoul(optarg, &end, 10);
+			bad |= *end || channels < 1 || channels > CHANNELS_MAX;
+			app->channels = channels;
 			break;
 		case 'p':
 			app->poll = true;
@@ -505,7 +487,7 @@ static int parse_options(int argc, char **argv, struct app *app)
 
 int main(int argc, char **argv)
 {
-	static struct app app = { .channels = 1, .mtu = 1500, .timeout_ms = 30000 };
+	static struct app app = { .channels = 1 };
 	static char only[] = "nic", *default_ids[] = { only };
 	int status, err = 0;
 	bool opened;

@@ -7,11 +7,6 @@
 
 /* Requests to the host */
 
-static int64_t deadline_of(const struct nic *nic)
-{
-	return now_ms() + nic->app->timeout_ms;
-}
-
 /*
  * Take one turn while a request waits. A signal ends the start of a NIC, but
  * not its stop.
@@ -37,7 +32,7 @@ static int unsent(struct nic *nic, int err)
 static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t id)
 {
 	const uint16_t flags = id ? VMBUS_PACKET_COMPLETION_REQUESTED : 0;
-	const int64_t deadline = deadline_of(nic);
+	const int64_t deadline = now_ms() + TIMEOUT_MS;
 	struct channel *primary = &nic->channels[0];
 	int err;
 
@@ -58,7 +53,7 @@ static int nvsp_send(struct nic *nic, const struct nvsp_message *msg, uint64_t i
 static int wait_answer(struct nic *nic, int err, uint64_t *pending, const char *protocol,
 		       uint32_t type)
 {
-	const int64_t deadline = deadline_of(nic);
+	const int64_t deadline = now_ms() + TIMEOUT_MS;
 
 	while (!err && *pending)
 		err = wait_turn(nic, deadline);
@@ -97,7 +92,7 @@ static int nvsp_execute(struct nic *nic, const struct nvsp_message *msg, uint32_
 
 static int rndis_send(struct nic *nic, const void *message, uint32_t size)
 {
-	const int64_t deadline = deadline_of(nic);
+	const int64_t deadline = now_ms() + TIMEOUT_MS;
 	int err;
 
 	while ((err = send_control(nic, message, size)) == -EAGAIN) {
@@ -198,7 +193,7 @@ static int configure(struct nic *nic)
 {
 	const struct nvsp_message config = {
 		.type = NVSP_NDIS_CONFIG,
-		.ndis_config = { nic->mtu + ETH_HEADER, 0, { NVSP_CAPABILITY_VLAN, 0 } },
+		.ndis_config = { MTU + ETH_HEADER, 0, { NVSP_CAPABILITY_VLAN, 0 } },
 	};
 	const struct nvsp_message version = {
 		.type = NVSP_NDIS_VERSION,
@@ -242,19 +237,14 @@ static int share_recv_buffer(struct nic *nic)
 	return 0;
 }
 
-/*
- * Return the size of the largest message: a frame with one VLAN tag beside it
- * and one in it.
- */
-static uint32_t max_message(const struct nic *nic)
-{
-	return sizeof(struct rndis_packet) + sizeof(struct rndis_ppi) + sizeof(uint32_t) +
-	       nic->mtu + ETH_HEADER + VLAN_TAG;
-}
+/* The largest message: a frame with one VLAN tag beside it and one in it */
+#define MESSAGE_MAX                                                                        \
+	(sizeof(struct rndis_packet) + sizeof(struct rndis_ppi) + sizeof(uint32_t) + MTU + \
+	 ETH_HEADER + VLAN_TAG)
 
 static int share_send_buffer(struct nic *nic)
 {
-	const uint32_t need = max_message(nic) > CONTROL_SIZE ? max_message(nic) : CONTROL_SIZE;
+	const uint32_t need = MESSAGE_MAX;
 	uint32_t size;
 	int err = share_buffer(nic, "send", NVSP_SEND_BUFFER, nic->send.gpadl, SEND_BUFFER_ID, 12);
 
@@ -287,7 +277,7 @@ static int initialize_rndis(struct nic *nic)
 		return err;
 	nic->initialized = true;
 	if (nic->rndis_length < RNDIS_INITIALIZE_ANSWER_SIZE ||
-	    answer->initialize.max_transfer < max_message(nic))
+	    answer->initialize.max_transfer < MESSAGE_MAX)
 		return report(nic, -EPROTO, "the host accepts messages of at most %u bytes",
 			      answer->initialize.max_transfer);
 	return 0;
@@ -379,7 +369,7 @@ static int add_subchannels(struct nic *nic)
 	if (granted > wanted - 1)
 		return report(nic, -EPROTO, "the host grants %u sub-channels instead of %u",
 			      granted, wanted - 1);
-	err = nic->open_subchannels(nic, granted);
+	err = open_subchannels(nic, granted);
 	return err ? err : distribute(nic);
 }
 
@@ -396,7 +386,7 @@ static int open_filter(struct nic *nic)
 	       "NVSP %u.%u, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %u, channels %u, "
 	       "messages in %s",
 	       nic->version >> 16, nic->version & 0xffff, mac[0], mac[1], mac[2], mac[3], mac[4],
-	       mac[5], nic->mtu, nic->channel_count, nic->app->pages ? "pages" : "sections");
+	       mac[5], MTU, nic->channel_count, nic->app->pages ? "pages" : "sections");
 	nic->running = true;
 	/*
 	 * A NIC that forwards for others must receive frames for other
@@ -439,7 +429,7 @@ static bool drained(const struct nic *nic)
  */
 static int drain(struct nic *nic)
 {
-	const int64_t deadline = deadline_of(nic);
+	const int64_t deadline = now_ms() + TIMEOUT_MS;
 	int err = 0;
 
 	while (!err && !drained(nic))

@@ -15,10 +15,10 @@
 #define CHANNELS_MAX	16u
 #define RANGES_MAX	1024u  /* frames in one packet */
 #define HELD_MAX	65536u /* frames and completions that wait in a NIC */
-#define MTU_MIN		68u
-#define MTU_MAX		9000u
+#define MTU		1500u
 #define CONTROL_SLOTS	4u    /* the slots that frames leave to control messages */
 #define CONTROL_SIZE	1024u /* no control message of the guest is larger */
+#define TIMEOUT_MS	30000 /* for each answer of the host */
 #define PAGES_SIZE_LOG2 21
 #define PAGES_SIZE	(1u << PAGES_SIZE_LOG2) /* one huge page */
 #define PAGES_SLOT	16384u
@@ -70,8 +70,6 @@ struct nic {
 	const char *name;
 	struct channel channels[CHANNELS_MAX];
 	unsigned int channel_count;
-	/* Open @count sub-channels that the host has granted. */
-	int (*open_subchannels)(struct nic *nic, unsigned int count);
 
 	struct vmbus_buffer recv, send;
 	struct pool pool;
@@ -82,7 +80,6 @@ struct nic {
 
 	uint32_t version;
 	uint8_t mac[6];
-	uint32_t mtu;
 
 	/* The steps of the start that the stop has to undo */
 	bool recv_shared, send_shared, initialized, running;
@@ -109,8 +106,6 @@ struct app {
 	uint8_t ip[4];
 	bool poll, pages;
 	unsigned int channels; /* the number that the user wants */
-	uint32_t mtu;
-	unsigned int timeout_ms; /* for each answer of the host */
 	struct nic nics[NICS_MAX];
 	unsigned int nic_count;
 	bool stopping;
@@ -142,13 +137,8 @@ int64_t now_ms(void);
 int turn(struct app *app, int64_t deadline);
 /* Report why a channel has failed, mark its NIC as lost, and return @err. */
 int channel_failed(struct channel *ch, int err);
-struct nic *nic_new(struct app *app, const char *name);
-void add_channel(struct nic *nic, struct vmbus_chan *chan);
-/*
- * Start the NICs, serve them until something ends that, and stop and close
- * them.
- */
-int app_run(struct app *app, int err);
+/* Open @count sub-channels that the host has granted. */
+int open_subchannels(struct nic *nic, unsigned int count);
 /*
  * Handle a frame as the mode of the program demands. Return -EAGAIN if the
  * caller must offer it again later.
