@@ -91,7 +91,6 @@ struct vmbus_ic {
 	struct request *later; /* requests that wait for vmbus_ic_reply() */
 	unsigned int later_count;
 	struct request *newest;		/* the newest request, if it waits so */
-	bool queued;			/* the host has not been signalled for the last answers */
 	struct request *out, **out_end; /* answers that wait for room */
 
 	int64_t retry_at; /* without a channel: when to look for the device */
@@ -195,7 +194,6 @@ static int queue_answer(struct vmbus_ic *ic, struct request *r)
 	if (err == -EAGAIN)
 		return err;
 	if (!err) {
-		ic->queued = true;
 		ic->stats.answers++;
 		trace(ic, r, 1);
 	} else {
@@ -414,23 +412,6 @@ static unsigned int events(const struct vmbus_ic *ic)
 }
 
 /*
- * Let the host know of the answers. The program may then add others. Return 0,
- * or why the channel has ended.
- */
-static int flush(struct vmbus_ic *ic)
-{
-	int err = 0;
-
-	while (ic->queued && !err) {
-		ic->queued = false;
-		err = vmbus_flush(ic->chan);
-		if (!err && ic->opt.sent)
-			end_with(ic, ic->opt.sent(ic, ic->opt.ctx));
-	}
-	return err;
-}
-
-/*
  * Mask interrupts, because the host need not interrupt while the object drains
  * the ring. Read the interrupt only if that is necessary: the edge-triggered
  * epoll instance reports each new one, even if others are unread. A rescind is
@@ -471,7 +452,7 @@ static int run(struct vmbus_ic *ic)
 			err = receive_request(ic);
 		}
 		/* Even after an error the host may still get the answers. */
-		flushed = flush(ic);
+		flushed = vmbus_flush(ic->chan);
 		if (err && err != -EAGAIN)
 			return err;
 		if (flushed)
@@ -551,7 +532,7 @@ static void close_channel(struct vmbus_ic *ic, int err)
 	if (ic->id)
 		vmbus_close(ic->chan);
 	ic->chan = NULL;
-	ic->interrupt = ic->hung_up = ic->queued = false;
+	ic->interrupt = ic->hung_up = false;
 	ic->unread = 0;
 	ic->newest = NULL;
 	ic->spin = (struct spin){ .length = 0 };
@@ -858,10 +839,8 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 		err = -EMSGSIZE;
 	} else {
 		err = answer_all(ic, r, status);
-		if (!err && !ic->running) {
-			ic->queued = false;
+		if (!err && !ic->running)
 			err = vmbus_flush(ic->chan);
-		}
 		/*
 		 * The channel has ended. vmbus_ic_dispatch() will notice it,
 		 * too.

@@ -1368,16 +1368,6 @@ struct vmbus_ic_options {
 	int (*event)(struct vmbus_ic *ic, const struct vmbus_ic_event *event, void *ctx);
 
 	/*
-	 * The object calls this after it has sent answers and has signalled the
-	 * host, and before it receives again. So the host works on its next
-	 * request while the program does what takes long, or the program can
-	 * end after its answer. The result is that of the event callback. One
-	 * call may stand for up to 256 answers. There is none for an answer
-	 * that vmbus_ic_reply() sends at once. The callback is optional.
-	 */
-	int (*sent)(struct vmbus_ic *ic, void *ctx);
-
-	/*
 	 * The object calls this for each message of the host, before it checks
 	 * it (@answer is 0), and for each answer (@answer is 1), for example to
 	 * log both. A message has @packet->length bytes. The callback is
@@ -1473,9 +1463,11 @@ int vmbus_ic_dispatch(struct vmbus_ic *ic);
  *
  * To stop on SIGTERM, block the signal and pass a signalfd(2). A signal handler
  * does not end the function, but it may write to an eventfd(2), and so may
- * another thread. A program with several descriptors passes an epoll instance
- * that watches them, though not vmbus_ic_fd(), handles them when the function
- * returns, and calls it again. The function does not read @stop.
+ * another thread. A callback may do so if the program has to act after its
+ * answer: the object sends the answer first, if there is room. A program with
+ * several descriptors passes an epoll instance that watches them, though not
+ * vmbus_ic_fd(), handles them when the function returns, and calls it again.
+ * The function does not read @stop.
  *
  * Returns 0 (@stop is readable), -EBADF (@stop is closed), -ELOOP (@stop
  * watches vmbus_ic_fd()), another error of epoll_ctl(2) for @stop, or any other
@@ -1493,8 +1485,7 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
  * @status: VMBUS_S_* or VMBUS_E_*
  *
  * Each such request needs one call. From inside a callback, the answer is sent
- * with those of the other requests; see @sent of struct vmbus_ic_options.
- * Otherwise it is sent at once.
+ * with those of the other requests. Otherwise it is sent at once.
  *
  * The host repeats a request that has no answer after 60 seconds, with the same
  * transaction id or another one. If the request still waits, the repeat has the

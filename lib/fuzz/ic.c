@@ -54,12 +54,6 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 	return now.stop && event->kind == VMBUS_IC_EVENT_SKIPPED;
 }
 
-static int on_sent(struct vmbus_ic *ic, void *ctx)
-{
-	MUST(ic == now.ic && ctx == &now);
-	return 0;
-}
-
 static void on_trace(struct vmbus_ic *ic, int answer, const struct vmbus_packet *packet,
 		     const void *message, void *ctx)
 {
@@ -79,7 +73,6 @@ static void open_object(struct input *in)
 		.message_count = 2,
 		.request = on_request,
 		.event = on_event,
-		.sent = on_sent,
 		.trace = on_trace,
 		.ctx = &now,
 	};
