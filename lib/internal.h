@@ -3,8 +3,8 @@
 #define VMBUS_INTERNAL_H
 
 #include <pthread.h>
+#include <time.h>
 
-#include "deadline.h"
 #include "../util/vmbus.h"
 #include "from_memory.h"
 #include "ring.h"
@@ -356,6 +356,15 @@ void set_poll_mode(struct vmbus_chan *chan);
 int take_interrupt(struct vmbus_chan *chan);
 /* Let all threads that wait on the channel look at the rings again. */
 void wake_waiters(struct vmbus_chan *chan);
+
+/* Return the milliseconds of CLOCK_MONOTONIC. */
+static inline int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
 
 size_t page_size(void);
 struct vmbus_chan *channel_alloc(void);

@@ -23,6 +23,14 @@
 #define MEASUREMENTS   3
 #define MEASURED_SLEEP 20000 /* ns */
 
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
 /*
  * Return the nanoseconds from a timer's interrupt until this thread runs again.
  * The slack of the thread does not delay this kind of timer.

@@ -22,11 +22,27 @@
 struct wait {
 	struct vmbus_chan *chan;
 	unsigned int events;
-	int64_t deadline;
-	int cancel; /* the thread's cancellation state */
+	int64_t deadline; /* in milliseconds, as now_ms(); -1: never */
+	int cancel;	  /* the thread's cancellation state */
 	enum { AWAKE, SLEEPS_LOCKED, SLEEPS_IN_POLL } state;
 	struct room_waiter waiter;
 };
+
+static int64_t deadline_after(int timeout_ms)
+{
+	return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+}
+
+/*
+ * Return the milliseconds until the deadline for poll(2): 0 if it has passed,
+ * or -1 if there is none.
+ */
+static int remaining(int64_t deadline)
+{
+	int64_t left = deadline - now_ms();
+
+	return deadline < 0 ? -1 : left > 0 ? left : 0;
+}
 
 static bool events_ok(unsigned int events)
 {
