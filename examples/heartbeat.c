@@ -9,7 +9,6 @@
  *				come and go.
  *	heartbeat --demo	also play the host, in memory; this needs
  *				neither Hyper-V nor root
- *	heartbeat --help, heartbeat --version
  *
  * On a real guest the kernel's hv_utils has the device; 'vmbusctl bind
  * heartbeat' binds it to uio_hv_generic.
@@ -195,31 +194,13 @@ static int demo(void)
 	return 0;
 }
 
-static const char usage[] =
-	"Usage: heartbeat [ID | --demo]\n"
-	"Answer the heartbeats of Hyper-V on the device ID, an instance GUID, a class\n"
-	"GUID or a class name (default: heartbeat), until SIGTERM or SIGINT.\n"
-	"\n"
-	"      --demo            play the host, too, in memory\n"
-	"      --help, --version\n"
-	"\n"
-	"Exit status: 0, 1 after a failure, 2 for wrong usage.\n";
-
 int main(int argc, char **argv)
 {
 	const char *id = argc > 1 ? argv[1] : "heartbeat";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (!strcmp(id, "--help")) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	if (!strcmp(id, "--version")) {
-		printf("heartbeat, libvmbus_bufring %s\n", vmbus_version());
-		return 0;
-	}
 	if (argc > 2 || (id[0] == '-' && strcmp(id, "--demo"))) {
-		fputs(usage, stderr);
+		fputs("Usage: heartbeat [ID | --demo]\n", stderr);
 		return 2;
 	}
 	/*

@@ -424,7 +424,7 @@ static const char usage[] =
 	"      --send=WAY        messages to the host lie in sections of the send buffer\n"
 	"                        (sections, the default), or in a huge page of 2 MiB, which\n"
 	"                        takes CAP_SYS_ADMIN (pages)\n"
-	"      --help, --version\n"
+	"      --help\n"
 	"\n"
 	"SIGINT and SIGTERM stop the NIC. Exit status: 0, 1 after a failure, 2 for wrong\n"
 	"usage, 3 if the host took the device away.\n";
@@ -436,10 +436,13 @@ static const char usage[] =
 static int parse_options(int argc, char **argv, struct app *app)
 {
 	static const struct option options[] = {
-		{ "echo", required_argument, NULL, 'e' },     { "forward", no_argument, NULL, 'f' },
-		{ "channels", required_argument, NULL, 'c' }, { "poll", no_argument, NULL, 'p' },
-		{ "send", required_argument, NULL, 's' },     { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },	      { 0 }
+		{ "echo", required_argument, NULL, 'e' },
+		{ "forward", no_argument, NULL, 'f' },
+		{ "channels", required_argument, NULL, 'c' },
+		{ "poll", no_argument, NULL, 'p' },
+		{ "send", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	unsigned long channels;
 	bool bad = false;
@@ -470,9 +473,6 @@ static int parse_options(int argc, char **argv, struct app *app)
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			return EXIT_SUCCESS;
-		case 'V':
-			printf("netvsc, libvmbus_bufring %s\n", vmbus_version());
 			return EXIT_SUCCESS;
 		default:
 			bad = true;
