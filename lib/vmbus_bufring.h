@@ -22,16 +22,8 @@
  * queues, flushes, reserves, commits or cancels, and as receiving if it
  * returns, shows or drops received packets or releases their room. The comment
  * of each other function that takes a channel says who may call it.
- * libvmbus_bufring(3) describes threads, cancellation, signal handlers and
- * fork().
- *
- * The library does not trust the host. It reads what the host can write once,
- * checks it, and uses only the copy. A false value causes an error (-EIO or
- * -EPROTO, see vmbus_recv()) and never an access outside the rings.
- *
- * Environment: VMBUS_SYSROOT names a directory that stands in for /. A test
- * sets it to a directory that contains what the library reads: sys, and dev to
- * open a device. A program that runs set-user-id ignores it.
+ * libvmbus_bufring(3) describes threads, cancellation, signal handlers, fork(),
+ * errors, false values of the host, and the environment.
  */
 #ifndef VMBUS_BUFRING_H
 #define VMBUS_BUFRING_H
@@ -304,9 +296,7 @@ struct vmbus_open_options {
  * The kernel opens the channel with the host when the first program opens
  * /dev/uioN, and closes it when the last one has closed the file. The first
  * program finds both rings empty. One process at a time may use the rings: a
- * second one would take and overwrite packets of the first. With
- * VMBUS_OPEN_EXCLUSIVE no other program can open the device through the
- * library.
+ * second one would take and overwrite packets of the first.
  *
  * If @options has a ring size, the library writes it to the attribute
  * uio_hv_generic/ring_size of the device, unless the attribute has that value
