@@ -140,6 +140,18 @@ static void free_list(struct request *r)
 	}
 }
 
+/* Free the requests of a list, which get no answer. */
+static void drop_list(struct vmbus_ic *ic, struct request *r)
+{
+	while (r) {
+		struct request *next = r->next;
+
+		ic->stats.lost++;
+		request_free(ic, r);
+		r = next;
+	}
+}
+
 /* The first value that a callback returns and is not 0 ends the dispatch. */
 static void end_with(struct vmbus_ic *ic, int end)
 {
@@ -536,9 +548,7 @@ static void close_channel(struct vmbus_ic *ic, int err)
 	ic->unread = 0;
 	ic->newest = NULL;
 	ic->spin = (struct spin){ .length = 0 };
-	for (struct request *r = ic->out; r; r = r->next)
-		ic->stats.lost++;
-	free_list(ic->out);
+	drop_list(ic, ic->out);
 	ic->out = NULL;
 	ic->out_end = &ic->out;
 	ic->agreed = false;
@@ -772,18 +782,6 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop)
 	serving.cancelled = false;
 	pthread_cleanup_pop(1);
 	return err;
-}
-
-/* Free the requests of a list, which get no answer. */
-static void drop_list(struct vmbus_ic *ic, struct request *r)
-{
-	while (r) {
-		struct request *next = r->next;
-
-		ic->stats.lost++;
-		request_free(ic, r);
-		r = next;
-	}
 }
 
 static void drop(struct vmbus_ic *ic, struct request *r)

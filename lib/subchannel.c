@@ -186,22 +186,19 @@ static int open_in_folder(const struct vmbus_device *dev, const char *folder, ui
 		return err;
 	if (asprintf(&path, "%s/ring", folder) < 0) {
 		err = fail(-ENOMEM, "out of memory");
-		goto err_path;
+		goto err_close;
 	}
 	err = map_ring_file(chan, path);
 	free(path);
+	if (!err)
+		err = uio_open_monitor(chan, folder, relid);
 	if (err)
-		goto err_map;
-	err = uio_open_monitor(chan, folder, relid);
-	if (err)
-		goto err_monitor;
+		goto err_close;
 	channel_opened(chan, relid, flags);
 	*result = chan;
 	return 0;
 
-err_monitor:
-err_map:
-err_path:
+err_close:
 	vmbus_close(chan);
 	return err;
 }
