@@ -1158,7 +1158,7 @@ int vmbus_arm(struct vmbus_chan *chan, unsigned int events);
  */
 int vmbus_ack(struct vmbus_chan *chan);
 
-/* vmbus_ic_serve(3): serve a Hyper-V integration component, a low-speed device */
+/* vmbus_ic_serve(3): serve a Hyper-V integration component (IC) */
 
 /**
  * An object that serves the host on one low-speed device for as long as the
