@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "hresult.h"
 #include "log.h"
 
 #define TEXT_SIZE (2 * PATH_MAX)

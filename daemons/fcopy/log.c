@@ -11,7 +11,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "hresult.h"
 #include "log.h"
 #include "name.h"
 

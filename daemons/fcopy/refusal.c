@@ -5,59 +5,108 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <vmbus_bufring.h>
+
 #include "refusal.h"
+
+/* Codes of Win32: Windows shows their texts. */
+enum {
+	ERROR_PATH_NOT_FOUND = 3,
+	ERROR_TOO_MANY_OPEN_FILES = 4,
+	ERROR_ACCESS_DENIED = 5,
+	ERROR_NOT_ENOUGH_MEMORY = 8,
+	ERROR_INVALID_DATA = 13,
+	ERROR_WRITE_PROTECT = 19,
+	ERROR_NOT_SUPPORTED = 50,
+	ERROR_FILE_EXISTS = 80,
+	ERROR_INVALID_PARAMETER = 87,
+	ERROR_DISK_FULL = 112,
+	ERROR_INVALID_NAME = 123,
+	ERROR_BUSY = 170,
+	ERROR_FILENAME_EXCED_RANGE = 206,
+	ERROR_FILE_TOO_LARGE = 223,
+	ERROR_DIRECTORY_NOT_SUPPORTED = 336,
+	ERROR_IO_DEVICE = 1117,
+	ERROR_DEVICE_NOT_CONNECTED = 1167,
+	ERROR_REQUEST_ABORTED = 1235,
+	ERROR_ACCESS_DISABLED_BY_POLICY = 1260,
+	ERROR_TIMEOUT = 1460,
+	ERROR_NOT_ENOUGH_QUOTA = 1816,
+	ERROR_CANT_RESOLVE_FILENAME = 1921,
+	ERROR_INVALID_STATE = 5023,
+};
 
 static const struct {
 	const char *token;
+	unsigned int code;
 	const char *words;
 } table[REFUSAL_COUNT] = {
-	[REFUSAL_NONE] = { "none", "nothing is wrong" },
-	[REFUSAL_MESSAGE] = { "message",
+	[REFUSAL_NONE] = { "none", 0, "nothing is wrong" },
+	[REFUSAL_MESSAGE] = { "message", ERROR_INVALID_PARAMETER,
 			      "the host sent a message with impossible lengths or offsets" },
-	[REFUSAL_UNKNOWN] = { "unknown",
+	[REFUSAL_UNKNOWN] = { "unknown", ERROR_NOT_SUPPORTED,
 			      "the host sent a message that this version does not know" },
-	[REFUSAL_VERSION] = { "version", "no version was agreed with the host" },
-	[REFUSAL_NO_COPY] = { "no-copy", "no copy is active" },
-	[REFUSAL_INCOMPLETE] = { "incomplete", "the host ended the copy before all bytes arrived" },
-	[REFUSAL_CANCELLED] = { "cancelled", "the host cancelled the copy" },
-	[REFUSAL_IDLE] = { "idle", "the host did not continue the copy in time" },
-	[REFUSAL_NAME] = { "name", "the name is not acceptable" },
-	[REFUSAL_NAME_TOO_LONG] = { "name-too-long", "the name is too long" },
-	[REFUSAL_MISSING] = { "missing", "a directory does not exist" },
-	[REFUSAL_NOT_DIRECTORY] = { "not-directory", "a part of the path is not a directory" },
-	[REFUSAL_DIRECTORY] = { "directory", "a directory has this name" },
-	[REFUSAL_EXISTS] = { "exists", "the file exists" },
-	[REFUSAL_NOT_FILE] = { "not-file", "the target is neither a file nor a link" },
-	[REFUSAL_LINK] = { "link", "a symbolic link in the path is not trusted" },
-	[REFUSAL_KERNEL] = { "kernel", "the place belongs to the kernel" },
-	[REFUSAL_IMMUTABLE] = { "immutable", "the target is immutable or append-only" },
-	[REFUSAL_MOUNT_POINT] = { "mount-point", "another file is mounted on the target" },
-	[REFUSAL_ACCESS] = { "access", "access is denied" },
-	[REFUSAL_READ_ONLY] = { "read-only", "the file system is read-only" },
-	[REFUSAL_BUSY] = { "busy", "the target is in use" },
-	[REFUSAL_DISABLED] = { "disabled", "fcopyd.conf allows no copies there (enable=no)" },
-	[REFUSAL_RULE] = { "rule", "fcopyd.conf does not allow this place" },
-	[REFUSAL_MAX_SIZE] = { "max-size", "the file is larger than max-size in fcopyd.conf" },
-	[REFUSAL_MAX_TOTAL] = { "max-total",
+	[REFUSAL_VERSION] = { "version", ERROR_DEVICE_NOT_CONNECTED,
+			      "no version was agreed with the host" },
+	[REFUSAL_NO_COPY] = { "no-copy", ERROR_INVALID_STATE, "no copy is active" },
+	[REFUSAL_INCOMPLETE] = { "incomplete", ERROR_INVALID_DATA,
+				 "the host ended the copy before all bytes arrived" },
+	[REFUSAL_CANCELLED] = { "cancelled", ERROR_REQUEST_ABORTED, "the host cancelled the copy" },
+	[REFUSAL_IDLE] = { "idle", ERROR_TIMEOUT, "the host did not continue the copy in time" },
+	[REFUSAL_NAME] = { "name", ERROR_INVALID_NAME, "the name is not acceptable" },
+	[REFUSAL_NAME_TOO_LONG] = { "name-too-long", ERROR_FILENAME_EXCED_RANGE,
+				    "the name is too long" },
+	[REFUSAL_MISSING] = { "missing", ERROR_PATH_NOT_FOUND, "a directory does not exist" },
+	[REFUSAL_NOT_DIRECTORY] = { "not-directory", ERROR_PATH_NOT_FOUND,
+				    "a part of the path is not a directory" },
+	[REFUSAL_DIRECTORY] = { "directory", ERROR_DIRECTORY_NOT_SUPPORTED,
+				"a directory has this name" },
+	[REFUSAL_EXISTS] = { "exists", ERROR_FILE_EXISTS, "the file exists" },
+	[REFUSAL_NOT_FILE] = { "not-file", ERROR_ACCESS_DENIED,
+			       "the target is neither a file nor a link" },
+	[REFUSAL_LINK] = { "link", ERROR_CANT_RESOLVE_FILENAME,
+			   "a symbolic link in the path is not trusted" },
+	[REFUSAL_KERNEL] = { "kernel", ERROR_ACCESS_DENIED, "the place belongs to the kernel" },
+	[REFUSAL_IMMUTABLE] = { "immutable", ERROR_ACCESS_DENIED,
+				"the target is immutable or append-only" },
+	[REFUSAL_MOUNT_POINT] = { "mount-point", ERROR_BUSY,
+				  "another file is mounted on the target" },
+	[REFUSAL_ACCESS] = { "access", ERROR_ACCESS_DENIED, "access is denied" },
+	[REFUSAL_READ_ONLY] = { "read-only", ERROR_WRITE_PROTECT, "the file system is read-only" },
+	[REFUSAL_BUSY] = { "busy", ERROR_BUSY, "the target is in use" },
+	[REFUSAL_DISABLED] = { "disabled", ERROR_ACCESS_DISABLED_BY_POLICY,
+			       "fcopyd.conf allows no copies there (enable=no)" },
+	[REFUSAL_RULE] = { "rule", ERROR_ACCESS_DENIED, "fcopyd.conf does not allow this place" },
+	[REFUSAL_MAX_SIZE] = { "max-size", ERROR_FILE_TOO_LARGE,
+			       "the file is larger than max-size in fcopyd.conf" },
+	[REFUSAL_MAX_TOTAL] = { "max-total", ERROR_NOT_ENOUGH_QUOTA,
 				"the place would hold more bytes than max-total in fcopyd.conf" },
-	[REFUSAL_MAX_FILES] = { "max-files",
+	[REFUSAL_MAX_FILES] = { "max-files", ERROR_NOT_ENOUGH_QUOTA,
 				"the place would hold more files than max-files in fcopyd.conf" },
-	[REFUSAL_MIN_FREE] = { "min-free",
+	[REFUSAL_MIN_FREE] = { "min-free", ERROR_DISK_FULL,
 			       "the file would leave less room than min-free in fcopyd.conf" },
-	[REFUSAL_DISK_FULL] = { "disk-full", "the disk is full" },
-	[REFUSAL_QUOTA] = { "quota", "the disk quota is exceeded" },
-	[REFUSAL_TOO_LARGE] = { "too-large", "the file is too large for the file system" },
-	[REFUSAL_MEMORY] = { "memory", "there is not enough memory" },
-	[REFUSAL_FILES] = { "files", "too many files are open" },
-	[REFUSAL_IO] = { "io", "the disk reported an error" },
-	[REFUSAL_SLOW] = { "slow", "the disk takes too long" },
-	[REFUSAL_NOT_DURABLE] = { "not-durable",
+	[REFUSAL_DISK_FULL] = { "disk-full", ERROR_DISK_FULL, "the disk is full" },
+	[REFUSAL_QUOTA] = { "quota", ERROR_NOT_ENOUGH_QUOTA, "the disk quota is exceeded" },
+	[REFUSAL_TOO_LARGE] = { "too-large", ERROR_FILE_TOO_LARGE,
+				"the file is too large for the file system" },
+	[REFUSAL_MEMORY] = { "memory", ERROR_NOT_ENOUGH_MEMORY, "there is not enough memory" },
+	[REFUSAL_FILES] = { "files", ERROR_TOO_MANY_OPEN_FILES, "too many files are open" },
+	[REFUSAL_IO] = { "io", ERROR_IO_DEVICE, "the disk reported an error" },
+	[REFUSAL_SLOW] = { "slow", ERROR_TIMEOUT, "the disk takes too long" },
+	[REFUSAL_NOT_DURABLE] = { "not-durable", ERROR_IO_DEVICE,
 				  "the file is in place, but a power loss may undo that: "
 				  "its directory could not be synced" },
-	[REFUSAL_STOPPED] = { "stopped", "hv-fcopyd is stopping" },
-	[REFUSAL_DEVICE] = { "device", "the device was lost" },
-	[REFUSAL_OTHER] = { "other", "a system call failed" },
+	[REFUSAL_STOPPED] = { "stopped", ERROR_REQUEST_ABORTED, "hv-fcopyd is stopping" },
+	[REFUSAL_DEVICE] = { "device", ERROR_DEVICE_NOT_CONNECTED, "the device was lost" },
+	[REFUSAL_OTHER] = { "other", 0, "a system call failed" },
 };
+
+uint32_t hresult_of(enum refusal refusal)
+{
+	if (refusal == REFUSAL_NONE)
+		return VMBUS_S_OK;
+	return table[refusal].code ? 0x80070000u | table[refusal].code : VMBUS_E_FAIL;
+}
 
 static enum refusal refusal_of(int error)
 {

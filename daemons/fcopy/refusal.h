@@ -3,6 +3,7 @@
 #define FCOPY_REFUSAL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The reasons for which the daemon refuses a copy, or for which a copy fails.
@@ -98,6 +99,14 @@ const char *refusal_words(enum refusal refusal);
 
 /** refusal_token() - return one word for programs, such as "exists" */
 const char *refusal_token(enum refusal refusal);
+
+/**
+ * hresult_of() - return the code that the host gets for @refusal
+ *
+ * The result is VMBUS_S_OK for REFUSAL_NONE, and VMBUS_E_FAIL where no code of
+ * Win32 fits.
+ */
+uint32_t hresult_of(enum refusal refusal);
 
 /** failure_text() - write words, detail and errno of @failure into @text */
 void failure_text(const struct failure *failure, char *text, size_t size);

@@ -14,7 +14,6 @@
 
 #include "../../util/vmbus.h"
 
-#include "hresult.h"
 #include "notify.h"
 #include "server.h"
 #include "session.h"

@@ -9,8 +9,8 @@
 
 #include <vmbus_bufring.h>
 
-#include "../../daemons/fcopy/hresult.h"
 #include "../../daemons/fcopy/name.h"
+#include "../../daemons/fcopy/refusal.h"
 #include "../../daemons/fcopy/wire.h"
 #include "../kselftest/ktap.h"
 

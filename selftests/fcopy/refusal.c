@@ -5,7 +5,6 @@
  */
 #include <vmbus_bufring.h>
 
-#include "../../daemons/fcopy/hresult.h"
 #include "../../daemons/fcopy/refusal.h"
 #include "fcopy_test.h"
 

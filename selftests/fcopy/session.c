@@ -3,7 +3,6 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
-#include "../../daemons/fcopy/hresult.h"
 #include "fcopy_test.h"
 #include "served.h"
 #include "test_log.h"
