@@ -76,32 +76,6 @@ bool log_verbose(void)
 }
 
 /*
- * Decode one character of UTF-8. Returns the number of its bytes, or 0 if it is
- * not valid.
- */
-static size_t decode(const unsigned char *p, uint32_t *character)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = *p < 0x80 ? 1 :
-			*p < 0xc0 ? 0 :
-			*p < 0xe0 ? 2 :
-			*p < 0xf0 ? 3 :
-			*p < 0xf8 ? 4 :
-				    0;
-	uint32_t c = length < 2 ? *p : *p & (0x7f >> length);
-
-	for (size_t i = 1; i < length; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (!length || c < smallest[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*character = c;
-	return length;
-}
-
-/*
  * Whether @c is invisible, or changes how the text around it looks. Variation
  * selectors do not count: emoji contain them.
  */
@@ -140,7 +114,7 @@ void log_escape(char *escaped, size_t size, const char *text)
 	if (!size)
 		return;
 	while (*p) {
-		size_t length = decode(p, &c), n;
+		size_t length = name_decode((const char *)p, &c), n;
 
 		if (!length || c < 0x20 || c == 0x7f)
 			n = snprintf(piece, sizeof(piece), "\\x%02x", *p);

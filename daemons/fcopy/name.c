@@ -63,11 +63,7 @@ const char *name_from_utf16(const void *field, char name[NAME_BYTES])
 	return "260 code units without an end";
 }
 
-/*
- * Decode the character at @text. Returns the number of its bytes, or 0 if it is
- * not UTF-8.
- */
-static size_t decode_utf8(const char *text, uint32_t *value)
+size_t name_decode(const char *text, uint32_t *value)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *p = (const unsigned char *)text;
@@ -89,7 +85,7 @@ const char *name_check_text(const char *text)
 	uint32_t c;
 
 	for (; *text; text += n) {
-		n = decode_utf8(text, &c);
+		n = name_decode(text, &c);
 		if (!n)
 			return "bytes that are not UTF-8, which the host cannot send";
 		if (c < 0x20 || (c >= 0x7f && c < 0xa0))

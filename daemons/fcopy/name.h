@@ -3,6 +3,7 @@
 #define FCOPY_NAME_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * These functions check names. The host sends a name as a field of 260 UTF-16LE
@@ -26,6 +27,13 @@
  * from files. An initramfs and a small container lack these files.
  */
 const char *name_from_utf16(const void *field, char name[NAME_BYTES]);
+
+/**
+ * name_decode() - decode the character of UTF-8 at @text
+ *
+ * Returns the number of its bytes, or 0 if it is not UTF-8.
+ */
+size_t name_decode(const char *text, uint32_t *value);
 
 /**
  * name_check_text() - check that name_from_utf16() can produce @text
