@@ -22,7 +22,6 @@
 enum kind {
 	NOTE_FILE,
 	NOTE_DIRECTORIES,
-	NOTE_OLD_DIRECTORIES, /* of an earlier version, without births */
 	NOTE_UNKNOWN,
 };
 
@@ -172,8 +171,7 @@ void journal_forget(int journal, const char *name)
 /* Fill in @note from its text. A text of unknown form gives NOTE_UNKNOWN. */
 static void parse(struct note *note)
 {
-	uintmax_t device, inode;
-	int at = 0, after = 0;
+	int at = 0;
 
 	note->kind = NOTE_UNKNOWN;
 	note->place = note->text;
@@ -185,15 +183,9 @@ static void parse(struct note *note)
 			  &note->first, &note->last, &at) == 3 &&
 		   at) {
 		note->kind = NOTE_DIRECTORIES;
-	} else if (sscanf(note->text, "%jx:%jx:%n", &device, &inode, &at) == 2 && at) {
-		/* A place is "" or begins with '/', never with a digit. */
-		if (sscanf(note->text + at, "%u:%n", &note->made, &after) == 1 && after)
-			note->kind = NOTE_OLD_DIRECTORIES;
-		else
-			note->kind = NOTE_FILE;
 	}
 	if (note->kind != NOTE_UNKNOWN)
-		note->place = note->text + at + after;
+		note->place = note->text + at;
 }
 
 /*
@@ -431,15 +423,8 @@ static int clean_one(int journal, const struct note *note)
 	struct failure failure = { REFUSAL_NONE };
 	enum outcome outcome = ABSENT;
 
-	if (note->kind == NOTE_OLD_DIRECTORIES) {
-		log_line(LOG_NOTICE,
-			 "dropped a note of an earlier version: an interrupted copy "
-			 "may have left empty directories at %s",
-			 note->place);
-		outcome = DONE;
-	} else if (note->kind != NOTE_UNKNOWN) {
+	if (note->kind != NOTE_UNKNOWN)
 		outcome = remove_noted(note, &failure);
-	}
 	if (outcome == DONE) {
 		journal_forget(journal, note->name);
 		return 0;

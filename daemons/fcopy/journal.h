@@ -37,11 +37,6 @@
  *   - journal_clean() removes a directory only if it is empty and its birth is
  *     between FIRST and LAST. On a file system without births the daemon writes
  *     no note of directories, and an interrupted copy leaves them behind.
- *
- * Development versions before 0.1 wrote DEVICE:INODE:PLACE for a file and
- * DEVICE:INODE:COUNT:PLACE for directories, in hexadecimal. journal_clean()
- * reads the former as the note of a file without INODE and BIRTH. It drops the
- * latter with a line in the log, because it cannot identify the directories.
  */
 
 /**

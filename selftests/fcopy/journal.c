@@ -570,32 +570,6 @@ static void directories_that_nobody_finds_wait(void)
 	end_test();
 }
 
-/* DEVICE:INODE:PLACE, and DEVICE:INODE:COUNT:PLACE */
-static void notes_of_earlier_versions(void)
-{
-	begin_test();
-	make_file(temporary_in("to"), "");
-	write_note("fd00:2f:%s", in("to"));
-	clean();
-	expect_int(entries("to"), 0);
-	expect_int(entries("state"), 0);
-
-	/* It has no key, so a missing file may turn up. */
-	write_note("fd00:2f:%s", in("to"));
-	clean();
-	expect_int(entries("state"), 1);
-	journal_forget(journal, name);
-
-	mkdir("to/a", 0755);
-	logged[0] = '\0';
-	write_note("fd00:2f:1:%s", in("to/a"));
-	clean();
-	expect(exists("to/a"));
-	expect_int(entries("state"), 0);
-	expect_int(log_lines("earlier version"), 1);
-	end_test();
-}
-
 static void what_is_no_note_is_left_alone(void)
 {
 	struct stat st;
@@ -620,8 +594,15 @@ static void what_is_no_note_is_left_alone(void)
 static void note_that_is_not_understood_stays(void)
 {
 	static const char *const texts[] = {
-		"/",	   "file:", "file:1:/to", "directories:1:2:/to", "directories:a:1:1:/to",
-		"x:1:/to", "1:2",   "",
+		"/",
+		"file:",
+		"file:1:/to",
+		"directories:1:2:/to",
+		"directories:a:1:1:/to",
+		"x:1:/to",
+		"1:2",
+		"fd00:2f:/to",
+		"",
 	};
 
 	begin_test();
@@ -1043,7 +1024,6 @@ int main(void)
 	test(older_parent_that_somebody_put_there_stays);
 	test(rollback_that_was_cut_off_is_completed);
 	test(directories_that_nobody_finds_wait);
-	test(notes_of_earlier_versions);
 	test(what_is_no_note_is_left_alone);
 	test(note_that_is_not_understood_stays);
 	test(note_of_what_is_never_found_expires);
