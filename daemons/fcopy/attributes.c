@@ -24,35 +24,10 @@
 
 #define GROUP_BITS 070
 
-void attributes_init(struct attributes *attributes, const struct settings *settings)
-{
-	*attributes = (struct attributes){
-		.mode = settings->mode,
-		.has_owner = settings->has_user,
-		.has_group = settings->has_group,
-		.uid = settings->identity.uid,
-		.gid = settings->gid,
-	};
-	memcpy(attributes->label, settings->label, sizeof(attributes->label));
-}
-
-int attributes_created(struct attributes *attributes, int file)
-{
-	struct stat st;
-
-	if (fstat(file, &st) < 0)
-		return -errno;
-	if (!attributes->has_owner)
-		attributes->uid = st.st_uid;
-	if (!attributes->has_group)
-		attributes->gid = st.st_gid;
-	return 0;
-}
-
-enum refusal attributes_label(const struct attributes *attributes, int file, const char *path,
+enum refusal attributes_label(const struct settings *settings, int file, const char *path,
 			      struct failure *failure)
 {
-	const char *label = attributes->label;
+	const char *label = settings->label;
 
 	/*
 	 * If the policy names no label, the kernel has already chosen the one
@@ -118,8 +93,8 @@ static int change_owner(int fd, const struct stat *now, uid_t uid, gid_t gid)
 	return 0;
 }
 
-enum refusal attributes_owner(const struct attributes *attributes, int file, int dir,
-			      const struct stat *replaced, const char *path,
+enum refusal attributes_owner(const struct settings *settings, const struct stat *created, int file,
+			      int dir, const struct stat *replaced, const char *path,
 			      struct failure *failure)
 {
 	struct stat st, in;
@@ -129,13 +104,10 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
 
 	if (fstat(file, &st) < 0 || fstat(dir, &in) < 0)
 		return fail_errno(failure, errno, "the owner");
-	uid = attributes->uid;
-	gid = attributes->gid;
-	if (inherits(replaced, &in) && !attributes->has_owner) {
-		uid = replaced->st_uid;
-		if (!attributes->has_group)
-			gid = replaced->st_gid;
-	}
+	if (!settings->has_user && inherits(replaced, &in))
+		created = replaced;
+	uid = settings->has_user ? settings->identity.uid : created->st_uid;
+	gid = settings->has_group ? settings->gid : created->st_gid;
 
 	err = change_owner(file, &st, uid, gid);
 	if (has_no_owners(file, err)) {
@@ -341,22 +313,21 @@ static enum refusal set_mode(int file, mode_t mode, struct failure *failure)
  * except those that the policy names. The label comes last, because the SELinux
  * policy may forbid the daemon to change the mode of a file with that label.
  */
-static enum refusal inherit(const struct attributes *attributes, int file, int dir,
-			    const char *name, const struct stat *replaced, const char *path,
-			    struct failure *failure)
+static enum refusal inherit(const struct settings *settings, int file, int dir, const char *name,
+			    const struct stat *replaced, const char *path, struct failure *failure)
 {
 	enum refusal refusal;
 	mode_t mode;
 	int fd;
 
 	fd = open_replaced(dir, name, replaced);
-	if (attributes->mode >= 0)
-		mode = attributes->mode & 0777;
+	if (settings->mode >= 0)
+		mode = settings->mode & 0777;
 	else
 		mode = inherit_acl(file, fd, replaced->st_mode & 0777, path);
 	refusal = set_mode(file, mode, failure);
 	if (fd >= 0) {
-		if (refusal == REFUSAL_NONE && !attributes->label[0])
+		if (refusal == REFUSAL_NONE && !settings->label[0])
 			inherit_label(file, fd, path);
 		close(fd);
 	}
@@ -367,14 +338,14 @@ static enum refusal inherit(const struct attributes *attributes, int file, int d
  * Return the permission bits of a file that inherits none. A default ACL of the
  * directory counts in place of the umask, as in open(2).
  */
-static mode_t new_mode(const struct attributes *attributes, int dir)
+static mode_t new_mode(const struct settings *settings, int dir)
 {
 	struct acl acl;
 	mode_t mask;
 	ssize_t n;
 
-	if (attributes->mode >= 0)
-		return attributes->mode & 0777;
+	if (settings->mode >= 0)
+		return settings->mode & 0777;
 	n = fgetxattr(dir, DEFAULT_ACL, acl.data, sizeof(acl.data));
 	acl.size = n > 0 ? n : 0;
 	if (acl.size && parse_acl(&acl) == 0)
@@ -384,8 +355,8 @@ static mode_t new_mode(const struct attributes *attributes, int dir)
 	return 0644 & ~mask;
 }
 
-enum refusal attributes_finish(const struct attributes *attributes, int file, int dir,
-			       const char *name, const struct stat *replaced, const char *path,
+enum refusal attributes_finish(const struct settings *settings, int file, int dir, const char *name,
+			       const struct stat *replaced, const char *path,
 			       struct failure *failure)
 {
 	struct stat in;
@@ -393,8 +364,8 @@ enum refusal attributes_finish(const struct attributes *attributes, int file, in
 	if (fstat(dir, &in) < 0)
 		return fail_errno(failure, errno, "the permission bits");
 	if (inherits(replaced, &in))
-		return inherit(attributes, file, dir, name, replaced, path, failure);
-	return set_mode(file, new_mode(attributes, dir), failure);
+		return inherit(settings, file, dir, name, replaced, path, failure);
+	return set_mode(file, new_mode(settings, dir), failure);
 }
 
 /*

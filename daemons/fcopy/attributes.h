@@ -28,29 +28,6 @@
  * limited by the ACL's mask. The mask itself, which stat(2) shows as the
  * group's bits, could give the group more than it had.
  */
-struct attributes {
-	int mode;	/* as in struct settings */
-	bool has_owner; /* the policy names the owner */
-	bool has_group; /* the policy names the group */
-	uid_t uid;
-	gid_t gid;
-	char label[POLICY_LABEL_SIZE];
-};
-
-/**
- * attributes_init() - copy the settings of the place
- */
-void attributes_init(struct attributes *attributes, const struct settings *settings);
-
-/**
- * attributes_created() - record the owner and group that the kernel gave a new
- * file
- *
- * The caller must call this before attributes_owner(). Where the policy names
- * no owner or group, the file keeps these, even if somebody has meanwhile
- * removed the file that the copy was to replace. Returns 0 or -errno.
- */
-int attributes_created(struct attributes *attributes, int file);
 
 /**
  * attributes_label() - give a new file the label that the policy names
@@ -59,18 +36,20 @@ int attributes_created(struct attributes *attributes, int file);
  * The function warns and succeeds where SELinux is off or the file system has
  * no labels.
  */
-enum refusal attributes_label(const struct attributes *attributes, int file, const char *path,
+enum refusal attributes_label(const struct settings *settings, int file, const char *path,
 			      struct failure *failure);
 
 /**
  * attributes_owner() - set owner and group
+ * @created: the new file as the kernel created it; the file gets its owner back
+ *	if somebody has meanwhile removed the file that the copy was to replace
  * @dir: the directory that the file goes into
  * @replaced: the file that it replaces; st_mode is 0 if there is none
  *
  * The function warns and succeeds on vfat and exfat, which have no owners.
  */
-enum refusal attributes_owner(const struct attributes *attributes, int file, int dir,
-			      const struct stat *replaced, const char *path,
+enum refusal attributes_owner(const struct settings *settings, const struct stat *created, int file,
+			      int dir, const struct stat *replaced, const char *path,
 			      struct failure *failure);
 
 /**
@@ -81,8 +60,8 @@ enum refusal attributes_owner(const struct attributes *attributes, int file, int
  * The caller must call this after attributes_owner(), which clears permission
  * bits.
  */
-enum refusal attributes_finish(const struct attributes *attributes, int file, int dir,
-			       const char *name, const struct stat *replaced, const char *path,
+enum refusal attributes_finish(const struct settings *settings, int file, int dir, const char *name,
+			       const struct stat *replaced, const char *path,
 			       struct failure *failure);
 
 /**

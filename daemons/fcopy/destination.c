@@ -248,12 +248,10 @@ static enum refusal check_target_place(const struct destination *destination,
 }
 
 /*
- * Check @dir against the protected places and the table of places. The copy
- * calls this before and after it creates the missing directories. The user of
- * a place may not be able to climb to the root, so the daemon does.
+ * The user of a place may not be able to climb to the root, so the daemon does.
  */
-static enum refusal check_directory(struct destination *destination, const struct policy *policy,
-				    struct failure *failure)
+enum refusal destination_confirm(const struct destination *destination, const struct policy *policy,
+				 struct failure *failure)
 {
 	const struct identity *identity = identity_current();
 	char below[PATH_MAX];
@@ -273,21 +271,11 @@ static enum refusal check_directory(struct destination *destination, const struc
 	return refusal;
 }
 
-enum refusal destination_confirm(struct destination *destination, const struct policy *policy,
-				 struct failure *failure)
-{
-	destination->place = places_find(policy, destination->directory);
-	if (!destination->place || !destination->place->enable)
-		return refusal_set(failure, REFUSAL_RULE, "fcopyd.conf does not allow %s/ any more",
-				   destination->directory);
-	return check_directory(destination, policy, failure);
-}
-
 static enum refusal check_resolved(struct destination *destination,
 				   const struct destination_request *request,
 				   const struct policy *policy, struct failure *failure)
 {
-	enum refusal refusal = check_directory(destination, policy, failure);
+	enum refusal refusal = destination_confirm(destination, policy, failure);
 
 	if (refusal != REFUSAL_NONE)
 		return refusal;
@@ -518,7 +506,7 @@ enum refusal destination_make(struct destination *destination, const struct poli
 	 * file system may ignore case.
 	 */
 	if (refusal == REFUSAL_NONE && *missing)
-		refusal = check_directory(destination, policy, failure);
+		refusal = destination_confirm(destination, policy, failure);
 	if (refusal != REFUSAL_NONE)
 		goto err_make;
 

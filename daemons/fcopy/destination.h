@@ -77,12 +77,13 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 				      struct failure *failure);
 
 /**
- * destination_confirm() - check again that the directory is in its place
+ * destination_confirm() - check the directory against the protected places and
+ * the table of places
  *
- * A user may have moved the directory since START, and the administrator may
- * have changed the policy.
+ * A user may move the directory meanwhile, so the copy checks it before and
+ * after it creates the missing directories, and before it places the file.
  */
-enum refusal destination_confirm(struct destination *destination, const struct policy *policy,
+enum refusal destination_confirm(const struct destination *destination, const struct policy *policy,
 				 struct failure *failure);
 
 /**

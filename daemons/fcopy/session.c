@@ -269,9 +269,6 @@ static enum refusal check_data(const struct session *session, const struct reque
 		return refusal_set(failure, REFUSAL_MESSAGE,
 				   "WRITE at %" PRIu64 ", after %" PRIu64 " bytes", request->offset,
 				   session->received);
-	if (request->size > INT64_MAX - request->offset)
-		return refusal_set(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64,
-				   request->offset);
 	return REFUSAL_NONE;
 }
 

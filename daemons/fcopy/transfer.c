@@ -51,6 +51,11 @@ void transfer_init(struct transfer *transfer, int journal, const struct policy *
 	transfer->id = id;
 }
 
+static const struct settings *settings_of(const struct transfer *transfer)
+{
+	return &transfer->to.place->settings;
+}
+
 /*
  * Work with the place's user from now on. The functions of transfer.h begin
  * with this and end with identity_assume(NULL). The notes of the journal are
@@ -58,7 +63,7 @@ void transfer_init(struct transfer *transfer, int journal, const struct policy *
  */
 static int assume(const struct transfer *transfer)
 {
-	return identity_assume(settings_identity(&transfer->settings));
+	return identity_assume(settings_identity(settings_of(transfer)));
 }
 
 /* Write a note as the daemon. Returns 0 or -errno. */
@@ -168,12 +173,10 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 static enum refusal open_file(struct transfer *transfer, struct failure *failure)
 {
 	enum refusal refusal = open_aside(transfer, failure);
-	int err;
 
-	if (refusal != REFUSAL_NONE)
-		return refusal;
-	err = attributes_created(&transfer->attributes, transfer->file);
-	return err ? fail_errno(failure, -err, "%s", transfer->path) : REFUSAL_NONE;
+	if (refusal == REFUSAL_NONE && fstat(transfer->file, &transfer->created) < 0)
+		refusal = fail_errno(failure, errno, "%s", transfer->path);
+	return refusal;
 }
 
 /* Return the bytes of a file system that min-free keeps free. */
@@ -293,9 +296,9 @@ static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 	enum refusal refusal;
 	int r;
 
-	refusal = check_inodes(transfer->file, &transfer->settings, failure);
+	refusal = check_inodes(transfer->file, settings_of(transfer), failure);
 	if (refusal == REFUSAL_NONE)
-		refusal = check_room(transfer->file, size, &transfer->settings, failure);
+		refusal = check_room(transfer->file, size, settings_of(transfer), failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	transfer->reserved = size;
@@ -382,6 +385,8 @@ static void end(struct transfer *transfer, bool placed)
 
 void transfer_discard(struct transfer *transfer)
 {
+	if (!transfer_active(transfer))
+		return;
 	/* Without the user's identity, the daemon's own removes the file. */
 	assume(transfer);
 	end(transfer, false);
@@ -424,20 +429,17 @@ static enum refusal check_announced(const struct transfer *transfer, struct fail
 /* Check the announced size against the limits of the place. */
 static enum refusal check_limits(struct transfer *transfer, struct failure *failure)
 {
-	const struct settings *settings = &transfer->settings;
-	enum refusal refusal;
-	uint64_t left;
+	uint64_t max_size = settings_of(transfer)->max_size;
 
-	if (transfer->announced > settings->max_size)
+	if (transfer->announced > max_size)
 		return refusal_set(failure, REFUSAL_MAX_SIZE,
 				   "%" PRIu64 " of at most %" PRIu64 " bytes", transfer->announced,
-				   settings->max_size);
-	refusal = usage_check(transfer->policy, &transfer->to, transfer->announced, &left, failure);
-	transfer->max_bytes = left;
-	return refusal;
+				   max_size);
+	return usage_check(transfer->policy, &transfer->to, transfer->announced,
+			   &transfer->max_bytes, failure);
 }
 
-/* Find the target's directory, and take the settings of its place. */
+/* Find the target's directory, and work as the user of its place. */
 static enum refusal find_destination(struct transfer *transfer,
 				     const struct destination_request *request,
 				     struct failure *failure)
@@ -449,14 +451,12 @@ static enum refusal find_destination(struct transfer *transfer,
 	name_place(transfer);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	transfer->settings = transfer->to.place->settings;
-	attributes_init(&transfer->attributes, &transfer->settings);
 	refusal = check_limits(transfer, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	err = assume(transfer);
 	return err ? fail_errno(failure, -err, "cannot become user %s",
-				transfer->settings.identity.name) :
+				settings_of(transfer)->identity.name) :
 		     REFUSAL_NONE;
 }
 
@@ -476,6 +476,12 @@ static enum refusal open_destination(struct transfer *transfer,
 			 REFUSAL_NONE;
 }
 
+static enum refusal set_owner(struct transfer *transfer, struct failure *failure)
+{
+	return attributes_owner(settings_of(transfer), &transfer->created, transfer->file,
+				transfer->to.dir, &transfer->to.target, transfer->path, failure);
+}
+
 /* Create the file where no user sees it, and reserve its space. */
 static enum refusal begin_file(struct transfer *transfer, struct failure *failure)
 {
@@ -484,7 +490,7 @@ static enum refusal begin_file(struct transfer *transfer, struct failure *failur
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	transfer->whole = needs_whole_sync(transfer->file);
-	refusal = attributes_label(&transfer->attributes, transfer->file, transfer->path, failure);
+	refusal = attributes_label(settings_of(transfer), transfer->file, transfer->path, failure);
 	/*
 	 * Set the owner first, because the reservation counts towards the
 	 * owner's quota. A file with a temporary name stays root's until all of
@@ -492,8 +498,7 @@ static enum refusal begin_file(struct transfer *transfer, struct failure *failur
 	 * later.
 	 */
 	if (refusal == REFUSAL_NONE && !transfer->temporary[0])
-		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,
-					   &transfer->to.target, transfer->path, failure);
+		refusal = set_owner(transfer, failure);
 	return refusal == REFUSAL_NONE ? reserve(transfer, failure) : refusal;
 }
 
@@ -509,7 +514,6 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 	transfer->flushed = transfer->written_back = 0;
 	transfer->step = STEP_FIRST;
 	transfer->whole = false;
-	transfer->settings = (struct settings)SETTINGS_DEFAULTS;
 	transfer_name(request, transfer->path);
 
 	refusal = check_announced(transfer, failure);
@@ -531,17 +535,13 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 static enum refusal check_write(const struct transfer *transfer, uint64_t offset, size_t size,
 				struct failure *failure)
 {
-	if (offset > transfer->received)
-		return refusal_set(failure, REFUSAL_MESSAGE,
-				   "WRITE at %" PRIu64 ", after %" PRIu64 " bytes", offset,
-				   transfer->received);
-	if (size > INT64_MAX - offset)
-		return refusal_set(failure, REFUSAL_TOO_LARGE, "WRITE at %" PRIu64, offset);
-	if (offset + size > transfer->settings.max_size)
+	uint64_t max_size = settings_of(transfer)->max_size;
+
+	if (offset + size > max_size)
 		return refusal_set(failure, REFUSAL_MAX_SIZE,
 				   "%" PRIu64 " bytes were announced, and more than %" PRIu64
 				   " arrived",
-				   transfer->announced, transfer->settings.max_size);
+				   transfer->announced, max_size);
 	if (offset + size > transfer->max_bytes)
 		return refusal_set(failure, REFUSAL_MAX_TOTAL,
 				   "%" PRIu64 " bytes were announced, and more than %" PRIu64
@@ -562,12 +562,12 @@ static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct
 	if (end <= transfer->reserved || end <= transfer->received)
 		return REFUSAL_NONE;
 	more = end - transfer->received;
-	refusal = check_room(transfer->file, more + GROWTH_STEP, &transfer->settings, failure);
+	refusal = check_room(transfer->file, more + GROWTH_STEP, settings_of(transfer), failure);
 	if (refusal == REFUSAL_NONE) {
 		transfer->reserved = end + GROWTH_STEP;
 		return REFUSAL_NONE;
 	}
-	refusal = check_room(transfer->file, more, &transfer->settings, failure);
+	refusal = check_room(transfer->file, more, settings_of(transfer), failure);
 	if (refusal == REFUSAL_NONE)
 		transfer->reserved = end;
 	return refusal;
@@ -802,10 +802,9 @@ static enum refusal finish_file(struct transfer *transfer, struct failure *failu
 	if (refusal == REFUSAL_NONE)
 		refusal = destination_check_target(&transfer->to, transfer->force, failure);
 	if (refusal == REFUSAL_NONE)
-		refusal = attributes_owner(&transfer->attributes, transfer->file, transfer->to.dir,
-					   &transfer->to.target, transfer->path, failure);
+		refusal = set_owner(transfer, failure);
 	if (refusal == REFUSAL_NONE)
-		refusal = attributes_finish(&transfer->attributes, transfer->file, transfer->to.dir,
+		refusal = attributes_finish(settings_of(transfer), transfer->file, transfer->to.dir,
 					    transfer->to.name, &transfer->to.target, transfer->path,
 					    failure);
 	if (refusal == REFUSAL_NONE && fsync(transfer->file) < 0)

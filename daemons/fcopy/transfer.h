@@ -34,14 +34,13 @@ struct transfer {
 	int journal;		     /* the descriptor of journal_open(), or -1 */
 	_Atomic uint64_t *id;	     /* the id of the copy's notes */
 	const struct policy *policy; /* the policy at START */
-	struct settings settings;    /* those of the place */
 	uint64_t max_bytes;	     /* how large the file may become */
-	struct attributes attributes;
-	uint64_t announced;    /* the size in START, which is a hint */
-	uint64_t received;     /* bytes from the start, without a gap */
-	uint64_t reserved;     /* bytes that fitted when last checked */
-	uint64_t flushed;      /* bytes whose write to the disk has begun */
-	uint64_t written_back; /* bytes whose write to the disk has ended */
+	struct stat created;	     /* the file, as the kernel created it */
+	uint64_t announced;	     /* the size in START, which is a hint */
+	uint64_t received;	     /* bytes from the start, without a gap */
+	uint64_t reserved;	     /* bytes that fitted when last checked */
+	uint64_t flushed;	     /* bytes whose write to the disk has begun */
+	uint64_t written_back;	     /* bytes whose write to the disk has ended */
 	/* a step needs fdatasync(2): sync_file_range(2) does too little */
 	bool whole;
 	uint32_t step; /* the bytes of a step */

@@ -130,34 +130,22 @@ static void begin_again(void)
 	begin();
 }
 
-static struct attributes attributes(void)
-{
-	struct attributes now;
-
-	attributes_init(&now, &settings);
-	expect_int(attributes_created(&now, file), 0);
-	return now;
-}
-
 static enum refusal set_owner(const struct stat *replaced)
 {
-	struct attributes now = attributes();
+	struct stat created;
 
-	return attributes_owner(&now, file, dir, replaced, "/to/a", &failure);
+	expect(fstat(file, &created) == 0);
+	return attributes_owner(&settings, &created, file, dir, replaced, "/to/a", &failure);
 }
 
 static enum refusal set_rest(const char *name, const struct stat *replaced)
 {
-	struct attributes now = attributes();
-
-	return attributes_finish(&now, file, dir, name, replaced, "/to/a", &failure);
+	return attributes_finish(&settings, file, dir, name, replaced, "/to/a", &failure);
 }
 
 static enum refusal set_label(void)
 {
-	struct attributes now = attributes();
-
-	return attributes_label(&now, file, "/to/a", &failure);
+	return attributes_label(&settings, file, "/to/a", &failure);
 }
 
 /* Make to/a, the file that is replaced. */
@@ -311,31 +299,6 @@ static void owner_that_a_policy_names(void)
 	expect_int(set_owner(&nothing), REFUSAL_NONE);
 	expect_int(chown_calls, 0);
 	expect_quiet();
-	finish();
-}
-
-static void attributes_stay_when_the_policy_changes(void)
-{
-	struct attributes then;
-
-	begin();
-	settings.mode = 0640;
-	settings.has_user = true;
-	settings.identity.uid = geteuid();
-	settings.has_group = true;
-	settings.gid = getegid();
-	strcpy(settings.label, "label");
-	then = attributes();
-	settings = (struct settings)SETTINGS_DEFAULTS;
-	expect_int(then.mode, 0640);
-	expect_int(then.has_owner, true);
-	expect_int(then.has_group, true);
-	expect_int(then.uid, geteuid());
-	expect_int(then.gid, getegid());
-	expect(!strcmp(then.label, "label"));
-	expect_int(attributes_finish(&then, file, dir, "a", &nothing, "/to/a", &failure),
-		   REFUSAL_NONE);
-	expect_mode(0640);
 	finish();
 }
 
@@ -824,26 +787,6 @@ static void new_file_below_a_default_acl(void)
 	on_tmpfs(default_acl_mode_body);
 }
 
-static void default_owner_comes_back(void)
-{
-	struct attributes now;
-	struct stat old, st;
-
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin();
-	expect(fstat(file, &st) == 0);
-	expect(chown("to", 1001, 0) == 0);
-	old = make_old(1001, 1002, 0644);
-	now = attributes();
-	expect_int(attributes_owner(&now, file, dir, &old, "/to/a", &failure), REFUSAL_NONE);
-	expect_owner(1001, 1002);
-	/* Somebody removes the file that was to be replaced. */
-	expect_int(attributes_owner(&now, file, dir, &nothing, "/to/a", &failure), REFUSAL_NONE);
-	expect_owner(st.st_uid, st.st_gid);
-	finish();
-}
-
 static void cannot_remove_body(void)
 {
 	struct stat old;
@@ -1070,7 +1013,6 @@ int main(void)
 {
 	test(owner_without_a_policy_stays);
 	test(owner_that_a_policy_names);
-	test(attributes_stay_when_the_policy_changes);
 	test(owner_of_the_replaced_file);
 	test(owner_of_a_replaced_link_does_not_count);
 	test(who_can_be_the_owner);
@@ -1088,7 +1030,6 @@ int main(void)
 	test(impossible_acl);
 	test(replaced_file_without_an_acl);
 	test(new_file_below_a_default_acl);
-	test(default_owner_comes_back);
 	test(inherited_acl_that_cannot_be_removed);
 	test(new_file_inherits_an_acl);
 	test(labels);

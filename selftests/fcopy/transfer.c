@@ -743,27 +743,6 @@ static void directories_that_somebody_else_makes(void)
 	end_test(1);
 }
 
-static void sizes(void)
-{
-	begin_test();
-	expect_int(start("a", 0, 4), REFUSAL_NONE);
-	expect_int(put(5, "", 0), REFUSAL_MESSAGE);
-	expect_int(start("a", 0, 4), REFUSAL_NONE);
-	expect_int(put(UINT64_MAX, "a", 1), REFUSAL_MESSAGE);
-	expect_int(start("a", 0, 4), REFUSAL_NONE);
-	expect_int(put(UINT64_MAX - 1, "abc", 3), REFUSAL_MESSAGE);
-	/* A gap */
-	expect_int(start("a", 0, 4), REFUSAL_NONE);
-	expect_int(put(1, "bcd", 3), REFUSAL_MESSAGE);
-	/* Too large for a file */
-	expect_int(start("a", 0, UINT64_MAX), REFUSAL_TOO_LARGE);
-	expect_int(start("a", 0, (uint64_t)INT64_MAX + 1), REFUSAL_TOO_LARGE);
-	expect_int(start("a", 0, 4), REFUSAL_NONE);
-	transfer.received = INT64_MAX - 1;
-	expect_int(put(INT64_MAX - 1, "ab", 2), REFUSAL_TOO_LARGE);
-	end_test(0);
-}
-
 /*
  * The size that START names is a hint: fewer bytes are a failure, and more are
  * not.
@@ -827,39 +806,6 @@ static void more_bytes_than_the_policy_allows(void)
 	expect_int(put_many(0, 3 * PIECE), REFUSAL_NONE);
 	expect_int(put(3 * PIECE, "x", 1), REFUSAL_MAX_SIZE);
 	end_test(1);
-}
-
-/*
- * After a reload during a copy, the copy keeps max-size, min-free, mode and
- * owner.
- */
-static void policy_that_changes_during_a_copy(void)
-{
-	begin_test();
-	policy.everywhere.settings.max_size = 10;
-	expect_int(start("a", 0, 3), REFUSAL_NONE);
-	policy.everywhere.settings.max_size = 2;
-	expect_int(put(0, "abcdef", 6), REFUSAL_NONE);
-	expect_int(complete(), REFUSAL_NONE);
-	expect(holds("to/a", "abcdef"));
-	expect_int(start("b", 0, 3), REFUSAL_MAX_SIZE);
-
-	policy = (struct policy)POLICY_DEFAULTS;
-	policy.everywhere.settings.max_size = 2;
-	policy.everywhere.settings.min_free_default = false;
-	policy.everywhere.settings.min_free = 0;
-	expect_int(start("b", 0, 1), REFUSAL_NONE);
-	policy.everywhere.settings.max_size = UINT64_MAX;
-	expect_int(put(0, "abc", 3), REFUSAL_MAX_SIZE);
-
-	policy.everywhere.settings.max_size = UINT64_MAX;
-	expect_int(start("b", 0, 3), REFUSAL_NONE);
-	policy.everywhere.settings.min_free = UINT64_MAX / 2;
-	expect_int(put(0, "abc", 3), REFUSAL_NONE);
-	expect_int(put(3, "d", 1), REFUSAL_NONE);
-	expect_int(complete(), REFUSAL_NONE);
-	expect_int(start("c", 0, 3), REFUSAL_MIN_FREE);
-	end_test(2);
 }
 
 static void sent_again(void)
@@ -994,11 +940,7 @@ static void mode_and_owner_of_the_policy(void)
 		policy.everywhere.settings.identity.gid = policy.everywhere.settings.gid = 65533;
 		expect(chmod(".", 0755) == 0 && chown("to", 65534, 0) == 0);
 	}
-	expect_int(start("a", 0, 3), REFUSAL_NONE);
-	/* A change is for the next copy. */
-	policy = (struct policy)POLICY_DEFAULTS;
-	expect_int(put(0, "abc", 3), REFUSAL_NONE);
-	expect_int(complete(), REFUSAL_NONE);
+	expect_int(copy("a", 0, "abc"), REFUSAL_NONE);
 	expect(stat("to/a", &st) == 0);
 	expect_int(st.st_mode & 07777, 0660);
 	if (geteuid() == 0) {
@@ -1006,6 +948,7 @@ static void mode_and_owner_of_the_policy(void)
 		expect_int(st.st_gid, 65533);
 	}
 	/* A file that replaces another one gets it, too. */
+	policy = (struct policy)POLICY_DEFAULTS;
 	policy.everywhere.settings.mode = 0600;
 	if (geteuid() == 0) {
 		policy.everywhere.settings.has_user = true;
@@ -1194,14 +1137,9 @@ static void selinux_labels(void)
 	expect(has_label("to/a", old));
 	snprintf(policy.everywhere.settings.label, sizeof(policy.everywhere.settings.label),
 		 "system_u:object_r:new_t:s0");
-	expect_int(start("b", 0, 0), REFUSAL_NONE);
-	/* A change is for the next copy. */
-	policy = (struct policy)POLICY_DEFAULTS;
-	expect_int(complete(), REFUSAL_NONE);
+	expect_int(copy("b", 0, ""), REFUSAL_NONE);
 	expect(has_label("to/b", "system_u:object_r:new_t:s0"));
 	/* A file that replaces another one gets it, too. */
-	snprintf(policy.everywhere.settings.label, sizeof(policy.everywhere.settings.label),
-		 "system_u:object_r:new_t:s0");
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect(has_label("to/a", "system_u:object_r:new_t:s0"));
@@ -1987,11 +1925,9 @@ static void all(const char *how, int lacks)
 	test_variant(missing_directories, how, lacks);
 	test_variant(made_directories_go_with_the_copy, how, lacks);
 	test_variant(directories_that_somebody_else_makes, how, lacks);
-	test_variant(sizes, how, lacks);
 	test_variant(fewer_bytes_than_announced, how, lacks);
 	test_variant(more_bytes_than_announced, how, lacks);
 	test_variant(more_bytes_than_the_policy_allows, how, lacks);
-	test_variant(policy_that_changes_during_a_copy, how, lacks);
 	test_variant(errors_of_writing, how, lacks);
 	test_variant(directory_that_cannot_be_synced, how, lacks);
 	test_variant(sent_again, how, lacks);
