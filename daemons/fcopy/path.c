@@ -1,124 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "filesystem.h"
 #include "identity.h"
 #include "path.h"
 
 #define LINKS_MAX 40
 
-/* The oldest supported headers lack these constants. */
-#define FUSE_MAGIC  0x65735546
+/* The oldest supported headers lack this constant. */
 #define NOSYMFOLLOW 0x2000
-
-/*
- * Whether @dir is in a file system that configures the kernel or talks to
- * devices. devtmpfs reports itself as tmpfs, so path_check_place() recognizes
- * it by /dev.
- */
-static bool is_kernel_fs(int dir)
-{
-	static const unsigned long magics[] = {
-		PROC_SUPER_MAGIC,
-		SYSFS_MAGIC,
-		DEBUGFS_MAGIC,
-		TRACEFS_MAGIC,
-		SECURITYFS_MAGIC,
-		CGROUP_SUPER_MAGIC,
-		CGROUP2_SUPER_MAGIC,
-		BPF_FS_MAGIC,
-		BINFMTFS_MAGIC,
-		DEVPTS_SUPER_MAGIC,
-		EFIVARFS_MAGIC,
-		PSTOREFS_MAGIC,
-		SELINUX_MAGIC,
-		SMACK_MAGIC,
-		NSFS_MAGIC,
-		HUGETLBFS_MAGIC,
-		RDTGROUP_SUPER_MAGIC,
-		0x62656570 /* configfs */,
-		0x65735543 /* fusectl */,
-		0x19800202 /* mqueue */,
-		0x67596969 /* rpc_pipefs */,
-		0xabba1974 /* xenfs */,
-		0x0a647361 /* functionfs */,
-		0x76a9f425 /* ocfs2_dlmfs */,
-		0x6e667364 /* nfsd */,
-		0x5a3c69f0 /* apparmorfs */,
-		0xaee71ee7 /* gadgetfs */,
-		0x6c6f6f70 /* binderfs */,
-	};
-	struct statfs fs;
-
-	if (fstatfs(dir, &fs) < 0)
-		return true;
-	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
-		if ((uint32_t)fs.f_type == (uint32_t)magics[i])
-			return true;
-	return false;
-}
-
-#define TOPS 3
-
-/*
- * Climb from @dir to the root, because a name on the way down could deceive the
- * function.
- */
-enum refusal path_check_place(int dir, const char *place, struct failure *failure)
-{
-	static const char *const tops[TOPS] = { "/proc", "/sys", "/dev" };
-	struct stat top[TOPS], root, st, up;
-	bool have[TOPS];
-	int at, parent;
-
-	if (is_kernel_fs(dir))
-		return refusal_set(failure, REFUSAL_KERNEL, "%s/", place);
-	if (stat("/", &root) < 0 || fstat(dir, &st) < 0)
-		return fail_errno(failure, errno, "%s/", place);
-	for (int i = 0; i < TOPS; i++) {
-		have[i] = stat(tops[i], &top[i]) == 0;
-		/*
-		 * The file system of /dev may have a second mount, for instance
-		 * in a chroot.
-		 */
-		if (have[i] && top[i].st_dev != root.st_dev && top[i].st_dev == st.st_dev)
-			return refusal_set(failure, REFUSAL_KERNEL,
-					   "%s/ is in the file system of %s", place, tops[i]);
-	}
-
-	at = openat(dir, ".", PATH_STEP);
-	while (at >= 0) {
-		for (int i = 0; i < TOPS; i++) {
-			if (have[i] && path_same_file(&st, &top[i])) {
-				close(at);
-				return refusal_set(failure, REFUSAL_KERNEL, "%s/", place);
-			}
-		}
-		parent = openat(at, "..", PATH_STEP);
-		close(at);
-		at = parent;
-		if (at < 0 || fstat(at, &up) < 0)
-			break;
-		if (path_same_file(&st, &up)) {
-			close(at);
-			/* Above a detached mount, ".." leads nowhere. */
-			return path_same_file(&st, &root) ?
-				       REFUSAL_NONE :
-				       refusal_set(failure, REFUSAL_MISSING,
-						   "%s/ is in a detached mount", place);
-		}
-		st = up;
-	}
-	fail_errno(failure, errno, "%s/", place);
-	if (at >= 0)
-		close(at);
-	return failure->refusal;
-}
 
 bool path_next(const char **rest, char name[NAME_MAX + 1])
 {
@@ -238,7 +133,7 @@ static const char *why_doubt(int dir, const char *place, const struct stat *entr
 	/*
 	 * The server of a FUSE file system may belong to a user, and may lie.
 	 */
-	if ((uint32_t)fs.f_type == FUSE_MAGIC)
+	if ((uint32_t)fs.f_type == FUSE_SUPER_MAGIC)
 		return "which is on FUSE";
 	if (st.st_uid != 0)
 		return "which does not belong to root";
@@ -304,7 +199,7 @@ static enum refusal check_link(const struct walk *walk, int link, const char *na
 		return fail_at(walk, REFUSAL_KERNEL, name, " is a link of procfs");
 	if (!(walk->flags & PATH_FOLLOW_LINKS))
 		return fail_at(walk, REFUSAL_LINK, name, " is a link, and none is followed here");
-	if ((uint32_t)fs.f_type == FUSE_MAGIC)
+	if ((uint32_t)fs.f_type == FUSE_SUPER_MAGIC)
 		return fail_at(walk, REFUSAL_LINK, name,
 			       " is a link on FUSE, which can show any owner");
 	if (fs.f_flags & NOSYMFOLLOW)

@@ -30,8 +30,8 @@
  *     mount a user's disk elsewhere without nosymfollow.
  *   - It accepts ".." only in the text of such a link, and not after a
  *     directory in which a user could have created the next component.
- *   - path_check_place() refuses everything at or below /proc, /sys and /dev,
- *     and the file systems that configure the kernel, wherever they are
+ *   - places_check_kernel() refuses everything at or below /proc, /sys and
+ *     /dev, and the file systems that configure the kernel, wherever they are
  *     mounted.
  */
 
@@ -72,12 +72,6 @@ enum refusal path_resolve(const char *path, unsigned int flags, struct path *res
  */
 enum refusal path_walk(int from, const char *place, const char *path, unsigned int flags,
 		       struct path *result, struct failure *failure);
-
-/**
- * path_check_place() - refuse a directory that belongs to the kernel, with
- * REFUSAL_KERNEL
- */
-enum refusal path_check_place(int dir, const char *place, struct failure *failure);
 
 /**
  * path_join() - append @components to @place; return false if it becomes too

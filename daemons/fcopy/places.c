@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "filesystem.h"
 #include "log.h"
 #include "path.h"
 #include "places.h"
@@ -58,12 +59,11 @@ struct spot {
  * Find out the device and inode of a directory. The call does not trigger an
  * automount, and does not ask the server of a network file system.
  */
-static bool find_spot(int at, const char *path, struct spot *spot)
+static bool find_spot(const char *path, struct spot *spot)
 {
 	struct statx st;
 
-	if (statx(at, path,
-		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
 		  STATX_TYPE | STATX_INO, &st) < 0 ||
 	    !S_ISDIR(st.stx_mode))
 		return false;
@@ -88,13 +88,15 @@ static int climb(int dir, struct chain *chain)
 {
 	int at = openat(dir, ".", PATH_STEP), parent, err = 0;
 	struct spot spot;
+	struct stat st;
 
 	chain->count = 0;
 	for (;;) {
-		if (at < 0 || !find_spot(at, "", &spot)) {
+		if (at < 0 || fstat(at, &st) < 0) {
 			err = -errno;
 			break;
 		}
+		spot = (struct spot){ .device = st.st_dev, .inode = st.st_ino };
 		if (chain->count && same_spot(&chain->spots[chain->count - 1], &spot))
 			break;
 		if (chain->count == sizeof(chain->spots) / sizeof(chain->spots[0])) {
@@ -111,17 +113,114 @@ static int climb(int dir, struct chain *chain)
 	return err;
 }
 
+/* Whether the directory of @chain is @above, or is below it */
+static bool is_below(const struct chain *chain, const struct stat *above)
+{
+	for (size_t i = 0; i < chain->count; i++)
+		if (chain->spots[i].device == above->st_dev &&
+		    chain->spots[i].inode == above->st_ino)
+			return true;
+	return false;
+}
+
 /* Return how far above the directory of @chain @path is, or -1. */
 static int find_above(const struct chain *chain, const char *path)
 {
 	struct spot spot;
 
-	if (!find_spot(AT_FDCWD, path, &spot))
+	if (!find_spot(path, &spot))
 		return -1;
 	for (size_t i = 0; i < chain->count; i++)
 		if (same_spot(&chain->spots[i], &spot))
 			return i;
 	return -1;
+}
+
+/*
+ * Whether @dir is in a file system that configures the kernel or talks to
+ * devices. devtmpfs reports itself as tmpfs, so check_kernel() recognizes it
+ * by /dev.
+ */
+static bool is_kernel_fs(int dir)
+{
+	static const unsigned long magics[] = {
+		PROC_SUPER_MAGIC,
+		SYSFS_MAGIC,
+		DEBUGFS_MAGIC,
+		TRACEFS_MAGIC,
+		SECURITYFS_MAGIC,
+		CGROUP_SUPER_MAGIC,
+		CGROUP2_SUPER_MAGIC,
+		BPF_FS_MAGIC,
+		BINFMTFS_MAGIC,
+		DEVPTS_SUPER_MAGIC,
+		EFIVARFS_MAGIC,
+		PSTOREFS_MAGIC,
+		SELINUX_MAGIC,
+		SMACK_MAGIC,
+		NSFS_MAGIC,
+		HUGETLBFS_MAGIC,
+		RDTGROUP_SUPER_MAGIC,
+		0x62656570 /* configfs */,
+		0x65735543 /* fusectl */,
+		0x19800202 /* mqueue */,
+		0x67596969 /* rpc_pipefs */,
+		0xabba1974 /* xenfs */,
+		0x0a647361 /* functionfs */,
+		0x76a9f425 /* ocfs2_dlmfs */,
+		0x6e667364 /* nfsd */,
+		0x5a3c69f0 /* apparmorfs */,
+		0xaee71ee7 /* gadgetfs */,
+		0x6c6f6f70 /* binderfs */,
+	};
+	uint32_t type = filesystem_type(dir);
+
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+		if (type == (uint32_t)magics[i])
+			return true;
+	return !type;
+}
+
+/* Check @dir for places_check_kernel(), and fill in its @chain. */
+static enum refusal check_kernel(int dir, const char *directory, struct chain *chain,
+				 struct failure *failure)
+{
+	static const char *const tops[] = { "/proc", "/sys", "/dev" };
+	struct stat root, top;
+	int err;
+
+	if (is_kernel_fs(dir))
+		return refusal_set(failure, REFUSAL_KERNEL, "%s/", directory);
+	err = climb(dir, chain);
+	if (!err && stat("/", &root) < 0)
+		err = -errno;
+	if (err)
+		return fail_errno(failure, -err, "%s/", directory);
+	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
+		if (stat(tops[i], &top) < 0)
+			continue;
+		if (is_below(chain, &top))
+			return refusal_set(failure, REFUSAL_KERNEL, "%s/", directory);
+		/*
+		 * The file system of /dev may have a second mount, for instance
+		 * in a chroot.
+		 */
+		if (top.st_dev != root.st_dev && top.st_dev == chain->spots[0].device)
+			return refusal_set(failure, REFUSAL_KERNEL,
+					   "%s/ is in the file system of %s", directory, tops[i]);
+	}
+	/* Above a detached mount, ".." leads nowhere. */
+	if (!is_below(chain, &root))
+		return refusal_set(failure, REFUSAL_MISSING, "%s/ is in a detached mount",
+				   directory);
+	return REFUSAL_NONE;
+}
+
+enum refusal places_check_kernel(int dir, const char *directory, struct failure *failure)
+{
+	struct chain chain;
+
+	return check_kernel(dir, directory, &chain, failure);
 }
 
 /*
@@ -243,14 +342,10 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
 	const struct place *real;
 	enum refusal refusal;
 	struct chain chain;
-	int err;
 
-	refusal = path_check_place(dir, directory, failure);
+	refusal = check_kernel(dir, directory, &chain, failure);
 	if (refusal != REFUSAL_NONE || !policy->count)
 		return refusal;
-	err = climb(dir, &chain);
-	if (err)
-		return fail_errno(failure, -err, "%s/", directory);
 	real = find_real(policy, place, &chain);
 	if (!real)
 		return refusal_set(failure, REFUSAL_RULE, "%s/ is no longer in [%s] (%s)",
@@ -276,7 +371,7 @@ static unsigned int warn_about(const struct place *place)
 
 	refusal = places_open(place, &dir, &failure);
 	if (refusal == REFUSAL_NONE) {
-		refusal = path_check_place(dir, place->path, &failure);
+		refusal = places_check_kernel(dir, place->path, &failure);
 		close(dir);
 	}
 	if (refusal == REFUSAL_NONE)

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "../../daemons/fcopy/path.h"
+#include "../../daemons/fcopy/places.h"
 #include "fcopy_test.h"
 #include "meanwhile.h"
 #include "test_policy.h"
@@ -596,7 +597,7 @@ static enum refusal check_place(const char *path)
 
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	refusal = path_check_place(result.dir, result.place, &failure);
+	refusal = places_check_kernel(result.dir, result.place, &failure);
 	close(result.dir);
 	return refusal;
 }
@@ -723,9 +724,9 @@ static void in_detached_mount(void)
 		leave_child(CANNOT_MOUNT);
 	mkdir("m/d", 0755);
 	expect_int(path_resolve(in("m/d"), 0, &result, &failure), REFUSAL_NONE);
-	expect_int(path_check_place(result.dir, result.place, &failure), REFUSAL_NONE);
+	expect_int(places_check_kernel(result.dir, result.place, &failure), REFUSAL_NONE);
 	expect_int(umount2("m", MNT_DETACH), 0);
-	expect_int(path_check_place(result.dir, result.place, &failure), REFUSAL_MISSING);
+	expect_int(places_check_kernel(result.dir, result.place, &failure), REFUSAL_MISSING);
 	expect(strstr(failure.detail, "m/d/ is in a detached mount"));
 	close(result.dir);
 }
