@@ -12,6 +12,7 @@ static struct vmbus_chan *served_guest;
 #include "../../daemons/fcopy/server.c"
 
 #include "fcopy_test.h"
+#include "test_log.h"
 
 struct session *const served_session = &server.session;
 struct vmbus_chan *served_host;
@@ -62,6 +63,8 @@ void serve_end(void)
 	vmbus_close(served_guest);
 	vmbus_close(served_host);
 	served_host = NULL;
+	expect_int(logged_errors, 0);
+	logged_errors = 0;
 }
 
 int served_run(void)

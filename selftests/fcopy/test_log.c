@@ -13,7 +13,7 @@
 char logged[65536];
 struct log_copy last_copy;
 struct failure last_failure;
-unsigned int logged_events[LOG_LOST + 1];
+unsigned int logged_events[LOG_LOST + 1], logged_errors;
 
 static void show(const char *format, va_list args)
 {
@@ -32,6 +32,7 @@ void log_line(int level, const char *format, ...)
 {
 	va_list args;
 
+	logged_errors += level <= LOG_ERR;
 	va_start(args, format);
 	show(format, args);
 	va_end(args);
@@ -42,6 +43,7 @@ void log_copy(int level, const struct log_copy *copy, const char *format, ...)
 	va_list args;
 
 	last_copy = *copy;
+	logged_errors += level <= LOG_ERR;
 	logged_events[copy->event]++;
 	last_failure = copy->failure ? *copy->failure : (struct failure){ 0 };
 	if (copy->failure)

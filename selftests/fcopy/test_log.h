@@ -19,4 +19,10 @@ extern struct failure last_failure;
 /* The number of calls of log_copy() with each event */
 extern unsigned int logged_events[LOG_LOST + 1];
 
+/*
+ * The number of lines with LOG_ERR. They have no limit, so a host must not be
+ * able to cause one.
+ */
+extern unsigned int logged_errors;
+
 #endif

@@ -260,6 +260,8 @@ static void end_test(int files)
 	expect(!transfer_active(&transfer));
 	expect_int(entries("to"), files);
 	expect_int(entries("state"), 0);
+	expect_int(logged_errors, 0);
+	logged_errors = 0;
 	close(transfer.journal);
 }
 
