@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Test that every refusal has words, a token and a code, and every errno a
- * refusal.
- */
+/* Test that every refusal has words, a token and a code. */
 #include <vmbus_bufring.h>
 
 #include "../../daemons/fcopy/refusal.h"
@@ -50,44 +47,6 @@ static void each_has_a_code(void)
 	}
 }
 
-/* The daemons of other guests send these codes to real hosts. */
-static void known_codes(void)
-{
-	expect_int(hresult_of(REFUSAL_EXISTS), 0x80070050);
-	expect_int(hresult_of(REFUSAL_DISK_FULL), 0x80070070);
-	expect_int(hresult_of(REFUSAL_OTHER), 0x80004005);
-}
-
-static uint32_t code_of(int error)
-{
-	struct failure failure;
-	enum refusal refusal = fail_errno(&failure, error, "x");
-
-	expect_int(failure.refusal, refusal);
-	expect_int(failure.error, error);
-	return hresult_of(refusal);
-}
-
-/* The host must tell these from "access denied" and "disk full". */
-static void codes_of_errnos(void)
-{
-	static const int own[] = { EDQUOT, EROFS, ELOOP };
-	static const int others[] = { EACCES, ENOSPC, EIO,    ENOENT,	    EEXIST, EBUSY, EFBIG,
-				      ENOMEM, EMFILE, EISDIR, ENAMETOOLONG, EILSEQ, ECHRNG };
-
-	expect_int(code_of(EDQUOT), 0x80070718);
-	expect_int(code_of(EROFS), 0x80070013);
-	expect_int(code_of(ELOOP), 0x80070781);
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		for (size_t j = 0; j < i; j++)
-			expect(code_of(own[i]) != code_of(own[j]));
-		for (size_t j = 0; j < sizeof(others) / sizeof(others[0]); j++)
-			expect(code_of(own[i]) != code_of(others[j]));
-	}
-	/* An errno without an entry is a failure all the same. */
-	expect_int(code_of(ECHRNG), VMBUS_E_FAIL);
-}
-
 static void text(void)
 {
 	struct failure failure;
@@ -125,8 +84,6 @@ int main(void)
 	test(each_has_words);
 	test(each_has_a_token_of_its_own);
 	test(each_has_a_code);
-	test(known_codes);
-	test(codes_of_errnos);
 	test(text);
 	run_tests();
 }

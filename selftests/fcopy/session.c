@@ -471,28 +471,6 @@ static void file_systems_that_refuse(void)
 	in_own_mounts(no_writing);
 }
 
-/*
- * Windows shows the words of a code: these differ where the administrator has
- * to act differently.
- */
-static void codes_differ(void)
-{
-	static const enum refusal apart[] = {
-		REFUSAL_QUOTA,	   REFUSAL_READ_ONLY,  REFUSAL_LINK,	 REFUSAL_ACCESS,
-		REFUSAL_DISK_FULL, REFUSAL_EXISTS,     REFUSAL_MISSING,	 REFUSAL_DIRECTORY,
-		REFUSAL_NAME,	   REFUSAL_DISABLED,   REFUSAL_MAX_SIZE, REFUSAL_BUSY,
-		REFUSAL_IO,	   REFUSAL_INCOMPLETE, REFUSAL_IDLE,
-	};
-
-	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++)
-		for (size_t k = 0; k < i; k++)
-			expect(hresult_of(apart[i]) != hresult_of(apart[k]));
-	expect_int(hresult_of(REFUSAL_NONE), S_OK);
-	/* No refusal looks like a success. */
-	for (int i = 1; i < REFUSAL_COUNT; i++)
-		expect(hresult_of(i) & 0x80000000u);
-}
-
 /* The daemon has answered, and then cannot write: the next message gets it. */
 static void late_error(void)
 {
@@ -1019,7 +997,6 @@ int main(void)
 	test(longest_destination);
 	test(each_refusal_has_its_code);
 	test(file_systems_that_refuse);
-	test(codes_differ);
 	test(late_error);
 	test(refusals_of_the_policy);
 	test(data_without_a_copy);
