@@ -268,19 +268,6 @@ static void on_tmpfs(void (*body)(void))
 
 /* Owner and group */
 
-static void owner_without_a_policy_stays(void)
-{
-	struct stat st;
-
-	begin();
-	expect(fstat(file, &st) == 0);
-	expect_int(set_owner(&nothing), REFUSAL_NONE);
-	expect_owner(st.st_uid, st.st_gid);
-	expect_int(chown_calls, 0);
-	expect_quiet();
-	finish();
-}
-
 static void owner_that_a_policy_names(void)
 {
 	if (geteuid() != 0)
@@ -440,64 +427,6 @@ static void vfat_body(void)
 static void real_vfat(void)
 {
 	in_own_mounts(vfat_body);
-}
-
-/* Permission bits */
-
-static void mode_without_a_policy(void)
-{
-	begin();
-	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
-	expect_mode(0644);
-	umask(027);
-	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
-	expect_int(umask(022), 027);
-	expect_mode(0640);
-	expect_quiet();
-	finish();
-}
-
-static void mode_of_the_policy(void)
-{
-	begin();
-	settings.mode = 0;
-	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
-	expect_mode(0);
-	settings.mode = 0666; /* the umask does not count */
-	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
-	expect_mode(0666);
-	finish();
-}
-
-static void mode_of_the_replaced_file(void)
-{
-	struct stat old;
-
-	begin();
-	old = make_old(geteuid(), getegid(), 0751);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect_mode(0751);
-	settings.mode = 0600;
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect_mode(0600);
-	expect_quiet();
-	finish();
-}
-
-static void no_set_user_id(void)
-{
-	struct stat old;
-
-	begin();
-	settings.mode = 07755;
-	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
-	expect_mode(0755);
-	old = make_old(geteuid(), getegid(), 07755);
-	expect_int(old.st_mode & S_ISUID, S_ISUID);
-	expect_int(set_owner(&old), REFUSAL_NONE);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect_mode(0755);
-	finish();
 }
 
 /* ACLs */
@@ -944,29 +873,6 @@ static void expect_made_owner(uid_t uid, gid_t gid)
 	expect_int(st.st_gid, gid);
 }
 
-static void directory_owner(void)
-{
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin_made();
-	expect(chown("to", 1001, 1002) == 0);
-	chown_calls = 0;
-	expect_int(attributes_directory_owner(&settings, made), 0);
-	expect_made_owner(0, 0);
-	expect_int(chown_calls, 0);
-	settings.has_group = true;
-	settings.gid = 1002;
-	expect_int(attributes_directory_owner(&settings, made), 0);
-	expect_made_owner(0, 1002);
-	settings.has_user = settings.has_group = true;
-	settings.identity.uid = 65534;
-	settings.gid = 65533;
-	expect_int(attributes_directory_owner(&settings, made), 0);
-	expect_made_owner(65534, 65533);
-	expect_quiet();
-	finish_made();
-}
-
 static void another_directory_in_its_place(void)
 {
 	if (geteuid() != 0)
@@ -1011,17 +917,12 @@ static void directory_without_owners(void)
 
 int main(void)
 {
-	test(owner_without_a_policy_stays);
 	test(owner_that_a_policy_names);
 	test(owner_of_the_replaced_file);
 	test(owner_of_a_replaced_link_does_not_count);
 	test(who_can_be_the_owner);
 	test(file_system_without_owners);
 	test(real_vfat);
-	test(mode_without_a_policy);
-	test(mode_of_the_policy);
-	test(mode_of_the_replaced_file);
-	test(no_set_user_id);
 	test(acl_of_the_replaced_file);
 	test(acl_in_a_sticky_directory_does_not_count);
 	test(acl_that_cannot_be_set);
@@ -1034,7 +935,6 @@ int main(void)
 	test(new_file_inherits_an_acl);
 	test(labels);
 	test(label_of_the_policy_that_cannot_be_set);
-	test(directory_owner);
 	test(another_directory_in_its_place);
 	test(directory_without_owners);
 	run_tests();

@@ -951,10 +951,11 @@ static void made_directories_get_what_the_policy_says(void)
 		}
 	}
 	if (geteuid() == 0) {
-		policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = false;
+		policy.everywhere.settings.has_user = false;
 		expect_int(make(in("a/z/file"), "src"), REFUSAL_NONE);
 		destination_close(&to, false);
 		expect_int(status_of("a/z").st_uid, 0);
+		expect_int(status_of("a/z").st_gid, 54321);
 	}
 	policy.everywhere.settings.directory_mode = 01777;
 	expect_int(make(in("t/file"), "src"), REFUSAL_NONE);

@@ -955,7 +955,7 @@ static void mode_and_owner_of_the_policy(void)
 	if (geteuid() == 0) {
 		policy.everywhere.settings.has_user = true;
 		policy.everywhere.settings.identity.uid = 12345;
-		expect(chown("to", 12345, 0) == 0);
+		expect(chown("to", 12345, 0) == 0 && chown("to/a", 12345, 0) == 0);
 	}
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	policy = (struct policy)POLICY_DEFAULTS;
