@@ -110,6 +110,7 @@ static void end_test(int files)
 static void a_size_in_write_beyond_the_packet(void)
 {
 	static const uint32_t sizes[] = { 4, 6144, 6145, 65536, 0x7fffffff, 0xffffffff };
+	static const char data[DATA_MAX + 1];
 
 	begin_test();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -118,6 +119,10 @@ static void a_size_in_write_beyond_the_packet(void)
 		put32(&request, IC_HEADER + 48, sizes[i] == 4 ? 9 : sizes[i]);
 		expect_int(ask(), E_INVALID_ARG);
 	}
+	/* More than a fragment, although it is there */
+	expect_int(start("a", 0, 1 << 20), S_OK);
+	write_message(&request, 0, data, sizeof(data));
+	expect_int(ask(), E_INVALID_ARG);
 	end_test(0);
 }
 

@@ -205,46 +205,6 @@ static void operations_before_agreement(void)
 	end_test(0);
 }
 
-static void whole_copy(void)
-{
-	begin_test();
-	expect_int(start("a", 0, 6), S_OK);
-	expect_int(send_data(0, "abc"), S_OK);
-	expect_int(send_data(3, "def"), S_OK);
-	expect_int(end(COMPLETE), S_OK);
-	expect(holds("to/a", "abcdef"));
-	end_test(1);
-}
-
-static void put_units(size_t field, const uint16_t *units, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		put_unit(&request, field, i, units[i]);
-}
-
-static void names_beyond_ascii(void)
-{
-	static const uint16_t units[] = { 0xfc, 0x65e5, 0xd83c, 0xdf89 };
-	char path[PATH_MAX];
-
-	/* In the name of the source, */
-	begin_test();
-	start_message(&request, in("to/"), "", 0, 0);
-	put_units(SOURCE, units, 4);
-	expect_int(ask_fcopy(), S_OK);
-	expect_int(end(COMPLETE), S_OK);
-	expect(holds("to/\xc3\xbc\xe6\x97\xa5\xf0\x9f\x8e\x89", ""));
-	/* and in the destination */
-	strcpy(path, in("to/x"));
-	start_message(&request, path, "a", 0, 0);
-	for (size_t i = 0; i < 4; i++)
-		put_unit(&request, DESTINATION, strlen(path) + i, units[i]);
-	expect_int(ask_fcopy(), S_OK);
-	expect_int(end(COMPLETE), S_OK);
-	expect(holds("to/x\xc3\xbc\xe6\x97\xa5\xf0\x9f\x8e\x89", ""));
-	end_test(2);
-}
-
 /*
  * Hyper-V sends the destination as it was typed, and the name of the source
  * file.
@@ -363,23 +323,6 @@ static void source_names_count_where_they_are_used(void)
 	expect_int(start(path, 0, 0), E_NAME_TOO_LONG);
 	expect_int(start_at(in("to/file"), path, OVER_WRITE, 0), S_OK);
 	end_test(2);
-}
-
-/* 259 characters, the maximum */
-static void longest_destination(void)
-{
-	char path[260];
-	size_t n;
-
-	begin_test();
-	n = snprintf(path, sizeof(path), "%s/", in("to"));
-	expect(n < 200);
-	memset(path + n, 'l', sizeof(path) - n);
-	path[259] = '\0';
-	expect_int(start_at(path, "a", 0, 0), S_OK);
-	expect_int(end(COMPLETE), S_OK);
-	expect(access(path, F_OK) == 0);
-	end_test(1);
 }
 
 static void no_writing(void)
@@ -666,26 +609,6 @@ static void each_message_again(void)
 	end_test(3);
 }
 
-static void cancel_at_every_point(void)
-{
-	begin_test();
-	for (int point = 0; point < 5; point++) {
-		if (point >= 1) {
-			expect_int(start_at(in("to/made/for/it/"), "a", CREATE_PATH, 2), S_OK);
-		}
-		if (point >= 2)
-			expect_int(send_data(0, "a"), S_OK);
-		if (point >= 3)
-			expect_int(send_data(1, "b"), S_OK);
-		if (point >= 4)
-			expect_int(send_data(9, "c"), E_INVALID_ARG);
-		expect_int(end(CANCEL), S_OK);
-		expect(!copy_is_active());
-		expect_int(entries("to"), 0);
-	}
-	end_test(0);
-}
-
 static void copy_without_messages_expires(void)
 {
 	begin_test();
@@ -825,15 +748,6 @@ static void answers_are_not_answered(void)
 	end_test(0);
 }
 
-static void too_short_for_any_answer(void)
-{
-	begin_test();
-	end_message(&request, COMPLETE);
-	for (request.length = 0; request.length <= 24; request.length++)
-		expect_int(ask(), SILENCE);
-	end_test(0);
-}
-
 /* The length of a packet of @n bytes in the ring */
 static size_t padded(size_t n)
 {
@@ -888,34 +802,6 @@ static void every_length_of_write(void)
 	end_test(0);
 }
 
-static void sizes_in_write(void)
-{
-	static const uint32_t bad[] = {
-		65, 72, 6145, 0x7fffffff, 0x80000000, 0xffffffff, 0xffffffb0
-	};
-	char data[DATA_MAX + 1];
-
-	begin_test();
-	memset(data, 'd', sizeof(data));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		expect_int(start("a", 0, 1ull << 20), S_OK);
-		write_message(&request, 0, data, 64);
-		put32(&request, IC_HEADER + 48, bad[i]);
-		expect_int(ask_fcopy(), E_INVALID_ARG);
-		expect(!copy_is_active());
-	}
-	/* More than a fragment, although it is there */
-	expect_int(start("a", 0, 1ull << 20), S_OK);
-	write_message(&request, 0, data, DATA_MAX + 1);
-	expect_int(ask_fcopy(), E_INVALID_ARG);
-	/* A whole one */
-	expect_int(start("a", 0, DATA_MAX), S_OK);
-	write_message(&request, 0, data, DATA_MAX);
-	expect_int(ask_fcopy(), S_OK);
-	expect_int(end(COMPLETE), S_OK);
-	end_test(1);
-}
-
 static void pipe_sizes(void)
 {
 	static const uint32_t bad[] = {
@@ -931,57 +817,6 @@ static void pipe_sizes(void)
 	end_test(0);
 }
 
-/* Send mostly correct messages in any order, with some wrong bytes. */
-static void noise(void)
-{
-	const char *text = getenv("SEED");
-	unsigned int seed = text ? strtoul(text, NULL, 0) : (unsigned long)getpid();
-	char data[DATA_MAX] = "";
-	int copies = 0;
-	uint64_t n;
-
-	begin_test();
-	ksft_print_msg("SEED=%u\n", seed);
-	srandom(seed);
-	for (int i = 0; i < 50000; i++) {
-		switch (random() % 8) {
-		case 0:
-			start_message(&request, in("to/"), "a", OVER_WRITE,
-				      random() % 4 * DATA_MAX / 2);
-			break;
-		case 1:
-			usual_negotiation(&request);
-			break;
-		case 2:
-			end_message(&request, random() % 5);
-			break;
-		default:
-			n = served_session->start.announced - served_session->received;
-			if (n > DATA_MAX || random() % 2)
-				n = random() % DATA_MAX;
-			write_message(&request, served_session->received, data, n);
-		}
-		for (int k = random() % 3 * (random() % 8); k > 0; k--) {
-			size_t at = random() % (random() % 2 ? request.length : 120);
-
-			/*
-			 * But never another destination: it could be any
-			 * directory of the machine.
-			 */
-			if (at < DESTINATION || at >= DESTINATION + 520)
-				request.bytes[at] = random();
-		}
-		if (random() % 16 == 0)
-			request.length = random() % (request.length + 1);
-		copies += ask() == S_OK && get32(&request, IC_HEADER) == COMPLETE;
-	}
-	ksft_print_msg("%d messages like COMPLETE had success\n", copies);
-	expect(copies > 0);
-	serve_end();
-	/* All files are whole, and none has a temporary name. */
-	expect(system("ls -A to | grep -q '^.hv-fcopyd'") != 0);
-}
-
 int main(void)
 {
 	test(versions_are_agreed);
@@ -989,12 +824,9 @@ int main(void)
 	test(no_common_version_ends_a_copy);
 	test(agreement_in_mid_life_ends_a_copy);
 	test(operations_before_agreement);
-	test(whole_copy);
-	test(names_beyond_ascii);
 	test(destination_and_source);
 	test(destinations_refused);
 	test(source_names_count_where_they_are_used);
-	test(longest_destination);
 	test(each_refusal_has_its_code);
 	test(file_systems_that_refuse);
 	test(late_error);
@@ -1003,18 +835,14 @@ int main(void)
 	test(failure_is_told_until_the_end);
 	test(start_during_a_copy);
 	test(each_message_again);
-	test(cancel_at_every_point);
 	test(copy_without_messages_expires);
 	test(copy_ended_from_this_side);
 	test(waiting_start_ends_with_the_device);
 	test(each_end_is_told_with_its_numbers);
 	test(unknown_operations_and_types);
 	test(answers_are_not_answered);
-	test(too_short_for_any_answer);
 	test(every_length_of_start);
 	test(every_length_of_write);
-	test(sizes_in_write);
 	test(pipe_sizes);
-	test(noise);
 	run_tests();
 }
