@@ -198,20 +198,6 @@ static void relative_and_empty_paths(void)
 	expect_goes("./fcopy-test", "src", 0, "/", "", "fcopy-test", false);
 }
 
-static void paths_with_faults(void)
-{
-	static const char *const paths[] = { "..",   "/..", "/tmp/../etc/x", "/tmp/..",	 "../x",
-					     "C:/x", "c:",  "C:\\x",	     "%TEMP%/x", "/tmp\\x",
-					     "\\x" };
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		expect_refused(paths[i], "src", FORCE | CREATE, REFUSAL_NAME, "");
-		expect(*failure.detail);
-	}
-	expect_goes(in("..."), "src", 0, ".", "", "...", false);
-	expect_goes(in("..x"), "src", 0, ".", "", "..x", false);
-}
-
 /* They would create entries of these names in the root directory. */
 static void paths_that_nobody_means(void)
 {
@@ -1261,7 +1247,6 @@ int main(void)
 	test(path_of_a_file);
 	test(missing_parents);
 	test(relative_and_empty_paths);
-	test(paths_with_faults);
 	test(paths_that_nobody_means);
 	test(name_counts_only_for_a_directory);
 	test(too_long);

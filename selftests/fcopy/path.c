@@ -67,58 +67,6 @@ static void expect_refused(const char *path, unsigned int flags, enum refusal re
 	expect_int(open_files(), before);
 }
 
-static void plain(void)
-{
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
-	mkdir("a/...", 0755);
-	for (unsigned int flags = 0; flags < 4; flags++) {
-		expect_reaches("/", flags, "/", "");
-		expect_reaches("///", flags, "/", "");
-		expect_reaches("", flags, "/", "");
-		expect_reaches("/.", flags, "/", "");
-		expect_reaches(in("a/b"), flags, "a/b", "");
-		expect_reaches(in("a/b/"), flags, "a/b", "");
-		expect_reaches(in("a//.//b/."), flags, "a/b", "");
-		expect_reaches(in("a/..."), flags, "a/...", "");
-	}
-}
-
-static void missing_components_are_told(void)
-{
-	mkdir("a", 0755);
-	for (unsigned int flags = 0; flags < 4; flags++) {
-		expect_reaches(in("b"), flags, ".", "b");
-		expect_reaches(in("a/b/"), flags, "a", "b");
-		expect_reaches(in("a//b//./c/."), flags, "a", "b/c");
-		expect_reaches(in("a/b/c/d/e"), flags, "a", "b/c/d/e");
-	}
-	expect_int(entries("."), 1);
-	expect_int(entries("a"), 0);
-}
-
-static void file_in_the_way(void)
-{
-	make_file("a", "");
-	mkfifo("p", 0600);
-	expect_refused(in("a"), 0, REFUSAL_NOT_DIRECTORY, in("a"));
-	expect_refused(in("a/b"), FOLLOW, REFUSAL_NOT_DIRECTORY, in("a"));
-	expect_refused(in("a/b"), PATH_TARGET, REFUSAL_NOT_DIRECTORY, in("a"));
-	expect_refused(in("p/b"), PATH_TARGET, REFUSAL_NOT_DIRECTORY, in("p"));
-	expect_refused(in("p"), 0, REFUSAL_NOT_DIRECTORY, in("p"));
-}
-
-static void target_may_be_anything(void)
-{
-	mkdir("d", 0755);
-	make_file("d/file", "");
-	mkfifo("d/pipe", 0600);
-	expect_reaches(in("d/file"), PATH_TARGET, "d", "file");
-	expect_reaches(in("d/./file"), FOLLOW | PATH_TARGET, "d", "file");
-	expect_reaches(in("d/pipe"), FOLLOW | PATH_TARGET, "d", "pipe");
-	expect_reaches(in("d"), FOLLOW | PATH_TARGET, "d", "");
-}
-
 static void target_may_be_a_link_but_to_a_directory(void)
 {
 	if (geteuid() != 0)
@@ -493,17 +441,6 @@ static void links_of_root_followed(void)
 	expect_reaches(in("real/sub"), 0, "real/sub", "");
 }
 
-static void links_of_the_system_followed(void)
-{
-	struct stat link;
-
-	if (lstat("/bin", &link) == 0 && S_ISLNK(link.st_mode))
-		expect_reaches("/bin", FOLLOW, "/bin", "");
-	if (lstat("/var/run", &link) < 0 || !S_ISLNK(link.st_mode))
-		skip("run this on a system where /var/run is a link to /run");
-	expect_reaches("/var/run", FOLLOW, "/run", "");
-}
-
 /* Nothing is made where only the text of a link leads. */
 static void links_that_lead_nowhere(void)
 {
@@ -600,40 +537,6 @@ static enum refusal check_place(const char *path)
 	refusal = places_check_kernel(result.dir, result.place, &failure);
 	close(result.dir);
 	return refusal;
-}
-
-static void places_of_the_kernel_refused(void)
-{
-	static const char *const places[] = { "/proc",
-					      "/proc/1",
-					      "/proc/sys/kernel",
-					      "/sys",
-					      "/sys/kernel",
-					      "/sys/fs/cgroup",
-					      "/dev",
-					      "/dev/",
-					      "/dev/shm",
-					      "/dev/pts",
-					      "/dev/fcopy-test/x",
-					      "/sys/fcopy-test",
-					      "/proc/fcopy-test" };
-	struct stat st;
-	int before = open_files();
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (stat(places[i], &st) == 0 || strstr(places[i], "test"))
-			if (!expect_int(check_place(places[i]), REFUSAL_KERNEL))
-				ksft_print_msg("%s\n", places[i]);
-	expect_int(check_place("/proc"), REFUSAL_KERNEL);
-	expect(!strcmp(failure.detail, "/proc/"));
-	expect_int(check_place("/"), REFUSAL_NONE);
-	expect_int(check_place("/etc"), REFUSAL_NONE);
-	expect_int(check_place(scratch), REFUSAL_NONE);
-	/* Names alone prove nothing. */
-	mkdir("proc", 0755);
-	mkdir("proc/sys", 0755);
-	expect_int(check_place(in("proc/sys")), REFUSAL_NONE);
-	expect_int(open_files(), before);
 }
 
 /*
@@ -803,24 +706,6 @@ static void file_systems_by_magic(void)
 	}
 }
 
-static void as_somebody_else(void)
-{
-	if (!as_user())
-		leave_child(NO_MEANWHILE);
-	expect_refused(in("closed/in"), FOLLOW, REFUSAL_ACCESS, in("closed/in"));
-	expect_refused(in("closed/no"), FOLLOW | PATH_TARGET, REFUSAL_ACCESS, in("closed/no"));
-	expect_reaches(in("closed"), FOLLOW, "closed", "");
-}
-
-static void access_denied(void)
-{
-	if (geteuid() != 0)
-		skip("run this as root");
-	mkdir("closed", 0700);
-	mkdir("closed/in", 0755);
-	expect_int(in_child(as_somebody_else), 0);
-}
-
 /* Every walk with too few descriptors fails cleanly. */
 static void without_descriptors(void)
 {
@@ -903,65 +788,6 @@ static void join(void)
 	expect(path_next(&rest, name) && !strcmp(name, "."));
 	expect(path_next(&rest, name) && !strcmp(name, "bc"));
 	expect(!path_next(&rest, name) && !*rest);
-}
-
-static int open_created(const char *path)
-{
-	return open(path, PATH_STEP);
-}
-
-static void made_directories_are_taken_back(void)
-{
-	int dir, before = open_files();
-
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
-	mkdir("a/b/c", 0755);
-	dir = open_created("a/b/c");
-	path_remove_created(in("a/b/c"), dir, 0);
-	expect_int(entries("a/b"), 1);
-	path_remove_created(in("a/b/c"), dir, 2);
-	/* Its caller closes it. */
-	expect(close(dir) == 0);
-	expect_int(entries("a"), 0);
-
-	/* The directory is in use now, so everything above it stays, too. */
-	mkdir("a/b", 0755);
-	mkdir("a/b/c", 0755);
-	make_file("a/b/c/file", "");
-	dir = open_created("a/b/c");
-	path_remove_created(in("a/b/c"), dir, 2);
-	close(dir);
-	expect_int(entries("a/b/c"), 1);
-	unlink("a/b/c/file");
-	make_file("a/b/file", "");
-	dir = open_created("a/b/c");
-	path_remove_created(in("a/b/c"), dir, 2);
-	close(dir);
-	expect_int(entries("a/b"), 1);
-
-	/* Somebody has put another one in its place, or a link to it. */
-	mkdir("a/x", 0755);
-	mkdir("a/x/y", 0755);
-	dir = open_created("a/x/y");
-	rename("a/x/y", "a/x/z");
-	mkdir("a/x/y", 0755);
-	path_remove_created(in("a/x/y"), dir, 2);
-	expect_int(entries("a/x"), 2);
-	expect(rmdir("a/x/y") == 0 && symlink("z", "a/x/y") == 0);
-	path_remove_created(in("a/x/y"), dir, 2);
-	expect_int(entries("a/x"), 2);
-	/* It does not exist any more. */
-	expect(unlink("a/x/y") == 0 && rmdir("a/x/z") == 0);
-	path_remove_created(in("a/x/y"), dir, 1);
-	expect_int(entries("a/x"), 0);
-	close(dir);
-
-	/* Remove more components than there are. */
-	dir = open("/", PATH_STEP);
-	path_remove_created("", dir, 3);
-	close(dir);
-	expect_int(open_files(), before);
 }
 
 static int sync_fails(unsigned int n, const uint64_t args[6])
@@ -1047,10 +873,6 @@ static void race_with_a_link(void)
 
 int main(void)
 {
-	test(plain);
-	test(missing_components_are_told);
-	test(file_in_the_way);
-	test(target_may_be_anything);
 	test(target_may_be_a_link_but_to_a_directory);
 	test(too_long);
 	test(place_that_is_too_long);
@@ -1060,20 +882,16 @@ int main(void)
 	test(links_on_fuse_refused);
 	test(links_on_disks_of_users_refused);
 	test(links_of_root_followed);
-	test(links_of_the_system_followed);
 	test(links_that_lead_nowhere);
 	test(links_without_end);
 	test(links_that_grow_too_long);
 	test(links_of_procfs_refused);
-	test(places_of_the_kernel_refused);
 	test(kernel_file_systems_mounted_elsewhere_refused);
 	test(detached_mount_refused);
 	test(each_file_system_of_the_kernel);
 	test(file_systems_by_magic);
-	test(access_denied);
 	test(too_many_open_files);
 	test(join);
-	test(made_directories_are_taken_back);
 	test(directory_that_cannot_be_synced);
 	test_variant(race_with_a_link, "links are followed", FOLLOW);
 	test_variant(race_with_a_link, "links are not followed", 0);
