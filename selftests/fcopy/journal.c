@@ -838,14 +838,6 @@ static void note_waits_for_its_file_system(void)
 	in_own_mounts(not_mounted_yet);
 }
 
-static dev_t device_of(const char *path)
-{
-	struct stat st = { 0 };
-
-	expect(stat(path, &st) == 0);
-	return st.st_dev;
-}
-
 static int shell(const char *command)
 {
 	int status;
@@ -876,49 +868,6 @@ static void write_four_notes(void)
 	rmdir("to/anew");
 	usleep(BIRTHS_APART);
 	mkdir("to/anew", 0755);
-}
-
-#define FREE_LOOP_DEVICE "losetup -d $(losetup -nO NAME -j hold)"
-
-static void other_device_number(void)
-{
-	dev_t before;
-
-	begin_test();
-	if (shell("truncate -s 8M image && mkfs.ext4 -q -I 256 image && mount -o loop image to"))
-		leave_child(CANNOT_MOUNT);
-	write_four_notes();
-	before = device_of("to");
-	/*
-	 * Another file takes the loop device that this one had. The kernel
-	 * detaches it some time after the unmount.
-	 */
-	expect(!shell("losetup -nO NAME -j image >had"));
-	/* This fails if the daemon's code has left a file open. */
-	if (!expect(!shell("umount to")))
-		return;
-	if (shell("truncate -s 1M hold && for i in $(seq 100); do losetup $(cat had) hold 2>/dev/null && break; sleep 0.1; done && "
-		  "losetup -j hold | grep -q . && mount -o loop image to")) {
-		shell(FREE_LOOP_DEVICE);
-		leave_child(CANNOT_MOUNT);
-	}
-	expect(device_of("to") != before);
-	clean();
-	expect(!exists("to/a"));
-	expect_int(entries("to/left"), 0);
-	expect(exists("to/anew"));
-	/* This one may have been removed, or not be mounted yet. */
-	expect_int(entries("state"), 1);
-	expect(!shell("umount to"));
-	expect(!shell(FREE_LOOP_DEVICE));
-	end_test();
-}
-
-static void device_number_changes_at_a_reboot(void)
-{
-	if (shell("command -v mkfs.ext4 losetup >/dev/null"))
-		skip("install e2fsprogs and util-linux, which have mkfs.ext4 and losetup");
-	in_own_mounts(other_device_number);
 }
 
 static bool mount_overlay(void)
@@ -1037,7 +986,6 @@ int main(void)
 	test(file_in_the_root_directory_is_removed);
 	test(directory_that_cannot_be_read_is_told_once);
 	test(note_waits_for_its_file_system);
-	test(device_number_changes_at_a_reboot);
 	test(overlay_is_mounted_again);
 	test(fat_numbers_its_inodes_anew);
 	run_tests();
