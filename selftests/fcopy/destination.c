@@ -24,14 +24,12 @@ enum { FORCE = 1, CREATE = 2 };
 
 static struct destination to;
 static struct failure failure;
-static const char *name_fault;
 
 static enum refusal resolve(const char *path, const char *name, int how)
 {
 	struct destination_request request = {
 		.path = path,
 		.name = name,
-		.name_fault = name_fault,
 		.force = how & FORCE,
 		.create = how & CREATE,
 	};
@@ -234,20 +232,6 @@ static void paths_that_nobody_means(void)
 		skip("/ is not writable");
 	expect_goes("~fcopy-test/x", "src", 0, "/~fcopy-test", "", "x", false);
 	rmdir("/~fcopy-test");
-}
-
-static void name_counts_only_for_a_directory(void)
-{
-	mkdir("d", 0755);
-	make_file("f", "");
-	name_fault = "the name has a fault";
-	expect_refused(in("d"), "", FORCE, REFUSAL_NAME, name_fault);
-	expect_refused(in("d/"), "", FORCE, REFUSAL_NAME, name_fault);
-	expect_refused(in("new/"), "", CREATE, REFUSAL_NAME, name_fault);
-	expect_goes(in("d/x"), "", 0, "d", "", "x", false);
-	expect_goes(in("new/x"), "", CREATE, ".", "new", "x", false);
-	expect_goes(in("f"), "", FORCE, ".", "", "f", false);
-	name_fault = NULL;
 }
 
 static void too_long(void)
@@ -838,23 +822,6 @@ static void walk_as_the_user(void)
 	expect(chmod(".", 0755) == 0);
 }
 
-static void what_a_failure_leaves(void)
-{
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
-	make_file("a/b/f", "");
-	expect_refused(in("a/b/f/x"), "src", 0, REFUSAL_NOT_DIRECTORY, in("a/b/f"));
-	expect(!strcmp(to.directory, in("a/b")));
-	expect_refused(in("a/b/c/d/e"), "src", 0, REFUSAL_MISSING, in("a/b/c/d"));
-	expect(!strcmp(to.directory, in("a/b")));
-	expect(!strcmp(to.missing, "c/d") && !strcmp(to.name, "e"));
-	expect_refused(in("a/b/f"), "src", 0, REFUSAL_EXISTS, in("a/b/f"));
-	expect(!strcmp(to.directory, in("a/b")) && !strcmp(to.name, "f") && !to.into_directory);
-	expect(S_ISREG(to.target.st_mode));
-	/* To close it once more does nothing. */
-	destination_close(&to, true);
-}
-
 static struct stat status_of(const char *path)
 {
 	struct stat st = { .st_mode = 0 };
@@ -1197,26 +1164,6 @@ static void place_that_is_found_later(void)
 	default_policy();
 }
 
-static void directory_that_leaves_its_place(void)
-{
-	mkdir("a", 0755);
-	mkdir("a/in", 0755);
-	mkdir("a/shut", 0755);
-	PLACES("+a", "-a/shut");
-	expect_int(make(in("a/in/file"), "src"), REFUSAL_NONE);
-	expect_int(destination_confirm(&to, &policy, &failure), REFUSAL_NONE);
-	expect(rename("a/in", "a/shut/in") == 0);
-	expect_int(destination_confirm(&to, &policy, &failure), REFUSAL_RULE);
-	expect(strstr(failure.detail, "places.conf:2"));
-	expect(rename("a/shut/in", "in") == 0);
-	expect_int(destination_confirm(&to, &policy, &failure), REFUSAL_RULE);
-	expect(strstr(failure.detail, "no longer in"));
-	expect(rename("in", "a/other") == 0);
-	expect_int(destination_confirm(&to, &policy, &failure), REFUSAL_NONE);
-	destination_close(&to, true);
-	default_policy();
-}
-
 static void target_is_looked_at_again(void)
 {
 	mkdir("a", 0755);
@@ -1248,7 +1195,6 @@ int main(void)
 	test(missing_parents);
 	test(relative_and_empty_paths);
 	test(paths_that_nobody_means);
-	test(name_counts_only_for_a_directory);
 	test(too_long);
 	test(too_long_behind_a_link);
 	test(force_never_replaces_a_link_to_a_directory);
@@ -1267,7 +1213,6 @@ int main(void)
 	test(nothing_outside_is_opened);
 	test(link_into_another_place);
 	test(walk_as_the_user);
-	test(what_a_failure_leaves);
 	test(directories_are_made);
 	test(made_directories_get_what_the_policy_says);
 	test(made_directories_are_taken_back);
@@ -1280,7 +1225,6 @@ int main(void)
 	test_variant(others_while_directories_are_made, "another directory instead", 2);
 	test_variant(others_while_directories_are_made, "a link instead", 3);
 	test(place_that_is_found_later);
-	test(directory_that_leaves_its_place);
 	test(target_is_looked_at_again);
 	run_tests();
 }

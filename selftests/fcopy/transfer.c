@@ -670,19 +670,6 @@ static void more_bytes_than_the_policy_allows(void)
 	end_test(1);
 }
 
-static void sent_again(void)
-{
-	begin_test();
-	expect_int(start("a", 0, 6), REFUSAL_NONE);
-	expect_int(put(0, "abXY", 4), REFUSAL_NONE);
-	expect_int(put(2, "cd", 2), REFUSAL_NONE);
-	expect_int(put(0, "ab", 2), REFUSAL_NONE);
-	expect_int(put(4, "ef", 2), REFUSAL_NONE);
-	expect_int(complete(), REFUSAL_NONE);
-	expect(holds("to/a", "abcdef"));
-	end_test(1);
-}
-
 /* Where offsets were 32 bits, the second would land at 0. */
 static void offsets_beyond_4_gib(void)
 {
@@ -992,20 +979,6 @@ static void owner_in_a_directory_of_all(void)
 	}
 	theirs = *path && access(path, F_OK) == 0;
 	end_test(1 + theirs);
-}
-
-static void largest_size_of_the_policy(void)
-{
-	begin_test();
-	policy.everywhere.settings.max_size = 3;
-	expect_int(start("a", 0, 4), REFUSAL_MAX_SIZE);
-	expect(strstr(failure.detail, "4 of at most 3 bytes"));
-	expect_int(start("a", 0, UINT64_MAX / 4), REFUSAL_MAX_SIZE);
-	expect_int(copy("a", 0, "abc"), REFUSAL_NONE);
-	policy.everywhere.settings.max_size = 0;
-	expect_int(start("b", 0, 1), REFUSAL_MAX_SIZE);
-	expect_int(copy("b", 0, ""), REFUSAL_NONE);
-	end_test(2);
 }
 
 static void mount_small(const char *options)
@@ -1695,7 +1668,6 @@ static void all(const char *how, int lacks)
 	test_variant(more_bytes_than_the_policy_allows, how, lacks);
 	test_variant(errors_of_writing, how, lacks);
 	test_variant(directory_that_cannot_be_synced, how, lacks);
-	test_variant(sent_again, how, lacks);
 	test_variant(mode_and_owner_of_the_policy, how, lacks);
 	test_variant(user_of_the_place, how, lacks);
 	test_variant(owner_from_the_start, how, lacks);
@@ -1710,7 +1682,6 @@ static void all(const char *how, int lacks)
 int main(void)
 {
 	all("unnamed file", 0);
-	test(largest_size_of_the_policy);
 	test(limits_of_a_place);
 	test(place_that_the_directory_leaves);
 	test(room_that_must_stay_free);
