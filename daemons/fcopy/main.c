@@ -89,7 +89,7 @@ static int serve(void)
 	code = open_journal(&journal);
 	if (code)
 		return code;
-	err = workers_init(journal, server_leave, NULL);
+	err = workers_init(journal, server_leave);
 	if (err) {
 		log_line(LOG_ERR, "memory for the workers: %s", strerror(-err));
 		return EX_OSERR;

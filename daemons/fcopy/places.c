@@ -362,7 +362,7 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
 	return check_own(policy, &chain, directory, below, failure);
 }
 
-static unsigned int warn_about(const struct place *place)
+static void warn_about(const struct place *place)
 {
 	char text[FAILURE_DETAIL + 256];
 	struct failure failure;
@@ -375,22 +375,18 @@ static unsigned int warn_about(const struct place *place)
 		close(dir);
 	}
 	if (refusal == REFUSAL_NONE)
-		return 0;
+		return;
 	failure_text(&failure, text, sizeof(text));
 	/* The details of these name the section again. */
 	log_line(LOG_WARNING, "%s: the host can write nothing in [%s]: %s", place->source,
 		 places_name(place),
 		 refusal == REFUSAL_MISSING || refusal == REFUSAL_KERNEL ? refusal_words(refusal) :
 									   text);
-	return 1;
 }
 
-unsigned int places_warn(const struct policy *policy)
+void places_warn(const struct policy *policy)
 {
-	unsigned int warnings = 0;
-
 	for (size_t i = 0; i < policy->count; i++)
 		if (policy->places[i].enable)
-			warnings += warn_about(&policy->places[i]);
-	return warnings;
+			warn_about(&policy->places[i]);
 }

@@ -61,8 +61,8 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
  * nothing
  *
  * Its place may not exist, may belong to the kernel, or its path may contain a
- * link. Returns the number of warnings.
+ * link.
  */
-unsigned int places_warn(const struct policy *policy);
+void places_warn(const struct policy *policy);
 
 #endif

@@ -76,7 +76,7 @@ int server_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
-void server_leave(void *unused)
+void server_leave(void)
 {
 	/* The kernel keeps the device open until its last mapping is gone. */
 	vmbus_ic_free(server.ic);
@@ -117,7 +117,7 @@ static int follow_session(void)
 }
 
 /* Send the answer to a request of the library. */
-static void answer(void *token, enum refusal refusal, void *context)
+static void answer(void *token, enum refusal refusal)
 {
 	/* An error means that the host no longer waits for the answer. */
 	vmbus_ic_reply(server.ic, token, hresult_of(refusal));
@@ -497,7 +497,7 @@ int server_run(const char *device, int signals, const struct policy *policy, voi
 	server.device = device;
 	server.signals = signals;
 	server.reload = reload;
-	session_init(&server.session, policy, answer, NULL);
+	session_init(&server.session, policy, answer);
 	err = open_loop();
 	if (err) {
 		log_line(LOG_ERR, "cannot serve: %s", strerror(-err));

@@ -34,6 +34,6 @@ int server_run(const char *device, int signals, const struct policy *policy, voi
  * server_leave() - close what belongs to the daemon, in a new worker; for
  * workers_init()
  */
-void server_leave(void *unused);
+void server_leave(void);
 
 #endif

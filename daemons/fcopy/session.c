@@ -14,14 +14,12 @@ _Static_assert(SESSION_HELD == VMBUS_IC_LATER_MAX, "the library lets more reques
 /* An operation returns this if its request has to wait. */
 #define LATER REFUSAL_COUNT
 
-void session_init(struct session *session, const struct policy *policy, session_answer_fn *answer,
-		  void *context)
+void session_init(struct session *session, const struct policy *policy, session_answer_fn *answer)
 {
 	memset(session, 0, sizeof(*session));
 	session->worker.fd = -1;
 	session->policy = policy;
 	session->answer = answer;
-	session->context = context;
 }
 
 static void touch(struct session *session)
@@ -82,7 +80,7 @@ static void answer_first(struct session *session, enum refusal refusal)
 	session->held_count--;
 	memmove(&session->held[0], &session->held[1],
 		session->held_count * sizeof(session->held[0]));
-	session->answer(token, refusal, session->context);
+	session->answer(token, refusal);
 }
 
 /* Answer the request that waits for the outcome of what the worker did. */
@@ -362,7 +360,7 @@ void session_request(struct session *session, void *token, const void *body, siz
 	if (!wire_parse(body, length, &held->request)) {
 		log_line(LOG_WARNING, "the host sent a file copy message of only %zu bytes",
 			 length);
-		session->answer(token, REFUSAL_MESSAGE, session->context);
+		session->answer(token, REFUSAL_MESSAGE);
 		return;
 	}
 	if (held->request.operation > FCOPY_CANCEL) {
@@ -370,7 +368,7 @@ void session_request(struct session *session, void *token, const void *body, siz
 			 "the host sent an operation that this version does not know: %" PRIu32,
 			 held->request.operation);
 		session->completed = false;
-		session->answer(token, REFUSAL_UNKNOWN, session->context);
+		session->answer(token, REFUSAL_UNKNOWN);
 		return;
 	}
 	/* A CANCEL ends what earlier requests wait for. */

@@ -84,13 +84,12 @@ struct session_held {
 };
 
 /** The function that sends the answer to the request with this token */
-typedef void session_answer_fn(void *token, enum refusal refusal, void *context);
+typedef void session_answer_fn(void *token, enum refusal refusal);
 
 struct session {
 	enum session_state state;
 	const struct policy *policy; /* the current one; a worker has that of its START */
 	session_answer_fn *answer;
-	void *context;
 	struct session_held held[SESSION_HELD];
 	unsigned int held_count;
 	bool asking; /* held[0] waits for the outcome of what the worker does */
@@ -131,8 +130,7 @@ static inline uint64_t now_msec(void)
 }
 
 /** session_init() - prepare for the first message of the host */
-void session_init(struct session *session, const struct policy *policy, session_answer_fn *answer,
-		  void *context);
+void session_init(struct session *session, const struct policy *policy, session_answer_fn *answer);
 
 /**
  * session_request() - do what a request of the host asks for

@@ -28,14 +28,12 @@ static pid_t pids[WORKERS_MAX]; /* the workers that have these slots, or 0 */
 static pid_t cleaner;		/* the worker of worker_clean(), or 0 */
 static bool notes_left = true;	/* there may be notes of interrupted copies */
 static int journal = -1;
-static void (*leave)(void *context);
-static void *leave_context;
+static void (*leave)(void);
 
-int workers_init(int journal_fd, void (*leave_fn)(void *context), void *context)
+int workers_init(int journal_fd, void (*leave_fn)(void))
 {
 	journal = journal_fd;
 	leave = leave_fn;
-	leave_context = context;
 	slots = mmap(NULL, WORKERS_MAX * sizeof(*slots), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return slots == MAP_FAILED ? -errno : 0;
@@ -54,7 +52,7 @@ static pid_t fork_worker(const char *name)
 		return pid < 0 ? -errno : pid;
 	prctl(PR_SET_NAME, name);
 	if (leave)
-		leave(leave_context);
+		leave();
 	if (journal >= 0) {
 		own = openat(journal, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		close(journal);

@@ -45,7 +45,7 @@ struct worker {
  *
  * Returns 0 or -errno.
  */
-int workers_init(int journal, void (*leave)(void *context), void *context);
+int workers_init(int journal, void (*leave)(void));
 
 /**
  * worker_start() - start a worker, which begins the copy and reports

@@ -21,7 +21,7 @@ static void keep_report(const struct report *report, void *context)
 	reports[count++] = *report;
 }
 
-int workers_init(int journal, void (*leave)(void *context), void *context)
+int workers_init(int journal, void (*leave)(void))
 {
 	inline_journal = journal;
 	return 0;

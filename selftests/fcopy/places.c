@@ -278,7 +278,7 @@ static void warnings(void)
 	expect(symlink("a", "link") == 0);
 	PLACES("+a", "+none", "+link", "+/proc", "-other", "+/");
 	logged[0] = '\0';
-	expect_int(places_warn(&policy), 3);
+	places_warn(&policy);
 	expect(strstr(logged, "/none]: a directory does not exist\n"));
 	expect(strstr(logged, "places.conf:3: ") && strstr(logged, "a symbolic link"));
 	expect(strstr(logged, "places.conf:4: ") && strstr(logged, "belongs to the kernel"));

@@ -42,7 +42,7 @@ void serve_on(struct vmbus_chan *guest, struct vmbus_chan *host, const struct po
 	memset(&server, 0, sizeof(server));
 	server.reload = reload;
 	server.timer = server.epoll = -1;
-	session_init(&server.session, policy, answer, NULL);
+	session_init(&server.session, policy, answer);
 	expect_int(make_server(), 0);
 	served_run();
 }

@@ -154,7 +154,7 @@ static void killed_worker(void)
 
 int main(void)
 {
-	if (workers_init(-1, NULL, NULL))
+	if (workers_init(-1, NULL))
 		ksft_exit_fail_perror("workers_init");
 	test(pieces_of_any_size);
 	test(earlier_bytes_again);
