@@ -407,7 +407,7 @@ static void file_system_without_owners(void)
 	finish();
 }
 
-static void vfat_body(void)
+static void real_vfat(void)
 {
 	if (mkdir("to", 0755) < 0 ||
 	    system("PATH=$PATH:/sbin:/usr/sbin; mkfs.vfat -C image 1024 >mkfs 2>&1 && "
@@ -422,11 +422,6 @@ static void vfat_body(void)
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	finish();
 	expect(umount2("to", MNT_DETACH) == 0);
-}
-
-static void real_vfat(void)
-{
-	in_own_mounts(vfat_body);
 }
 
 /* ACLs */
@@ -922,7 +917,7 @@ int main(void)
 	test(owner_of_a_replaced_link_does_not_count);
 	test(who_can_be_the_owner);
 	test(file_system_without_owners);
-	test(real_vfat);
+	test_in_own_mounts(real_vfat);
 	test(acl_of_the_replaced_file);
 	test(acl_in_a_sticky_directory_does_not_count);
 	test(acl_that_cannot_be_set);

@@ -471,7 +471,7 @@ static void immutable_and_append_only(void)
 	destination_close(&to, false);
 }
 
-static void mount_points(void)
+static void mounted_files(void)
 {
 	mkdir("d", 0755);
 	mkdir("m", 0755);
@@ -492,11 +492,6 @@ static void mount_points(void)
 	expect_goes(in("m/f"), "src", FORCE, "m", "", "f", false);
 	expect_goes(in("other"), "src", FORCE, ".", "", "other", false);
 	expect_goes(in("m"), "src", 0, "m", "", "src", true);
-}
-
-static void mounted_files(void)
-{
-	in_own_mounts(mount_points);
 }
 
 static int no_statx(unsigned int n, const uint64_t args[6])
@@ -546,7 +541,7 @@ static void kernel_without_statx(void)
 }
 
 /* Overlayfs shows a file of a lower layer with that layer's device. */
-static void on_overlay(void)
+static void overlay(void)
 {
 	mkdir("low", 0755);
 	mkdir("ram", 0755);
@@ -568,12 +563,7 @@ static void on_overlay(void)
 	expect_refused(in("over"), "f", FORCE, REFUSAL_DISABLED, "places.conf:2");
 }
 
-static void overlay(void)
-{
-	in_own_mounts(on_overlay);
-}
-
-static void read_only(void)
+static void read_only_mount(void)
 {
 	mkdir("d", 0755);
 	make_file("d/f", "");
@@ -587,11 +577,6 @@ static void read_only(void)
 	expect_refused(in("m/x/"), "src", CREATE, REFUSAL_READ_ONLY, in("m"));
 	expect_refused(in("m"), "src", 0, REFUSAL_READ_ONLY, in("m"));
 	expect_goes(in("d/new"), "src", 0, "d", "", "new", false);
-}
-
-static void read_only_mount(void)
-{
-	in_own_mounts(read_only);
 }
 
 static void drop_capability(int which)
@@ -1202,10 +1187,10 @@ int main(void)
 	test(link_that_cannot_be_looked_behind);
 	test(no_file);
 	test(immutable_and_append_only);
-	test(mounted_files);
+	test_in_own_mounts(mounted_files);
 	test(kernel_without_statx);
-	test(overlay);
-	test(read_only_mount);
+	test_in_own_mounts(overlay);
+	test_in_own_mounts(read_only_mount);
 	test(sticky_directories);
 	test(missing_permission);
 	test(places_of_the_kernel);

@@ -13,6 +13,7 @@ static struct {
 	const char *name;
 	const char *how;
 	int variant;
+	bool own_mounts;
 } tests[TESTS_MAX];
 static unsigned int count, failures;
 
@@ -28,6 +29,11 @@ void add_test(void (*function)(void), const char *name, const char *how, int num
 	tests[count].name = name;
 	tests[count].how = how;
 	tests[count++].variant = number;
+}
+
+void mounts_before_test(void)
+{
+	tests[count - 1].own_mounts = true;
 }
 
 bool expect_at(const char *file, int line, const char *text, bool holds)
@@ -203,7 +209,10 @@ void run_tests(void)
 		variant = tests[i].variant;
 		before = open_files();
 		scratch_enter();
-		tests[i].function();
+		if (tests[i].own_mounts)
+			in_own_mounts(tests[i].function);
+		else
+			tests[i].function();
 		scratch_leave();
 		expect_int(open_files(), before);
 

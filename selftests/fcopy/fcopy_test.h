@@ -32,6 +32,10 @@
 #define test(function)			    add_test(function, #function, "", 0)
 #define test_variant(function, how, number) add_test(function, #function, how, number)
 
+/** test_in_own_mounts() - calls the test with in_own_mounts() */
+#define test_in_own_mounts(function) (test(function), mounts_before_test())
+void mounts_before_test(void);
+
 void add_test(void (*function)(void), const char *name, const char *how, int number);
 void run_tests(void) __attribute__((noreturn));
 

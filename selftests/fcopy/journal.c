@@ -799,7 +799,7 @@ static void directory_that_cannot_be_read_is_told_once(void)
 	expect_int(log_lines("\n"), 1);
 }
 
-static void not_mounted_yet(void)
+static void note_waits_for_its_file_system(void)
 {
 	bool births;
 
@@ -831,11 +831,6 @@ static void not_mounted_yet(void)
 	umount("mount");
 	expect_int(entries("mount"), 1);
 	end_test();
-}
-
-static void note_waits_for_its_file_system(void)
-{
-	in_own_mounts(not_mounted_yet);
 }
 
 static int shell(const char *command)
@@ -880,7 +875,7 @@ static bool mount_overlay(void)
 		     "lowerdir=lower,upperdir=up/up,workdir=up/work,xino=off") == 0;
 }
 
-static void other_overlay(void)
+static void overlay_is_mounted_again(void)
 {
 	bool births;
 
@@ -909,11 +904,6 @@ static void other_overlay(void)
 	umount("to");
 	umount("up");
 	end_test();
-}
-
-static void overlay_is_mounted_again(void)
-{
-	in_own_mounts(other_overlay);
 }
 
 static void fat(void)
@@ -985,8 +975,8 @@ int main(void)
 	test(note_in_the_root_directory);
 	test(file_in_the_root_directory_is_removed);
 	test(directory_that_cannot_be_read_is_told_once);
-	test(note_waits_for_its_file_system);
-	test(overlay_is_mounted_again);
+	test_in_own_mounts(note_waits_for_its_file_system);
+	test_in_own_mounts(overlay_is_mounted_again);
 	test(fat_numbers_its_inodes_anew);
 	run_tests();
 }

@@ -558,7 +558,7 @@ static const char *part_of_dev(void)
 	return NULL;
 }
 
-static void mounts_elsewhere(void)
+static void kernel_file_systems_mounted_elsewhere_refused(void)
 {
 	const char *part = part_of_dev();
 
@@ -595,11 +595,6 @@ static void mounts_elsewhere(void)
 	expect_int(entries("ram"), 0);
 }
 
-static void kernel_file_systems_mounted_elsewhere_refused(void)
-{
-	in_own_mounts(mounts_elsewhere);
-}
-
 /*
  * Return whether the kernel can mount this type now. For another type, mount()
  * would load a module, which would stay on the machine.
@@ -620,7 +615,7 @@ static bool kernel_has(const char *type)
 }
 
 /* Above such a mount ".." leads nowhere, and not to the root. */
-static void in_detached_mount(void)
+static void detached_mount_refused(void)
 {
 	mkdir("m", 0755);
 	if (mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
@@ -634,12 +629,7 @@ static void in_detached_mount(void)
 	close(result.dir);
 }
 
-static void detached_mount_refused(void)
-{
-	in_own_mounts(in_detached_mount);
-}
-
-static void file_systems_by_type(void)
+static void each_file_system_of_the_kernel(void)
 {
 	static const struct {
 		const char *type;
@@ -669,11 +659,6 @@ static void file_systems_by_type(void)
 	ksft_print_msg("%u types of file systems\n", mounted);
 	if (!mounted)
 		leave_child(CANNOT_MOUNT);
-}
-
-static void each_file_system_of_the_kernel(void)
-{
-	in_own_mounts(file_systems_by_type);
 }
 
 static void on_this_type(void)
@@ -886,9 +871,9 @@ int main(void)
 	test(links_without_end);
 	test(links_that_grow_too_long);
 	test(links_of_procfs_refused);
-	test(kernel_file_systems_mounted_elsewhere_refused);
-	test(detached_mount_refused);
-	test(each_file_system_of_the_kernel);
+	test_in_own_mounts(kernel_file_systems_mounted_elsewhere_refused);
+	test_in_own_mounts(detached_mount_refused);
+	test_in_own_mounts(each_file_system_of_the_kernel);
 	test(file_systems_by_magic);
 	test(too_many_open_files);
 	test(join);

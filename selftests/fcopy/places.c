@@ -157,7 +157,7 @@ static void file_of_another_section(void)
 	default_policy();
 }
 
-static void bind_mounts(void)
+static void bind_mount_of_another_place(void)
 {
 	mkdir("srv", 0755);
 	mkdir("srv/secret", 0755);
@@ -178,11 +178,6 @@ static void bind_mounts(void)
 	PLACES("+/", "-srv/secret");
 	expect_denied(in("srv/bound"), "f", "places.conf:2");
 	expect_confirmed(in("srv"), "f");
-}
-
-static void bind_mount_of_another_place(void)
-{
-	in_own_mounts(bind_mounts);
 }
 
 static void in_folding_directory(void)
@@ -293,7 +288,7 @@ int main(void)
 	test(place_is_opened_without_links);
 	test(directory_is_in_its_place);
 	test(file_of_another_section);
-	test(bind_mount_of_another_place);
+	test_in_own_mounts(bind_mount_of_another_place);
 	test_variant(directory_without_case, "tmpfs", 0);
 	test_variant(directory_without_case, "vfat", 1);
 	test(own_files_are_protected);

@@ -325,7 +325,7 @@ static void source_names_count_where_they_are_used(void)
 	end_test(2);
 }
 
-static void no_writing(void)
+static void file_systems_that_refuse(void)
 {
 	begin_test();
 	if (mount("tmpfs", "to", "tmpfs", MS_RDONLY, NULL) < 0)
@@ -407,11 +407,6 @@ static void each_refusal_has_its_code(void)
 		write_error = 0;
 	}
 	end_test(4);
-}
-
-static void file_systems_that_refuse(void)
-{
-	in_own_mounts(no_writing);
 }
 
 /* The daemon has answered, and then cannot write: the next message gets it. */
@@ -828,7 +823,7 @@ int main(void)
 	test(destinations_refused);
 	test(source_names_count_where_they_are_used);
 	test(each_refusal_has_its_code);
-	test(file_systems_that_refuse);
+	test_in_own_mounts(file_systems_that_refuse);
 	test(late_error);
 	test(refusals_of_the_policy);
 	test(data_without_a_copy);

@@ -996,7 +996,7 @@ static void leave_small(int files)
 }
 
 /* 64 KiB of room, and 32 KiB must stay free. */
-static void small_file_system_with_min_free(void)
+static void room_that_must_stay_free(void)
 {
 	mount_small("size=64k");
 	policy.everywhere.settings.min_free = 32 << 10;
@@ -1026,7 +1026,7 @@ static void small_file_system_with_min_free(void)
 }
 
 /* Empty files and directories need inodes. */
-static void use_up_inodes(void)
+static void inodes_that_must_stay_free(void)
 {
 	char path[PATH_MAX];
 	struct statvfs fs;
@@ -1049,18 +1049,8 @@ static void use_up_inodes(void)
 	leave_small(n - 1);
 }
 
-static void inodes_that_must_stay_free(void)
-{
-	in_own_mounts(use_up_inodes);
-}
-
-static void room_that_must_stay_free(void)
-{
-	in_own_mounts(small_file_system_with_min_free);
-}
-
 /* The default leaves 5% of a small file system, and 16 MiB of a large one. */
-static void default_on_small_and_large(void)
+static void min_free_by_default(void)
 {
 	mount_small("size=1000k");
 	policy = (struct policy)POLICY_DEFAULTS;
@@ -1078,17 +1068,12 @@ static void default_on_small_and_large(void)
 	leave_small(0);
 }
 
-static void min_free_by_default(void)
-{
-	in_own_mounts(default_on_small_and_large);
-}
-
 /*
  * START announces a small size. The part that grows must leave min-free alone,
  * for whatever WRITE or COMPLETE exceeds the limit, and however the host sends
  * it.
  */
-static void growing_file_and_min_free(void)
+static void growing_file_leaves_min_free(void)
 {
 	static const uint64_t announced[] = { 0, 1000, 700 << 10 };
 	enum refusal refusal;
@@ -1147,13 +1132,8 @@ static void growing_file_and_min_free(void)
 	leave_small(0);
 }
 
-static void growing_file_leaves_min_free(void)
-{
-	in_own_mounts(growing_file_and_min_free);
-}
-
 /* A file system in memory takes no memory for bytes that did not come. */
-static void start_on_tmpfs(void)
+static void tmpfs_is_not_filled(void)
 {
 	struct stat st;
 
@@ -1168,11 +1148,6 @@ static void start_on_tmpfs(void)
 	expect_int(complete(), REFUSAL_NONE);
 	expect_int(size_of("to/a"), 4 << 20);
 	leave_small(1);
-}
-
-static void tmpfs_is_not_filled(void)
-{
-	in_own_mounts(start_on_tmpfs);
 }
 
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -1316,7 +1291,7 @@ static void errors_of_writing(void)
 }
 
 /* The announced size fits, and somebody else takes the space meanwhile. */
-static void room_that_goes_away(void)
+static void full_tmpfs(void)
 {
 	static char block[4096];
 	enum refusal refusal;
@@ -1342,11 +1317,6 @@ static void room_that_goes_away(void)
 		refusal = complete();
 	expect_int(refusal, REFUSAL_DISK_FULL);
 	leave_small(1);
-}
-
-static void full_tmpfs(void)
-{
-	in_own_mounts(room_that_goes_away);
 }
 
 /*
@@ -1520,7 +1490,8 @@ static void btrfs_files_are_synced_with_a_name(void)
 	end_test(1);
 }
 
-static void no_procfs(void)
+/* A file without a name gets one through /proc. */
+static void without_procfs(void)
 {
 	if (umount2("/proc", MNT_DETACH) < 0 || access("/proc/self", F_OK) == 0)
 		leave_child(CANNOT_MOUNT);
@@ -1529,12 +1500,6 @@ static void no_procfs(void)
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	expect(holds("to/a", "new"));
 	end_test(1);
-}
-
-/* A file without a name gets one through /proc. */
-static void without_procfs(void)
-{
-	in_own_mounts(no_procfs);
 }
 
 static void what_cannot_be_removed_stays_noted(void)
@@ -1684,15 +1649,15 @@ int main(void)
 	all("unnamed file", 0);
 	test(limits_of_a_place);
 	test(place_that_the_directory_leaves);
-	test(room_that_must_stay_free);
-	test(inodes_that_must_stay_free);
-	test(min_free_by_default);
-	test(growing_file_leaves_min_free);
-	test(tmpfs_is_not_filled);
+	test_in_own_mounts(room_that_must_stay_free);
+	test_in_own_mounts(inodes_that_must_stay_free);
+	test_in_own_mounts(min_free_by_default);
+	test_in_own_mounts(growing_file_leaves_min_free);
+	test_in_own_mounts(tmpfs_is_not_filled);
 	test(fat_is_not_filled_with_zeros);
 	test(room_is_reserved);
 	test(room_that_cannot_be_reserved);
-	test(full_tmpfs);
+	test_in_own_mounts(full_tmpfs);
 	test(new_directory_that_cannot_be_synced);
 	test(data_goes_to_the_disk_meanwhile);
 	test(data_is_synced_meanwhile);
@@ -1701,7 +1666,7 @@ int main(void)
 	test(disk_refuses_meanwhile);
 	test(offsets_beyond_4_gib);
 	test(btrfs_files_are_synced_with_a_name);
-	test(without_procfs);
+	test_in_own_mounts(without_procfs);
 	test_variant(notes_have_a_limit, "named files", NO_TMPFILE);
 	test_variant(renamed_file_is_emptied, "named files", NO_TMPFILE);
 	test(placed_file_is_not_emptied);

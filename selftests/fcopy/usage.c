@@ -108,7 +108,7 @@ static void place_below_another(void)
 	default_policy();
 }
 
-static void mounted(void)
+static void file_system_below_the_place(void)
 {
 	mkdir("a", 0755);
 	mkdir("a/m", 0755);
@@ -124,11 +124,6 @@ static void mounted(void)
 	/* Its files count for a copy that goes there. */
 	expect_int(check(in("a/m/g"), 0, 0), REFUSAL_NONE);
 	expect_int(check(in("a/m/g"), 0, 1), REFUSAL_MAX_TOTAL);
-}
-
-static void file_system_below_the_place(void)
-{
-	in_own_mounts(mounted);
 }
 
 static void directories_that_are_nested_deeply(void)
@@ -153,7 +148,7 @@ int main(void)
 	test(bytes_of_all_files);
 	test(number_of_files);
 	test(place_below_another);
-	test(file_system_below_the_place);
+	test_in_own_mounts(file_system_below_the_place);
 	test(directories_that_are_nested_deeply);
 	run_tests();
 }
