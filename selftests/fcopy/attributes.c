@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Test each rule of attributes.h for owner, mode, ACL and label of a file. */
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -227,44 +226,42 @@ static struct stat set_old_acl(const unsigned char *acl, size_t size)
 	return look_again();
 }
 
-/* Run @body in a tmpfs that has ACLs; this needs root. */
-#define NO_ACLS 98
-static void (*tmpfs_body)(void);
+/*
+ * Run a test in a tmpfs that has ACLs. VARIANT is its number in the order of
+ * test_on_tmpfs().
+ */
+static void (*on_tmpfs[16])(void);
+static int tests_on_tmpfs;
 
-static void with_tmpfs(void)
+static void in_tmpfs(void)
 {
 	int before;
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mkdir("mnt", 0755) < 0 || mount("tmpfs", "mnt", "tmpfs", 0, "mode=755") < 0 ||
+	if (mkdir("mnt", 0755) < 0 || mount("tmpfs", "mnt", "tmpfs", 0, "mode=755") < 0 ||
 	    chdir("mnt") < 0)
 		leave_child(CANNOT_MOUNT);
 	make_file("probe", "");
 	if (setxattr("probe", ACL, acl_of_old, sizeof(acl_of_old), 0) < 0)
-		leave_child(NO_ACLS);
+		leave_child(CANNOT_MOUNT);
 	before = open_files();
 	begin();
 	expect(chown("to", 1001, 0) == 0);
-	tmpfs_body();
+	on_tmpfs[variant]();
 	finish();
 	/* A test may have unmounted /proc. */
 	expect(open_files() == before || open_files() == -1);
 }
 
-static void on_tmpfs(void (*body)(void))
+static void run_on_tmpfs(void)
 {
-	int status;
-
-	if (geteuid() != 0)
-		skip("run this as root");
-	tmpfs_body = body;
-	status = in_child(with_tmpfs);
-	if (status == CANNOT_MOUNT)
-		skip("run this outside of a container: root cannot mount here");
-	if (status == NO_ACLS)
-		skip("tmpfs has no ACLs in this kernel: boot one with CONFIG_TMPFS_POSIX_ACL");
-	expect_int(status, 0);
+	in_own_mounts(in_tmpfs);
+	if (skipped && geteuid() == 0)
+		skip("run this outside of a container, on a kernel with CONFIG_TMPFS_POSIX_ACL, CONFIG_TMPFS_XATTR and selinux=0");
 }
+
+#define test_on_tmpfs(function)                 \
+	(on_tmpfs[tests_on_tmpfs] = (function), \
+	 add_test(run_on_tmpfs, #function, "", tests_on_tmpfs++))
 
 /* Owner and group */
 
@@ -426,7 +423,7 @@ static void real_vfat(void)
 
 /* ACLs */
 
-static void acl_taken_over_body(void)
+static void acl_of_the_replaced_file(void)
 {
 	struct stat old;
 
@@ -441,12 +438,7 @@ static void acl_taken_over_body(void)
 	expect_quiet();
 }
 
-static void acl_of_the_replaced_file(void)
-{
-	on_tmpfs(acl_taken_over_body);
-}
-
-static void sticky_acl_body(void)
+static void acl_in_a_sticky_directory_does_not_count(void)
 {
 	struct stat old;
 
@@ -459,13 +451,8 @@ static void sticky_acl_body(void)
 	expect_quiet();
 }
 
-static void acl_in_a_sticky_directory_does_not_count(void)
-{
-	on_tmpfs(sticky_acl_body);
-}
-
 /* The new file is in a file system that has no ACLs. */
-static void cannot_set_body(void)
+static void acl_that_cannot_be_set(void)
 {
 	static const struct {
 		unsigned char acl[4 + 5 * 8];
@@ -510,12 +497,7 @@ static void cannot_set_body(void)
 	expect_quiet();
 }
 
-static void acl_that_cannot_be_set(void)
-{
-	on_tmpfs(cannot_set_body);
-}
-
-static void no_proc_body(void)
+static void acl_that_cannot_be_read(void)
 {
 	struct stat old;
 
@@ -537,13 +519,8 @@ static void no_proc_body(void)
 	expect(!strstr(logged, "ACL"));
 }
 
-static void acl_that_cannot_be_read(void)
-{
-	on_tmpfs(no_proc_body);
-}
-
 /* Somebody replaces the file after the daemon looked. */
-static void other_file_body(void)
+static void acl_of_another_file_is_not_taken(void)
 {
 	struct stat old;
 
@@ -584,12 +561,7 @@ static void other_file_body(void)
 	expect_logged("cannot read the ACL");
 }
 
-static void acl_of_another_file_is_not_taken(void)
-{
-	on_tmpfs(other_file_body);
-}
-
-static void impossible_acl_body(void)
+static void impossible_acl(void)
 {
 	static const unsigned char version[] = {
 		3, 0, 0, 0, USER_OBJ(6), USER_1000(6), GROUP_OBJ(6), MASK(6), OTHER(6)
@@ -627,11 +599,6 @@ static void impossible_acl_body(void)
 	expect_logged("cannot set the ACL of the replaced file (Invalid argument)");
 }
 
-static void impossible_acl(void)
-{
-	on_tmpfs(impossible_acl_body);
-}
-
 static const unsigned char acl_of_directory[] = { VERSION,	USER_OBJ(7), USER_1000(6),
 						  GROUP_OBJ(5), MASK(7),     OTHER(0) };
 
@@ -644,7 +611,7 @@ static void make_default_acl(void)
 	expect(setxattr("to", DEFAULT_ACL, acl_of_directory, sizeof(acl_of_directory), 0) == 0);
 }
 
-static void default_acl_body(void)
+static void replaced_file_without_an_acl(void)
 {
 	struct stat old;
 
@@ -681,12 +648,7 @@ static void default_acl_body(void)
 	expect_mode(0604);
 }
 
-static void replaced_file_without_an_acl(void)
-{
-	on_tmpfs(default_acl_body);
-}
-
-static void default_acl_mode_body(void)
+static void new_file_below_a_default_acl(void)
 {
 
 	make_default_acl();
@@ -706,12 +668,7 @@ static void default_acl_mode_body(void)
 	expect_quiet();
 }
 
-static void new_file_below_a_default_acl(void)
-{
-	on_tmpfs(default_acl_mode_body);
-}
-
-static void cannot_remove_body(void)
+static void inherited_acl_that_cannot_be_removed(void)
 {
 	struct stat old;
 
@@ -726,12 +683,7 @@ static void cannot_remove_body(void)
 		"/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
 }
 
-static void inherited_acl_that_cannot_be_removed(void)
-{
-	on_tmpfs(cannot_remove_body);
-}
-
-static void new_file_body(void)
+static void new_file_inherits_an_acl(void)
 {
 	static const unsigned char with_mode[] = { VERSION,	 USER_OBJ(6), USER_1000(6),
 						   GROUP_OBJ(5), MASK(6),     OTHER(0) };
@@ -744,11 +696,6 @@ static void new_file_body(void)
 	expect_quiet();
 }
 
-static void new_file_inherits_an_acl(void)
-{
-	on_tmpfs(new_file_body);
-}
-
 /* Labels */
 
 static bool has_label(const char *wanted)
@@ -758,7 +705,7 @@ static bool has_label(const char *wanted)
 	return fgetxattr(file, LABEL, label, sizeof(label) - 1) > 0 && !strcmp(label, wanted);
 }
 
-static void labels_body(void)
+static void labels(void)
 {
 	static const char old_label[] = "system_u:object_r:etc_t:s0";
 	struct stat old;
@@ -766,7 +713,7 @@ static void labels_body(void)
 	expect_int(set_label(), REFUSAL_NONE);
 	old = make_old(0, 0, 0644);
 	if (setxattr("to/a", LABEL, old_label, sizeof(old_label), 0) < 0)
-		leave_child(NO_ACLS);
+		leave_child(CANNOT_MOUNT);
 	strcpy(settings.label, "system_u:object_r:tmp_t:s0");
 	expect_int(set_label(), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));
@@ -798,21 +745,6 @@ static void labels_body(void)
 	label_error = EACCES;
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect_logged("/to/a: cannot copy the label of the replaced file (Permission denied)");
-}
-
-static void labels(void)
-{
-	int status;
-
-	if (geteuid() != 0)
-		skip("run this as root");
-	tmpfs_body = labels_body;
-	status = in_child(with_tmpfs);
-	if (status == CANNOT_MOUNT)
-		skip("run this outside of a container: root cannot mount here");
-	if (status == NO_ACLS)
-		skip("root cannot set labels here: boot a kernel with CONFIG_TMPFS_XATTR, and with selinux=0");
-	expect_int(status, 0);
 }
 
 static void label_of_the_policy_that_cannot_be_set(void)
@@ -918,17 +850,17 @@ int main(void)
 	test(who_can_be_the_owner);
 	test(file_system_without_owners);
 	test_in_own_mounts(real_vfat);
-	test(acl_of_the_replaced_file);
-	test(acl_in_a_sticky_directory_does_not_count);
-	test(acl_that_cannot_be_set);
-	test(acl_that_cannot_be_read);
-	test(acl_of_another_file_is_not_taken);
-	test(impossible_acl);
-	test(replaced_file_without_an_acl);
-	test(new_file_below_a_default_acl);
-	test(inherited_acl_that_cannot_be_removed);
-	test(new_file_inherits_an_acl);
-	test(labels);
+	test_on_tmpfs(acl_of_the_replaced_file);
+	test_on_tmpfs(acl_in_a_sticky_directory_does_not_count);
+	test_on_tmpfs(acl_that_cannot_be_set);
+	test_on_tmpfs(acl_that_cannot_be_read);
+	test_on_tmpfs(acl_of_another_file_is_not_taken);
+	test_on_tmpfs(impossible_acl);
+	test_on_tmpfs(replaced_file_without_an_acl);
+	test_on_tmpfs(new_file_below_a_default_acl);
+	test_on_tmpfs(inherited_acl_that_cannot_be_removed);
+	test_on_tmpfs(new_file_inherits_an_acl);
+	test_on_tmpfs(labels);
 	test(label_of_the_policy_that_cannot_be_set);
 	test(another_directory_in_its_place);
 	test(directory_without_owners);
