@@ -326,14 +326,6 @@ static void worker_that_is_killed(void)
 	machine_no_tmpfile = false;
 }
 
-static void device_taken_back_while_idle(void)
-{
-	begin_test();
-	rescind();
-	expect_int(end_of_daemon(), 0);
-	end_test(0);
-}
-
 static void begin_whole_copy(void)
 {
 	begin_test();
@@ -341,32 +333,6 @@ static void begin_whole_copy(void)
 	write_message(&request, 5, "56789", 5);
 	expect_int(ask(), S_OK);
 	end_message(&request, COMPLETE);
-}
-
-static void told_to_stop_while_a_disk_is_slow(void)
-{
-	begin_whole_copy();
-	post_held(SYNC);
-	kill(daemon_pid, SIGTERM);
-	usleep(300000);
-	expect_int(waitpid(daemon_pid, NULL, WNOHANG), 0);
-	hold(NOWHERE);
-	expect_int(hear(), S_OK);
-	expect_int(end_of_daemon(), 0);
-	expect(holds("to/made/a", "0123456789"));
-	end_test(1);
-}
-
-static void device_taken_back_while_a_disk_is_slow(void)
-{
-	begin_whole_copy();
-	post_held(SYNC);
-	rescind();
-	WAIT_UNTIL(says("ending: the device went away"));
-	hold(NOWHERE);
-	expect_int(end_of_daemon(), 0);
-	expect(holds("to/made/a", "0123456789"));
-	end_test(1);
 }
 
 /*
@@ -748,7 +714,6 @@ int main(void)
 	test(no_copy_begins_after_the_stop);
 	test(configuration_read_again_in_a_copy);
 	test(device_taken_back_in_a_copy);
-	test(device_taken_back_while_idle);
 	test(device_closed_in_a_copy);
 	test(index_that_cannot_be);
 	test(device_offered_late);
@@ -758,8 +723,6 @@ int main(void)
 	test(idle_host_is_left_alone);
 	test(directories_of_a_crash);
 	test(worker_that_is_killed);
-	test(told_to_stop_while_a_disk_is_slow);
-	test(device_taken_back_while_a_disk_is_slow);
 	test(told_to_stop_while_a_disk_stands_still);
 	test(configuration_read_again_while_a_copy_ends);
 	test(configuration_read_again_while_a_disk_is_slow);

@@ -1446,29 +1446,6 @@ static void file_system_without_a_size(void)
 	in_own_mounts(in_ramfs);
 }
 
-/* The daemon is killed between START and COMPLETE. */
-static void crash(void)
-{
-	open_transfer();
-	start_at(in("to/x/"), "a", CREATE, 3);
-	put(0, "abc", 3);
-	raise(SIGKILL);
-}
-
-static void crash_leaves_nothing_after_the_next_start(void)
-{
-	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
-		skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER");
-	expect_int(in_child(crash), 128 + SIGKILL);
-	expect_int(entries("to/x"), variant & NO_TMPFILE ? 1 : 0);
-	make_file("to/" JOURNAL_PREFIX "0123456789abcdef", "not noted");
-	open_transfer();
-	/* The next START cleans up, too. */
-	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
-	expect(access("to/x", F_OK) < 0);
-	end_test(2);
-}
-
 /*
  * On btrfs fsync(2) of a file without a name does nothing, so the file needs
  * its name before; a power loss left an empty file on 6.1 and 6.12.
@@ -1641,7 +1618,6 @@ static void all(const char *how, int lacks)
 	test_variant(file_size_limit, how, lacks);
 	test_variant(disk_full, how, lacks);
 	test_variant(file_system_without_a_size, how, lacks);
-	test_variant(crash_leaves_nothing_after_the_next_start, how, lacks);
 }
 
 int main(void)
