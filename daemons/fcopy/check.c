@@ -18,7 +18,7 @@ static void print_place(const struct policy *policy, const struct destination *t
 	} else if (!place) {
 		fprintf(out, "section: none covers the target\n");
 	} else {
-		log_escape(escaped, sizeof(escaped), places_name(place));
+		log_escape(escaped, sizeof(escaped), place_name(place));
 		fprintf(out, "section: [%s] (%s)\n", escaped, place->source);
 		if (place->settings.has_user)
 			fprintf(out, "user: %s\n", place->settings.identity.name);

@@ -593,7 +593,7 @@ static int finish_identity(const struct place *place, struct settings *settings)
 		return 0;
 	log_line(LOG_ERR,
 		 "%s: [%s]: user %s is not in the user database, so the section needs group=",
-		 place->source, *place->path ? place->path : "/", settings->identity.name);
+		 place->source, place_name(place), settings->identity.name);
 	return -EINVAL;
 }
 
@@ -702,7 +702,7 @@ static void print_place(const struct place *place, FILE *to)
 {
 	const struct settings *settings = &place->settings;
 
-	fprintf(to, "[%s]\n", *place->path ? place->path : "/");
+	fprintf(to, "[%s]\n", place_name(place));
 	fprintf(to, "enable=%s\n", place->enable ? "yes" : "no");
 	fprintf(to, "user=%s\n", settings->has_user ? settings->identity.name : "default");
 	print_group(settings, to);

@@ -241,7 +241,7 @@ static enum refusal check_target_place(const struct destination *destination,
 	if (place == destination->place)
 		return REFUSAL_NONE;
 	if (place && !place->enable)
-		return refusal_set(failure, REFUSAL_DISABLED, "[%s] (%s)", places_name(place),
+		return refusal_set(failure, REFUSAL_DISABLED, "[%s] (%s)", place_name(place),
 				   place->source);
 	return refusal_set(failure, REFUSAL_RULE,
 			   "%s is the place of a section of its own, and no directory", target);
@@ -306,7 +306,7 @@ static enum refusal find_place(const struct policy *policy, const char *path,
 				   *path ? path : "/");
 	if (!result->place->enable)
 		return refusal_set(failure, REFUSAL_DISABLED, "[%s] (%s)",
-				   places_name(result->place), result->place->source);
+				   place_name(result->place), result->place->source);
 	return REFUSAL_NONE;
 }
 

@@ -337,7 +337,7 @@ static enum outcome remove_noted(const struct note *note, struct failure *failur
 	enum outcome outcome = ABSENT;
 	struct path found;
 
-	switch (path_resolve(*note->place ? note->place : "/", 0, &found, failure)) {
+	switch (path_resolve(note->place, 0, &found, failure)) {
 	case REFUSAL_NONE:
 		break;
 	/* The path leads to something else, or nowhere. */

@@ -47,7 +47,7 @@ struct path {
 
 /**
  * path_resolve() - walk along @path to the last directory that exists
- * @path: an absolute path that name_check_path() accepts
+ * @path: an absolute path that name_check_path() accepts; "" is the root
  * @result: the result; the caller closes result->dir
  *
  * With PATH_TARGET the last component ends up in result->missing if it exists

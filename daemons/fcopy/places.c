@@ -27,22 +27,17 @@ const struct place *places_find(const struct policy *policy, const char *path)
 	return found;
 }
 
-const char *places_name(const struct place *place)
-{
-	return *place->path ? place->path : "/";
-}
-
 enum refusal places_open(const struct place *place, int *dir, struct failure *failure)
 {
 	enum refusal refusal;
 	struct path path;
 
-	refusal = path_resolve(places_name(place), 0, &path, failure);
+	refusal = path_resolve(place->path, 0, &path, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if (*path.missing) {
 		close(path.dir);
-		return refusal_set(failure, REFUSAL_MISSING, "[%s] (%s)", places_name(place),
+		return refusal_set(failure, REFUSAL_MISSING, "[%s] (%s)", place_name(place),
 				   place->source);
 	}
 	*dir = path.dir;
@@ -231,7 +226,7 @@ enum refusal places_check_kernel(int dir, const char *directory, struct failure 
 static const struct place *find_real(const struct policy *policy, const struct place *place,
 				     const struct chain *chain)
 {
-	int nearest = find_above(chain, places_name(place)), distance;
+	int nearest = find_above(chain, place_name(place)), distance;
 	const struct place *found = nearest < 0 ? NULL : place;
 
 	for (size_t i = 0; i < policy->count; i++) {
@@ -349,7 +344,7 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
 	real = find_real(policy, place, &chain);
 	if (!real)
 		return refusal_set(failure, REFUSAL_RULE, "%s/ is no longer in [%s] (%s)",
-				   directory, places_name(place), place->source);
+				   directory, place_name(place), place->source);
 	if (real == place) {
 		const struct place *file = find_file(policy, place, dir, below);
 
@@ -358,7 +353,7 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
 	if (real != place)
 		return refusal_set(failure, REFUSAL_RULE,
 				   "%s/%s is also in [%s] (%s), under another name", directory,
-				   below, places_name(real), real->source);
+				   below, place_name(real), real->source);
 	return check_own(policy, &chain, directory, below, failure);
 }
 
@@ -379,7 +374,7 @@ static void warn_about(const struct place *place)
 	failure_text(&failure, text, sizeof(text));
 	/* The details of these name the section again. */
 	log_line(LOG_WARNING, "%s: the host can write nothing in [%s]: %s", place->source,
-		 places_name(place),
+		 place_name(place),
 		 refusal == REFUSAL_MISSING || refusal == REFUSAL_KERNEL ? refusal_words(refusal) :
 									   text);
 }

@@ -24,9 +24,6 @@
  */
 const struct place *places_find(const struct policy *policy, const char *path);
 
-/** places_name() - return the path of @place for messages */
-const char *places_name(const struct place *place);
-
 /**
  * places_open() - open the directory of @place without following any link
  * @dir: the result (O_PATH); unchanged after a refusal

@@ -68,6 +68,12 @@ struct policy {
 	char *file; /* fcopyd.conf, which the host may not write; NULL: none */
 };
 
+/** place_name() - return the path of @place for messages */
+static inline const char *place_name(const struct place *place)
+{
+	return *place->path ? place->path : "/";
+}
+
 /** place_covers() - whether @path, in the form of place->path, is in @place */
 static inline bool place_covers(const struct place *place, const char *path)
 {

@@ -114,7 +114,7 @@ static enum refusal count(struct usage *usage, const struct destination *to,
 		err = count_below(dir, 0, usage);
 	if (err)
 		return fail_errno(failure, -err, "the files in [%s] (%s) cannot be counted",
-				  places_name(usage->place), usage->place->source);
+				  place_name(usage->place), usage->place->source);
 	return REFUSAL_NONE;
 }
 
@@ -132,11 +132,11 @@ static enum refusal check_place(const struct place *place, const struct destinat
 		return refusal;
 	if (more && (usage.files >= place->max_files || more > place->max_files - usage.files))
 		return refusal_set(failure, REFUSAL_MAX_FILES, "[%s] (%s) may have %" PRIu64,
-				   places_name(place), place->source, place->max_files);
+				   place_name(place), place->source, place->max_files);
 	bytes = bytes_kept(&usage);
 	if (bytes > place->max_total || announced > place->max_total - bytes)
 		return refusal_set(failure, REFUSAL_MAX_TOTAL, "[%s] (%s) may have %" PRIu64,
-				   places_name(place), place->source, place->max_total);
+				   place_name(place), place->source, place->max_total);
 	if (place->max_total != UINT64_MAX && place->max_total - bytes < *left)
 		*left = place->max_total - bytes;
 	return REFUSAL_NONE;
