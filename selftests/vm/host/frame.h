@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define FRAME_VERSION 5
+#define FRAME_VERSION 6
 
 /* The maximum of @len */
 #define FRAME_MAX_LEN (1u << 20)
@@ -78,9 +78,7 @@ enum frame_op {
 	 * answer means that the guest stands still.
 	 */
 	FRAME_MIGRATE,
-	FRAME_GPADL_SIZE,  /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
-	FRAME_MEMORY_READ, /* read @arg2 bytes at @arg of the guest's page @xid and the next ones */
-	FRAME_MEMORY_WRITE, /* write the payload to @arg of the guest's page @xid and the next */
+	FRAME_GPADL_SIZE, /* a uint32_t comes with FRAME_OK: the size of GPADL @xid in bytes */
 	/*
 	 * The guest has broken a rule that only the program knows (text). The
 	 * device treats this like a packet that breaks the protocol.

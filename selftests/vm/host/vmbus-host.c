@@ -61,7 +61,6 @@ static const char usage[] =
 	"  raw-expect tx|rx OFFSET HEX  Fail if a ring has other bytes.\n"
 	"  raw-wait tx|rx OFFSET HEX    Wait until a ring has these bytes.\n"
 	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  As with rings, for a GPADL of the guest.\n"
-	"  memory-expect PAGE OFFSET HEX, memory-write PAGE OFFSET HEX  The same for the guest's memory, by page number.\n"
 	"  index tx|rx read|write       Print an index of a ring.\n"
 	"  set-index tx|rx read|write N  Change it.\n"
 	"  stats                        Print the counters of the channel.\n"
@@ -799,11 +798,8 @@ static int do_raw_wait(struct script *s)
 	return raw_compare(s, host_now() + s->timeout_ms);
 }
 
-/*
- * Take the arguments HANDLE OFFSET HEX, or PAGE OFFSET HEX. The first two go
- * into the frame.
- */
-static int take_memory(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
+/* Take the arguments HANDLE OFFSET HEX. The first two go into the frame. */
+static int take_gpadl(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
 {
 	uint64_t offset;
 	int ret = take_number(s, 1, UINT64_MAX, UINT64_MAX - 1, &frame->xid);
@@ -819,13 +815,13 @@ static int take_memory(struct script *s, struct frame *frame, uint8_t **bytes, u
 	return 0;
 }
 
-static int expect_memory(struct script *s, enum frame_op op)
+static int do_gpadl_expect(struct script *s)
 {
 	static uint8_t have[FRAME_MAX_LEN];
-	struct frame frame = { .op = op };
+	struct frame frame = { .op = FRAME_GPADL_READ };
 	uint32_t len = 0;
 	uint8_t *bytes;
-	int ret = take_memory(s, &frame, &bytes, &len);
+	int ret = take_gpadl(s, &frame, &bytes, &len);
 
 	if (!ret && len > sizeof(have))
 		ret = complain(s, "too many bytes");
@@ -835,33 +831,13 @@ static int expect_memory(struct script *s, enum frame_op op)
 	return ret ? ret : expect_bytes(s, have, bytes, len, frame.arg);
 }
 
-static int write_memory(struct script *s, enum frame_op op)
-{
-	struct frame frame = { .op = op };
-	uint8_t *bytes;
-	int ret = take_memory(s, &frame, &bytes, &frame.len);
-
-	return ret ? ret : host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
-}
-
-static int do_gpadl_expect(struct script *s)
-{
-	return expect_memory(s, FRAME_GPADL_READ);
-}
-
 static int do_gpadl_write(struct script *s)
 {
-	return write_memory(s, FRAME_GPADL_WRITE);
-}
+	struct frame frame = { .op = FRAME_GPADL_WRITE };
+	uint8_t *bytes;
+	int ret = take_gpadl(s, &frame, &bytes, &frame.len);
 
-static int do_memory_expect(struct script *s)
-{
-	return expect_memory(s, FRAME_MEMORY_READ);
-}
-
-static int do_memory_write(struct script *s)
-{
-	return write_memory(s, FRAME_MEMORY_WRITE);
+	return ret ? ret : host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
 }
 
 static int take_index(struct script *s, uint16_t *ring, uint32_t *offset)
@@ -1068,8 +1044,6 @@ static const struct {
 	{ "raw-wait", do_raw_wait, 3 },
 	{ "gpadl-expect", do_gpadl_expect, 3 },
 	{ "gpadl-write", do_gpadl_write, 3 },
-	{ "memory-expect", do_memory_expect, 3 },
-	{ "memory-write", do_memory_write, 3 },
 	{ "index", do_index, 2 },
 	{ "set-index", do_set_index, 3 },
 	{ "stats", do_stats, 0 },

@@ -193,8 +193,6 @@ extern struct mailbox *mailbox;
 void map_memory(enum machine machine, uint64_t size, const char *path);
 /* Return the guest's page with this number, or NULL if it is not its RAM. */
 uint8_t *guest_page(uint64_t number);
-/* Copy between @bytes and the guest's memory. Returns whether it all is RAM. */
-bool guest_copy(uint64_t address, void *bytes, uint32_t len, bool write);
 void bytes_append(struct bytes *bytes, const void *from, size_t len);
 void bytes_consume(struct bytes *bytes, size_t len);
 void bytes_clear(struct bytes *bytes);

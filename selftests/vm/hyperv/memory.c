@@ -78,28 +78,6 @@ uint8_t *guest_page(uint64_t number)
 	return NULL;
 }
 
-bool guest_copy(uint64_t address, void *bytes, uint32_t len, bool write)
-{
-	uint8_t *to = bytes;
-
-	while (len) {
-		uint8_t *page = guest_page(address / HV_PAGE);
-		uint32_t offset = address % HV_PAGE;
-		uint32_t part = MIN(len, HV_PAGE - offset);
-
-		if (!page)
-			return false;
-		if (write)
-			memcpy(page + offset, to, part);
-		else
-			memcpy(to, page + offset, part);
-		address += part;
-		to += part;
-		len -= part;
-	}
-	return true;
-}
-
 void bytes_append(struct bytes *bytes, const void *from, size_t len)
 {
 	if (bytes->end + len > bytes->size) {

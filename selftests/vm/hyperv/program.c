@@ -286,27 +286,6 @@ static void frame_gpadl(struct channel *c, const struct frame *f, uint8_t *paylo
 		frame_bytes(c, f, payload, g, 0, size, "GPADL");
 }
 
-/* Read or write the guest's memory by page number for the program. */
-static void frame_memory(struct channel *c, const struct frame *f, uint8_t *payload)
-{
-	static uint8_t bytes[FRAME_MAX_LEN];
-	bool write = f->op == FRAME_MEMORY_WRITE;
-	uint32_t len = write ? f->len : f->arg2;
-
-	if (len > FRAME_MAX_LEN || f->arg >= HV_PAGE ||
-	    f->xid > UINT64_MAX / HV_PAGE - FRAME_MAX_LEN) {
-		refuse(c, f, "%u bytes at %u of page %#" PRIx64 ": out of bounds", len, f->arg,
-		       f->xid);
-		return;
-	}
-	if (!guest_copy(f->xid * HV_PAGE + f->arg, write ? payload : bytes, len, write)) {
-		refuse(c, f, "%u bytes at %u of page %#" PRIx64 " are not memory of the guest", len,
-		       f->arg, f->xid);
-		return;
-	}
-	put_ok(c->device, f->channel, f->tag, bytes, write ? 0 : len);
-}
-
 /* The rest */
 
 static void frame_signal(struct channel *c, const struct frame *f)
@@ -431,10 +410,6 @@ static void take_frame(struct device *d, const struct frame *f, uint8_t *payload
 	case FRAME_GPADL_WRITE:
 	case FRAME_GPADL_SIZE:
 		frame_gpadl(c, f, payload);
-		break;
-	case FRAME_MEMORY_READ:
-	case FRAME_MEMORY_WRITE:
-		frame_memory(c, f, payload);
 		break;
 	case FRAME_SIGNAL:
 		frame_signal(c, f);

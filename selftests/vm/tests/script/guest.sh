@@ -13,13 +13,6 @@ check "the sub-channels have rings" within 10 rings 3
 say rings
 hear end
 wait $pid
-in_background /tmp/page /bin/page
-program=$!
-within 10 grep -q page /tmp/page
-say "$(head -n 1 /tmp/page)"
-hear written
-check "what the host wrote is in the page" within 10 grep -qx written. /tmp/page
-kill $program
 check "the echo program ended as the host asked: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 1$' /tmp/echo.log
 check "the sub-channels went with the last close" within 10 rings 1
 

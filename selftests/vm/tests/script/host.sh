@@ -1,11 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# refused PAGE: check that the host refuses to read an interrupt controller, a
-# page without memory, a page number that is too large, and bytes that begin
-# after the page
-refused() {
-	! host "memory-expect 0xfec00 0 00" && ! host "memory-expect 0xf0000000 0 00" && ! host "memory-expect 0xfffffffffffff 0 00" && ! host "memory-expect $1 4096 00"
-}
 host() { vmbus_host device "$@"; }
 
 check "the guest opens it" host wait-open
@@ -22,13 +16,6 @@ guest_says rings || exit 1
 check "a packet with an impossible length is left behind" host "packet-raw 06000200010000000000000000000000" "none 300" "send 32 10" "echo 10 xid"
 host "send-hex 7175697400000000" wait-close
 tell end
-page=$(guest_says page) || exit 1
-page=${page#page }
-check "the host reads the guest's memory by page number, and writes it" \
-	host "memory-expect $page 8 74686520677565737427732070616765" "memory-write $page 4088 7772697474656e2e"
-check "a page that is no memory is refused" refused "$page"
-tell written
-
 check "the guest opens it again" host wait-open
 check "and the host writes an impossible index" host "set-index rx write 3999999" signal wait-close
 tell lie
