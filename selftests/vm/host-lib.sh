@@ -162,6 +162,12 @@ vmbus_host() {
 	"$bin/vmbus-host" -t "$timeout" "$device.sock" "$@"
 }
 
+# cycle DEVICE COUNT [PACKETS]: COUNT times, rescind the device, offer it again,
+# and send packets of 8 bytes when the guest has opened it
+cycle() {
+	seq "$2" | sed "s/.*/print cycle &\\nrescind\\nwait-released\\noffer\\nwait-open\\nsend 8 ${3:-0}/" | vmbus_host "$1"
+}
+
 copy_vmfile() {
 	device=$1
 	shift

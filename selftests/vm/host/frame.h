@@ -169,8 +169,6 @@ struct frame_hello {
 struct frame_stats {
 	uint64_t packets_to_guest;
 	uint64_t packets_from_guest;
-	uint64_t bytes_to_guest; /* ring bytes, headers included */
-	uint64_t bytes_from_guest;
 	uint64_t interrupts;	  /* event flags set for the guest */
 	uint64_t hypercalls;	  /* the guest's SIGNAL_EVENT */
 	uint64_t monitor_signals; /* the guest's bits in the monitor page, found by polling */

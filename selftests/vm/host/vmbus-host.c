@@ -41,9 +41,7 @@ static const char usage[] =
 	"  migrate MS                   Leave the guest's signals unanswered for a moment, stop the guest for this time,\n"
 	"                               and lose these signals and the interrupts that are sent meanwhile.\n"
 	"  monitored on|off             Make the channels of the offers that follow monitored, or not.\n"
-	"  cycle N [COUNT]              N times: rescind, wait-released, offer, wait-open, send COUNT packets of 8 bytes.\n"
 	"  send LEN [COUNT [TYPE [XID]]]  Send packets with a pattern as payload (default: 1 of type 6, xids from 1 on).\n"
-	"  send-desc LEN HEX [TYPE]     Send a packet with a descriptor (default: type 9).\n"
 	"  send-hex HEX [TYPE [FLAGS]]  Send a packet with this payload.\n"
 	"  complete HEX                 Send a completion of the last packet that came, with this payload.\n"
 	"  packet-raw HEX               Send these bytes as a packet, its header and trailer included.\n"
@@ -56,13 +54,10 @@ static const char usage[] =
 	"  show MS                      Print a packet's payload in hex, or that none came within this time.\n"
 	"  hold on|off                  on: leave the guest's packets in its ring; off: take them again.\n"
 	"  signal                       Interrupt the guest.\n"
-	"  raw-read tx|rx OFFSET LEN    Print bytes of a ring in hex. Offset 0 is the header page; the guest writes to tx.\n"
-	"  raw-write tx|rx OFFSET HEX   Write bytes to a ring.\n"
+	"  raw-write tx|rx OFFSET HEX   Write bytes to a ring. Offset 0 is the header page; the guest writes to tx.\n"
 	"  raw-expect tx|rx OFFSET HEX  Fail if a ring has other bytes.\n"
 	"  raw-wait tx|rx OFFSET HEX    Wait until a ring has these bytes.\n"
 	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  As with rings, for a GPADL of the guest.\n"
-	"  index tx|rx read|write       Print an index of a ring.\n"
-	"  set-index tx|rx read|write N  Change it.\n"
 	"  stats                        Print the counters of the channel.\n"
 	"  expect-stat NAME MIN [MAX]   Print one counter; fail if it is not within the bounds.\n"
 	"  status                       Print the state of all channels.\n"
@@ -383,58 +378,6 @@ static int do_sync(struct script *s)
 	return simple(s, FRAME_SYNC, 0);
 }
 
-static int do_cycle(struct script *s)
-{
-	int64_t began = host_now(), longest = 0;
-	uint64_t count, packets, longest_at = 0;
-	int ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &count);
-	uint16_t channel = s->channel;
-
-	if (!ret)
-		ret = take_number(s, 2, 0, UINT32_MAX, &packets);
-	s->channel = 0;
-	for (uint64_t i = 1; !ret && i <= count; i++) {
-		int64_t start = host_now();
-		const char *step = "rescind";
-
-		ret = do_rescind(s);
-		if (!ret) {
-			step = "wait-released";
-			ret = do_wait_released(s);
-		}
-		if (!ret) {
-			step = "offer";
-			ret = do_offer(s);
-		}
-		if (!ret) {
-			step = "wait-open";
-			ret = do_wait_open(s);
-		}
-		for (uint64_t sent = 0; !ret && sent < packets; sent++) {
-			struct frame frame = { .op = FRAME_PACKET, .type = 6, .len = 8 };
-
-			step = "send";
-			ret = host_send(&s->host, &frame, &sent, s->timeout_ms);
-		}
-		if (ret) {
-			char why[sizeof(s->host.error)];
-
-			memcpy(why, s->host.error, sizeof(why));
-			ret = host_error(&s->host, ret, "%s in cycle %" PRIu64 ": %.200s", step, i,
-					 why);
-		}
-		if (host_now() - start > longest) {
-			longest = host_now() - start;
-			longest_at = i;
-		}
-	}
-	if (!ret)
-		printf("cycles %" PRIu64 " seconds %.3f longest %.3f in cycle %" PRIu64 "\n", count,
-		       (double)(host_now() - began) / 1000, (double)longest / 1000, longest_at);
-	s->channel = channel;
-	return ret;
-}
-
 static int remember(struct script *s, uint64_t xid, uint32_t len)
 {
 	struct sent *sent = malloc(sizeof(*sent));
@@ -479,7 +422,7 @@ static int do_send(struct script *s)
 
 /* Send a packet, and wait until it is in the ring. */
 static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32_t len,
-		      uint32_t desc, uint64_t type, uint64_t flags, uint64_t xid)
+		      uint64_t type, uint64_t flags, uint64_t xid)
 {
 	struct frame frame = {
 		.op = op,
@@ -487,7 +430,6 @@ static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32
 		.type = (uint16_t)type,
 		.flags = (uint16_t)flags,
 		.len = len,
-		.arg = desc,
 		.xid = xid,
 	};
 
@@ -505,7 +447,7 @@ static int do_send_hex(struct script *s)
 		ret = take_number(s, 2, 6, UINT16_MAX, &type);
 	if (!ret)
 		ret = take_number(s, 3, 0, UINT16_MAX, &flags);
-	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, 0, type, flags, s->xid++);
+	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, type, flags, s->xid++);
 }
 
 static int do_complete(struct script *s)
@@ -514,29 +456,7 @@ static int do_complete(struct script *s)
 	uint32_t len;
 	int ret = take_hex(s, 1, &bytes, &len);
 
-	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, 0, 11, 0, s->last_xid);
-}
-
-static int do_send_desc(struct script *s)
-{
-	static uint8_t payload[FRAME_MAX_LEN];
-	uint64_t type, len;
-	uint8_t *bytes;
-	uint32_t desc;
-	int ret = take_number(s, 1, UINT64_MAX, FRAME_MAX_LEN / 2, &len);
-
-	if (!ret)
-		ret = take_hex(s, 2, &bytes, &desc);
-	if (!ret)
-		ret = take_number(s, 3, 9, UINT16_MAX, &type);
-	if (!ret && desc > FRAME_MAX_LEN / 2)
-		ret = complain(s, "the descriptor is too long");
-	if (ret)
-		return ret;
-	memcpy(payload, bytes, desc);
-	for (uint32_t at = 0; at < len; at++)
-		payload[desc + at] = pattern(s->xid, at);
-	return send_bytes(s, FRAME_PACKET, payload, desc + (uint32_t)len, desc, type, 0, s->xid++);
+	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, 11, 0, s->last_xid);
 }
 
 static int do_packet_raw(struct script *s)
@@ -545,7 +465,7 @@ static int do_packet_raw(struct script *s)
 	uint32_t len;
 	int ret = take_hex(s, 1, &bytes, &len);
 
-	return ret ? ret : send_bytes(s, FRAME_PACKET_RAW, bytes, len, 0, 0, 0, 0);
+	return ret ? ret : send_bytes(s, FRAME_PACKET_RAW, bytes, len, 0, 0, 0);
 }
 
 /* Take @count packets, and call @check for each. */
@@ -721,24 +641,6 @@ static int do_show(struct script *s)
 	return 0;
 }
 
-static int do_raw_read(struct script *s)
-{
-	static uint8_t bytes[FRAME_MAX_LEN];
-	uint64_t offset, len;
-	uint16_t ring;
-	int ret = take_ring(s, &ring);
-
-	if (!ret)
-		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
-	if (!ret)
-		ret = take_number(s, 3, UINT64_MAX, sizeof(bytes), &len);
-	if (!ret)
-		ret = raw_read(s, ring, (uint32_t)offset, (uint32_t)len, bytes);
-	if (!ret)
-		print_hex("raw", bytes, len);
-	return ret;
-}
-
 static int do_raw_write(struct script *s)
 {
 	uint64_t offset;
@@ -840,54 +742,12 @@ static int do_gpadl_write(struct script *s)
 	return ret ? ret : host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
 }
 
-static int take_index(struct script *s, uint16_t *ring, uint32_t *offset)
-{
-	int ret = take_ring(s, ring);
-
-	if (ret)
-		return ret;
-	if (s->argc < 3 || (strcmp(s->argv[2], "read") && strcmp(s->argv[2], "write")))
-		return complain(s, "read or write is expected");
-	*offset = s->argv[2][0] == 'r' ? 4 : 0;
-	return 0;
-}
-
-static int do_index(struct script *s)
-{
-	uint32_t offset, value;
-	uint16_t ring;
-	int ret = take_index(s, &ring, &offset);
-
-	if (!ret)
-		ret = raw_read(s, ring, offset, sizeof(value), (uint8_t *)&value);
-	if (!ret)
-		printf("index %s %s %u\n", s->argv[1], s->argv[2], value);
-	return ret;
-}
-
-static int do_set_index(struct script *s)
-{
-	uint32_t offset, value;
-	uint64_t number;
-	uint16_t ring;
-	int ret = take_index(s, &ring, &offset);
-
-	if (!ret)
-		ret = take_number(s, 3, UINT64_MAX, UINT32_MAX, &number);
-	if (ret)
-		return ret;
-	value = (uint32_t)number;
-	return raw_write(s, ring, offset, sizeof(value), &value);
-}
-
 static const struct {
 	const char *name;
 	size_t offset;
 } counters[] = {
 	{ "packets-to-guest", offsetof(struct frame_stats, packets_to_guest) },
 	{ "packets-from-guest", offsetof(struct frame_stats, packets_from_guest) },
-	{ "bytes-to-guest", offsetof(struct frame_stats, bytes_to_guest) },
-	{ "bytes-from-guest", offsetof(struct frame_stats, bytes_from_guest) },
 	{ "interrupts", offsetof(struct frame_stats, interrupts) },
 	{ "hypercalls", offsetof(struct frame_stats, hypercalls) },
 	{ "monitor-signals", offsetof(struct frame_stats, monitor_signals) },
@@ -1023,10 +883,8 @@ static const struct {
 	{ "order", do_order, 1 },
 	{ "migrate", do_migrate, 1 },
 	{ "monitored", do_monitored, 1 },
-	{ "cycle", do_cycle, 2 },
 	{ "send", do_send, 4 },
 	{ "send-hex", do_send_hex, 3 },
-	{ "send-desc", do_send_desc, 3 },
 	{ "complete", do_complete, 1 },
 	{ "packet-raw", do_packet_raw, 1 },
 	{ "sync", do_sync, 0 },
@@ -1038,14 +896,11 @@ static const struct {
 	{ "show", do_show, 1 },
 	{ "hold", do_hold, 1 },
 	{ "signal", do_signal, 0 },
-	{ "raw-read", do_raw_read, 3 },
 	{ "raw-write", do_raw_write, 3 },
 	{ "raw-expect", do_raw_expect, 3 },
 	{ "raw-wait", do_raw_wait, 3 },
 	{ "gpadl-expect", do_gpadl_expect, 3 },
 	{ "gpadl-write", do_gpadl_write, 3 },
-	{ "index", do_index, 2 },
-	{ "set-index", do_set_index, 3 },
 	{ "stats", do_stats, 0 },
 	{ "expect-stat", do_expect_stat, 3 },
 	{ "status", do_status, 0 },

@@ -205,7 +205,6 @@ static void ring_put(struct channel *c)
 	if (!atomic_load(&header->interrupt_mask) && atomic_load(&header->read_index) == start)
 		interrupt(c);
 	c->stats.packets_to_guest++;
-	c->stats.bytes_to_guest += packet->len;
 	c->stats.early_packets += is_unanswered(c);
 	packet_done(c, NULL);
 }
@@ -431,7 +430,6 @@ static bool receive(struct channel *c)
 		if (!take_packet(c, used(&c->tx, c->tx.at, end)))
 			break;
 	bytes = used(&c->tx, start, c->tx.at);
-	c->stats.bytes_from_guest += bytes;
 	if (bytes)
 		give_room(c, bytes);
 	return bytes;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 guest_says "it stops slowly" || exit 1
-check "one more cycle" vmbus_host fcopy "cycle 1"
+check "one more cycle" cycle fcopy 1
 tell "cycled once"
 # Make the host slow, to test the time limits of systemd and udev.
 vmbus_host fcopy "delay open 1000" "delay close 4000"

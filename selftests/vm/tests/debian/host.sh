@@ -9,7 +9,7 @@ check "offer again" vmbus_host fcopy offer
 tell offered
 guest_says 'back$' || exit 1
 copy_compared second 3000000
-check "twelve quick cycles" vmbus_host fcopy "cycle 12"
+check "twelve quick cycles" cycle fcopy 12
 tell cycled
 guest_says 'back again' || exit 1
 copy_compared third 100000

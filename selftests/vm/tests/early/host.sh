@@ -5,7 +5,7 @@ cycles=${said#cycles }
 
 # cycles COUNT: run COUNT cycles of a rescind, a new offer and 20 packets
 cycles() {
-	vmbus_host fcopy "cycle $1 20" >cycle.out 2>&1
+	cycle fcopy "$1" 20 >cycle.out 2>&1
 	status=$?
 	note "$(tail -n 1 cycle.out)"
 	check "$1 cycles" test $status = 0

@@ -50,7 +50,7 @@ say_e() { said=$(copy --source e --destination /tmp/in/new/ --create-full-path);
 judge_e() { bad=$([ "$(word 1 "$facts")" = 644 ] || echo 1) text="mode of a new file: $(word 1 "$facts")"; }
 say_f() { said=$(ask "$(start f $overwrite 3)"); }
 judge_f() { bad=$([ "$facts" = 4 ] || echo 1) text="a file that is to be replaced, when the copy has only begun: $facts of 4 bytes"; }
-say_g() { vmbus_host fcopy "set-index rx read 1073741824" "set-index rx write 1073745920" signal "sleep 1500" >/dev/null 2>&1; }
+say_g() { vmbus_host fcopy "raw-write rx 4 00000040" "raw-write rx 0 00100040" signal "sleep 1500" >/dev/null 2>&1; }
 judge_g() { bad=$(case $facts in 'status 74') ;; *) echo 1 ;; esac) text="indices beyond the ring: $(case $facts in 'status 139') echo 'killed by SIGSEGV' ;; 'status 74') echo 'ends with an error' ;; *) echo "$facts" ;; esac)"; }
 say_h() { said=$(ask "$(start h 0 100)" "$(write 0 3)" "$(end $cancel)"); }
 judge_h() { bad=$([ "$facts" = none ] || echo 1) text="CANCEL: $(word 3 "$said"), what is left: $facts"; }

@@ -17,7 +17,7 @@ check "a packet with an impossible length is left behind" host "packet-raw 06000
 host "send-hex 7175697400000000" wait-close
 tell end
 check "the guest opens it again" host wait-open
-check "and the host writes an impossible index" host "set-index rx write 3999999" signal wait-close
+check "and the host writes an impossible index" host "raw-write rx 0 ff083d00" signal wait-close
 tell lie
 
 check "rescind, and a monitored offer" host rescind wait-released "monitored on" offer

@@ -28,7 +28,7 @@ violates transfer "a packet with transfer pages, without a range" "raw-write tx 
 violates length "a packet that is longer than what is in the ring" "raw-write tx 4100 ff00"
 violates offset "a packet whose payload begins in its header" "raw-write tx 4098 0100"
 violates flags "a packet with unknown flags" "raw-write tx 4102 0200"
-violates index "a write index that is not a multiple of 8" "set-index tx write 3"
+violates index "a write index that is not a multiple of 8" "raw-write tx 0 03000000"
 # Byte 8 of the header page. The host has set the mask, as it is busy.
 violates mask "an interrupt mask that the guest has cleared" "raw-write tx 8 00000000"
 check "without a violation, messages come back" vmbus_host device "send 64 100" "echo 100 xid" "$quit" wait-close
