@@ -24,16 +24,18 @@ struct frame {
 	 * tag. In a FRAME_PACKET from the device: enum frame_memory.
 	 */
 	uint32_t tag;
-	uint16_t type;	/* FRAME_PACKET: the packet's type; raw frames: enum frame_ring */
+	uint16_t
+		type; /* FRAME_PACKET: the packet's type; FRAME_READ and FRAME_WRITE: enum frame_place */
 	uint16_t flags; /* FRAME_PACKET: the packet's flags; FRAME_OFFERED: 1 if monitored */
 	uint64_t xid;	/* FRAME_PACKET: the transaction id */
 	uint32_t arg;
 	uint32_t arg2;
 };
 
-enum frame_ring {
-	FRAME_TX,
+enum frame_place {
+	FRAME_TX, /* a ring, from its header page on */
 	FRAME_RX,
+	FRAME_GPADL, /* the guest's GPADL @xid */
 };
 
 enum frame_op {
@@ -58,15 +60,13 @@ enum frame_op {
 	FRAME_WITHHOLD,
 	FRAME_OFFER_SUB,   /* offer sub-channels @arg2 to @arg */
 	FRAME_MONITORED,   /* later offers are monitored (@arg 1) or not (@arg 0) */
-	FRAME_RAW_READ,	   /* read @arg2 bytes at @arg of ring @type, header page included */
-	FRAME_RAW_WRITE,   /* write the payload to @arg of ring @type */
+	FRAME_READ,	   /* read @arg2 bytes at @arg of @type */
+	FRAME_WRITE,	   /* write the payload to @arg of @type */
 	FRAME_SIGNAL,	   /* interrupt the guest, whatever the ring contains */
 	FRAME_HOLD,	   /* @arg 1: do not read tx; @arg 0: read it again */
 	FRAME_NOTE,	   /* keep the number @arg for later programs, until the close */
 	FRAME_STATS,	   /* struct frame_stats comes with FRAME_OK */
 	FRAME_SYNC,	   /* answer when every earlier packet is in its ring or dropped */
-	FRAME_GPADL_READ,  /* read @arg2 bytes at @arg of the guest's GPADL @xid */
-	FRAME_GPADL_WRITE, /* write the payload to @arg of GPADL @xid */
 	FRAME_RESCIND_SUB, /* rescind sub-channel @arg alone */
 	FRAME_KEEP_SUBS,   /* @arg 1: do not rescind sub-channels at the guest's close; 0: do */
 	FRAME_ANSWER,	   /* @arg 0: do not answer an open of the channel; @arg 1: answer it */

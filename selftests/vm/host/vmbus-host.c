@@ -54,10 +54,10 @@ static const char usage[] =
 	"  show MS                      Print a packet's payload in hex, or that none came within this time.\n"
 	"  hold on|off                  on: leave the guest's packets in its ring; off: take them again.\n"
 	"  signal                       Interrupt the guest.\n"
-	"  raw-write tx|rx OFFSET HEX   Write bytes to a ring. Offset 0 is the header page; the guest writes to tx.\n"
-	"  raw-expect tx|rx OFFSET HEX  Fail if a ring has other bytes.\n"
-	"  raw-wait tx|rx OFFSET HEX    Wait until a ring has these bytes.\n"
-	"  gpadl-expect HANDLE OFFSET HEX, gpadl-write HANDLE OFFSET HEX  As with rings, for a GPADL of the guest.\n"
+	"  raw-write PLACE OFFSET HEX   Write bytes to tx or rx, or to the guest's GPADL that has this handle. The guest\n"
+	"                               writes to tx, and its header page is at 0.\n"
+	"  raw-expect PLACE OFFSET HEX  Fail if there are other bytes.\n"
+	"  raw-wait PLACE OFFSET HEX    Wait until there are these bytes.\n"
 	"  stats                        Print the counters of the channel.\n"
 	"  expect-stat NAME MIN [MAX]   Print one counter; fail if it is not within the bounds.\n"
 	"  status                       Print the state of all channels.\n"
@@ -136,15 +136,6 @@ static int take_hex(struct script *s, int index, uint8_t **bytes, uint32_t *len)
 	return 0;
 }
 
-static int take_ring(struct script *s, uint16_t *ring)
-{
-	if (s->argc > 1 && (!strcmp(s->argv[1], "tx") || !strcmp(s->argv[1], "rx"))) {
-		*ring = s->argv[1][0] == 't' ? FRAME_TX : FRAME_RX;
-		return 0;
-	}
-	return complain(s, "tx or rx is expected");
-}
-
 static int take_switch(struct script *s, uint32_t *on)
 {
 	if (s->argc == 2 && (!strcmp(s->argv[1], "on") || !strcmp(s->argv[1], "off"))) {
@@ -159,29 +150,6 @@ static int simple(struct script *s, enum frame_op op, uint32_t arg)
 	struct frame frame = { .op = op, .channel = s->channel, .arg = arg };
 
 	return host_request(&s->host, &frame, NULL, NULL, 0, NULL, s->timeout_ms);
-}
-
-static int raw_read(struct script *s, uint16_t ring, uint32_t offset, uint32_t len, uint8_t *bytes)
-{
-	struct frame frame = { .op = FRAME_RAW_READ,
-			       .channel = s->channel,
-			       .type = ring,
-			       .arg = offset,
-			       .arg2 = len };
-
-	return host_request(&s->host, &frame, NULL, bytes, len, NULL, s->timeout_ms);
-}
-
-static int raw_write(struct script *s, uint16_t ring, uint32_t offset, uint32_t len,
-		     const void *bytes)
-{
-	struct frame frame = { .op = FRAME_RAW_WRITE,
-			       .channel = s->channel,
-			       .type = ring,
-			       .arg = offset,
-			       .len = len };
-
-	return host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
 }
 
 static void print_hex(const char *what, const uint8_t *bytes, size_t len)
@@ -641,53 +609,58 @@ static int do_show(struct script *s)
 	return 0;
 }
 
+/* Take the arguments PLACE OFFSET HEX. The first two go into the frame. */
+static int take_place(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
+{
+	uint64_t offset;
+	int ret = 0;
+
+	frame->channel = s->channel;
+	if (s->argc > 1 && !strcmp(s->argv[1], "tx"))
+		frame->type = FRAME_TX;
+	else if (s->argc > 1 && !strcmp(s->argv[1], "rx"))
+		frame->type = FRAME_RX;
+	else
+		frame->type = FRAME_GPADL;
+	if (frame->type == FRAME_GPADL)
+		ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &frame->xid);
+	if (!ret)
+		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
+	if (!ret)
+		ret = take_hex(s, 3, bytes, len);
+	if (!ret)
+		frame->arg = (uint32_t)offset;
+	return ret;
+}
+
 static int do_raw_write(struct script *s)
 {
-	uint64_t offset;
-	uint16_t ring;
+	struct frame frame = { .op = FRAME_WRITE };
 	uint8_t *bytes;
-	uint32_t len;
-	int ret = take_ring(s, &ring);
+	int ret = take_place(s, &frame, &bytes, &frame.len);
 
-	if (!ret)
-		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
-	if (!ret)
-		ret = take_hex(s, 3, &bytes, &len);
-	return ret ? ret : raw_write(s, ring, (uint32_t)offset, len, bytes);
+	return ret ? ret : host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
 }
 
-static int expect_bytes(struct script *s, const uint8_t *have, const uint8_t *bytes, uint32_t len,
-			uint64_t offset)
-{
-	if (!memcmp(bytes, have, len))
-		return 0;
-	print_hex("raw", have, len);
-	return host_error(&s->host, -EPROTO, "the bytes at %" PRIu64 " differ", offset);
-}
-
-/* Compare the bytes of a ring until @deadline, or once if that has passed. */
+/* Compare bytes until @deadline, or once if that has passed. */
 static int raw_compare(struct script *s, int64_t deadline)
 {
+	struct frame frame = { .op = FRAME_READ };
 	static uint8_t have[FRAME_MAX_LEN];
-	uint64_t offset;
-	uint16_t ring;
 	uint8_t *bytes;
-	uint32_t len;
-	int ret = take_ring(s, &ring);
+	int ret = take_place(s, &frame, &bytes, &frame.arg2);
 
-	if (!ret)
-		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
-	if (!ret)
-		ret = take_hex(s, 3, &bytes, &len);
-	if (!ret && len > sizeof(have))
-		ret = complain(s, "too many bytes");
-	if (!ret)
-		ret = raw_read(s, ring, (uint32_t)offset, len, have);
-	while (!ret && memcmp(have, bytes, len) && host_now() < deadline) {
+	while (!ret) {
+		ret = host_request(&s->host, &frame, NULL, have, sizeof(have), NULL, s->timeout_ms);
+		if (ret || !memcmp(have, bytes, frame.arg2))
+			return ret;
+		if (host_now() >= deadline) {
+			print_hex("raw", have, frame.arg2);
+			ret = host_error(&s->host, -EPROTO, "the bytes at %u differ", frame.arg);
+		}
 		usleep(10000);
-		ret = raw_read(s, ring, (uint32_t)offset, len, have);
 	}
-	return ret ? ret : expect_bytes(s, have, bytes, len, offset);
+	return ret;
 }
 
 static int do_raw_expect(struct script *s)
@@ -698,48 +671,6 @@ static int do_raw_expect(struct script *s)
 static int do_raw_wait(struct script *s)
 {
 	return raw_compare(s, host_now() + s->timeout_ms);
-}
-
-/* Take the arguments HANDLE OFFSET HEX. The first two go into the frame. */
-static int take_gpadl(struct script *s, struct frame *frame, uint8_t **bytes, uint32_t *len)
-{
-	uint64_t offset;
-	int ret = take_number(s, 1, UINT64_MAX, UINT64_MAX - 1, &frame->xid);
-
-	if (!ret)
-		ret = take_number(s, 2, UINT64_MAX, UINT32_MAX, &offset);
-	if (!ret)
-		ret = take_hex(s, 3, bytes, len);
-	if (ret)
-		return ret;
-	frame->channel = s->channel;
-	frame->arg = (uint32_t)offset;
-	return 0;
-}
-
-static int do_gpadl_expect(struct script *s)
-{
-	static uint8_t have[FRAME_MAX_LEN];
-	struct frame frame = { .op = FRAME_GPADL_READ };
-	uint32_t len = 0;
-	uint8_t *bytes;
-	int ret = take_gpadl(s, &frame, &bytes, &len);
-
-	if (!ret && len > sizeof(have))
-		ret = complain(s, "too many bytes");
-	frame.arg2 = len;
-	if (!ret)
-		ret = host_request(&s->host, &frame, NULL, have, len, NULL, s->timeout_ms);
-	return ret ? ret : expect_bytes(s, have, bytes, len, frame.arg);
-}
-
-static int do_gpadl_write(struct script *s)
-{
-	struct frame frame = { .op = FRAME_GPADL_WRITE };
-	uint8_t *bytes;
-	int ret = take_gpadl(s, &frame, &bytes, &frame.len);
-
-	return ret ? ret : host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
 }
 
 static const struct {
@@ -899,8 +830,6 @@ static const struct {
 	{ "raw-write", do_raw_write, 3 },
 	{ "raw-expect", do_raw_expect, 3 },
 	{ "raw-wait", do_raw_wait, 3 },
-	{ "gpadl-expect", do_gpadl_expect, 3 },
-	{ "gpadl-write", do_gpadl_write, 3 },
 	{ "stats", do_stats, 0 },
 	{ "expect-stat", do_expect_stat, 3 },
 	{ "status", do_status, 0 },

@@ -317,7 +317,7 @@ bool is_unanswered(const struct channel *c);
 /* ring.c */
 
 void channel_fault(struct channel *c, const char *format, ...) PRINTF(2, 3);
-uint32_t ring_bytes(const struct channel *c, enum frame_ring ring); /* with the header page */
+uint32_t ring_bytes(const struct channel *c, enum frame_place ring); /* with the header page */
 bool rings_open(struct channel *c, uint32_t offset);
 bool rings_drain(struct channel *c, bool signalled);
 void rings_flush(struct channel *c);

@@ -236,54 +236,53 @@ static void frame_offer_sub(struct channel *c, const struct frame *f)
 
 /* The guest's memory */
 
-/*
- * Read or write bytes of a GPADL for the program: of the @size bytes from @base
- * on, which an error calls @name.
- */
-static void frame_bytes(struct channel *c, const struct frame *f, uint8_t *payload,
-			const struct gpadl *g, uint32_t base, uint32_t size, const char *name)
+/* Return the GPADL that a frame names, or NULL after an error. */
+static const struct gpadl *named_gpadl(struct channel *c, const struct frame *f)
+{
+	const struct gpadl *g = f->xid <= UINT32_MAX ? find_gpadl((uint32_t)f->xid) : NULL;
+
+	if (g && g->created && g->relid == c->relid)
+		return g;
+	refuse(c, f, "channel %u has no GPADL %" PRIu64, f->channel, f->xid);
+	return NULL;
+}
+
+static void frame_gpadl_size(struct channel *c, const struct frame *f)
+{
+	const struct gpadl *g = named_gpadl(c, f);
+	uint32_t size = g ? g->pages * HV_PAGE : 0;
+
+	if (g)
+		put_ok(c->device, f->channel, f->tag, &size, sizeof(size));
+}
+
+/* Read or write bytes of a ring or of another GPADL for the program. */
+static void frame_bytes(struct channel *c, const struct frame *f, uint8_t *payload)
 {
 	static uint8_t bytes[FRAME_MAX_LEN];
-	bool write = f->op == FRAME_RAW_WRITE || f->op == FRAME_GPADL_WRITE;
-	uint32_t len = write ? f->len : f->arg2;
+	bool write = f->op == FRAME_WRITE;
+	uint32_t len = write ? f->len : f->arg2, base = 0, size;
+	const struct gpadl *g;
 
+	if (f->type == FRAME_GPADL) {
+		g = named_gpadl(c, f);
+		if (!g)
+			return;
+		size = g->pages * HV_PAGE;
+	} else {
+		if (!is_open(c, f))
+			return;
+		g = c->rings;
+		base = (f->type == FRAME_TX ? c->tx.first : c->rx.first) * HV_PAGE;
+		size = ring_bytes(c, f->type);
+	}
 	if (len > FRAME_MAX_LEN || f->arg > size || len > size - f->arg) {
-		refuse(c, f, "%u bytes at %u are not in the %s of %u bytes", len, f->arg, name,
-		       size);
+		refuse(c, f, "%u bytes at %u are not in the %s of %u bytes", len, f->arg,
+		       f->type == FRAME_GPADL ? "GPADL" : "ring", size);
 		return;
 	}
 	gpadl_copy(g, base + f->arg, write ? payload : bytes, len, write);
 	put_ok(c->device, f->channel, f->tag, bytes, write ? 0 : len);
-}
-
-static void frame_raw(struct channel *c, const struct frame *f, uint8_t *payload)
-{
-	uint32_t first;
-
-	if (!is_open(c, f))
-		return;
-	if (f->type > FRAME_RX) {
-		refuse(c, f, "there is no ring %u", f->type);
-		return;
-	}
-	first = f->type == FRAME_TX ? c->tx.first : c->rx.first;
-	frame_bytes(c, f, payload, c->rings, first * HV_PAGE, ring_bytes(c, f->type), "ring");
-}
-
-static void frame_gpadl(struct channel *c, const struct frame *f, uint8_t *payload)
-{
-	struct gpadl *g = f->xid <= UINT32_MAX ? find_gpadl((uint32_t)f->xid) : NULL;
-	uint32_t size;
-
-	if (!g || !g->created || g->relid != c->relid) {
-		refuse(c, f, "channel %u has no GPADL %" PRIu64, f->channel, f->xid);
-		return;
-	}
-	size = g->pages * HV_PAGE;
-	if (f->op == FRAME_GPADL_SIZE)
-		put_ok(c->device, f->channel, f->tag, &size, sizeof(size));
-	else
-		frame_bytes(c, f, payload, g, 0, size, "GPADL");
 }
 
 /* The rest */
@@ -402,14 +401,12 @@ static void take_frame(struct device *d, const struct frame *f, uint8_t *payload
 	case FRAME_MIGRATE:
 		migrate(d, f);
 		break;
-	case FRAME_RAW_READ:
-	case FRAME_RAW_WRITE:
-		frame_raw(c, f, payload);
+	case FRAME_READ:
+	case FRAME_WRITE:
+		frame_bytes(c, f, payload);
 		break;
-	case FRAME_GPADL_READ:
-	case FRAME_GPADL_WRITE:
 	case FRAME_GPADL_SIZE:
-		frame_gpadl(c, f, payload);
+		frame_gpadl_size(c, f);
 		break;
 	case FRAME_SIGNAL:
 		frame_signal(c, f);

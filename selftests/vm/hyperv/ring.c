@@ -25,7 +25,7 @@ struct packet_header {
 	uint64_t xid;
 };
 
-uint32_t ring_bytes(const struct channel *c, enum frame_ring ring)
+uint32_t ring_bytes(const struct channel *c, enum frame_place ring)
 {
 	return (ring == FRAME_TX ? c->tx.size : c->rx.size) + HV_PAGE;
 }

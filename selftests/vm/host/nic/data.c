@@ -293,7 +293,8 @@ void data_control(struct nic *nic, const void *message, uint32_t len)
 static void write_allocation(struct nic *nic, uint32_t index, const void *bytes, uint32_t len)
 {
 	struct frame frame = {
-		.op = FRAME_GPADL_WRITE,
+		.op = FRAME_WRITE,
+		.type = FRAME_GPADL,
 		.xid = nic->session.receive_handle,
 		.arg = index * nic->session.allocation_size,
 		.len = len,

@@ -282,7 +282,8 @@ static uint32_t section_at(uint32_t index)
 static void ask_section(struct nic *nic, struct host_packet *packet, uint32_t index, uint32_t bytes)
 {
 	struct frame frame = {
-		.op = FRAME_GPADL_READ,
+		.op = FRAME_READ,
+		.type = FRAME_GPADL,
 		.xid = nic->session.send_handle,
 		.arg = section_at(index),
 		.arg2 = bytes,

@@ -37,8 +37,8 @@ for device in monitored plain; do
 	# shellcheck disable=SC2086 # words
 	set -- $handles
 	check "$device: point 10: GPADL $3 is the receive buffer, GPADL $5 the send buffer" vmbus_host $device wait-open \
-		"gpadl-expect $5 0 75696f2d73656e64" "gpadl-expect $5 $6 646e65732d6f6975" \
-		"gpadl-write $3 0 686f73742d726376" "gpadl-write $3 $4 7663722d74736f68"
+		"raw-expect $5 0 75696f2d73656e64" "raw-expect $5 $6 646e65732d6f6975" \
+		"raw-write $3 0 686f73742d726376" "raw-write $3 $4 7663722d74736f68"
 	conversation >$device.script
 	# shellcheck disable=SC2094 # vmbus_host's output, not its script
 	check "$device: the host's part of all points" vmbus_host $device -v <$device.script

@@ -39,9 +39,9 @@ check "writes that only clear or set the mask signal nothing" test "$(statistic 
 said=$(guest_says buffers) || exit 1
 # shellcheck disable=SC2086 # buffers, and the handle and the size of the receive buffer and of the send buffer
 set -- $said
-no_gpadl() { ! vmbus_host nic "gpadl-expect $1 $2 00"; }
-check "the host sees the receive buffer, to its last byte" vmbus_host nic "gpadl-expect $2 $(($3 - 4)) 00000000"
-check "and the send buffer" vmbus_host nic "gpadl-expect $4 $(($5 - 4)) 00000000"
+no_gpadl() { ! vmbus_host nic "raw-expect $1 $2 00"; }
+check "the host sees the receive buffer, to its last byte" vmbus_host nic "raw-expect $2 $(($3 - 4)) 00000000"
+check "and the send buffer" vmbus_host nic "raw-expect $4 $(($5 - 4)) 00000000"
 check "nothing behind the receive buffer" no_gpadl "$2" "$3"
 check "nothing behind the send buffer" no_gpadl "$4" "$5"
 tell seen
