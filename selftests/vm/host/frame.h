@@ -24,8 +24,7 @@ struct frame {
 	 * tag. In a FRAME_PACKET from the device: enum frame_memory.
 	 */
 	uint32_t tag;
-	uint16_t
-		type; /* FRAME_PACKET: the packet's type; FRAME_READ and FRAME_WRITE: enum frame_place */
+	uint16_t type;	/* FRAME_PACKET: the packet's type; READ and WRITE: enum frame_place */
 	uint16_t flags; /* FRAME_PACKET: the packet's flags; FRAME_OFFERED: 1 if monitored */
 	uint64_t xid;	/* FRAME_PACKET: the transaction id */
 	uint32_t arg;

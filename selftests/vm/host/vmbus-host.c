@@ -67,6 +67,8 @@ static const char usage[] =
 
 #define MAX_ARGS 8
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 struct sent {
 	struct sent *next;
 	uint64_t xid;
@@ -136,20 +138,21 @@ static int take_hex(struct script *s, int index, uint8_t **bytes, uint32_t *len)
 	return 0;
 }
 
-static int take_switch(struct script *s, uint32_t *on)
+/*
+ * Returns the index of the argument in @words, which end with NULL, or -EINVAL.
+ */
+static int take_word(struct script *s, int index, const char *const *words)
 {
-	if (s->argc == 2 && (!strcmp(s->argv[1], "on") || !strcmp(s->argv[1], "off"))) {
-		*on = !strcmp(s->argv[1], "on");
-		return 0;
-	}
-	return complain(s, "on or off is expected");
+	for (int i = 0; index < s->argc && words[i]; i++)
+		if (!strcmp(s->argv[index], words[i]))
+			return i;
+	return complain(s, "there is no such choice");
 }
 
-static int simple(struct script *s, enum frame_op op, uint32_t arg)
+static int request(struct script *s, struct frame *frame, const void *payload)
 {
-	struct frame frame = { .op = op, .channel = s->channel, .arg = arg };
-
-	return host_request(&s->host, &frame, NULL, NULL, 0, NULL, s->timeout_ms);
+	frame->channel = s->channel;
+	return host_request(&s->host, frame, payload, NULL, 0, NULL, s->timeout_ms);
 }
 
 static void print_hex(const char *what, const uint8_t *bytes, size_t len)
@@ -179,26 +182,6 @@ static int do_channel(struct script *s)
 	return ret;
 }
 
-static int do_wait_open(struct script *s)
-{
-	return host_wait(&s->host, host_is_open, s->channel, "opened", s->timeout_ms);
-}
-
-static int do_wait_close(struct script *s)
-{
-	return host_wait(&s->host, host_is_closed, s->channel, "closed", s->timeout_ms);
-}
-
-static int do_wait_offered(struct script *s)
-{
-	return host_wait(&s->host, host_is_offered, s->channel, "offered", s->timeout_ms);
-}
-
-static int do_wait_released(struct script *s)
-{
-	return host_wait(&s->host, host_is_released, s->channel, "released", s->timeout_ms);
-}
-
 static bool was_reset(struct host *host, uint32_t before)
 {
 	return (uint32_t)host->resets != before;
@@ -212,29 +195,9 @@ static int do_wait_reset(struct script *s)
 	return ret;
 }
 
-static int do_rescind(struct script *s)
-{
-	return simple(s, FRAME_RESCIND, 0);
-}
-
-static int do_offer(struct script *s)
-{
-	return simple(s, FRAME_OFFER, 0);
-}
-
-static int do_withhold(struct script *s)
-{
-	return simple(s, FRAME_WITHHOLD, 0);
-}
-
-static int do_wait_asked(struct script *s)
-{
-	return host_wait(&s->host, host_is_asked, s->channel, "asked for", s->timeout_ms);
-}
-
 static int do_offer_sub(struct script *s)
 {
-	struct frame frame = { .op = FRAME_OFFER_SUB, .channel = s->channel };
+	struct frame frame = { .op = FRAME_OFFER_SUB };
 	uint64_t last, first;
 	int ret = take_number(s, 1, UINT64_MAX, HOST_MAX_CHANNELS, &last);
 
@@ -244,55 +207,14 @@ static int do_offer_sub(struct script *s)
 		return ret;
 	frame.arg = (uint32_t)last;
 	frame.arg2 = (uint32_t)first;
-	return host_request(&s->host, &frame, NULL, NULL, 0, NULL, s->timeout_ms);
-}
-
-static int do_rescind_sub(struct script *s)
-{
-	uint64_t index;
-	int ret = take_number(s, 1, UINT64_MAX, HOST_MAX_CHANNELS, &index);
-
-	return ret ? ret : simple(s, FRAME_RESCIND_SUB, (uint32_t)index);
-}
-
-static int do_keep_subs(struct script *s)
-{
-	uint32_t on = 0;
-	int ret = take_switch(s, &on);
-
-	return ret ? ret : simple(s, FRAME_KEEP_SUBS, on);
-}
-
-static int do_answer(struct script *s)
-{
-	uint32_t on = 0;
-	int ret = take_switch(s, &on);
-
-	return ret ? ret : simple(s, FRAME_ANSWER, on);
-}
-
-/* Returns the index of the argument among @words, or -EINVAL. */
-static int take_word(struct script *s, int index, const char *const words[], int count)
-{
-	for (int i = 0; index < s->argc && i < count; i++)
-		if (!strcmp(s->argv[index], words[i]))
-			return i;
-	return complain(s, "there is no such choice");
-}
-
-static int do_gpadls(struct script *s)
-{
-	static const char *const words[] = { "hold", "answer", "fail" };
-	int word = take_word(s, 1, words, 3);
-
-	return word < 0 ? word : simple(s, FRAME_GPADLS, (uint32_t)word);
+	return request(s, &frame, NULL);
 }
 
 static int do_delay(struct script *s)
 {
-	static const char *const words[FRAME_DELAYS] = { "open", "close", "rescind", "unload" };
-	struct frame frame = { .op = FRAME_DELAY, .channel = s->channel };
-	int word = take_word(s, 1, words, FRAME_DELAYS);
+	static const char *const words[] = { "open", "close", "rescind", "unload", NULL };
+	struct frame frame = { .op = FRAME_DELAY };
+	int word = take_word(s, 1, words);
 	uint64_t ms;
 	int ret = word < 0 ? word : take_number(s, 2, UINT64_MAX, 600000, &ms);
 
@@ -300,50 +222,7 @@ static int do_delay(struct script *s)
 		return ret;
 	frame.arg = (uint32_t)word;
 	frame.arg2 = (uint32_t)ms;
-	return host_request(&s->host, &frame, NULL, NULL, 0, NULL, s->timeout_ms);
-}
-
-static int do_order(struct script *s)
-{
-	static const char *const words[FRAME_ORDERS] = { "any", "forward", "reverse",
-							 "primary-first" };
-	int word = take_word(s, 1, words, FRAME_ORDERS);
-
-	return word < 0 ? word : simple(s, FRAME_ORDER, (uint32_t)word);
-}
-
-static int do_migrate(struct script *s)
-{
-	uint64_t ms;
-	int ret = take_number(s, 1, UINT64_MAX, 600000, &ms);
-
-	return ret ? ret : simple(s, FRAME_MIGRATE, (uint32_t)ms);
-}
-
-static int do_monitored(struct script *s)
-{
-	uint32_t on = 0;
-	int ret = take_switch(s, &on);
-
-	return ret ? ret : simple(s, FRAME_MONITORED, on);
-}
-
-static int do_hold(struct script *s)
-{
-	uint32_t on = 0;
-	int ret = take_switch(s, &on);
-
-	return ret ? ret : simple(s, FRAME_HOLD, on);
-}
-
-static int do_signal(struct script *s)
-{
-	return simple(s, FRAME_SIGNAL, 0);
-}
-
-static int do_sync(struct script *s)
-{
-	return simple(s, FRAME_SYNC, 0);
+	return request(s, &frame, NULL);
 }
 
 static int remember(struct script *s, uint64_t xid, uint32_t len)
@@ -639,7 +518,7 @@ static int do_raw_write(struct script *s)
 	uint8_t *bytes;
 	int ret = take_place(s, &frame, &bytes, &frame.len);
 
-	return ret ? ret : host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
+	return ret ? ret : request(s, &frame, bytes);
 }
 
 /* Compare bytes until @deadline, or once if that has passed. */
@@ -719,7 +598,7 @@ static int do_stats(struct script *s)
 	struct frame_stats stats;
 	int ret = take_stats(s, &stats);
 
-	for (size_t i = 0; !ret && i < sizeof(counters) / sizeof(counters[0]); i++)
+	for (size_t i = 0; !ret && i < COUNT(counters); i++)
 		printf("stat %s %" PRIu64 "\n", counters[i].name, counter(&stats, i));
 	return ret;
 }
@@ -736,7 +615,7 @@ static int do_expect_stat(struct script *s)
 		ret = take_stats(s, &stats);
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+	for (size_t i = 0; i < COUNT(counters); i++) {
 		uint64_t value = counter(&stats, i);
 
 		if (strcmp(counters[i].name, s->argv[1]))
@@ -796,37 +675,19 @@ static const struct {
 } commands[] = {
 	{ "timeout", do_timeout, 1 },
 	{ "channel", do_channel, 1 },
-	{ "wait-open", do_wait_open, 0 },
-	{ "wait-close", do_wait_close, 0 },
-	{ "wait-offered", do_wait_offered, 0 },
-	{ "wait-released", do_wait_released, 0 },
 	{ "wait-reset", do_wait_reset, 0 },
-	{ "rescind", do_rescind, 0 },
-	{ "offer", do_offer, 0 },
-	{ "withhold", do_withhold, 0 },
 	{ "offer-sub", do_offer_sub, 2 },
-	{ "rescind-sub", do_rescind_sub, 1 },
-	{ "keep-subs", do_keep_subs, 1 },
-	{ "answer", do_answer, 1 },
-	{ "wait-asked", do_wait_asked, 0 },
-	{ "gpadls", do_gpadls, 1 },
 	{ "delay", do_delay, 2 },
-	{ "order", do_order, 1 },
-	{ "migrate", do_migrate, 1 },
-	{ "monitored", do_monitored, 1 },
 	{ "send", do_send, 4 },
 	{ "send-hex", do_send_hex, 3 },
 	{ "complete", do_complete, 1 },
 	{ "packet-raw", do_packet_raw, 1 },
-	{ "sync", do_sync, 0 },
 	{ "expect", do_expect, 1 },
 	{ "echo", do_echo, 2 },
 	{ "expect-hex", do_expect_hex, 1 },
 	{ "drain", do_drain, 1 },
 	{ "none", do_none, 1 },
 	{ "show", do_show, 1 },
-	{ "hold", do_hold, 1 },
-	{ "signal", do_signal, 0 },
 	{ "raw-write", do_raw_write, 3 },
 	{ "raw-expect", do_raw_expect, 3 },
 	{ "raw-wait", do_raw_wait, 3 },
@@ -838,11 +699,82 @@ static const struct {
 	{ "clock", do_clock, MAX_ARGS - 1 },
 };
 
+/* Commands that wait for a state of the channel */
+static const struct {
+	const char *name;
+	bool (*done)(struct host *host, uint32_t channel);
+	const char *what;
+} waits[] = {
+	{ "wait-open", host_is_open, "opened" },
+	{ "wait-close", host_is_closed, "closed" },
+	{ "wait-offered", host_is_offered, "offered" },
+	{ "wait-released", host_is_released, "released" },
+	{ "wait-asked", host_is_asked, "asked for" },
+};
+
+static const char *const nothing[] = { NULL };
+static const char *const number[] = { NULL };
+static const char *const switches[] = { "off", "on", NULL };
+static const char *const gpadls[] = { "hold", "answer", "fail", NULL };
+static const char *const orders[] = { "any", "forward", "reverse", "primary-first", NULL };
+
+/* Commands that send one frame, with one argument of this kind */
+static const struct {
+	const char *name;
+	enum frame_op op;
+	const char *const *argument;
+} requests[] = {
+	{ "rescind", FRAME_RESCIND, nothing },	 { "offer", FRAME_OFFER, nothing },
+	{ "withhold", FRAME_WITHHOLD, nothing }, { "signal", FRAME_SIGNAL, nothing },
+	{ "sync", FRAME_SYNC, nothing },	 { "rescind-sub", FRAME_RESCIND_SUB, number },
+	{ "migrate", FRAME_MIGRATE, number },	 { "keep-subs", FRAME_KEEP_SUBS, switches },
+	{ "answer", FRAME_ANSWER, switches },	 { "monitored", FRAME_MONITORED, switches },
+	{ "hold", FRAME_HOLD, switches },	 { "gpadls", FRAME_GPADLS, gpadls },
+	{ "order", FRAME_ORDER, orders },
+};
+
+static int run_request(struct script *s, enum frame_op op, const char *const *argument)
+{
+	struct frame frame = { .op = op };
+	uint64_t value = 0;
+	int ret = 0;
+
+	if (s->argc > (argument == nothing ? 1 : 2))
+		return complain(s, "too many arguments");
+	if (argument == number)
+		ret = take_number(s, 1, UINT64_MAX, 600000, &value);
+	else if (argument != nothing)
+		ret = take_word(s, 1, argument);
+	if (ret < 0)
+		return ret;
+	frame.arg = (uint32_t)value + (uint32_t)ret;
+	return request(s, &frame, NULL);
+}
+
+/* Run the command whose words are in s->argv. */
+static int run_words(struct script *s)
+{
+	for (size_t i = 0; i < COUNT(waits); i++)
+		if (!strcmp(s->argv[0], waits[i].name))
+			return host_wait(&s->host, waits[i].done, s->channel, waits[i].what,
+					 s->timeout_ms);
+	for (size_t i = 0; i < COUNT(requests); i++)
+		if (!strcmp(s->argv[0], requests[i].name))
+			return run_request(s, requests[i].op, requests[i].argument);
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		if (strcmp(s->argv[0], commands[i].name))
+			continue;
+		if (s->argc - 1 > commands[i].max_args)
+			return complain(s, "too many arguments");
+		return commands[i].run(s);
+	}
+	return complain(s, "there is no such command");
+}
+
 /* Run one command. Returns 0, or the exit status after a message. */
 static int run(struct script *s, const char *line)
 {
 	char *words = strdup(line), *word, *save = NULL;
-	size_t index;
 	int ret;
 
 	if (!words) {
@@ -860,15 +792,7 @@ static int run(struct script *s, const char *line)
 		free(words);
 		return 0;
 	}
-	for (index = 0; index < sizeof(commands) / sizeof(commands[0]); index++)
-		if (!strcmp(s->argv[0], commands[index].name))
-			break;
-	if (index == sizeof(commands) / sizeof(commands[0]))
-		ret = complain(s, "there is no such command");
-	else if (s->argc - 1 > commands[index].max_args)
-		ret = complain(s, "too many arguments");
-	else
-		ret = commands[index].run(s);
+	ret = run_words(s);
 	if (ret) {
 		fflush(stdout);
 		fprintf(stderr, "vmbus-host: '%s' failed: %s\n", line, s->host.error);
