@@ -174,18 +174,10 @@ copy_vmfile() {
 	"$bin/copy-vmfile" --timeout "$timeout" "$device.sock" "$@"
 }
 
-# nic_start [OPTION]... DEVICE [DEVICE]: run vmbus-nic as the host of these
-# devices until the guest ends, with the log nic.log
+# nic_start DEVICE [DEVICE]: run vmbus-nic as the host of these devices until
+# the guest ends, with the log nic.log
 nic_start() {
-	nic_words=''
-	for word; do
-		case $word in
-		-*) nic_words="$nic_words $word" ;;
-		*) nic_words="$nic_words $word.sock" ;;
-		esac
-	done
-	# shellcheck disable=SC2086 # words
-	"$bin/vmbus-nic" --verbose --timeout "$timeout" --control control.sock $nic_words >nic.log 2>&1 &
+	"$bin/vmbus-nic" --timeout "$timeout" --control control.sock "$1.sock" ${2:+"$2.sock"} >nic.log 2>&1 &
 	nic_program=$!
 	until grep -qx ready nic.log || ! kill -0 $nic_program 2>/dev/null; do sleep 0.1; done
 }
@@ -193,13 +185,40 @@ nic_start() {
 # number, or for the first NIC
 nic() { "$bin/vmbus-nic" --to control.sock "$@"; }
 
+# within SECONDS COMMAND...: repeat a command until it succeeds, at most for
+# this time, and print what it printed at last
+within() {
+	within_until=$(($(uptime_s) + $1))
+	shift
+	while ! within_said=$("$@"); do
+		if [ "$(uptime_s)" -ge $within_until ] || ! guest_runs; then
+			echo "$within_said" >&2
+			return 1
+		fi
+		sleep 0.1
+	done
+	echo "$within_said"
+}
+
+# nic_is CHANNEL STATE: whether this channel of the first NIC is open, closed,
+# held, offered or rescinded
+nic_is() { nic status | grep -E "^channel $1 (.* )?$2 "; }
+
+# nic_rescind, nic_offer: rescind the first NIC, or offer it again, and wait
+# until the guest has released it, or has the offer
+nic_rescind() { nic rescind && within 120 nic_is 0 held; }
+nic_offer() { nic offer && within 120 nic_is 0 offered; }
+
+# nic_ping COUNT SIZE: ping the guest, and wait for the answers
+nic_ping() { nic ping 10.55.0.2 "$@" && within 120 nic expect pings_answered "$1"; }
+
 # nic_generate NUMBER COUNT MIN [MAX [CHANNEL [STREAM]]]: send frames of this
 # NIC to the guest, and print their digest. This fails if the guest has not
 # released all of them after four minutes.
 nic_generate() {
 	number=$1
 	shift
-	timeout 240 "$bin/vmbus-nic" --to control.sock "$number" generate "$@" && return
+	nic "$number" generate "$@" && within 240 nic "$number" generated "${4:-0}" && return
 	note "the guest has not given all frames of NIC $number back, $*: $(nic "$number" status | tr '\n' ' ')"
 	nic "$number" stop
 	return 1
@@ -209,7 +228,7 @@ nic_generate() {
 # frames that the guest sends (outbound)
 nic_same() {
 	sent=$(guest_says "sent $1: " | sed "s/^sent $1: //")
-	nic wait numbered "$2" 30 >/dev/null
+	within 30 nic expect numbered "$2" >/dev/null
 	check "$1: the guest's frames arrive as they were sent: $sent" test "$sent" = "$(nic sink 1)"
 	check "$1: and in their order" nic expect misordered 0 0
 	nic sink reset
@@ -235,8 +254,8 @@ nic_cross() {
 	nic_generate 1 "$2" 60 1514 0 2 >made-by-other &
 	made=$(nic_generate 0 "$2" 60 1514 0 1)
 	wait $!
-	nic 1 wait numbered "$2" 60 >/dev/null
-	nic wait numbered "$2" 60 >/dev/null
+	within 60 nic 1 expect numbered "$2" >/dev/null
+	within 60 nic expect numbered "$2" >/dev/null
 	check "$1: every frame of the first leaves by the second: $made" test "$(nic 1 sink 1)" = "$made"
 	check "$1: and the other way: $(cat made-by-other)" test "$(nic sink 2)" = "$(cat made-by-other)"
 }
@@ -273,7 +292,7 @@ pmd_towards() {
 		}
 		channel=$((channel + 1))
 	done
-	[ "${3:-1}" = 0 ] || nic wait numbered $(($2 * channel)) 10 >/dev/null
+	[ "${3:-1}" = 0 ] || within 10 nic expect numbered $(($2 * channel)) >/dev/null
 	tell "generated $1"
 	forwarded=$(guest_says "forwarded $1: ") || exit 1
 	forwarded=${forwarded##* }
@@ -313,7 +332,7 @@ pmd_from() {
 	tell "send $1"
 	sent=$(guest_says "sent $1: ") || exit 1
 	sent=${sent##* }
-	nic wait from_guest $((before + sent)) 10 >/dev/null
+	within 10 nic expect from_guest $((before + sent)) >/dev/null
 	check "$1: the host has all that testpmd has counted: $sent" test "$(($(nic_counter from_guest) - before))" -ge "$sent"
 }
 

@@ -16,7 +16,7 @@ $(vm_host_dir)/copy-vmfile: $(addprefix $(vm_host_dir)/obj/,copy-vmfile.o client
 $(vm_host_dir)/vmbus-host: $(addprefix $(vm_host_dir)/obj/,vmbus-host.o client.o)
 	$(call link,$^)
 
-vm_nic_objs := $(addprefix $(vm_host_dir)/obj/nic/,main.o control.o nvsp.o rndis.o data.o peer.o capture.o)
+vm_nic_objs := $(addprefix $(vm_host_dir)/obj/nic/,main.o control.o nvsp.o rndis.o data.o peer.o)
 
 $(vm_host_dir)/vmbus-nic: $(vm_nic_objs) $(vm_host_dir)/obj/client.o
 	$(call link,$^)

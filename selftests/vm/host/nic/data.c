@@ -152,7 +152,6 @@ static void take_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, 
 	nic->count.from_guest++;
 	nic->count.from_guest_bytes += len;
 	nic->channel_from[channel]++;
-	capture_frame(frame, len);
 	peer_frame(nic, channel, frame, len);
 }
 
@@ -277,7 +276,6 @@ void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint
 		nic->count.dropped++;
 		return;
 	}
-	capture_frame(frame, len);
 	queue_add(&nic->frames, channel, frame, len);
 }
 
@@ -390,7 +388,7 @@ static void flush_some(struct nic *nic)
 	uint16_t channel = nic->frames.first->channel;
 
 	while (nic->frames.first && nic->frames.first->channel == channel && nic->free.count &&
-	       count < nic->ranges) {
+	       count < MAX_RANGES) {
 		struct outgoing *out = queue_take(&nic->frames);
 		uint32_t index;
 

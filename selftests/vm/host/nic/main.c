@@ -17,45 +17,34 @@ static const char usage[] =
 	"       vmbus-nic --to PATH [NIC] COMMAND...\n"
 	"Plays the host side of the NICs whose devices have these sockets, and takes commands at PATH until the guest\n"
 	"ends. Each breach of the rules by the guest is printed as 'complaint', and makes the exit status 1.\n"
-	"  -b, --bridge           Connect the two NICs. Without this option, each NIC has a peer.\n"
-	"  -n, --newest VERSION   Set the newest version of NVSP (default: 0x60001).\n"
 	"  -t, --timeout SECONDS  Wait this time for the sockets (default: 60).\n"
-	"  -v, --verbose          Print the guest's requests.\n"
 	"The peer of NIC 0 has the address 10.55.0.1, that of NIC 1 has 10.55.1.1. It answers ARP and pings, and takes\n"
 	"numbered frames (numbered.h). The second form sends one of these commands to a running program. They are for\n"
 	"NIC 0 unless its number precedes them:\n"
 	"  status                 Print the state, the counters, and the frames of each channel.\n"
-	"  expect COUNTER MIN [MAX], wait COUNTER MIN [SECONDS]\n"
-	"                         Check that a counter is within these bounds, or wait until it has reached MIN.\n"
-	"  wait-open, wait-close [CHANNEL [SECONDS]]  Wait until the guest has opened or closed a channel.\n"
-	"  generate COUNT MIN [MAX [CHANNEL [STREAM]]]  Send numbered frames of MIN to MAX bytes to the guest. Print\n"
-	"                         their digest when the guest has taken them all.\n"
-	"  stop                   End generate, which goes on when its caller has disconnected.\n"
+	"  expect COUNTER MIN [MAX]  Fail unless the counter is within these bounds.\n"
+	"  generate COUNT MIN [MAX [CHANNEL [STREAM]]]  Begin to send numbered frames of MIN to MAX bytes to the guest.\n"
+	"  generated [CHANNEL]    Print their digest. It fails until the guest has taken them all.\n"
+	"  stop                   End all generators.\n"
 	"  sink [STREAM]          Print the number of numbered frames that have come, and their digest. 'sink reset'\n"
 	"                         resets both.\n"
 	"  rates                  Print the frames and microseconds of each generator, from its first frame until the\n"
 	"                         guest had taken all, and of each stream, from its first frame to its last.\n"
 	"  stats                  Print the interrupts and signals of all channels of the NIC.\n"
-	"  ping ADDRESS COUNT [SIZE [SECONDS]]  Ping the guest, one request after the other.\n"
-	"  link up|down           Set the link, and tell the guest.\n"
+	"  ping ADDRESS COUNT SIZE  Begin to ping the guest, one request after the other, and reset pings_answered.\n"
+	"  link on|off            Set the link, and tell the guest.\n"
 	"  vf SERIAL              Tell the guest that the NIC has a virtual function; 0: none.\n"
-	"  rescind [PACKETS [SECONDS]]  Rescind the device, at once or after this number of packets of the guest, and\n"
-	"                         wait until the guest has released it.\n"
-	"  offer [SECONDS]        Offer the device again, and wait until the guest has the offer.\n"
-	"  newest VERSION, refuse-subs on|off, bridge on|off, echo on|off, address A.B.C.D\n"
-	"                         Change a setting. 'echo' lets the peer answer, and 'address' is the peer's.\n"
+	"  rescind [PACKETS]      Rescind the device, at once or after this number of packets of the guest.\n"
+	"  offer                  Offer the device again.\n"
+	"  newest VERSION         Set the newest version of NVSP (default: 0x60001).\n"
+	"  refuse-subs on|off     on: refuse sub-channels.\n"
 	"  hold-subs on|off       on: grant sub-channels, but do not offer them until 'off'.\n"
-	"  ranges N               Put at most N frames into a packet to the guest (default: 8).\n"
-	"  capture FILE [BYTES]   Write at most BYTES of each frame to a pcap file; 'capture off' ends it.\n"
-	"  quit                   End the program.\n"
-	"A command that waits for the guest fails after 120 seconds, or after the SECONDS that it names. Only generate\n"
-	"has no time limit.\n"
+	"  bridge on|off          on: connect the two NICs.\n"
 	"Exit status: 0 success, 1 failure, 2 wrong use or no socket.\n";
 
 /* The program takes this number of packets before it does its other work. */
 #define TAKE_AT_ONCE 64
 
-bool verbose;
 static int64_t began;
 
 int64_t now_us(void)
@@ -78,8 +67,6 @@ void say(const struct nic *nic, const char *format, ...)
 {
 	va_list args;
 
-	if (!verbose)
-		return;
 	va_start(args, format);
 	print(nic, "", format, args);
 	va_end(args);
@@ -99,7 +86,6 @@ static void finish(struct nic *nics, int count)
 {
 	bool bad = false;
 
-	capture_stop();
 	for (int i = 0; i < count; i++)
 		bad |= nics[i].count.complaints;
 	exit(bad);
@@ -227,7 +213,7 @@ static bool take_frames(struct nic *nic)
 
 static void work(int listener)
 {
-	struct pollfd fds[MAX_NICS + 32];
+	struct pollfd fds[MAX_NICS + 1];
 	bool busy = false;
 
 	for (;;) {
@@ -237,8 +223,8 @@ static void work(int listener)
 			fds[n++] = (struct pollfd){ .fd = nics[i].host.fd, .events = POLLIN };
 			busy |= nics[i].host.packets != NULL;
 		}
-		n += control_poll(listener, nics, nic_count, fds + n, 32);
-		/* Time limits of commands and repeated pings need a turn. */
+		fds[n++] = (struct pollfd){ .fd = listener, .events = POLLIN };
+		/* Repeated pings need a turn. */
 		if (poll(fds, (nfds_t)n, busy ? 0 : 100) < 0 && errno != EINTR) {
 			perror("vmbus-nic: poll");
 			exit(2);
@@ -254,15 +240,13 @@ static void work(int listener)
 	}
 }
 
-static void set_up(struct nic *nic, int index, char *path, uint32_t newest, int timeout_ms)
+static void set_up(struct nic *nic, int index, char *path, int timeout_ms)
 {
 	nic->host.in_order = true;
 	nic->index = index;
 	nic->name = path;
-	nic->echo = true;
 	nic->link = true;
-	nic->newest = newest;
-	nic->ranges = 8;
+	nic->newest = NVSP_VERSION_61;
 	nic->rescind_in = -1;
 	memcpy(nic->mac, (const uint8_t[6]){ 0x00, 0x15, 0x5d, 0x55, (uint8_t)index, 2 }, 6);
 	memcpy(nic->peer_mac, (const uint8_t[6]){ 0x00, 0x15, 0x5d, 0x55, (uint8_t)index, 1 }, 6);
@@ -280,53 +264,38 @@ static void set_up(struct nic *nic, int index, char *path, uint32_t newest, int 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "bridge", no_argument, NULL, 'b' },
 		{ "control", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
-		{ "newest", required_argument, NULL, 'n' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "to", required_argument, NULL, 'T' },
-		{ "verbose", no_argument, NULL, 'v' },
 		{},
 	};
 	const char *control = NULL;
-	unsigned long newest = NVSP_VERSION_61;
 	int option, timeout_ms = 60000, listener;
-	bool bridge = false;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	began = host_now();
-	while ((option = getopt_long(argc, argv, "+bc:hn:t:v", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+c:ht:", options, NULL)) != -1) {
 		switch (option) {
-		case 'b':
-			bridge = true;
-			break;
 		case 'c':
 			control = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
-		case 'n':
-			newest = strtoul(optarg, NULL, 0);
-			break;
 		case 't':
 			timeout_ms = atoi(optarg) * 1000;
 			break;
 		case 'T':
 			return control_tell(optarg, argv + optind);
-		case 'v':
-			verbose = true;
-			break;
 		default:
 			fputs(usage, stderr);
 			return 2;
 		}
 	}
 	nic_count = argc - optind;
-	if (!control || nic_count < 1 || nic_count > MAX_NICS || (bridge && nic_count != 2) ||
-	    timeout_ms <= 0) {
+	if (!control || nic_count < 1 || nic_count > MAX_NICS || timeout_ms <= 0) {
 		fputs(usage, stderr);
 		return 2;
 	}
@@ -334,11 +303,9 @@ int main(int argc, char **argv)
 	if (listener < 0)
 		return 2;
 	for (int i = 0; i < nic_count; i++)
-		set_up(&nics[i], i, argv[optind + i], (uint32_t)newest, timeout_ms);
-	for (int i = 0; nic_count == 2 && i < nic_count; i++) {
+		set_up(&nics[i], i, argv[optind + i], timeout_ms);
+	for (int i = 0; nic_count == 2 && i < nic_count; i++)
 		nics[i].other = &nics[!i];
-		nics[i].bridge = bridge;
-	}
 	printf("ready\n");
 	work(listener);
 }

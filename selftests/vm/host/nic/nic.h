@@ -2,8 +2,8 @@
 /*
  * The host side of a synthetic NIC. nvsp.c has the session with the guest's
  * driver and its buffers, rndis.c the control messages, data.c the frames in
- * both directions, peer.c the peer behind the NIC, capture.c the pcap file,
- * control.c the commands of a running program, and main.c the loop.
+ * both directions, peer.c the peer behind the NIC, control.c the commands of a
+ * running program, and main.c the loop.
  *
  * The program does not trust the guest: each file checks what it takes. Each
  * breach of the rules is a complaint(). The program counts them, and one of
@@ -12,7 +12,6 @@
 #ifndef VM_HOST_NIC_H
 #define VM_HOST_NIC_H
 
-#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,7 +44,7 @@
 /* The number of sub-allocations that are for control messages alone */
 #define CONTROL_ALLOCATIONS 16
 /* The maximum number of ranges in one packet to the guest */
-#define MAX_RANGES 64
+#define MAX_RANGES 8
 #define RSS_TABLE  128
 #define SEND_TABLE 16
 #define RSS_KEY	   40
@@ -157,12 +156,10 @@ struct nic {
 	const char *name;  /* the name of its socket */
 	struct nic *other; /* the second NIC, if there is one */
 	bool bridge;	   /* the frames of one NIC go to the other */
-	bool echo;
 	bool refuse_subs;
 	bool hold_subs; /* do not offer the sub-channels until this ends */
 	bool link;
 	uint32_t newest; /* the newest version of NVSP */
-	uint32_t ranges; /* the maximum of frames in a packet to the guest */
 	uint8_t mac[6];	 /* the MAC address of the guest's NIC */
 	uint8_t peer_mac[6];
 	uint8_t peer_address[4];
@@ -186,8 +183,6 @@ struct nic {
 	uint64_t channel_from[HOST_MAX_CHANNELS], channel_to[HOST_MAX_CHANNELS]; /* frames */
 	struct counters count;
 };
-
-extern bool verbose;
 
 /* Returns the microseconds of CLOCK_MONOTONIC. */
 int64_t now_us(void);
@@ -251,18 +246,9 @@ void data_flush(struct nic *nic);
 /* peer.c */
 void peer_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len);
 void peer_work(struct nic *nic);
-bool peer_generates(const struct nic *nic);
-bool peer_pings(const struct nic *nic);
-
-/* capture.c: capture_start() returns 0 or -errno. */
-int capture_start(const char *path, uint32_t limit);
-void capture_stop(void);
-uint64_t capture_count(void);
-void capture_frame(const uint8_t *frame, uint32_t len);
 
 /* control.c */
 int control_listen(const char *path);
-int control_poll(int listener, struct nic *nics, int count, struct pollfd *fds, int room);
 void control_work(int listener, struct nic *nics, int count);
 int control_tell(const char *path, char **words);
 

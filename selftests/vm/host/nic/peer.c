@@ -72,7 +72,7 @@ static void take_arp(struct nic *nic, uint16_t channel, const uint8_t *frame, ui
 		nic->ping.resolved = true;
 		nic->ping.waiting = false;
 	}
-	if (operation != 1 || !nic->echo || memcmp(arp + 24, nic->peer_address, 4))
+	if (operation != 1 || memcmp(arp + 24, nic->peer_address, 4))
 		return;
 	put_ethernet(nic, reply, arp + 8, TYPE_ARP);
 	put_arp(nic, reply, 2, arp + 8, arp + 14);
@@ -134,8 +134,6 @@ static void take_ip(struct nic *nic, uint16_t channel, const uint8_t *frame, uin
 	uint32_t header, bytes;
 	uint8_t *icmp;
 
-	if (!nic->echo && !nic->ping.count)
-		return;
 	header = len < ETHERNET_HEADER + IP_HEADER ? 0 : (ip[0] & 0xf) * 4u;
 	if (header < IP_HEADER || ip[0] >> 4 != 4 || get16_be(ip + 2) < header ||
 	    get16_be(ip + 2) > len - ETHERNET_HEADER || checksum(ip, header)) {
@@ -152,7 +150,7 @@ static void take_ip(struct nic *nic, uint16_t channel, const uint8_t *frame, uin
 	}
 	if (ip[header] == 0)
 		take_ping_reply(nic, ip + header, bytes);
-	if (ip[header] != 8 || !nic->echo)
+	if (ip[header] != 8)
 		return;
 	len = ETHERNET_HEADER + header + bytes;
 	memcpy(reply, frame, len);
@@ -223,6 +221,11 @@ static void generate(struct nic *nic, struct generator *generator)
 		generator->sent++;
 		data_to_guest(nic, generator->channel, frame, len);
 	}
+	/* It is over when the guest has completed all frames. */
+	if (generator->sent == generator->count && !nic->frames.count && !nic->in_flight) {
+		generator->active = false;
+		generator->ended_us = now_us();
+	}
 }
 
 static void ping(struct nic *nic)
@@ -246,25 +249,12 @@ static void ping(struct nic *nic)
 	data_to_guest(nic, 0, frame, len);
 }
 
-bool peer_pings(const struct nic *nic)
-{
-	return nic->ping.sent < nic->ping.count;
-}
-
-bool peer_generates(const struct nic *nic)
-{
-	for (int i = 0; i < HOST_MAX_CHANNELS; i++)
-		if (nic->generators[i].active)
-			return true;
-	return false;
-}
-
 /* Send the frames and pings of the peer that are due. */
 void peer_work(struct nic *nic)
 {
 	for (int i = 0; i < HOST_MAX_CHANNELS; i++)
 		if (nic->generators[i].active)
 			generate(nic, &nic->generators[i]);
-	if (peer_pings(nic))
+	if (nic->ping.sent < nic->ping.count)
 		ping(nic);
 }

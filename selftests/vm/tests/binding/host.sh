@@ -3,7 +3,7 @@
 # pings BOOT: check that the guest's network works in this boot
 pings() {
 	guest_says "network $1\$" || exit 1
-	check "boot $1: the guest answers pings" nic ping 10.55.0.2 10 500
+	check "boot $1: the guest answers pings" nic_ping 10 500
 	tell pinged
 }
 # again NUMBER: rescind the device, and offer it again

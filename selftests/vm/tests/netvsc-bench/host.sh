@@ -19,7 +19,7 @@ come() {
 }
 # generate SIZE: send frames to the guest, which has two minutes for them
 generate() {
-	timeout 120 "$bin/vmbus-nic" --to control.sock generate $frames "$1" "$1" 0 0 && return
+	nic generate $frames "$1" "$1" 0 0 && within 120 nic generated && return
 	nic stop
 	return 1
 }

@@ -8,7 +8,7 @@ back() {
 	guest_says "$name" || exit 1
 	while [ $channel -lt "$5" ]; do
 		made=$(nic_generate 0 "$2" "$3" "$4" $channel $channel)
-		nic wait numbered $(((channel + 1) * $2)) 60 >/dev/null
+		within 60 nic expect numbered $(((channel + 1) * $2)) >/dev/null
 		got=$(nic sink $channel)
 		check "$name: every frame of channel $channel comes back: $got" test "$got" = "$made"
 		channel=$((channel + 1))
@@ -22,9 +22,9 @@ interrupts() { nic stats | sed -n 's/^interrupts //p'; }
 
 nic_start nic other
 guest_says echo || exit 1
-check "the driver answers pings" nic ping 10.55.0.2 20 1000
+check "the driver answers pings" nic_ping 20 1000
 nic vf 7
-check "and after the host has named a virtual function" nic ping 10.55.0.2 20 1000
+check "and after the host has named a virtual function" nic_ping 20 1000
 tell pinged
 back pages 3000 60 1514 1
 back sections 3000 60 1514 1
@@ -39,9 +39,9 @@ nic sink reset
 tell "two NICs done"
 
 guest_says rescind || exit 1
-nic rescind
+nic_rescind
 guest_says gone || exit 1
-nic offer
+nic_offer
 tell offered
 guest_says back || exit 1
 check "the driver gave back every frame and refused none" nic expect refused 0 0

@@ -19,16 +19,16 @@ check "each but the last halted" nic expect halts 2 2
 # The guest does not wait for answers to these, and may close the channel before
 # the host has read them.
 check "and revoked no more than both buffers of each" nic expect revokes 0 4
-check "the host pings the guest" nic ping 10.55.0.2 20 1000
+check "the host pings the guest" nic_ping 20 1000
 
 nic vf 7
-check "and after it has named a virtual function" nic ping 10.55.0.2 20 1000
+check "and after it has named a virtual function" nic_ping 20 1000
 nic vf 0
-check "and after it has taken that back" nic ping 10.55.0.2 20 1000
+check "and after it has taken that back" nic_ping 20 1000
 
-nic link down
+nic link off
 guest_says "carrier off" || exit 1
-nic link up
+nic link on
 guest_says "carrier on" || exit 1
 
 nic bridge on
@@ -37,16 +37,16 @@ guest_says bridged || exit 1
 check "their tags were apart from the frames" nic expect vlan_frames 300 300
 nic bridge off
 
-nic rescind
+nic_rescind
 tell rescinded
 guest_says gone || exit 1
-nic offer
+nic_offer
 tell offered
 guest_says "has the new NIC" || exit 1
 for version in 0x50000 0x40000 0x30002 2; do
 	nic newest $version
-	nic rescind
-	nic offer
+	nic_rescind
+	nic_offer
 	tell "version $version"
 	guest_says "has version $version" || exit 1
 done

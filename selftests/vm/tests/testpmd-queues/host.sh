@@ -7,7 +7,7 @@ check "the guest asked for three sub-channels" nic expect subs_granted 3 3
 guest_says "asks for late sub-channels" || exit 1
 nic hold-subs on
 tell held
-nic wait subs_granted 6 300
+within 300 nic expect subs_granted 6
 sleep 2
 nic hold-subs off
 pmd_towards "late sub-channels" 500 4
@@ -24,8 +24,8 @@ made=$(nic_generate 0 2000 60 1514 0 1)
 wait $!
 check "two NICs: the guest takes all frames of both" test -n "$made" -a -s made-by-second
 # testpmd counts a frame when the host has completed it.
-nic wait numbered 2000 10 >/dev/null
-nic 1 wait numbered 2000 10 >/dev/null
+within 10 nic expect numbered 2000 >/dev/null
+within 10 nic 1 expect numbered 2000 >/dev/null
 tell "two NICs done"
 forwarded=$(guest_says "forwarded two NICs: ") || exit 1
 # DPDK finds the NICs in any order.
