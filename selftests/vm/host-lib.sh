@@ -87,7 +87,7 @@ copies_during_upgrade() {
 	arrived=0
 	while ! grep -q '^say upgraded' ctl.log && guest_runs && copy_long; do :; done
 	check "upgrade: the copy that the restart interrupts ends with 0x800704d3, $arrived before it arrive" \
-		grep -E '^(start|write|complete) 0x800704d3 ' half.out || note "$(tr '\n' ';' <half.out)"
+		grep -E '^(start|write|complete) 0x800704d3' half.out || note "$(tr '\n' ';' <half.out)"
 	guest_says upgraded || exit 1
 	tell cut
 }
@@ -339,7 +339,7 @@ pmd_from() {
 # status_is STATUS FILE: check the status that copy_vmfile has printed to the
 # file. A refused copy must be refused before the host sends any data.
 status_is() {
-	grep -q "^status $1 " "$2" && { [ "$1" = 0x00000000 ] || grep -qx 'bytes 0' "$2"; }
+	grep -q "^status $1" "$2" && { [ "$1" = 0x00000000 ] || grep -qx 'bytes 0' "$2"; }
 }
 
 # copy_is STATUS DESCRIPTION OPTIONS...: copy to the device fcopy, and check the

@@ -10,7 +10,11 @@ vm-host: $(vm_host_bins)
 $(vm_host_dir)/obj/%.o: selftests/vm/host/%.c
 	$(call compile,)
 
-$(vm_host_dir)/copy-vmfile: $(addprefix $(vm_host_dir)/obj/,copy-vmfile.o client.o)
+# The messages of a file copy are those of the collection fcopy.
+$(vm_host_dir)/obj/messages.o: selftests/fcopy/host.c
+	$(call compile,)
+
+$(vm_host_dir)/copy-vmfile: $(addprefix $(vm_host_dir)/obj/,copy-vmfile.o client.o messages.o)
 	$(call link,$^ -lnettle)
 
 $(vm_host_dir)/vmbus-host: $(addprefix $(vm_host_dir)/obj/,vmbus-host.o client.o)

@@ -4,11 +4,14 @@
  * Copy-VMFile.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <iconv.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -16,7 +19,7 @@
 #include <nettle/sha2.h>
 
 #include "client.h"
-#include "ic.h"
+#include "../../fcopy/host.h"
 
 enum {
 	EXIT_STATUS = 1,  /* the guest has refused the copy */
@@ -46,10 +49,9 @@ static const char usage[] =
 	"  --size BYTES            START declares this size (default: the real one).\n"
 	"  --cancel-after BYTES    The host cancels when it has sent this many bytes.\n"
 	"  --generate BYTES:SEED   The host sends reproducible bytes instead of a file.\n"
-	"  --queue COUNT           At most COUNT WRITEs wait for their answers (default: 1).\n"
 	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
 	"  --retry-after SECONDS   The host repeats a message that has no answer in this time, until\n"
-	"                          --timeout (default: 60, as on a real host; never with --queue).\n"
+	"                          --timeout (default: 60, as on a real host).\n"
 	"  --limit SECONDS         The program fails if an answer takes longer (default: 30).\n"
 	"  --new-id                Each repeated message of a copy has a new transaction id.\n"
 	"  --twice                 The host sends each START, WRITE and COMPLETE twice at once.\n"
@@ -62,67 +64,26 @@ static const char usage[] =
 	"                          standard input has a line or ends.\n"
 	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
 	"  --order reversed|swapped  The host sends the parts from the last to the first, or swaps\n"
-	"                          the parts of each pair. It needs --generate.\n"
+	"                          the parts of each pair.\n"
 	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
 	"                          device (default: 60).\n"
-	"The program prints the versions, the status of each step, bytes, packets, seconds, MB/s,\n"
-	"the seconds of each phase (up to the answer of START, of the last WRITE, and of COMPLETE\n"
-	"or CANCEL), the seconds of the answer that took longest, sha256, and last\n"
-	"\"status 0xHHHHHHHH (text)\". It judges each answer as Microsoft's VMBus server does, and\n"
+	"The program prints the versions, the status of each step, bytes, the seconds of the data\n"
+	"phase (from the answer of START to that of the last WRITE) and of COMPLETE or CANCEL, the\n"
+	"seconds of the answer that took longest, sha256 of the source file, and last\n"
+	"\"status 0xHHHHHHHH\". It judges each answer as Microsoft's VMBus server does, and\n"
 	"stops at the first one that such a server would reject. The device then ignores the guest\n"
 	"until the guest opens it again.\n"
 	"Exit status: 0 all statuses are 0, 1 one is not, 2 wrong use or no socket, 3 no answer in\n"
 	"time, 4 the device is gone or the guest broke the protocol.\n";
 
-/* Microsoft's server lists the versions of each kind in ascending order. */
-static const struct negotiate offered = {
-	VERSIONS, VERSIONS, 0, { { 1, 0 }, { 3, 0 }, { 1, 0 }, { 1, 1 } }
-};
+#define NAME_UNITS 260 /* of UTF-16, in the fields of START */
 
-/* Windows shows these texts for the statuses. */
-static const struct {
-	uint32_t status;
-	const char *text;
-} messages[] = {
-	{ 0x00000000, "The operation completed successfully." },
-	{ 0x80004005, "Unspecified error" },
-	{ 0x80041002, "Not found" },
-	{ 0x80070003, "The system cannot find the path specified." },
-	{ 0x80070004, "The system cannot open the file." },
-	{ 0x80070005, "Access is denied." },
-	{ 0x80070008, "Not enough memory resources are available to process this command." },
-	{ 0x8007000d, "The data is invalid." },
-	{ 0x8007000e, "Not enough memory resources are available to complete this operation." },
-	{ 0x80070013, "The media is write protected." },
-	{ 0x8007001d, "The system cannot write to the specified device." },
-	{ 0x80070020,
-	  "The process cannot access the file because it is being used by another process." },
-	{ 0x80070032, "The request is not supported." },
-	{ 0x80070050, "The file exists." },
-	{ 0x80070057, "The parameter is incorrect." },
-	{ 0x80070070, "There is not enough space on the disk." },
-	{ 0x8007007b, "The filename, directory name, or volume label syntax is incorrect." },
-	{ 0x800700aa, "The requested resource is in use." },
-	{ 0x800700b7, "Cannot create a file when that file already exists." },
-	{ 0x800700ce, "The filename or extension is too long." },
-	{ 0x800700df, "The file size exceeds the limit allowed and cannot be saved." },
-	{ 0x80070103, "No more data is available." },
-	{ 0x8007010b, "The directory name is invalid." },
-	{ 0x80070150, "An operation is not supported on a directory." },
-	{ 0x8007045d, "The request could not be performed because of an I/O device error." },
-	{ 0x8007048f, "The device is not connected." },
-	{ 0x800704c7, "The operation was canceled by the user." },
-	{ 0x800704d3, "The request was aborted." },
-	{ 0x800704ec, "This program is blocked by group policy. "
-		      "For more information, contact your system administrator." },
-	{ 0x800704f7, "The machine is locked and cannot be shut down without the force option." },
-	{ 0x800705b4, "This operation returned because the timeout period expired." },
-	{ 0x80070718, "Not enough quota is available to process this command." },
-	{ 0x80070781, "The name of the file cannot be resolved by the system." },
-	{ 0x80071392, "The object already exists." },
-	{ 0x8007139f,
-	  "The group or resource is not in the correct state to perform the requested operation." },
+struct version {
+	uint16_t major, minor;
 };
+/* Microsoft's server offers these, as usual_negotiation() lists them. */
+static const struct version frameworks[] = { { 1, 0 }, { 3, 0 } };
+static const struct version services[] = { { 1, 0 }, { 1, 1 } };
 
 enum order { ASCENDING, REVERSED, SWAPPED };
 
@@ -130,8 +91,8 @@ enum order { ASCENDING, REVERSED, SWAPPED };
 struct request {
 	uint8_t transaction;
 	uint16_t type;
-	uint16_t size; /* of its body */
-	int64_t asked; /* when the host sent it */
+	uint32_t length; /* of the message */
+	int64_t asked;	 /* when the host sent it */
 };
 #define MAX_UNANSWERED 1000
 
@@ -139,12 +100,10 @@ struct copy {
 	struct host host;
 	enum order order;
 	int timeout_ms;
-	unsigned int queue; /* limit of WRITEs without an answer */
 	uint64_t xid;
 	uint8_t transaction;   /* the id of the next request */
 	bool earlier_requests; /* those of an earlier program may lack their answers */
 	int retry_ms;	       /* the host repeats a message after this time */
-	bool retries;	       /* the caller has chosen this time */
 	int limit_ms;	       /* for one answer */
 	int pause_ms;	       /* before each WRITE */
 	int64_t longest_ms;    /* the time of the answer that took longest */
@@ -153,19 +112,9 @@ struct copy {
 	unsigned int repeated; /* number of repeated messages */
 	unsigned int unanswered;
 	struct request request[MAX_UNANSWERED]; /* those without an answer, oldest first */
-	uint64_t packets;
 	struct version framework, service;
-	FILE *file;
-	uint64_t generated; /* the generator's seed if there is no file */
+	int file; /* the contents */
 };
-
-static const char *message_of(uint32_t status)
-{
-	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++)
-		if (messages[i].status == status)
-			return messages[i].text;
-	return "unknown";
-}
 
 static _Noreturn void fail(int code, const char *what, const char *why)
 {
@@ -193,93 +142,48 @@ static _Noreturn void fail_judged(struct copy *copy, const char *what, const cha
 	fail(EXIT_GONE, what, why);
 }
 
-/*
- * Returns the number of bytes that follow the first byte of a character, or 4
- * if no character begins with this byte.
- */
-static unsigned int continuations(unsigned char first)
+/* Convert UTF-8 to UTF-16LE, in a field of START that is zeroed. */
+static void put_text(const char *option, const char *text, unsigned char *field)
 {
-	if (first < 0x80)
-		return 0;
-	if (first >> 5 == 6)
-		return 1;
-	if (first >> 4 == 14)
-		return 2;
-	return first >> 3 == 30 ? 3 : 4;
+	iconv_t conversion = iconv_open("UTF-16LE", "UTF-8");
+	char *in = (char *)text, *out = (char *)field;
+	size_t left = strlen(text), room = 2 * (NAME_UNITS - 1);
+
+	if (conversion == (iconv_t)-1 || iconv(conversion, &in, &left, &out, &room) == (size_t)-1)
+		fail(EXIT_USAGE, option,
+		     errno == E2BIG ? "longer than 259 UTF-16 units" : strerror(errno));
+	iconv_close(conversion);
 }
 
-/*
- * Convert UTF-8 to UTF-16LE with a NUL at the end. Returns NULL, or the reason
- * why the text cannot be converted.
- */
-static const char *to_utf16(const char *text, uint16_t *units, size_t size)
+/* Convert hex digits to the bytes of a field of START. */
+static void put_hex(const char *option, const char *hex, unsigned char *field)
 {
-	static const uint32_t minimum[] = { 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *at = (const unsigned char *)text;
-	size_t count = 0;
+	size_t length = strlen(hex);
 
-	while (*at) {
-		unsigned int more = continuations(*at);
-		uint32_t c = more ? *at & (0x3f >> more) : *at;
-
-		if (more == 4)
-			return "not UTF-8";
-		at++;
-		for (unsigned int i = 0; i < more; i++, at++) {
-			if (*at >> 6 != 2)
-				return "not UTF-8";
-			c = c << 6 | (*at & 0x3f);
-		}
-		if (c < minimum[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-			return "not UTF-8";
-		if (count + (c >= 0x10000) + 1 >= size)
-			return "longer than 259 UTF-16 units";
-		if (c >= 0x10000) {
-			units[count++] = (uint16_t)(0xd800 + ((c - 0x10000) >> 10));
-			c = 0xdc00 + (c & 0x3ff);
-		}
-		units[count++] = (uint16_t)c;
-	}
-	units[count] = 0;
-	return NULL;
+	if (length % 4 || length > 4 * NAME_UNITS)
+		fail(EXIT_USAGE, option,
+		     "four hex digits are expected for each of up to 260 units");
+	for (size_t i = 0; i < length / 2; i++)
+		if (sscanf(hex + 2 * i, "%2hhx", &field[i]) != 1)
+			fail(EXIT_USAGE, option, "hex digits are expected");
 }
 
-/*
- * Take up to 260 units from hex digits, the low byte of each unit first.
- * Returns NULL, or the reason why the digits are wrong.
- */
-static const char *from_hex(const char *hex, uint16_t *units)
+/* splitmix64: the same seed makes the same numbers */
+
+static uint64_t seed;
+
+static uint64_t draw(void)
 {
-	size_t count = 0;
+	uint64_t z = seed += 0x9e3779b97f4a7c15u;
 
-	while (*hex) {
-		unsigned int low, high;
-
-		if (strspn(hex, "0123456789abcdefABCDEF") < 4 ||
-		    sscanf(hex, "%2x%2x", &low, &high) != 2)
-			return "four hex digits are expected for each unit";
-		if (count == NAME_UNITS)
-			return "more than 260 units";
-		units[count++] = (uint16_t)(low | high << 8);
-		hex += 4;
-	}
-	return NULL;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
 }
 
-/*
- * Make the bytes at @offset of a file of any size: splitmix64 of the seed and
- * the byte's place.
- */
-static void generate(uint64_t seed, uint64_t offset, uint8_t *data, size_t len)
+static uint32_t below(uint32_t end)
 {
-	for (size_t i = 0; i < len; i++) {
-		uint64_t z = seed + (offset + i) / 8 * 0x9e3779b97f4a7c15u;
-
-		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-		z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-		z ^= z >> 31;
-		data[i] = (uint8_t)(z >> (offset + i) % 8 * 8);
-	}
+	return (uint32_t)(draw() % end);
 }
 
 static bool closed_or_packet(struct host *host, uint32_t unused)
@@ -288,53 +192,40 @@ static bool closed_or_packet(struct host *host, uint32_t unused)
 }
 
 /* Send a request with this transaction id. */
-static void post_as(struct copy *copy, const char *what, uint16_t type, uint8_t transaction,
-		    const void *body, uint16_t size)
+static void post_as(struct copy *copy, const char *what, struct message *m, uint8_t transaction)
 {
-	struct {
-		struct ic ic;
-		uint8_t body[sizeof(struct write)];
-	} PACKED request = {
-		.ic = {
-			.pipe_flags = 1,
-			.pipe_size = (uint32_t)sizeof(struct ic) - 8 + size,
-			.framework = copy->framework,
-			.type = type,
-			.service = copy->service,
-			.size = size,
-			.transaction = transaction,
-			.flags = IC_TRANSACTION | IC_REQUEST,
-		},
-	};
 	struct frame frame = {
 		.op = FRAME_PACKET,
 		.type = PACKET_INBAND,
 		.xid = copy->xid++,
-		.len = (uint32_t)sizeof(request.ic) + size,
+		.len = (uint32_t)m->length,
 	};
 	int ret;
 
 	if (copy->unanswered == MAX_UNANSWERED)
 		fail(EXIT_TIMEOUT, what, "too many requests have no answer");
-	memcpy(request.body, body, size);
-	ret = host_send(&copy->host, &frame, &request, copy->timeout_ms);
+	put16(m, 8, copy->framework.major);
+	put16(m, 10, copy->framework.minor);
+	put16(m, 14, copy->service.major);
+	put16(m, 16, copy->service.minor);
+	m->bytes[24] = transaction;
+	ret = host_send(&copy->host, &frame, m->bytes, copy->timeout_ms);
 	if (ret)
 		fail_host(copy, ret, what);
-	copy->packets++;
-	copy->request[copy->unanswered++] = (struct request){ transaction, type, size, host_now() };
+	copy->request[copy->unanswered++] =
+		(struct request){ transaction, get16(m, 12), frame.len, host_now() };
 }
 
 /* Send the next request, and with --twice its repetition. */
-static void post(struct copy *copy, const char *what, uint16_t type, const void *body,
-		 uint16_t size)
+static void post(struct copy *copy, const char *what, struct message *m)
 {
 	uint8_t transaction = copy->transaction++;
 
-	post_as(copy, what, type, transaction, body, size);
-	if (copy->twice && type == IC_FCOPY) {
+	post_as(copy, what, m, transaction);
+	if (copy->twice && get16(m, 12) == FCOPY) {
 		if (copy->new_id)
 			transaction = copy->transaction++;
-		post_as(copy, what, type, transaction, body, size);
+		post_as(copy, what, m, transaction);
 		copy->repeated++;
 	}
 }
@@ -389,51 +280,50 @@ static void remove_request(struct copy *copy, const char *what, struct request *
  * Returns why Microsoft's server would reject this answer to @request, or NULL
  * if it would accept the answer.
  */
-static const char *judge(const struct host_packet *packet, const struct ic *ic,
+static const char *judge(const struct host_packet *packet, const struct message *answer,
 			 const struct request *request)
 {
-	const uint32_t length = packet->frame.len - packet->frame.arg;
-	const uint32_t whole = (uint32_t)sizeof(*ic) + request->size;
+	const uint32_t size = request->length - IC_HEADER;
 
 	if (packet->frame.type != PACKET_INBAND)
 		return "the answer's packet is not of the type in-band";
-	if (length != (whole + 7) / 8 * 8)
+	if (answer->length != (request->length + 7) / 8 * 8)
 		return "the answer's packet has another length than the request's";
-	if (ic->pipe_flags != 1 || ic->pipe_size != whole - 8)
+	if (get32(answer, 0) != 1 || get32(answer, 4) != request->length - 8)
 		return "the answer's pipe header differs from the request's";
-	if (ic->transaction != request->transaction)
+	if (answer->bytes[24] != request->transaction)
 		return "the answer carries another transaction id";
-	if (ic->flags != (IC_TRANSACTION | IC_RESPONSE))
+	if (answer->bytes[25] != 5)
 		return "the answer's flags are not transaction and response";
-	if (ic->type != request->type)
+	if (get16(answer, 12) != request->type)
 		return "the type of the answer differs from that of the request";
-	if (ic->size > request->size)
+	if (get16(answer, 18) > size)
 		return "the answer's message_size is more than its packet holds";
-	if (ic->type != IC_NEGOTIATE && ic->size != request->size)
+	if (request->type != NEGOTIATE && get16(answer, 18) != size)
 		return "the answer's message_size differs from the request's";
 	return NULL;
 }
 
-/*
- * Take a packet and its IC header within @timeout_ms. Returns 0 or -ETIMEDOUT.
- */
-static int take_packet(struct copy *copy, const char *what, int timeout_ms,
-		       struct host_packet **packet, struct ic *ic)
+/* Take an answer within @timeout_ms. Returns its packet, or NULL. */
+static struct host_packet *take_packet(struct copy *copy, const char *what, int timeout_ms,
+				       struct message *answer)
 {
 	int ret = host_wait(&copy->host, closed_or_packet, 0, "answered", timeout_ms);
+	struct host_packet *packet;
 
 	if (!ret && !copy->host.packets)
 		fail(EXIT_GONE, what, "the guest has closed the device");
 	if (!ret)
-		ret = host_take_packet(&copy->host, packet, 0);
-	if (ret && ret != -ETIMEDOUT)
-		fail_host(copy, ret, what);
+		ret = host_take_packet(&copy->host, &packet, 0);
+	if (ret == -ETIMEDOUT)
+		return NULL;
 	if (ret)
-		return ret;
-	if ((*packet)->frame.len - (*packet)->frame.arg < sizeof(*ic))
-		fail_judged(copy, what, "the answer is too short");
-	memcpy(ic, (*packet)->payload + (*packet)->frame.arg, sizeof(*ic));
-	return 0;
+		fail_host(copy, ret, what);
+	answer->length = packet->frame.len - packet->frame.arg;
+	if (answer->length < IC_HEADER || answer->length > sizeof(answer->bytes))
+		fail_judged(copy, what, "the answer is too short or too long");
+	memcpy(answer->bytes, packet->payload + packet->frame.arg, answer->length);
+	return packet;
 }
 
 /*
@@ -441,41 +331,36 @@ static int take_packet(struct copy *copy, const char *what, int timeout_ms,
  * answer.
  */
 static void take_repeated(struct copy *copy, const char *what, const struct host_packet *packet,
-			  const struct ic *ic)
+			  const struct message *answer)
 {
-	struct request *request = find_request(copy, ic->transaction);
-	const char *wrong = request ? judge(packet, ic, request) :
+	struct request *request = find_request(copy, answer->bytes[24]);
+	const char *wrong = request ? judge(packet, answer, request) :
 				      "the answer belongs to no unanswered request";
 
 	if (wrong)
 		fail_judged(copy, what, wrong);
 	remove_request(copy, what, request);
-	if (ic->status)
-		printf("%s again 0x%08x (%s)\n", what, ic->status, message_of(ic->status));
+	if (status_of(answer))
+		printf("%s again 0x%08x\n", what, status_of(answer));
 }
 
 /*
- * Take the answer to request @transaction within @timeout_ms. Returns 0, or
- * -ETIMEDOUT; other errors end the program.
+ * Take the answer to request @transaction within @timeout_ms. Returns whether
+ * it has come; other faults end the program.
  */
-static int take_answer_in_time(struct copy *copy, const char *what, uint8_t transaction,
-			       int timeout_ms, uint32_t *status, struct host_packet **answer)
+static bool take_answer(struct copy *copy, const char *what, uint8_t transaction, int timeout_ms,
+			struct message *answer)
 {
 	int64_t deadline = host_now() + timeout_ms;
-	int ret;
+	struct host_packet *packet;
 
-	for (;;) {
+	while ((packet = take_packet(copy, what, (int)(deadline - host_now()), answer))) {
 		struct request *request = find_request(copy, transaction);
-		struct host_packet *packet;
+		uint8_t other = answer->bytes[24];
 		const char *wrong;
-		struct ic ic;
 
-		ret = take_packet(copy, what, (int)(deadline - host_now()), &packet, &ic);
-		if (ret)
-			return ret;
-		if (copy->repeated && ic.transaction != transaction &&
-		    find_request(copy, ic.transaction)) {
-			take_repeated(copy, what, packet, &ic);
+		if (copy->repeated && other != transaction && find_request(copy, other)) {
+			take_repeated(copy, what, packet, answer);
 			free(packet);
 			continue;
 		}
@@ -483,22 +368,19 @@ static int take_answer_in_time(struct copy *copy, const char *what, uint8_t tran
 		 * This program cannot know how many requests of an earlier one
 		 * have no answer yet.
 		 */
-		if (copy->earlier_requests && ic.transaction != transaction) {
+		if (copy->earlier_requests && other != transaction) {
 			free(packet);
 			continue;
 		}
-		wrong = judge(packet, &ic, request);
+		wrong = judge(packet, answer, request);
 		if (wrong)
 			fail_judged(copy, what, wrong);
 		remove_request(copy, what, request);
 		copy->earlier_requests = false;
-		*status = ic.status;
-		if (answer)
-			*answer = packet;
-		else
-			free(packet);
-		return 0;
+		free(packet);
+		return true;
 	}
+	return false;
 }
 
 static _Noreturn void fail_unanswered(struct copy *copy, const char *what)
@@ -507,70 +389,62 @@ static _Noreturn void fail_unanswered(struct copy *copy, const char *what)
 	fail_host(copy, -ETIMEDOUT, what);
 }
 
-/* Take the answer to request @transaction and return its status. */
-static uint32_t take_answer(struct copy *copy, const char *what, uint8_t transaction)
-{
-	uint32_t status;
-
-	if (take_answer_in_time(copy, what, transaction, copy->timeout_ms, &status, NULL))
-		fail_unanswered(copy, what);
-	return status;
-}
-
 /*
- * Take the answer to the latest request. Until it comes, repeat the request
- * with the same @body. NEGOTIATE always has the transaction id 0.
+ * Take the answer to the latest request. Until it comes, repeat the request.
+ * NEGOTIATE always has the transaction id 0. Returns the status.
  */
-static uint32_t take_answer_to(struct copy *copy, const char *what, uint16_t type, const void *body,
-			       uint16_t size, struct host_packet **answer)
+static uint32_t take_answer_to(struct copy *copy, const char *what, struct message *m,
+			       struct message *answer)
 {
 	int64_t deadline = host_now() + copy->timeout_ms;
-	uint32_t status;
 
 	for (;;) {
 		int left = (int)(deadline - host_now());
 
-		if (!take_answer_in_time(copy, what, (uint8_t)(copy->transaction - 1),
-					 left < copy->retry_ms ? left : copy->retry_ms, &status,
-					 answer))
-			return status;
+		if (take_answer(copy, what, (uint8_t)(copy->transaction - 1),
+				left < copy->retry_ms ? left : copy->retry_ms, answer))
+			return status_of(answer);
 		if (host_now() >= deadline)
 			fail_unanswered(copy, what);
-		if (copy->new_id && type == IC_FCOPY)
+		if (copy->new_id && get16(m, 12) == FCOPY)
 			copy->transaction++;
-		post_as(copy, what, type, (uint8_t)(copy->transaction - 1), body, size);
+		post_as(copy, what, m, (uint8_t)(copy->transaction - 1));
 		copy->repeated++;
 	}
 }
 
-static uint32_t call(struct copy *copy, const char *what, uint16_t type, const void *body,
-		     uint16_t size, struct host_packet **answer)
+static uint32_t call(struct copy *copy, const char *what, struct message *m, struct message *answer)
 {
-	post(copy, what, type, body, size);
-	return take_answer_to(copy, what, type, body, size, answer);
+	post(copy, what, m);
+	return take_answer_to(copy, what, m, answer);
 }
 
 /* Wait until all repeated messages have their answers. More answers fail. */
 static void take_rest(struct copy *copy)
 {
 	const char *what = "the last request";
-	struct host_packet *packet;
-	struct ic ic;
+	static struct message answer;
 
 	while (copy->unanswered || copy->host.packets) {
-		if (take_packet(copy, what, copy->timeout_ms, &packet, &ic))
+		struct host_packet *packet = take_packet(copy, what, copy->timeout_ms, &answer);
+
+		if (!packet)
 			fail_unanswered(copy, what);
-		take_repeated(copy, what, packet, &ic);
+		take_repeated(copy, what, packet, &answer);
 		free(packet);
 	}
 }
 
-static bool is_offered(struct version version, const struct version *list)
+/* Take a version that the guest has chosen, as the word @at of its answer. */
+static struct version chosen(struct copy *copy, const struct message *answer, size_t at,
+			     const struct version offered[2])
 {
-	for (int i = 0; i < VERSIONS; i++)
-		if (list[i].major == version.major && list[i].minor == version.minor)
-			return true;
-	return false;
+	struct version version = { get16(answer, at), get16(answer, at + 2) };
+
+	for (int i = 0; i < 2; i++)
+		if (offered[i].major == version.major && offered[i].minor == version.minor)
+			return version;
+	fail_judged(copy, "negotiate", "the guest chose versions that the host did not offer");
 }
 
 /*
@@ -580,11 +454,9 @@ static bool is_offered(struct version version, const struct version *list)
  */
 static void negotiate(struct copy *copy)
 {
+	static struct message request, answer;
 	struct frame note = { .op = FRAME_NOTE };
-	struct host_packet *answer;
-	struct negotiate chosen;
-	struct ic ic;
-	uint32_t status, word;
+	uint32_t word;
 	int ret;
 
 	ret = host_wait(&copy->host, host_is_open, 0, "opened by the guest", copy->timeout_ms);
@@ -594,30 +466,24 @@ static void negotiate(struct copy *copy)
 	if (!word) {
 		copy->framework = copy->service = (struct version){ 0 };
 		copy->transaction = 0;
-		status = call(copy, "negotiate", IC_NEGOTIATE, &offered, sizeof(offered), &answer);
-		memcpy(&ic, answer->payload + answer->frame.arg, sizeof(ic));
-		if (status || ic.size < 8 + 2 * sizeof(struct version))
+		usual_negotiation(&request);
+		if (call(copy, "negotiate", &request, &answer) ||
+		    get16(&answer, 18) < 8 + 2 * sizeof(struct version))
 			fail_judged(copy, "negotiate", "the answer carries no versions");
-		memcpy(&chosen, answer->payload + answer->frame.arg + sizeof(struct ic),
-		       8 + 2 * sizeof(struct version));
-		free(answer);
-		if (chosen.frameworks != 1 || chosen.services != 1)
+		if (get16(&answer, IC_HEADER) != 1 || get16(&answer, IC_HEADER + 2) != 1)
 			fail_judged(copy, "negotiate", "the guest supports none of the versions");
-		if (!is_offered(chosen.version[0], offered.version) ||
-		    !is_offered(chosen.version[1], offered.version + VERSIONS))
-			fail_judged(copy, "negotiate",
-				    "the guest chose versions that the host did not offer");
-		word = (uint32_t)(chosen.version[0].major << 24 | chosen.version[0].minor << 16 |
-				  chosen.version[1].major << 8 | chosen.version[1].minor);
-		note.arg = word;
+		copy->framework = chosen(copy, &answer, IC_HEADER + 8, frameworks);
+		copy->service = chosen(copy, &answer, IC_HEADER + 12, services);
+		note.arg = (uint32_t)(copy->framework.major << 24 | copy->framework.minor << 16 |
+				      copy->service.major << 8 | copy->service.minor);
 		ret = host_request(&copy->host, &note, NULL, NULL, 0, NULL, copy->timeout_ms);
 		if (ret)
 			fail_host(copy, ret, "note");
 	} else {
 		copy->earlier_requests = true;
+		copy->framework = (struct version){ word >> 24, word >> 16 & 0xff };
+		copy->service = (struct version){ word >> 8 & 0xff, word & 0xff };
 	}
-	copy->framework = (struct version){ word >> 24, word >> 16 & 0xff };
-	copy->service = (struct version){ word >> 8 & 0xff, word & 0xff };
 	printf("negotiated framework %u.%u service %u.%u%s\n", copy->framework.major,
 	       copy->framework.minor, copy->service.major, copy->service.minor,
 	       note.arg ? "" : " earlier");
@@ -625,7 +491,7 @@ static void negotiate(struct copy *copy)
 
 static uint32_t step(const char *name, uint32_t status)
 {
-	printf("%s 0x%08x (%s)\n", name, status, message_of(status));
+	printf("%s 0x%08x\n", name, status);
 	return status;
 }
 
@@ -635,32 +501,16 @@ static uint32_t step(const char *name, uint32_t status)
  */
 static uint64_t place_of(const struct copy *copy, uint64_t size, uint64_t sent)
 {
-	uint64_t n = sent ? (sent - 1) / FRAGMENT + 1 : 0, last = size ? (size - 1) / FRAGMENT : 0;
+	uint64_t n = sent ? (sent - 1) / DATA_MAX + 1 : 0, last = size ? (size - 1) / DATA_MAX : 0;
 
 	if (copy->order == REVERSED)
 		/* The last part, which is short, comes first. */
-		n = last - (sent ? (sent - 1 - (size - 1) % FRAGMENT) / FRAGMENT + 1 : 0);
+		n = last - (sent ? (sent - 1 - (size - 1) % DATA_MAX) / DATA_MAX + 1 : 0);
 	else if (copy->order == SWAPPED && n % 2 && n + 1 < last)
 		n++;
 	else if (copy->order == SWAPPED && n && n % 2 == 0 && n < last)
 		n--;
-	return n * FRAGMENT;
-}
-
-/* Read or generate the next part of the contents. Returns 0 at their end. */
-static size_t take_fragment(struct copy *copy, uint64_t left, uint64_t offset, uint8_t *data)
-{
-	size_t len = left < FRAGMENT ? left : FRAGMENT;
-
-	if (copy->file) {
-		len = fread(data, 1, FRAGMENT, copy->file);
-		if (ferror(copy->file))
-			fail(EXIT_USAGE, "the source file", strerror(errno));
-	} else {
-		generate(copy->generated, offset, data, len);
-	}
-	memset(data + len, 0, FRAGMENT - len);
-	return len;
+	return n * DATA_MAX;
 }
 
 /* Let the guest stand still for a moment, as in a migration. */
@@ -689,96 +539,51 @@ static void wait_for_line(void)
  * where --cancel-after ends the copy.
  */
 static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_after,
-			      bool *cancelled, struct sha256_ctx *sha, uint64_t *sent)
+			      bool *cancelled, uint64_t *sent)
 {
-	struct write body = { .header.operation = WRITE };
-	unsigned int under_way = 0;
-	bool more = true;
-	uint32_t status;
+	static struct message m, answer;
+	uint32_t status = 0;
 
-	while (more || under_way) {
-		if (more && under_way < copy->queue) {
-			if (*sent >= copy->wait_after) {
-				copy->wait_after = UINT64_MAX;
-				wait_for_line();
-			}
-			*cancelled = *sent >= cancel_after;
-			body.offset = place_of(copy, size, *sent);
-			body.size = 0;
-			if (!*cancelled && *sent < size)
-				body.size = (uint32_t)take_fragment(copy, size - body.offset,
-								    body.offset, body.data);
-			more = body.size;
-			if (!more)
-				continue;
-			usleep((useconds_t)copy->pause_ms * 1000);
-			post(copy, "write", IC_FCOPY, &body, sizeof(body));
-			under_way++;
-			if (copy->order == ASCENDING)
-				sha256_update(sha, body.size, body.data);
-			*sent += body.size;
-			if (*sent >= copy->migrate_after) {
-				copy->migrate_after = UINT64_MAX;
-				migrate(copy);
-			}
-			continue;
+	while (!status) {
+		uint8_t data[DATA_MAX] = { 0 };
+		uint64_t offset = place_of(copy, size, *sent);
+		ssize_t len;
+
+		if (*sent >= copy->wait_after) {
+			copy->wait_after = UINT64_MAX;
+			wait_for_line();
 		}
-		if (copy->queue == 1)
-			status = take_answer_to(copy, "write", IC_FCOPY, &body, sizeof(body), NULL);
-		else
-			status = take_answer(copy, "write",
-					     (uint8_t)(copy->transaction - under_way));
-		under_way--;
-		if (status) {
-			printf("write 0x%08x (%s) before %" PRIu64 "\n", status, message_of(status),
-			       *sent);
-			return status;
+		*cancelled = *sent >= cancel_after;
+		if (*cancelled || *sent >= size)
+			return 0;
+		len = pread(copy->file, data, sizeof(data), (off_t)offset);
+		if (len <= 0)
+			fail(EXIT_USAGE, "the source file",
+			     len ? strerror(errno) : "it is shorter");
+		/* Each WRITE has room for a whole part. */
+		write_message(&m, offset, data, sizeof(data));
+		put32(&m, IC_HEADER + 48, (uint32_t)len);
+		usleep((useconds_t)copy->pause_ms * 1000);
+		post(copy, "write", &m);
+		*sent += (uint64_t)len;
+		if (*sent >= copy->migrate_after) {
+			copy->migrate_after = UINT64_MAX;
+			migrate(copy);
 		}
+		status = take_answer_to(copy, "write", &m, &answer);
 	}
-	return 0;
+	printf("write 0x%08x before %" PRIu64 "\n", status, *sent);
+	return status;
 }
 
-/* Hostile messages; the same seed makes the same ones. */
+/* Hostile messages */
 
-struct chance {
-	uint64_t state;
-};
+#define HOSTILE_MAX 16000 /* bytes, which fit into the ring */
 
-static uint64_t draw(struct chance *chance)
+/* Make a message that could be a correct one of a copy of a few fragments. */
+static void make_message(struct copy *copy, const char *destination, struct message *m)
 {
-	uint64_t z = chance->state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static uint32_t below(struct chance *chance, uint32_t end)
-{
-	return (uint32_t)(draw(chance) % end);
-}
-
-union message {
-	struct {
-		struct ic ic;
-		union {
-			struct negotiate negotiate;
-			struct fcopy fcopy;
-			struct start start;
-			struct write write;
-		} PACKED;
-	} PACKED;
-	uint8_t bytes[16000];
-};
-
-/*
- * Make a message that could be a correct one of a copy of a few fragments.
- * Returns its length.
- */
-static uint32_t make_message(struct copy *copy, struct chance *chance, const struct start *start,
-			     union message *m)
-{
-	static const uint64_t sizes[] = { 0, 1, FRAGMENT, 20000, 1u << 30, UINT64_MAX };
+	static const uint64_t sizes[] = { 0, 1, DATA_MAX, 20000, 1u << 30, UINT64_MAX };
 	static const char *const elsewhere[] = { "/",
 						 "/tmp",
 						 "/tmp/in/../",
@@ -793,74 +598,53 @@ static uint32_t make_message(struct copy *copy, struct chance *chance, const str
 						 "/tmp/in/a",
 						 "/tmp/in/x/y/file",
 						 "/tmp/in/x/y/" };
-	uint32_t size, kind = below(chance, 16);
-	uint16_t units[NAME_UNITS] = { 0 };
+	static const uint8_t zeros[DATA_MAX];
+	char name[] = { (char)('a' + below(8)), 0 };
+	uint32_t kind = below(16);
 
-	memset(m, 0, sizeof(*m));
-	m->ic = (struct ic){ .pipe_flags = 1,
-			     .framework = copy->framework,
-			     .type = IC_FCOPY,
-			     .service = copy->service,
-			     .transaction = (uint8_t)draw(chance),
-			     .flags = IC_TRANSACTION | IC_REQUEST };
 	switch (kind) {
 	case 0:
-		m->ic.type = IC_NEGOTIATE;
-		m->negotiate = offered;
-		size = sizeof(m->negotiate);
+		usual_negotiation(m);
 		break;
 	case 1 ... 4:
-		m->start = *start;
-		m->start.file_name[0] = (uint16_t)('a' + below(chance, 8));
-		m->start.flags = below(chance, 4);
-		m->start.size = sizes[below(chance, sizeof(sizes) / sizeof(sizes[0]))];
-		if (!below(chance, 4)) {
-			to_utf16(elsewhere[below(chance, sizeof(elsewhere) / sizeof(elsewhere[0]))],
-				 units, NAME_UNITS);
-			memcpy(m->start.path_name, units, sizeof(units));
-		}
-		size = sizeof(m->start);
+		start_message(m, below(4) ? destination : elsewhere[below(14)], name, below(4),
+			      sizes[below(6)]);
 		break;
 	case 5 ... 11:
-		m->write.header.operation = WRITE;
-		m->write.offset = below(chance, 4) * FRAGMENT;
-		m->write.size = below(chance, 4) ? FRAGMENT : below(chance, FRAGMENT + 1);
-		size = sizeof(m->write);
+		write_message(m, below(4) * DATA_MAX, zeros, DATA_MAX);
+		if (!below(4))
+			put32(m, IC_HEADER + 48, below(DATA_MAX + 1));
 		break;
 	default:
-		m->fcopy.operation = kind == 12 ? CANCEL : COMPLETE;
-		size = sizeof(m->fcopy);
+		end_message(m, kind == 12 ? CANCEL : COMPLETE);
 	}
-	m->ic.size = (uint16_t)size;
-	m->ic.pipe_size = (uint32_t)sizeof(m->ic) - 8 + size;
-	return (uint32_t)sizeof(m->ic) + size;
+	put16(m, 8, copy->framework.major);
+	put16(m, 14, copy->service.major);
+	m->bytes[24] = (uint8_t)draw();
 }
 
-/* Change about every second message. Returns the new length. */
-static uint32_t change(struct chance *chance, union message *m, uint32_t len)
+/* Change about every second message. */
+static void change(struct message *m)
 {
-	uint32_t how = below(chance, 16);
-
-	switch (how) {
+	switch (below(16)) {
 	case 0 ... 3: /* change bytes, mostly where the lengths and numbers are */
-		for (uint32_t i = below(chance, 8) + 1; i; i--)
-			m->bytes[below(chance, below(chance, 2) ? 84 : len)] ^=
-				(uint8_t)draw(chance);
-		return len;
+		for (uint32_t i = below(8) + 1; i; i--)
+			m->bytes[below(below(2) ? 84 : (uint32_t)m->length)] ^= (uint8_t)draw();
+		break;
 	case 4:
-		return below(chance, len + 1);
+		m->length = below((uint32_t)m->length + 1);
+		break;
 	case 5:
-		return len + below(chance, (uint32_t)sizeof(*m) - len);
+		m->length += below(HOSTILE_MAX - (uint32_t)m->length);
+		break;
 	case 6:
-		m->ic.pipe_size = (uint32_t)draw(chance);
-		return len;
+		put32(m, 4, (uint32_t)draw());
+		break;
 	case 7: /* any units for names */
-		for (uint32_t at = sizeof(m->ic); at < len; at++)
-			m->bytes[at] = (uint8_t)draw(chance);
-		m->fcopy.operation = below(chance, 5);
-		return len;
-	default:
-		return len;
+		for (size_t at = IC_HEADER; at < m->length; at++)
+			m->bytes[at] = (uint8_t)draw();
+		put32(m, IC_HEADER, below(5));
+		break;
 	}
 }
 
@@ -870,32 +654,31 @@ static uint32_t change(struct chance *chance, union message *m, uint32_t len)
  */
 #define HOSTILE_PATIENCE_MS 60000
 
-static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const struct start *start)
+static void be_hostile(struct copy *copy, int64_t seconds, const char *destination)
 {
 	int64_t until = host_now() + seconds * 1000;
-	struct chance chance = { seed };
 	struct frame sync = { .op = FRAME_SYNC };
-	uint64_t sent = 0, answers = 0;
-	static union message m;
+	uint64_t first = seed, sent = 0, answers = 0;
+	static struct message m;
 	int ret = 0;
 
 	while (!ret && host_now() < until) {
-		struct frame frame = { .op = FRAME_PACKET,
-				       .type = PACKET_INBAND,
-				       .xid = draw(&chance) };
+		struct frame frame = { .op = FRAME_PACKET, .type = PACKET_INBAND, .xid = draw() };
 		struct host_packet *packet;
 
-		frame.len = change(&chance, &m, make_message(copy, &chance, start, &m));
-		if (!below(&chance, 32)) {
-			frame.type = (uint16_t)below(&chance, 16);
-			frame.flags = (uint16_t)below(&chance, 4);
+		make_message(copy, destination, &m);
+		change(&m);
+		frame.len = (uint32_t)m.length;
+		if (!below(32)) {
+			frame.type = (uint16_t)below(16);
+			frame.flags = (uint16_t)below(4);
 		}
 		/* Sometimes write other bytes than a packet to the ring. */
-		if (!below(&chance, 64)) {
+		if (!below(64)) {
 			frame.op = FRAME_PACKET_RAW;
-			frame.len = (below(&chance, 32) + 2) * 8;
+			frame.len = (below(32) + 2) * 8;
 			for (uint32_t at = 0; at < frame.len; at++)
-				m.bytes[at] = (uint8_t)below(&chance, below(&chance, 2) ? 8 : 256);
+				m.bytes[at] = (uint8_t)below(below(2) ? 8 : 256);
 		}
 		ret = host_send(&copy->host, &frame, m.bytes, HOSTILE_PATIENCE_MS);
 		sent++;
@@ -903,7 +686,7 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 		 * The ring has several messages at a time. The wait limits the
 		 * number of those on their way.
 		 */
-		if (!ret && !below(&chance, 6))
+		if (!ret && !below(6))
 			ret = host_request(&copy->host, &sync, NULL, NULL, 0, NULL,
 					   HOSTILE_PATIENCE_MS);
 		if (!copy->host.channel[0].open)
@@ -927,10 +710,11 @@ static void be_hostile(struct copy *copy, int64_t seconds, uint64_t seed, const 
 	}
 	if (ret != -ETIMEDOUT)
 		fail_host(copy, ret, "hostile");
-	printf("hostile seed %" PRIu64 " messages %" PRIu64 " answers %" PRIu64 "\n", seed, sent,
+	printf("hostile seed %" PRIu64 " messages %" PRIu64 " answers %" PRIu64 "\n", first, sent,
 	       answers);
 }
 
+/* Returns the number at the start of @text, which ends with one of @ends. */
 static uint64_t number(const char *option, const char *text, char end)
 {
 	char *rest;
@@ -943,155 +727,94 @@ static uint64_t number(const char *option, const char *text, char end)
 	return value;
 }
 
-/*
- * Fill a field of START from the hex digits in @raw, or from @text if @raw is
- * NULL.
- */
-static void fill(const char *option, const char *text, const char *raw_option, const char *raw,
-		 void *field)
+/* Take BYTES:SEED or SECONDS:SEED. Returns the first number. */
+static uint64_t seeded(const char *option, const char *text)
 {
-	uint16_t units[NAME_UNITS] = { 0 };
-	const char *wrong = raw ? from_hex(raw, units) : to_utf16(text, units, NAME_UNITS);
+	const char *colon = strchr(text, ':');
 
-	if (wrong)
-		fail(EXIT_USAGE, raw ? raw_option : option, wrong);
-	memcpy(field, units, sizeof(units));
+	if (!colon)
+		fail(EXIT_USAGE, option, "a number, a colon and a seed are expected");
+	seed = number(option, colon + 1, 0);
+	return number(option, text, ':');
 }
 
 struct arguments {
-	const char *source, *destination, *generated, *hostile;
+	const char *source, *destination, *generated, *hostile, *order;
 	const char *raw_file_name, *raw_path_name;
 	const char *socket, *path;
-	uint64_t declared, cancel_after;
-	bool has_declared, renegotiates, negotiates;
+	uint64_t size, cancel_after, renegotiate_after, migrate_after, wait_after;
+	uint64_t retry_after, limit, pause, timeout;
+	bool force, create_full_path, new_id, twice, negotiates;
 };
 
-static void read_options(int argc, char **argv, struct arguments *args, struct copy *copy,
-			 struct start *start)
+static void read_options(int argc, char **argv, struct arguments *args)
 {
-	static const struct option options[] = {
-		{ "source", required_argument, NULL, 'n' },
-		{ "destination", required_argument, NULL, 'd' },
-		{ "force", no_argument, NULL, 'f' },
-		{ "create-full-path", no_argument, NULL, 'c' },
-		{ "raw-file-name", required_argument, NULL, 'N' },
-		{ "raw-path-name", required_argument, NULL, 'D' },
-		{ "size", required_argument, NULL, 's' },
-		{ "cancel-after", required_argument, NULL, 'x' },
-		{ "generate", required_argument, NULL, 'g' },
-		{ "hostile", required_argument, NULL, 'H' },
-		{ "queue", required_argument, NULL, 'q' },
-		{ "retry-after", required_argument, NULL, 'r' },
-		{ "limit", required_argument, NULL, 'l' },
-		{ "new-id", no_argument, NULL, 'i' },
-		{ "twice", no_argument, NULL, '2' },
-		{ "renegotiate-after", required_argument, NULL, 'R' },
-		{ "migrate-after", required_argument, NULL, 'm' },
-		{ "pause", required_argument, NULL, 'p' },
-		{ "wait-after", required_argument, NULL, 'w' },
-		{ "negotiate-only", no_argument, NULL, 'o' },
-		{ "order", required_argument, NULL, 'O' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+	/* Each option sets one of these: a text, a number or a flag. */
+	const struct {
+		const char *name, **text;
+		uint64_t *value;
+		bool *flag;
+	} options[] = {
+		{ "source", .text = &args->source },
+		{ "destination", .text = &args->destination },
+		{ "raw-file-name", .text = &args->raw_file_name },
+		{ "raw-path-name", .text = &args->raw_path_name },
+		{ "generate", .text = &args->generated },
+		{ "hostile", .text = &args->hostile },
+		{ "order", .text = &args->order },
+		{ "size", .value = &args->size },
+		{ "cancel-after", .value = &args->cancel_after },
+		{ "renegotiate-after", .value = &args->renegotiate_after },
+		{ "migrate-after", .value = &args->migrate_after },
+		{ "wait-after", .value = &args->wait_after },
+		{ "retry-after", .value = &args->retry_after },
+		{ "limit", .value = &args->limit },
+		{ "pause", .value = &args->pause },
+		{ "timeout", .value = &args->timeout },
+		{ "force", .flag = &args->force },
+		{ "create-full-path", .flag = &args->create_full_path },
+		{ "new-id", .flag = &args->new_id },
+		{ "twice", .flag = &args->twice },
+		{ "negotiate-only", .flag = &args->negotiates },
 	};
-	int option;
+	enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
+	struct option long_options[OPTIONS + 2] = { 0 };
+	int option, index;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case 'n':
-			args->source = optarg;
-			break;
-		case 'd':
-			args->destination = optarg;
-			break;
-		case 'N':
-			args->raw_file_name = optarg;
-			break;
-		case 'D':
-			args->raw_path_name = optarg;
-			break;
-		case 'f':
-			start->flags |= OVER_WRITE;
-			break;
-		case 'c':
-			start->flags |= CREATE_PATH;
-			break;
-		case 's':
-			args->declared = number("--size", optarg, 0);
-			args->has_declared = true;
-			break;
-		case 'x':
-			args->cancel_after = number("--cancel-after", optarg, 0);
-			break;
-		case 'g':
-			args->generated = optarg;
-			break;
-		case 'H':
-			args->hostile = optarg;
-			break;
-		case 'q':
-			copy->queue = (unsigned int)number("--queue", optarg, 0);
-			if (!copy->queue || copy->queue > 100)
-				fail(EXIT_USAGE, "--queue", "a number from 1 to 100 is expected");
-			break;
-		case 'r':
-			copy->retry_ms = (int)(number("--retry-after", optarg, 0) * 1000);
-			copy->retries = true;
-			break;
-		case 'l':
-			copy->limit_ms = (int)(number("--limit", optarg, 0) * 1000);
-			break;
-		case 'i':
-			copy->new_id = true;
-			break;
-		case '2':
-			copy->twice = true;
-			break;
-		case 'R':
-			args->cancel_after = number("--renegotiate-after", optarg, 0);
-			args->renegotiates = true;
-			break;
-		case 'm':
-			copy->migrate_after = number("--migrate-after", optarg, 0);
-			break;
-		case 'p':
-			copy->pause_ms = (int)number("--pause", optarg, 0);
-			break;
-		case 'w':
-			copy->wait_after = number("--wait-after", optarg, 0);
-			break;
-		case 'o':
-			args->negotiates = true;
-			break;
-		case 'O':
-			copy->order = !strcmp(optarg, "reversed") ? REVERSED : SWAPPED;
-			if (copy->order == SWAPPED && strcmp(optarg, "swapped"))
-				fail(EXIT_USAGE, "--order", "reversed or swapped is expected");
-			break;
-		case 't':
-			copy->timeout_ms = (int)(number("--timeout", optarg, 0) * 1000);
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(0);
-		default:
-			fputs(usage, stderr);
-			exit(EXIT_USAGE);
+	for (int i = 0; i < OPTIONS; i++)
+		long_options[i] = (struct option){ options[i].name, !options[i].flag, NULL, 'o' };
+	long_options[OPTIONS] = (struct option){ "help", no_argument, NULL, 'h' };
+	while ((option = getopt_long(argc, argv, "h", long_options, &index)) != -1) {
+		if (option != 'o') {
+			fputs(usage, option == 'h' ? stdout : stderr);
+			exit(option == 'h' ? 0 : EXIT_USAGE);
 		}
+		if (options[index].text)
+			*options[index].text = optarg;
+		else if (options[index].value)
+			*options[index].value = number(options[index].name, optarg, 0);
+		else
+			*options[index].flag = true;
 	}
 }
 
-static void parse(int argc, char **argv, struct arguments *args, struct copy *copy,
-		  struct start *start)
+static void parse(int argc, char **argv, struct arguments *args, struct copy *copy)
 {
 	int operands;
 
-	read_options(argc, argv, args, copy, start);
-	if (copy->queue > 1 && (copy->retries || copy->twice))
-		fail(EXIT_USAGE, "--queue", "cannot be combined with --retry-after or --twice");
-	if (copy->order != ASCENDING && !args->generated)
-		fail(EXIT_USAGE, "--order", "needs --generate");
+	read_options(argc, argv, args);
+	copy->timeout_ms = (int)args->timeout * 1000;
+	copy->retry_ms = (int)args->retry_after * 1000;
+	copy->limit_ms = (int)args->limit * 1000;
+	copy->pause_ms = (int)args->pause;
+	copy->migrate_after = args->migrate_after;
+	copy->wait_after = args->wait_after;
+	copy->new_id = args->new_id;
+	copy->twice = args->twice;
+	if (args->order)
+		copy->order = !strcmp(args->order, "reversed") ? REVERSED : SWAPPED;
+	if (copy->order == SWAPPED && strcmp(args->order, "swapped"))
+		fail(EXIT_USAGE, "--order", "reversed or swapped is expected");
 	operands = args->generated || args->hostile || args->negotiates ? 1 : 2;
 	if (argc - optind != operands || (args->generated && args->hostile)) {
 		fputs(usage, stderr);
@@ -1102,25 +825,57 @@ static void parse(int argc, char **argv, struct arguments *args, struct copy *co
 		args->path = argv[optind + 1];
 }
 
-/*
- * Open the source file, or prepare to generate its contents. Returns its size.
- */
+/* Fill a memory file with @size reproducible bytes. */
+static int generate(uint64_t size)
+{
+	int file = memfd_create("generated", MFD_CLOEXEC);
+
+	while (file >= 0 && size) {
+		uint64_t words[4096];
+		size_t len = size < sizeof(words) ? size : sizeof(words);
+
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			words[i] = draw();
+		if (write(file, words, len) != (ssize_t)len)
+			return -1;
+		size -= len;
+	}
+	return file;
+}
+
+/* Open the source file, or generate one. Returns its size. */
 static uint64_t open_source(struct arguments *args, struct copy *copy)
 {
 	struct stat info;
 
-	if (args->generated) {
-		copy->generated = number("--generate", strchr(args->generated, ':') + 1, 0);
-		return number("--generate", args->generated, ':');
-	}
-	if (!args->path)
+	if (!args->generated && !args->path)
 		return 0;
-	copy->file = fopen(args->path, "re");
-	if (!copy->file || fstat(fileno(copy->file), &info))
-		fail(EXIT_USAGE, args->path, strerror(errno));
-	if (!args->source)
+	if (args->generated)
+		copy->file = generate(seeded("--generate", args->generated));
+	else
+		copy->file = open(args->path, O_RDONLY | O_CLOEXEC);
+	if (copy->file < 0 || fstat(copy->file, &info))
+		fail(EXIT_USAGE, "the source file", strerror(errno));
+	if (args->path && !args->source)
 		args->source = strrchr(args->path, '/') ? strrchr(args->path, '/') + 1 : args->path;
 	return (uint64_t)info.st_size;
+}
+
+/* Print the checksum of the source file. */
+static void print_checksum(const struct copy *copy)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE], data[1 << 16];
+	struct sha256_ctx sha;
+	ssize_t len;
+
+	sha256_init(&sha);
+	for (off_t at = 0; (len = pread(copy->file, data, sizeof(data), at)) > 0; at += len)
+		sha256_update(&sha, (size_t)len, data);
+	sha256_digest(&sha, sizeof(digest), digest);
+	printf("sha256 ");
+	for (size_t i = 0; i < sizeof(digest); i++)
+		printf("%02x", digest[i]);
+	putchar('\n');
 }
 
 /* Negotiate once more, on a channel that has been in use. */
@@ -1131,40 +886,32 @@ static void negotiate_again(struct copy *copy)
 }
 
 /* Start a copy, send its contents and end it. Returns the exit status. */
-static int copy_file(struct copy *copy, const struct arguments *args, const struct start *start,
+static int copy_file(struct copy *copy, const struct arguments *args, struct message *start,
 		     uint64_t size)
 {
-	struct fcopy end = { .operation = COMPLETE };
-	double began, moment, seconds, start_seconds, data_seconds = 0, complete_seconds = 0;
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	bool cancelled = false;
-	struct sha256_ctx sha;
+	bool renegotiates = args->renegotiate_after != UINT64_MAX, cancelled = false;
+	double moment, data_seconds = 0, complete_seconds = 0;
+	static struct message end, answer;
 	uint32_t status, ended;
 	uint64_t sent = 0;
 
-	sha256_init(&sha);
-	for (uint64_t at = 0; copy->order != ASCENDING && at < size; at += FRAGMENT) {
-		uint8_t data[FRAGMENT];
-
-		sha256_update(&sha, take_fragment(copy, size - at, at, data), data);
-	}
-	copy->packets = 0;
-	began = moment = seconds_now();
-	status = step("start", call(copy, "start", IC_FCOPY, start, sizeof(*start), NULL));
-	start_seconds = lap(&moment);
+	status = step("start", call(copy, "start", start, &answer));
+	moment = seconds_now();
 	if (!status) {
-		status = send_contents(copy, size, args->cancel_after, &cancelled, &sha, &sent);
+		status = send_contents(copy, size,
+				       renegotiates ? args->renegotiate_after : args->cancel_after,
+				       &cancelled, &sent);
 		data_seconds = lap(&moment);
-		if (cancelled && args->renegotiates) {
+		if (cancelled && renegotiates) {
 			take_rest(copy);
 			negotiate_again(copy);
 			return 0;
 		}
 		/* Cancel a failed copy, so that the guest closes the file. */
-		end.operation = cancelled || status ? CANCEL : COMPLETE;
-		ended = step(end.operation == CANCEL ? "cancel" : "complete",
-			     call(copy, end.operation == CANCEL ? "cancel" : "complete", IC_FCOPY,
-				  &end, sizeof(end), NULL));
+		cancelled |= status;
+		end_message(&end, cancelled ? CANCEL : COMPLETE);
+		ended = step(cancelled ? "cancel" : "complete",
+			     call(copy, cancelled ? "cancel" : "complete", &end, &answer));
 		complete_seconds = lap(&moment);
 		if (!status)
 			status = ended;
@@ -1172,44 +919,48 @@ static int copy_file(struct copy *copy, const struct arguments *args, const stru
 	take_rest(copy);
 	if (copy->repeated)
 		printf("sent %u messages again\n", copy->repeated);
-	seconds = moment - began;
-	sha256_digest(&sha, sizeof(digest), digest);
-
-	printf("bytes %" PRIu64 "\npackets %" PRIu64 "\nseconds %.3f\nMB/s %.2f\n", sent,
-	       copy->packets, seconds, seconds > 0 ? (double)sent / seconds / 1e6 : 0.0);
-	printf("start-seconds %.6f\ndata-seconds %.6f\ncomplete-seconds %.6f\n", start_seconds,
-	       data_seconds, complete_seconds);
-	printf("longest-answer-seconds %.3f\nsha256 ", (double)copy->longest_ms / 1000);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		printf("%02x", digest[i]);
-	printf("\nstatus 0x%08x (%s)\n", status, message_of(status));
+	printf("bytes %" PRIu64 "\ndata-seconds %.6f\ncomplete-seconds %.6f\n", sent, data_seconds,
+	       complete_seconds);
+	printf("longest-answer-seconds %.3f\n", (double)copy->longest_ms / 1000);
+	print_checksum(copy);
+	step("status", status);
 	return status ? EXIT_STATUS : 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct arguments args = { .destination = "/tmp/", .cancel_after = UINT64_MAX };
-	static struct copy copy = { .timeout_ms = 60000,
-				    .queue = 1,
-				    .retry_ms = 60000,
-				    .limit_ms = 30000,
-				    .migrate_after = UINT64_MAX,
-				    .wait_after = UINT64_MAX };
-	struct start start = { .header.operation = START };
+	struct arguments args = { .source = NULL,
+				  .destination = "/tmp/",
+				  .size = UINT64_MAX,
+				  .cancel_after = UINT64_MAX,
+				  .renegotiate_after = UINT64_MAX,
+				  .migrate_after = UINT64_MAX,
+				  .wait_after = UINT64_MAX,
+				  .retry_after = 60,
+				  .limit = 30,
+				  .timeout = 60 };
+	static struct message start;
+	static struct copy copy;
 	int status = 0;
 	uint64_t size;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	parse(argc, argv, &args, &copy, &start);
+	parse(argc, argv, &args, &copy);
 	size = open_source(&args, &copy);
-	if (args.renegotiates && (args.hostile || args.cancel_after > size))
+	if (args.renegotiate_after != UINT64_MAX && args.renegotiate_after > size)
 		fail(EXIT_USAGE, "--renegotiate-after", "the copy has fewer bytes");
-	if (!args.source)
-		args.source = "generated.bin";
-	fill("--source", args.source, "--raw-file-name", args.raw_file_name, start.file_name);
-	fill("--destination", args.destination, "--raw-path-name", args.raw_path_name,
-	     start.path_name);
-	start.size = args.has_declared ? args.declared : size;
+	start_message(&start, "", "",
+		      (args.force ? OVER_WRITE : 0) | (args.create_full_path ? CREATE_PATH : 0),
+		      args.size != UINT64_MAX ? args.size : size);
+	if (args.raw_file_name)
+		put_hex("--raw-file-name", args.raw_file_name, start.bytes + SOURCE);
+	else
+		put_text("--source", args.source ? args.source : "generated.bin",
+			 start.bytes + SOURCE);
+	if (args.raw_path_name)
+		put_hex("--raw-path-name", args.raw_path_name, start.bytes + DESTINATION);
+	else
+		put_text("--destination", args.destination, start.bytes + DESTINATION);
 
 	if (getrandom(&copy.transaction, sizeof(copy.transaction), 0) != sizeof(copy.transaction))
 		fail(EXIT_USAGE, "getrandom", strerror(errno));
@@ -1218,8 +969,7 @@ int main(int argc, char **argv)
 		fail(EXIT_USAGE, "connect", copy.host.error);
 	negotiate(&copy);
 	if (args.hostile)
-		be_hostile(&copy, (int64_t)number("--hostile", args.hostile, ':'),
-			   number("--hostile", strchr(args.hostile, ':') + 1, 0), &start);
+		be_hostile(&copy, (int64_t)seeded("--hostile", args.hostile), args.destination);
 	if (args.hostile || args.negotiates) {
 		/*
 		 * The guest may have agreed to other versions, and may not yet

@@ -53,7 +53,7 @@ ends_with() {
 	wanted=$1
 	shift
 	copy_vmfile fcopy --generate 50000:1 --destination /tmp/in/odd "$@" >copy.out 2>&1
-	grep -q "^status $wanted " copy.out
+	grep -q "^status $wanted" copy.out
 }
 guest_says sizes || exit 1
 copy_is $ok "file_size is 0" --generate 50000:1 --destination /tmp/in/zero --size 0
@@ -74,9 +74,9 @@ late() {
 	what=$1 bytes=$2
 	shift 2
 	copy_vmfile fcopy --generate "$bytes:1" --destination "/tmp/in/stuck-$what" --retry-after 10 "$@" >copy.out 2>&1
-	grep -q "^$what 0x800705b4 " copy.out && grep -q '^sent [1-9][0-9]* messages again' copy.out &&
+	grep -q "^$what 0x800705b4" copy.out && grep -q '^sent [1-9][0-9]* messages again' copy.out &&
 		! grep 'again 0x' copy.out | grep -vq 'again 0x800705b4' &&
-		grep -q '^status 0x800705b4 ' copy.out && between 24 30 "$(longest copy.out)"
+		grep -q '^status 0x800705b4' copy.out && between 24 30 "$(longest copy.out)"
 }
 guest_says "stuck start" || exit 1
 check "START's disk stands still: 0x800705b4 within 30 seconds, for each START" late start 400000 || note "$(tr '\n' ';' <copy.out)"

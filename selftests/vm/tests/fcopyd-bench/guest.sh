@@ -14,8 +14,8 @@ say version "$(cat /upstream/version), kernel $(uname -r)"
 daemons="upstream ours $(ls /upstream/variants 2>/dev/null | tr '\n' ' ')"
 instance=eb765408-105f-49b6-b4aa-c123b64d
 
-# start DAEMON SIZE: start the daemon with rings of SIZE bytes; $pid_DAEMON is
-# its process
+# start DAEMON: start the daemon with rings of 16 KiB; $pid_DAEMON is its
+# process
 start() {
 	local number=0 suffix who
 	for who in $daemons; do
@@ -24,7 +24,7 @@ start() {
 	done
 	suffix=$(printf '%04d' $((number - 1)))
 	[ $number != 0 ] || suffix=17d4
-	echo "$2" >"/sys/bus/vmbus/devices/$instance$suffix/uio_hv_generic/ring_size" || note "$1: no rings of $2 bytes"
+	echo 20480 >"/sys/bus/vmbus/devices/$instance$suffix/uio_hv_generic/ring_size" || note "$1: no rings of 20480 bytes"
 	case $1 in
 	upstream) set -- "$1" /upstream/hv_fcopy_uio_daemon ;;
 	ours) set -- "$1" /usr/sbin/hv-fcopyd ;;
@@ -52,7 +52,7 @@ costs() {
 	done | tr '\n' ' '
 }
 
-for who in $daemons; do start "$who" 20480; done
+for who in $daemons; do start "$who"; done
 
 # The kernel counts system calls with a histogram, which costs time, so use it
 # only while nothing is timed.
@@ -82,14 +82,4 @@ for place in tmpfs ext4; do
 	sync
 done
 
-for queue in 2 8; do
-	for who in $daemons; do
-		hear "queue $queue $who"
-		end "$who"
-		start "$who" $((queue == 2 ? 20480 : 69632))
-		say "queue $queue $who"
-		hear "queued $queue $who"
-		rm -f /tmp/to/tmpfs/*
-	done
-done
 for who in $daemons; do end "$who"; done

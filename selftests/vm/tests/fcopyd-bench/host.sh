@@ -85,25 +85,6 @@ for place in tmpfs ext4; do
 				ns[who] / packets[who] / 1e3 }' >>costs
 done
 
-# queued has "QUEUE DAEMON MB/s interrupts signals".
-: >queued
-for queue in 2 8; do
-	for who in $daemons; do
-		tell "queue $queue $who"
-		guest_says "queue $queue $who\$" >/dev/null || exit 1
-		copy "$who" tmpfs first short
-		# The kernel tree's daemon hangs if packets are queued.
-		patience=60
-		[ "$who" != upstream ] || patience=5
-		for try in 1 2 3; do
-			then=$(counters "$who")
-			copy "$who" tmpfs "$try" --timeout $patience --queue $queue long || break
-			echo "$queue $who $(value bytes) $(value data-seconds) $then $(counters "$who")" |
-				awk '{ print $1, $2, $3 / $4 / 1e6, ($8 - $5) / ($10 - $7), ($9 - $6) / ($10 - $7) }' >>queued
-		done
-		tell "queued $queue $who"
-	done
-done
 rm -f short long timed
 
 # column FILE FIRST DAEMON COLUMN: print a column of the lines that begin with
@@ -154,24 +135,5 @@ per_packet() {
 for who in $daemons; do
 	table '%s' "system calls of each packet, $who: $(per_packet "$who" | awk '{ sum += $2; printf "%s %s, ", $1, $2 } END { printf "together %.2f", sum }')"
 done
-table '%s' ''
-table '%s' "what no real host does: packets ahead of their answers"
-row='%-34s %-9s %20s %11s %11s'
-table "$row" "the host sends" daemon MB/s interrupts signals
-for queue in 2 8; do
-	what="2 packets ahead, rings of 16 KiB"
-	[ $queue = 2 ] || what="8 packets ahead, rings of 64 KiB"
-	for who in $daemons; do
-		if [ -n "$(column queued $queue "$who" 3)" ]; then
-			table "$row" "$what" "$who" "$(column queued $queue "$who" 3 | spread '%.2f (%.2f-%.2f)')" \
-				"$(number queued $queue "$who" 4)" "$(number queued $queue "$who" 5)"
-		else
-			table "$row" "$what" "$who" "stands still" '' ''
-		fi
-	done
-done
-
 all() { for place in tmpfs ext4; do for who in upstream ours; do [ "$(column numbers $place $who 4 | grep -c .)" = $rounds ] || return 1; done; done; }
 check "all copies in lockstep are complete" all
-ahead() { [ "$(grep -c '^[28] ours ' queued)" = 6 ]; }
-check "ours: those with packets ahead, too" ahead

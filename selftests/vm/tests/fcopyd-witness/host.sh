@@ -22,7 +22,7 @@ row() {
 	files=$(guest_says "files $number ") || exit 1
 	files=${files#"files $number "}
 	note "table | $words | \`$source\` | \`$destination\`${options:+ $options} | $(echo "$files" | tr ' ' '\n' | grep / | tr '\n' ' ')| $(sed -n -e 's/^status //p' -e 's/^copy-vmfile: //p' copy.out) |"
-	check "$words: the status is $wanted" grep -q "^status $wanted " copy.out || note "$(tr '\n' ';' <copy.out)"
+	check "$words: the status is $wanted" grep -q "^status $wanted" copy.out || note "$(tr '\n' ';' <copy.out)"
 	if [ -n "$file" ]; then
 		case " $files" in
 		*" $(sed -n 's/^sha256 //p' copy.out) $file "*) ok "$words: $file has what the host sent" ;;
