@@ -194,7 +194,6 @@ static int read_message(struct host *host, struct host_packet **result)
 	if (!message)
 		return host_error(host, -ENOMEM, "no memory for a frame of %u bytes", frame.len);
 	message->next = NULL;
-	message->mark = 0;
 	message->memory = NULL;
 	message->frame = frame;
 	message->payload[frame.len] = 0;
@@ -314,15 +313,6 @@ int host_send(struct host *host, const struct frame *frame, const void *payload,
 	return ret ? ret : write_all(host, payload, frame->len, deadline);
 }
 
-int host_ask(struct host *host, const struct frame *frame, const void *payload, uint32_t *tag,
-	     int timeout_ms)
-{
-	struct frame request = *frame;
-
-	*tag = request.tag = ++host->tag ? host->tag : ++host->tag;
-	return host_send(host, &request, payload, timeout_ms);
-}
-
 /* Take the answer with @tag off the list. Returns NULL if it has not come. */
 static struct host_packet *take_reply(struct host *host, uint32_t tag)
 {
@@ -336,18 +326,20 @@ static struct host_packet *take_reply(struct host *host, uint32_t tag)
 	return reply;
 }
 
-int host_answer(struct host *host, uint32_t tag, void *answer, size_t size, size_t *len,
-		int timeout_ms)
+int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
+		 size_t size, size_t *len, int timeout_ms)
 {
 	int64_t deadline = host_now() + timeout_ms;
+	struct frame request = *frame;
 	struct host_packet *reply;
-	int ret = 0;
+	int ret;
 
-	while (!(reply = take_reply(host, tag))) {
+	request.tag = ++host->tag;
+	ret = host_send(host, &request, payload, timeout_ms);
+	while (!ret && !(reply = take_reply(host, request.tag)))
 		ret = host_pump(host, (int)(deadline - host_now()));
-		if (ret)
-			return ret;
-	}
+	if (ret)
+		return ret;
 	if (reply->frame.op == FRAME_ERROR)
 		ret = host_error(host, -EREMOTEIO, "%s", reply->payload);
 	else if (len)
@@ -356,16 +348,6 @@ int host_answer(struct host *host, uint32_t tag, void *answer, size_t size, size
 		memcpy(answer, reply->payload, reply->frame.len < size ? reply->frame.len : size);
 	free(reply);
 	return ret;
-}
-
-int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
-		 size_t size, size_t *len, int timeout_ms)
-{
-	int64_t deadline = host_now() + timeout_ms;
-	uint32_t tag;
-	int ret = host_ask(host, frame, payload, &tag, timeout_ms);
-
-	return ret ? ret : host_answer(host, tag, answer, size, len, (int)(deadline - host_now()));
 }
 
 int host_wait(struct host *host, bool (*done)(struct host *host, uint32_t arg), uint32_t arg,

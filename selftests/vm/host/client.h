@@ -28,7 +28,6 @@ enum {
 struct host_packet {
 	struct host_packet *next;
 	struct frame frame;
-	uint32_t mark; /* for the program's use; 0 at first */
 	/*
 	 * The contents of the guest's memory that the packet names: frame.arg2
 	 * bytes, if frame.tag is FRAME_MEMORY_TAKEN.
@@ -88,16 +87,6 @@ int host_send(struct host *host, const struct frame *frame, const void *payload,
  */
 int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
 		 size_t size, size_t *len, int timeout_ms);
-
-/*
- * These two do what host_request() does, so that several requests can be in
- * flight. host_ask() sends a frame and stores its tag in @tag. host_answer()
- * waits for the answer; the caller must call it once for each tag.
- */
-int host_ask(struct host *host, const struct frame *frame, const void *payload, uint32_t *tag,
-	     int timeout_ms);
-int host_answer(struct host *host, uint32_t tag, void *answer, size_t size, size_t *len,
-		int timeout_ms);
 
 /*
  * Takes frames until done(host, arg). The error of a time limit says that

@@ -170,8 +170,6 @@ static void rescind_now(struct nic *nic)
 static void take_packet(struct nic *nic, struct host_packet *packet)
 {
 	nvsp_packet(nic, packet);
-	if (packet->mark)
-		must(nic, host_answer(&nic->host, packet->mark, NULL, 0, NULL, 60000));
 	if (nic->rescind_in > 0 && !--nic->rescind_in)
 		rescind_now(nic);
 }
@@ -192,7 +190,6 @@ static bool take_frames(struct nic *nic)
 		count++;
 	if (ret && ret != -ETIMEDOUT)
 		must(nic, ret);
-	nvsp_prefetch(nic);
 	end = nic->host.packets_end;
 	while (!last && (packet = nic->host.packets)) {
 		last = &packet->next == end;

@@ -206,7 +206,6 @@ bool nic_open(const struct nic *nic, uint16_t channel);
 
 /* nvsp.c */
 void nvsp_packet(struct nic *nic, struct host_packet *packet);
-void nvsp_prefetch(struct nic *nic);
 void nvsp_reset(struct nic *nic);
 /* Offer the granted sub-channels, unless the command hold-subs is on. */
 void nvsp_offer_subs(struct nic *nic);

@@ -269,52 +269,11 @@ static void take_subchannels(struct nic *nic, struct request *request)
 	nvsp_offer_subs(nic);
 }
 
-/* Returns the offset of a section in the send buffer. */
-static uint32_t section_at(uint32_t index)
-{
-	return index * SECTION;
-}
-
-/*
- * Request the first @bytes of a section. The packet's mark is the tag of the
- * answer.
- */
-static void ask_section(struct nic *nic, struct host_packet *packet, uint32_t index, uint32_t bytes)
-{
-	struct frame frame = {
-		.op = FRAME_READ,
-		.type = FRAME_GPADL,
-		.xid = nic->session.send_handle,
-		.arg = section_at(index),
-		.arg2 = bytes,
-	};
-
-	must(nic, host_ask(&nic->host, &frame, NULL, &packet->mark, 60000));
-}
-
 /* Returns whether the RNDIS message has a part in an existing section. */
 static bool in_section(const struct nic *nic, const uint8_t *bytes)
 {
 	return nic->session.has_send && get32(bytes + 8) < nic->session.sections &&
 	       get32(bytes + 12) <= SECTION;
-}
-
-/*
- * Request the sections of all packets that have come, so that the program need
- * not wait for each answer before the next request.
- */
-void nvsp_prefetch(struct nic *nic)
-{
-	for (struct host_packet *packet = nic->host.packets; packet; packet = packet->next) {
-		const uint8_t *bytes = packet->payload + packet->frame.arg;
-
-		if (packet->frame.op != FRAME_PACKET || packet->mark ||
-		    packet->frame.type == PACKET_COMPLETION ||
-		    packet->frame.len - packet->frame.arg < 16 || get32(bytes) != NVSP_RNDIS ||
-		    get32(bytes + 4) || !in_section(nic, bytes) || !get32(bytes + 12))
-			continue;
-		ask_section(nic, packet, get32(bytes + 8), get32(bytes + 12));
-	}
 }
 
 /* Returns the length of the first range of a packet with ranges. */
@@ -334,8 +293,6 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 	struct host_packet *packet = request->packet;
 	uint32_t index = get32(request->bytes + 8), bytes = get32(request->bytes + 12);
 	uint32_t memory = packet->frame.arg2;
-	size_t got = 0;
-	int ret;
 
 	if (packet->frame.type == PACKET_GPA_DIRECT && packet->frame.tag != FRAME_MEMORY_TAKEN) {
 		complaint(nic, "a message in guest memory: %s",
@@ -358,17 +315,18 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 		return false;
 	}
 	if (bytes) {
-		if (!packet->mark)
-			ask_section(nic, packet, index, bytes);
-		ret = host_answer(&nic->host, packet->mark, message, bytes, &got, 60000);
-		packet->mark = 0;
+		struct frame frame = {
+			.op = FRAME_READ,
+			.type = FRAME_GPADL,
+			.xid = nic->session.send_handle,
+			.arg = index * SECTION,
+			.arg2 = bytes,
+		};
+		int ret = host_request(&nic->host, &frame, NULL, message, bytes, NULL, 60000);
+
 		must(nic, ret);
 		if (ret)
 			return false;
-		if (got != bytes) {
-			complaint(nic, "section %u has %zu bytes, not %u", index, got, bytes);
-			return false;
-		}
 	}
 	if (memory)
 		memcpy(message + bytes, packet->memory, memory);
