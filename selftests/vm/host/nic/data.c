@@ -12,8 +12,10 @@
 /* The limit of frames that wait for the guest; the host drops more */
 #define QUEUE_LIMIT 4096
 
-static void list_push(struct nic *nic, struct free_list *list, uint32_t index)
+static void free_push(struct nic *nic, uint32_t index)
 {
+	struct free_list *list = &nic->free;
+
 	nic->allocation[index].next = UINT32_MAX;
 	if (list->count++)
 		nic->allocation[list->last].next = index;
@@ -22,27 +24,23 @@ static void list_push(struct nic *nic, struct free_list *list, uint32_t index)
 	list->last = index;
 }
 
-static uint32_t list_pop(struct nic *nic, struct free_list *list)
+static uint32_t free_pop(struct nic *nic)
 {
-	uint32_t index = list->first;
+	uint32_t index = nic->free.first;
 
-	list->first = nic->allocation[index].next;
-	list->count--;
+	nic->free.first = nic->allocation[index].next;
+	nic->free.count--;
+	nic->allocation[index].next = UINT32_MAX;
 	return index;
-}
-
-static struct free_list *list_of(struct nic *nic, uint32_t index)
-{
-	return index < CONTROL_ALLOCATIONS ? &nic->free_control : &nic->free;
 }
 
 bool data_set_up(struct nic *nic)
 {
 	free(nic->allocation);
 	nic->allocation = calloc(nic->session.allocations, sizeof(*nic->allocation));
-	nic->free = nic->free_control = (struct free_list){};
+	nic->free = (struct free_list){};
 	for (uint32_t i = 0; nic->allocation && i < nic->session.allocations; i++)
-		list_push(nic, list_of(nic, i), i);
+		free_push(nic, i);
 	return nic->allocation;
 }
 
@@ -93,10 +91,9 @@ void data_drop_frames(struct nic *nic)
 void data_reset(struct nic *nic)
 {
 	data_drop_frames(nic);
-	queue_drop(&nic->controls);
 	free(nic->allocation);
 	nic->allocation = NULL;
-	nic->free = nic->free_control = (struct free_list){};
+	nic->free = (struct free_list){};
 	nic->in_flight = 0;
 }
 
@@ -150,7 +147,6 @@ static void take_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, 
 		nic->count.vlan_frames++;
 	}
 	nic->count.from_guest++;
-	nic->count.from_guest_bytes += len;
 	nic->channel_from[channel]++;
 	peer_frame(nic, channel, frame, len);
 }
@@ -228,7 +224,6 @@ uint32_t data_from_guest(struct nic *nic, uint16_t channel, const uint8_t *messa
 		len -= size;
 		whole = whole > size ? whole - size : 0;
 	} while (len);
-	nic->count.multi_messages += packets > 1;
 	return NVSP_STATUS_SUCCESS;
 }
 
@@ -252,12 +247,12 @@ void data_acknowledged(struct nic *nic, uint16_t channel, uint64_t id, uint32_t 
 	while (index != UINT32_MAX) {
 		uint32_t next = nic->allocation[index].next;
 
-		if (index >= CONTROL_ALLOCATIONS) {
+		if (!first->control) {
 			nic->count.acknowledged++;
 			nic->count.refused += status != NVSP_STATUS_SUCCESS;
 			nic->in_flight--;
 		}
-		list_push(nic, list_of(nic, index), index);
+		free_push(nic, index);
 		index = next;
 	}
 }
@@ -277,14 +272,6 @@ void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint
 		return;
 	}
 	queue_add(&nic->frames, channel, frame, len);
-}
-
-void data_control(struct nic *nic, const void *message, uint32_t len)
-{
-	if (nic->session.has_receive)
-		queue_add(&nic->controls, 0, message, len);
-	else
-		complaint(nic, "there is no receive buffer for an answer");
 }
 
 /* Write a message into a sub-allocation. */
@@ -332,7 +319,25 @@ static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t
 	put32(nvsp + 8, NVSP_NO_SECTION);
 	nic->allocation[first].channel = channel;
 	nic->allocation[first].sent = true;
+	nic->allocation[first].control = control;
 	nic_send(nic, &frame, bytes);
+}
+
+void data_control(struct nic *nic, const void *message, uint32_t len)
+{
+	uint32_t index;
+
+	if (!nic->session.has_receive || !nic->free.count) {
+		complaint(nic, "there is no receive buffer for an answer");
+		return;
+	}
+	if (!nic_open(nic, 0)) {
+		nic->count.late++;
+		return;
+	}
+	index = free_pop(nic);
+	write_allocation(nic, index, message, len);
+	transfer(nic, 0, index, 1, &len, true);
 }
 
 /* Append packet information of one word. Returns its end. */
@@ -377,6 +382,12 @@ static void make_packet(struct nic *nic, const struct outgoing *out, uint8_t *pa
 	put32(packet + 32, (uint32_t)(info - packet) - RNDIS_PACKET_HEADER);
 }
 
+/* Frames leave some sub-allocations to control messages. */
+static bool free_for_frames(const struct nic *nic)
+{
+	return nic->free.count > CONTROL_ALLOCATIONS;
+}
+
 /*
  * Send one packet with frames from the queue, up to its limit, for the channel
  * of the first frame.
@@ -387,7 +398,7 @@ static void flush_some(struct nic *nic)
 	uint32_t lens[MAX_RANGES], first = UINT32_MAX, last = 0, count = 0;
 	uint16_t channel = nic->frames.first->channel;
 
-	while (nic->frames.first && nic->frames.first->channel == channel && nic->free.count &&
+	while (nic->frames.first && nic->frames.first->channel == channel && free_for_frames(nic) &&
 	       count < MAX_RANGES) {
 		struct outgoing *out = queue_take(&nic->frames);
 		uint32_t index;
@@ -397,8 +408,7 @@ static void flush_some(struct nic *nic)
 			free(out);
 			continue;
 		}
-		index = list_pop(nic, &nic->free);
-		nic->allocation[index].next = UINT32_MAX;
+		index = free_pop(nic);
 		make_packet(nic, out, packet);
 		lens[count++] = nic->session.allocation_size;
 		write_allocation(nic, index, packet, nic->session.allocation_size);
@@ -408,7 +418,6 @@ static void flush_some(struct nic *nic)
 			nic->allocation[last].next = index;
 		last = index;
 		nic->count.to_guest++;
-		nic->count.to_guest_bytes += out->len;
 		nic->channel_to[channel]++;
 		nic->in_flight++;
 		free(out);
@@ -420,17 +429,7 @@ static void flush_some(struct nic *nic)
 
 void data_flush(struct nic *nic)
 {
-	while (nic->controls.first && nic->session.has_receive && nic->free_control.count &&
-	       nic_open(nic, 0)) {
-		struct outgoing *out = queue_take(&nic->controls);
-		uint32_t index = list_pop(nic, &nic->free_control);
-
-		nic->allocation[index].next = UINT32_MAX;
-		write_allocation(nic, index, out->bytes, out->len);
-		transfer(nic, 0, index, 1, &out->len, true);
-		free(out);
-	}
-	while (nic->frames.first && nic->session.has_receive && nic->free.count)
+	while (nic->frames.first && nic->session.has_receive && free_for_frames(nic))
 		flush_some(nic);
 	nic->count.full += nic->frames.first && nic->session.has_receive;
 }

@@ -41,7 +41,7 @@
  */
 #define MAX_PACKETS 8
 #define ALIGNMENT   3
-/* The number of sub-allocations that are for control messages alone */
+/* The number of sub-allocations that frames leave to control messages */
 #define CONTROL_ALLOCATIONS 16
 /* The maximum number of ranges in one packet to the guest */
 #define MAX_RANGES 8
@@ -55,35 +55,25 @@
 	x(sessions)         /* INITs that the host accepted */ \
 	x(closes)           /* of the primary channel */ \
 	x(refused_versions) \
-	x(controls)         /* RNDIS control messages */ \
-	x(queries) \
-	x(sets) \
 	x(halts) \
 	x(revokes)          /* of both buffers */ \
-	x(indications)      /* of the link, sent to the guest */ \
 	x(subs_asked)       /* requests for sub-channels */ \
 	x(subs_granted)     /* sub-channels */ \
 	x(from_guest)       /* frames */ \
-	x(from_guest_bytes) \
-	x(section_messages) /* RNDIS data messages in a section, */ \
-	x(memory_messages)  /* in guest memory, */ \
-	x(split_messages)   /* in both */ \
-	x(multi_messages)   /* those with several packets */ \
+	x(section_messages) /* RNDIS messages with a section */ \
+	x(memory_messages)  /* those without one */ \
 	x(vlan_frames) \
 	x(to_guest)         /* frames that the host put into the receive buffer */ \
-	x(to_guest_bytes) \
 	x(multi_transfers)  /* packets to the guest with several ranges */ \
 	x(acknowledged)     /* frames to the guest that it has completed */ \
 	x(refused)          /* those of them with another status than success */ \
 	x(full)             /* how often no sub-allocation was free */ \
 	x(dropped)          /* frames for a guest that takes none, or beyond the queue */ \
 	x(late)             /* packets to a channel that had just closed */ \
-	x(arp_replies) \
 	x(echo_replies)     /* to the guest's pings */ \
 	x(pings_answered)   /* by the guest */ \
 	x(numbered)         /* numbered frames from the guest */ \
-	x(misordered)       /* those that are not the next of their stream */ \
-	x(bridged)
+	x(misordered)       /* those that are not the next of their stream */
 /* clang-format on */
 
 struct counters {
@@ -92,7 +82,7 @@ struct counters {
 #undef COUNTER
 };
 
-/* A frame for the guest, or an RNDIS control message */
+/* A frame for the guest */
 struct outgoing {
 	struct outgoing *next;
 	uint16_t channel;
@@ -109,7 +99,9 @@ struct queue {
 struct allocation {
 	uint32_t next; /* in the free list, or in the same packet */
 	uint16_t channel;
-	bool sent; /* the first one of a packet that the guest has not completed */
+	/* Of the first one of a packet */
+	bool sent;    /* the guest has not completed the packet */
+	bool control; /* it carries a control message */
 };
 
 struct free_list {
@@ -167,9 +159,9 @@ struct nic {
 	struct session session;
 	uint32_t openings[HOST_MAX_CHANNELS]; /* FRAME_OPENED events that were processed */
 	struct allocation *allocation;
-	struct free_list free, free_control;
-	uint32_t in_flight; /* frames that the guest has not completed */
-	struct queue frames, controls;
+	struct free_list free; /* used again in the order of the guest's completions */
+	uint32_t in_flight;    /* frames that the guest has not completed */
+	struct queue frames;
 	struct stream streams[MAX_STREAMS];
 	struct generator generators[HOST_MAX_CHANNELS];
 	struct {

@@ -332,9 +332,7 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 		memcpy(message + bytes, packet->memory, memory);
 	*len = bytes + memory;
 	*whole = bytes || !memory ? bytes : first_range(packet);
-	if (bytes && memory)
-		nic->count.split_messages++;
-	else if (bytes)
+	if (bytes)
 		nic->count.section_messages++;
 	else
 		nic->count.memory_messages++;

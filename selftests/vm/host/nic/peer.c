@@ -76,7 +76,6 @@ static void take_arp(struct nic *nic, uint16_t channel, const uint8_t *frame, ui
 		return;
 	put_ethernet(nic, reply, arp + 8, TYPE_ARP);
 	put_arp(nic, reply, 2, arp + 8, arp + 14);
-	nic->count.arp_replies++;
 	data_to_guest(nic, channel, reply, sizeof(reply));
 }
 
@@ -191,7 +190,6 @@ void peer_frame(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_
 	struct numbered header;
 
 	if (nic->bridge) {
-		nic->count.bridged++;
 		data_to_guest(nic->other, data_wanted(nic->other, channel) ? channel : 0, frame,
 			      len);
 	} else if (numbered_is(frame, len, &header)) {

@@ -154,7 +154,6 @@ static uint32_t query(struct nic *nic, const uint8_t *message, uint32_t len,
 	if (!data)
 		return NVSP_STATUS_INVALID_RNDIS;
 	oid = get32(message + 12);
-	nic->count.queries++;
 	begin_answer(answer, RNDIS_QUERY, 24, get32(message + 8), RNDIS_STATUS_SUCCESS);
 	result = query_object(nic, oid, data, size, answer->bytes + 24);
 	say(nic, "query %#x: %u bytes", oid, result);
@@ -286,7 +285,6 @@ static uint32_t set(struct nic *nic, const uint8_t *message, uint32_t len,
 	if (!data)
 		return NVSP_STATUS_INVALID_RNDIS;
 	oid = get32(message + 12);
-	nic->count.sets++;
 	if (oid == OID_PACKET_FILTER)
 		status = set_filter(nic, data, size);
 	else if (oid == OID_OFFLOAD_PARAMETERS)
@@ -317,7 +315,6 @@ uint32_t rndis_control(struct nic *nic, const uint8_t *message, uint32_t len,
 {
 	uint32_t type = len >= 12 ? get32(message) : 0, size = len >= 12 ? get32(message + 4) : 0;
 
-	nic->count.controls++;
 	/*
 	 * After both buffers are revoked, treat every message as a HALT. DPDK
 	 * frees its HALT as soon as it has sent it, so the host may read
@@ -360,7 +357,6 @@ void rndis_indicate_link(struct nic *nic)
 	put32(message + 4, sizeof(message));
 	put32(message + 8, nic->link ? RNDIS_STATUS_CONNECT : RNDIS_STATUS_DISCONNECT);
 	put32(message + 16, 12);
-	nic->count.indications++;
 	data_control(nic, message, sizeof(message));
 }
 
