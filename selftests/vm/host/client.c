@@ -75,23 +75,12 @@ static int read_all(struct host *host, void *buffer, size_t len, int64_t deadlin
 	return 0;
 }
 
-static int take_hello(struct host *host, const struct host_packet *message)
+static void take_hello(struct host *host, const struct host_packet *message)
 {
 	const struct frame_hello *hello = (const void *)message->payload;
 
-	if (message->frame.len < sizeof(*hello) || hello->version != FRAME_VERSION)
-		return host_error(host, -EPROTO,
-				  "the device speaks version %u of the frames, not %u",
-				  message->frame.len < sizeof(*hello) ? 0 : hello->version,
-				  FRAME_VERSION);
-	if (!hello->channels || hello->channels > HOST_MAX_CHANNELS ||
-	    message->frame.len < sizeof(*hello) + hello->channels * sizeof(hello->channel[0]))
-		return host_error(host, -EPROTO, "hello of %u bytes with %u channels",
-				  message->frame.len, hello->channels);
-	host->version = hello->version;
 	host->channels = hello->channels;
 	memcpy(host->channel, hello->channel, hello->channels * sizeof(hello->channel[0]));
-	return 0;
 }
 
 static void take_event(struct host *host, const struct frame *frame)
@@ -157,23 +146,6 @@ static void keep(struct host *host, struct host_packet *message)
 }
 
 /*
- * Check the lengths of a packet's parts, and separate the guest's memory from
- * the packet.
- */
-static int take_packet(struct host *host, struct host_packet *message)
-{
-	struct frame *frame = &message->frame;
-
-	if (frame->arg2 > frame->len || frame->arg > frame->len - frame->arg2)
-		return host_error(host, -EPROTO,
-				  "a packet of %u bytes with a descriptor of %u and %u of memory",
-				  frame->len, frame->arg, frame->arg2);
-	frame->len -= frame->arg2;
-	message->memory = message->payload + frame->len;
-	return 0;
-}
-
-/*
  * Read a frame that has begun, to its end: the next read would otherwise start
  * in the middle of it. Returns 0 or -errno.
  */
@@ -187,9 +159,6 @@ static int read_message(struct host *host, struct host_packet **result)
 	ret = read_all(host, &frame, sizeof(frame), host_now() + REST_MS);
 	if (ret)
 		return ret;
-	if (frame.len > FRAME_MAX_LEN || (host->channels && frame.channel >= host->channels))
-		return host_error(host, -EPROTO, "frame %u of %u bytes for channel %u", frame.op,
-				  frame.len, frame.channel);
 	message = malloc(sizeof(*message) + frame.len + 1);
 	if (!message)
 		return host_error(host, -ENOMEM, "no memory for a frame of %u bytes", frame.len);
@@ -227,13 +196,13 @@ static int take_message(struct host *host, struct host_packet *message)
 
 	switch (frame->op) {
 	case FRAME_PACKET:
-		ret = take_packet(host, message);
-		if (ret)
-			break;
+		/* Separate the guest's memory from the packet. */
+		frame->len -= frame->arg2;
+		message->memory = message->payload + frame->len;
 		keep(host, message);
 		return 0;
 	case FRAME_HELLO:
-		ret = take_hello(host, message);
+		take_hello(host, message);
 		break;
 	case FRAME_OK:
 	case FRAME_ERROR:
@@ -245,8 +214,9 @@ static int take_message(struct host *host, struct host_packet *message)
 			ret = host_error(host, -EREMOTEIO, "%s", message->payload);
 			break;
 		}
-		message->next = host->replies;
-		host->replies = message;
+		if (frame->tag != host->tag)
+			break;
+		host->reply = message;
 		return 0;
 	case FRAME_OFFERED ... FRAME_ASKED:
 		show_event(host, message);
@@ -256,8 +226,6 @@ static int take_message(struct host *host, struct host_packet *message)
 			return 0;
 		}
 		break;
-	default:
-		ret = host_error(host, -EPROTO, "unknown frame %u from the device", frame->op);
 	}
 	free(message);
 	return ret;
@@ -313,38 +281,28 @@ int host_send(struct host *host, const struct frame *frame, const void *payload,
 	return ret ? ret : write_all(host, payload, frame->len, deadline);
 }
 
-/* Take the answer with @tag off the list. Returns NULL if it has not come. */
-static struct host_packet *take_reply(struct host *host, uint32_t tag)
-{
-	struct host_packet **at = &host->replies, *reply;
-
-	while (*at && (*at)->frame.tag != tag)
-		at = &(*at)->next;
-	reply = *at;
-	if (reply)
-		*at = reply->next;
-	return reply;
-}
-
 int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
-		 size_t size, size_t *len, int timeout_ms)
+		 size_t size, int timeout_ms)
 {
 	int64_t deadline = host_now() + timeout_ms;
 	struct frame request = *frame;
 	struct host_packet *reply;
 	int ret;
 
+	/* An answer that came too late */
+	free(host->reply);
+	host->reply = NULL;
 	request.tag = ++host->tag;
 	ret = host_send(host, &request, payload, timeout_ms);
-	while (!ret && !(reply = take_reply(host, request.tag)))
+	while (!ret && !host->reply)
 		ret = host_pump(host, (int)(deadline - host_now()));
 	if (ret)
 		return ret;
+	reply = host->reply;
+	host->reply = NULL;
 	if (reply->frame.op == FRAME_ERROR)
 		ret = host_error(host, -EREMOTEIO, "%s", reply->payload);
-	else if (len)
-		*len = reply->frame.len;
-	if (!ret && answer && size)
+	else if (size)
 		memcpy(answer, reply->payload, reply->frame.len < size ? reply->frame.len : size);
 	free(reply);
 	return ret;
@@ -411,7 +369,7 @@ int host_take_packet(struct host *host, struct host_packet **packet, int timeout
 
 static bool has_hello(struct host *host, uint32_t unused)
 {
-	return host->version;
+	return host->channels;
 }
 
 int host_connect(struct host *host, const char *path, int timeout_ms)
@@ -455,24 +413,18 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 	return ret;
 }
 
-static void free_all(struct host_packet *packet)
-{
-	while (packet) {
-		struct host_packet *next = packet->next;
-
-		free(packet);
-		packet = next;
-	}
-}
-
 void host_disconnect(struct host *host)
 {
 	if (host->fd >= 0)
 		close(host->fd);
 	host->fd = -1;
-	free_all(host->packets);
-	free_all(host->replies);
-	host->packets = NULL;
+	free(host->reply);
+	host->reply = NULL;
+	while (host->packets) {
+		struct host_packet *next = host->packets->next;
+
+		free(host->packets);
+		host->packets = next;
+	}
 	host->packets_end = &host->packets;
-	host->replies = NULL;
 }

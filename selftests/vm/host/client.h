@@ -45,16 +45,15 @@ struct host {
 	 */
 	bool in_order;
 	int64_t began;
-	uint32_t version;
-	uint32_t channels;
+	uint32_t channels; /* 0 until the device has greeted */
 	struct frame_channel channel[HOST_MAX_CHANNELS];
 	uint32_t openings[HOST_MAX_CHANNELS]; /* number of FRAME_OPENED so far */
 	uint64_t resets;		      /* number of FRAME_RESET so far */
 	uint64_t malformed;		      /* number of FRAME_MALFORMED so far */
 	struct host_packet *packets;
 	struct host_packet **packets_end;
-	uint32_t tag;		     /* the tag of the last request */
-	struct host_packet *replies; /* answers that nobody has taken yet */
+	uint32_t tag;		   /* the tag of the last request */
+	struct host_packet *reply; /* its answer, until host_request() takes it */
 	char error[256];
 };
 
@@ -82,11 +81,10 @@ int host_send(struct host *host, const struct frame *frame, const void *payload,
 
 /*
  * Sends a frame and waits for its answer. Returns -EREMOTEIO if the device
- * refuses the request. Writes up to @size bytes of the answer to @answer, and
- * its whole length to @len; both may be NULL.
+ * refuses the request. Writes up to @size bytes of the answer to @answer.
  */
 int host_request(struct host *host, const struct frame *frame, const void *payload, void *answer,
-		 size_t size, size_t *len, int timeout_ms);
+		 size_t size, int timeout_ms);
 
 /*
  * Takes frames until done(host, arg). The error of a time limit says that

@@ -137,7 +137,7 @@ static _Noreturn void fail_judged(struct copy *copy, const char *what, const cha
 {
 	struct frame fault = { .op = FRAME_FAULT, .len = (uint32_t)strlen(why) };
 
-	if (host_request(&copy->host, &fault, why, NULL, 0, NULL, copy->timeout_ms))
+	if (host_request(&copy->host, &fault, why, NULL, 0, copy->timeout_ms))
 		fprintf(stderr, "copy-vmfile: the fault was not counted: %s\n", copy->host.error);
 	fail(EXIT_GONE, what, why);
 }
@@ -476,7 +476,7 @@ static void negotiate(struct copy *copy)
 		copy->service = chosen(copy, &answer, IC_HEADER + 12, services);
 		note.arg = (uint32_t)(copy->framework.major << 24 | copy->framework.minor << 16 |
 				      copy->service.major << 8 | copy->service.minor);
-		ret = host_request(&copy->host, &note, NULL, NULL, 0, NULL, copy->timeout_ms);
+		ret = host_request(&copy->host, &note, NULL, NULL, 0, copy->timeout_ms);
 		if (ret)
 			fail_host(copy, ret, "note");
 	} else {
@@ -517,7 +517,7 @@ static uint64_t place_of(const struct copy *copy, uint64_t size, uint64_t sent)
 static void migrate(struct copy *copy)
 {
 	struct frame frame = { .op = FRAME_MIGRATE, .arg = 700 };
-	int ret = host_request(&copy->host, &frame, NULL, NULL, 0, NULL, copy->timeout_ms);
+	int ret = host_request(&copy->host, &frame, NULL, NULL, 0, copy->timeout_ms);
 
 	if (ret)
 		fail_host(copy, ret, "migrate");
@@ -687,8 +687,7 @@ static void be_hostile(struct copy *copy, int64_t seconds, const char *destinati
 		 * number of those on their way.
 		 */
 		if (!ret && !below(6))
-			ret = host_request(&copy->host, &sync, NULL, NULL, 0, NULL,
-					   HOSTILE_PATIENCE_MS);
+			ret = host_request(&copy->host, &sync, NULL, NULL, 0, HOSTILE_PATIENCE_MS);
 		if (!copy->host.channel[0].open)
 			fail(EXIT_GONE, "hostile", "the guest has closed the device");
 		if (ret)

@@ -10,8 +10,6 @@
 
 #include <stdint.h>
 
-#define FRAME_VERSION 6
-
 /* The maximum of @len */
 #define FRAME_MAX_LEN (1u << 20)
 
@@ -155,11 +153,9 @@ struct frame_channel {
 	uint8_t open;
 	uint8_t monitored;
 	uint8_t asked; /* the guest waits for the answer to its open */
-	uint8_t reserved[4];
 };
 
 struct frame_hello {
-	uint32_t version; /* FRAME_VERSION */
 	uint32_t channels;
 	struct frame_channel channel[];
 };

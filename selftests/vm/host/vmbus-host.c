@@ -152,7 +152,7 @@ static int take_word(struct script *s, int index, const char *const *words)
 static int request(struct script *s, struct frame *frame, const void *payload)
 {
 	frame->channel = s->channel;
-	return host_request(&s->host, frame, payload, NULL, 0, NULL, s->timeout_ms);
+	return host_request(&s->host, frame, payload, NULL, 0, s->timeout_ms);
 }
 
 static void print_hex(const char *what, const uint8_t *bytes, size_t len)
@@ -280,7 +280,7 @@ static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32
 		.xid = xid,
 	};
 
-	return host_request(&s->host, &frame, bytes, NULL, 0, NULL, s->timeout_ms);
+	return host_request(&s->host, &frame, bytes, NULL, 0, s->timeout_ms);
 }
 
 static int do_send_hex(struct script *s)
@@ -530,7 +530,7 @@ static int raw_compare(struct script *s, int64_t deadline)
 	int ret = take_place(s, &frame, &bytes, &frame.arg2);
 
 	while (!ret) {
-		ret = host_request(&s->host, &frame, NULL, have, sizeof(have), NULL, s->timeout_ms);
+		ret = host_request(&s->host, &frame, NULL, have, sizeof(have), s->timeout_ms);
 		if (ret || !memcmp(have, bytes, frame.arg2))
 			return ret;
 		if (host_now() >= deadline) {
@@ -577,12 +577,8 @@ static const struct {
 static int take_stats(struct script *s, struct frame_stats *stats)
 {
 	struct frame frame = { .op = FRAME_STATS, .channel = s->channel };
-	size_t len = 0;
-	int ret = host_request(&s->host, &frame, NULL, stats, sizeof(*stats), &len, s->timeout_ms);
 
-	if (!ret && len != sizeof(*stats))
-		ret = host_error(&s->host, -EPROTO, "statistics of %zu bytes", len);
-	return ret;
+	return host_request(&s->host, &frame, NULL, stats, sizeof(*stats), s->timeout_ms);
 }
 
 static uint64_t counter(const struct frame_stats *stats, size_t index)

@@ -432,7 +432,6 @@ static void greet(struct device *d)
 	size_t len = sizeof(struct frame_hello) + d->channels * sizeof(struct frame_channel);
 	struct frame_hello *hello = allocate(len);
 
-	hello->version = FRAME_VERSION;
 	hello->channels = d->channels;
 	for (uint32_t i = 0; i < d->channels; i++) {
 		const struct channel *c = &d->channel[i];

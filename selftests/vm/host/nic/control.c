@@ -135,7 +135,7 @@ static void do_expect(struct client *client)
 static void ask(struct client *client, enum frame_op op)
 {
 	struct frame frame = { .op = op };
-	int ret = host_request(&client->nic->host, &frame, NULL, NULL, 0, NULL, 60000);
+	int ret = host_request(&client->nic->host, &frame, NULL, NULL, 0, 60000);
 
 	if (ret == -EREMOTEIO) {
 		reply(client, "failed: %s\n", client->nic->host.error);
@@ -330,8 +330,7 @@ static void do_stats(struct client *client)
 	for (uint32_t i = 0; i < nic->host.channels; i++) {
 		struct frame frame = { .op = FRAME_STATS, .channel = (uint16_t)i };
 
-		must(nic,
-		     host_request(&nic->host, &frame, NULL, &stats, sizeof(stats), NULL, 60000));
+		must(nic, host_request(&nic->host, &frame, NULL, &stats, sizeof(stats), 60000));
 		sum.interrupts += stats.interrupts;
 		sum.hypercalls += stats.hypercalls;
 		sum.monitor_signals += stats.monitor_signals;

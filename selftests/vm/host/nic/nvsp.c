@@ -85,7 +85,7 @@ static uint32_t gpadl_size(struct nic *nic, uint32_t handle)
 {
 	struct frame frame = { .op = FRAME_GPADL_SIZE, .xid = handle };
 	uint32_t size = 0;
-	int ret = host_request(&nic->host, &frame, NULL, &size, sizeof(size), NULL, 60000);
+	int ret = host_request(&nic->host, &frame, NULL, &size, sizeof(size), 60000);
 
 	if (ret == -EREMOTEIO) {
 		complaint(nic, "a buffer in GPADL %u: %s", handle, nic->host.error);
@@ -322,7 +322,7 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 			.arg = index * SECTION,
 			.arg2 = bytes,
 		};
-		int ret = host_request(&nic->host, &frame, NULL, message, bytes, NULL, 60000);
+		int ret = host_request(&nic->host, &frame, NULL, message, bytes, 60000);
 
 		must(nic, ret);
 		if (ret)
