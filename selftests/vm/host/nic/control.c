@@ -275,8 +275,7 @@ static void do_generated(struct client *client)
 		reply(client, "failed: %" PRIu64 " frames are sent, %u not taken\n",
 		      generator->sent, client->nic->in_flight);
 	else
-		reply(client, "frames %" PRIu64 " digest %016" PRIx64 "\ndone\n", generator->sent,
-		      generator->digest);
+		reply(client, "frames %" PRIu64 " misordered 0\ndone\n", generator->sent);
 }
 
 static void do_stop(struct client *client)
@@ -297,8 +296,8 @@ static void do_sink(struct client *client)
 		nic->count.numbered = 0;
 		nic->count.misordered = 0;
 	} else if (number(client, 1, 0, MAX_STREAMS - 1, &stream)) {
-		reply(client, "frames %" PRIu64 " digest %016" PRIx64 "\n",
-		      nic->streams[stream].frames, nic->streams[stream].digest);
+		reply(client, "frames %" PRIu64 " misordered %" PRIu64 "\n",
+		      nic->streams[stream].frames, nic->streams[stream].misordered);
 	} else {
 		return;
 	}

@@ -110,7 +110,7 @@ struct free_list {
 
 /* One stream of numbered frames from the guest */
 struct stream {
-	uint64_t frames, digest;
+	uint64_t frames, misordered;
 	uint32_t last;
 	int64_t first_us, last_us; /* the time of its first and of its last frame */
 };
@@ -119,7 +119,7 @@ struct generator {
 	bool active;
 	uint16_t channel;
 	uint32_t stream, min, max;
-	uint64_t sent, count, digest;
+	uint64_t sent, count;
 	int64_t began_us, ended_us;
 };
 

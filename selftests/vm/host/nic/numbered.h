@@ -2,9 +2,8 @@
 /*
  * Numbered frames show that a path loses, repeats, reorders and changes
  * nothing. Each frame has a stream, a number and a pattern that depends on
- * both. A digest is a sum over frames, so that it does not depend on their
- * order. It does not include the Ethernet header, which the path may change.
- * Programs of the guest include this file, too.
+ * both. The path may change the Ethernet header. Programs of the guest include
+ * this file, too.
  */
 #ifndef VM_HOST_NIC_NUMBERED_H
 #define VM_HOST_NIC_NUMBERED_H
@@ -67,25 +66,6 @@ static inline bool numbered_good(const uint8_t *frame, uint32_t len, const struc
 		if (frame[at] != numbered_byte(header, at))
 			return false;
 	return true;
-}
-
-/*
- * Returns what a good frame adds to a digest: a hash of all its bytes after the
- * Ethernet header.
- */
-static inline uint64_t numbered_hash(const uint8_t *frame, const struct numbered *header)
-{
-	uint64_t hash = 0xcbf29ce484222325, word;
-
-	for (uint32_t at = NUMBERED_AT; at < header->len; at += sizeof(word)) {
-		uint32_t left = header->len - at;
-
-		word = 0;
-		memcpy(&word, frame + at, left < sizeof(word) ? left : sizeof(word));
-		hash = (hash ^ word) * 0x100000001b3;
-		hash ^= hash >> 29;
-	}
-	return hash;
 }
 
 #endif
