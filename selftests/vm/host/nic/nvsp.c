@@ -178,18 +178,6 @@ static void take_revoke(struct nic *nic, struct request *request)
 	}
 }
 
-static void take_switch(struct nic *nic, struct request *request)
-{
-	complaint(nic, "the data path is switched to %u without a virtual function",
-		  get32(request->bytes + 4));
-}
-
-/* Refuse this query, which only Windows makes. */
-static void take_oid_query(struct nic *nic, struct request *request)
-{
-	answer(request, NVSP_OID_QUERY_EX_COMPLETE, 4, RNDIS_STATUS_NOT_SUPPORTED);
-}
-
 void nvsp_offer_subs(struct nic *nic)
 {
 	struct frame frame = {
@@ -360,27 +348,22 @@ static void take_rndis(struct nic *nic, struct request *request)
 	answer(request, NVSP_RNDIS_COMPLETE, 4, status);
 }
 
-/* Whether a message must, must not or may ask for a completion */
-enum completion { NEVER, ALWAYS, MAYBE };
-
 static const struct {
 	uint32_t type;
-	uint32_t bytes; /* the handler reads this number of bytes */
-	enum completion completion;
-	bool primary; /* only on the primary channel */
+	uint32_t bytes;	 /* the handler reads this number of bytes */
+	bool completion; /* the message must ask for one, or must not */
+	bool primary;	 /* only on the primary channel */
 	void (*take)(struct nic *nic, struct request *request);
 } messages[] = {
-	{ NVSP_RNDIS, 16, ALWAYS, false, take_rndis },
-	{ NVSP_INIT, 12, ALWAYS, true, take_init },
-	{ NVSP_NDIS_CONFIG, 20, NEVER, true, take_ndis_config },
-	{ NVSP_NDIS_VERSION, 12, NEVER, true, take_ndis_version },
-	{ NVSP_RECEIVE_BUFFER, 10, ALWAYS, true, take_receive_buffer },
-	{ NVSP_SEND_BUFFER, 10, ALWAYS, true, take_send_buffer },
-	{ NVSP_REVOKE_RECEIVE_BUFFER, 6, NEVER, true, take_revoke },
-	{ NVSP_REVOKE_SEND_BUFFER, 6, NEVER, true, take_revoke },
-	{ NVSP_SWITCH_DATA_PATH, 8, MAYBE, true, take_switch },
-	{ NVSP_OID_QUERY_EX, 8, ALWAYS, true, take_oid_query },
-	{ NVSP_SUBCHANNELS, 12, ALWAYS, true, take_subchannels },
+	{ NVSP_RNDIS, 16, true, false, take_rndis },
+	{ NVSP_INIT, 12, true, true, take_init },
+	{ NVSP_NDIS_CONFIG, 20, false, true, take_ndis_config },
+	{ NVSP_NDIS_VERSION, 12, false, true, take_ndis_version },
+	{ NVSP_RECEIVE_BUFFER, 10, true, true, take_receive_buffer },
+	{ NVSP_SEND_BUFFER, 10, true, true, take_send_buffer },
+	{ NVSP_REVOKE_RECEIVE_BUFFER, 6, false, true, take_revoke },
+	{ NVSP_REVOKE_SEND_BUFFER, 6, false, true, take_revoke },
+	{ NVSP_SUBCHANNELS, 12, true, true, take_subchannels },
 };
 
 static void take_message(struct nic *nic, struct request *request)
@@ -401,8 +384,7 @@ static void take_message(struct nic *nic, struct request *request)
 				  request->channel, request->packet->frame.type);
 			return;
 		}
-		if ((messages[i].completion == ALWAYS && !wants) ||
-		    (messages[i].completion == NEVER && wants))
+		if (messages[i].completion != wants)
 			complaint(nic, "NVSP message %u %s completion", type,
 				  wants ? "wants a" : "wants no");
 		messages[i].take(nic, request);

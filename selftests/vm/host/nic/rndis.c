@@ -78,16 +78,6 @@ static uint32_t rss_capabilities(struct nic *nic, uint8_t *result)
 	return 18;
 }
 
-static uint32_t friendly_name(struct nic *nic, uint8_t *result)
-{
-	static const char name[] = "bench NIC";
-	uint32_t len = sizeof(name) - 1;
-
-	for (uint32_t i = 0; i < len; i++)
-		put16(result + 2 * i, (uint8_t)name[i]);
-	return 2 * len;
-}
-
 /*
  * Write an object to @result, at most 512 bytes. Returns its length, or 0 if
  * the NIC does not have this object.
@@ -102,8 +92,6 @@ static uint32_t query_object(struct nic *nic, uint32_t oid, const uint8_t *data,
 	case OID_PERMANENT_ADDRESS:
 		memcpy(result, nic->mac, sizeof(nic->mac));
 		return sizeof(nic->mac);
-	case OID_FRIENDLY_NAME:
-		return friendly_name(nic, result);
 	case OID_HW_CAPABILITIES:
 		return capabilities(nic, data, len, result);
 	case OID_MEDIA_CONNECT_STATUS:
@@ -230,52 +218,6 @@ static uint32_t set_rss(struct nic *nic, const uint8_t *data, uint32_t len)
 	return RNDIS_STATUS_SUCCESS;
 }
 
-static int digit(const uint8_t *at)
-{
-	uint16_t code = get16(at);
-
-	return code >= '0' && code <= '9' ? code - '0' :
-	       code >= 'a' && code <= 'f' ? code - 'a' + 10 :
-	       code >= 'A' && code <= 'F' ? code - 'A' + 10 :
-					    -1;
-}
-
-/*
- * Take the guest's new MAC address: the name "NetworkAddress" and twelve
- * digits, both in UTF-16.
- */
-static uint32_t set_parameter(struct nic *nic, const uint8_t *data, uint32_t len)
-{
-	static const char name[] = "NetworkAddress";
-	uint32_t name_at, name_len, value_at, value_len;
-	uint8_t mac[6];
-
-	if (len < 20)
-		goto invalid;
-	name_at = get32(data);
-	name_len = get32(data + 4);
-	value_at = get32(data + 12);
-	value_len = get32(data + 16);
-	if (name_len != 2 * strlen(name) || name_at > len || name_len > len - name_at ||
-	    value_len != 24 || value_at > len || value_len > len - value_at)
-		goto invalid;
-	for (uint32_t i = 0; i < strlen(name); i++)
-		if (get16(data + name_at + 2 * i) != (uint8_t)name[i])
-			goto invalid;
-	for (uint32_t i = 0; i < sizeof(mac); i++) {
-		int high = digit(data + value_at + 4 * i), low = digit(data + value_at + 4 * i + 2);
-
-		if (high < 0 || low < 0)
-			goto invalid;
-		mac[i] = (uint8_t)(high << 4 | low);
-	}
-	memcpy(nic->mac, mac, sizeof(mac));
-	return RNDIS_STATUS_SUCCESS;
-invalid:
-	complaint(nic, "a configuration parameter of %u bytes", len);
-	return RNDIS_STATUS_INVALID_DATA;
-}
-
 static uint32_t set(struct nic *nic, const uint8_t *message, uint32_t len,
 		    struct rndis_answer *answer)
 {
@@ -291,8 +233,6 @@ static uint32_t set(struct nic *nic, const uint8_t *message, uint32_t len,
 		status = set_offloads(nic, data, size);
 	else if (oid == OID_RSS_PARAMETERS)
 		status = set_rss(nic, data, size);
-	else if (oid == OID_CONFIG_PARAMETER)
-		status = set_parameter(nic, data, size);
 	say(nic, "set %#x (%u bytes, %#x): status %#x", oid, size, size >= 4 ? get32(data) : 0,
 	    status);
 	begin_answer(answer, RNDIS_SET, 16, get32(message + 8), status);
@@ -337,10 +277,6 @@ uint32_t rndis_control(struct nic *nic, const uint8_t *message, uint32_t len,
 		return query(nic, message, size, answer);
 	case RNDIS_SET:
 		return set(nic, message, size, answer);
-	case RNDIS_KEEP_ALIVE:
-		begin_answer(answer, RNDIS_KEEP_ALIVE, 16, get32(message + 8),
-			     RNDIS_STATUS_SUCCESS);
-		return NVSP_STATUS_SUCCESS;
 	default:
 		complaint(nic, "control message %u of %u bytes", type, size);
 		return NVSP_STATUS_INVALID_RNDIS;
