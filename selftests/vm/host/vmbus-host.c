@@ -547,76 +547,51 @@ static int do_raw_wait(struct script *s)
 	return raw_compare(s, host_now() + s->timeout_ms);
 }
 
-static const struct {
-	const char *name;
-	size_t offset;
-} counters[] = {
-	{ "packets-to-guest", offsetof(struct frame_stats, packets_to_guest) },
-	{ "packets-from-guest", offsetof(struct frame_stats, packets_from_guest) },
-	{ "interrupts", offsetof(struct frame_stats, interrupts) },
-	{ "hypercalls", offsetof(struct frame_stats, hypercalls) },
-	{ "monitor-signals", offsetof(struct frame_stats, monitor_signals) },
-	{ "idle-signals", offsetof(struct frame_stats, idle_signals) },
-	{ "modifies", offsetof(struct frame_stats, modifies) },
-	{ "full", offsetof(struct frame_stats, full) },
-	{ "dropped", offsetof(struct frame_stats, dropped) },
-	{ "early-packets", offsetof(struct frame_stats, early_packets) },
-	{ "early-interrupts", offsetof(struct frame_stats, early_interrupts) },
-	{ "malformed", offsetof(struct frame_stats, malformed) },
-	{ "lost-signals", offsetof(struct frame_stats, lost_signals) },
-	{ "lost-interrupts", offsetof(struct frame_stats, lost_interrupts) },
-	{ "late-creations", offsetof(struct frame_stats, late_creations) },
-	{ "gpadls", offsetof(struct frame_stats, gpadls) },
+/* The counters, in the order of struct frame_stats */
+static const char *const counters[] = {
+	"packets-to-guest", "packets-from-guest", "interrupts",	      "hypercalls",
+	"monitor-signals",  "idle-signals",	  "modifies",	      "full",
+	"dropped",	    "early-packets",	  "early-interrupts", "malformed",
+	"lost-signals",	    "lost-interrupts",	  "late-creations",   "gpadls",
 };
+_Static_assert(COUNT(counters) == sizeof(struct frame_stats) / sizeof(uint64_t), "all counters");
 
-static int take_stats(struct script *s, struct frame_stats *stats)
+static int take_stats(struct script *s, uint64_t stats[COUNT(counters)])
 {
 	struct frame frame = { .op = FRAME_STATS, .channel = s->channel };
 
-	return host_request(&s->host, &frame, NULL, stats, sizeof(*stats), s->timeout_ms);
-}
-
-static uint64_t counter(const struct frame_stats *stats, size_t index)
-{
-	uint64_t value;
-
-	memcpy(&value, (const uint8_t *)stats + counters[index].offset, sizeof(value));
-	return value;
+	return host_request(&s->host, &frame, NULL, stats, sizeof(struct frame_stats),
+			    s->timeout_ms);
 }
 
 static int do_stats(struct script *s)
 {
-	struct frame_stats stats;
-	int ret = take_stats(s, &stats);
+	uint64_t stats[COUNT(counters)];
+	int ret = take_stats(s, stats);
 
 	for (size_t i = 0; !ret && i < COUNT(counters); i++)
-		printf("stat %s %" PRIu64 "\n", counters[i].name, counter(&stats, i));
+		printf("stat %s %" PRIu64 "\n", counters[i], stats[i]);
 	return ret;
 }
 
 static int do_expect_stat(struct script *s)
 {
-	struct frame_stats stats;
-	uint64_t min, max;
+	uint64_t stats[COUNT(counters)], min, max;
 	int ret = take_number(s, 2, UINT64_MAX, UINT64_MAX - 1, &min);
 
 	if (!ret)
 		ret = take_number(s, 3, UINT64_MAX - 1, UINT64_MAX - 1, &max);
 	if (!ret)
-		ret = take_stats(s, &stats);
-	if (ret)
-		return ret;
-	for (size_t i = 0; i < COUNT(counters); i++) {
-		uint64_t value = counter(&stats, i);
-
-		if (strcmp(counters[i].name, s->argv[1]))
+		ret = take_stats(s, stats);
+	for (size_t i = 0; !ret && i < COUNT(counters); i++) {
+		if (strcmp(counters[i], s->argv[1]))
 			continue;
-		printf("stat %s %" PRIu64 "\n", s->argv[1], value);
-		if (value >= min && value <= max)
+		printf("stat %s %" PRIu64 "\n", counters[i], stats[i]);
+		if (stats[i] >= min && stats[i] <= max)
 			return 0;
-		return host_error(&s->host, -EPROTO, "%s is %" PRIu64, s->argv[1], value);
+		return host_error(&s->host, -EPROTO, "%s is %" PRIu64, counters[i], stats[i]);
 	}
-	return host_error(&s->host, -EINVAL, "there is no counter '%s'", s->argv[1]);
+	return ret ? ret : host_error(&s->host, -EINVAL, "there is no counter '%s'", s->argv[1]);
 }
 
 static int do_status(struct script *s)

@@ -163,8 +163,8 @@ struct device {
 	/* program.c */
 	int listener, fd; /* @fd is -1 while no program is connected */
 	struct bytes in, out;
-	size_t queued;		   /* bytes in all packet queues */
-	uint32_t *syncs, nr_syncs; /* tags */
+	size_t queued; /* bytes in all packet queues */
+	uint32_t sync; /* the tag of a FRAME_SYNC that waits, or 0 */
 };
 
 /* main.c: the machine, chance and time */

@@ -149,16 +149,10 @@ static void frame_packet(struct channel *c, const struct frame *f, const uint8_t
 
 static void frame_sync(struct channel *c, const struct frame *f)
 {
-	struct device *d = c->device;
-
-	if (!d->queued) {
+	if (c->device->queued)
+		c->device->sync = f->tag;
+	else
 		accept_frame(c, f);
-		return;
-	}
-	d->syncs = realloc(d->syncs, (d->nr_syncs + 1) * sizeof(*d->syncs));
-	if (!d->syncs)
-		die("out of memory");
-	d->syncs[d->nr_syncs++] = f->tag;
 }
 
 /* Offers */
@@ -465,7 +459,7 @@ static void forget_program(struct device *d)
 	d->fd = -1;
 	bytes_clear(&d->in);
 	bytes_clear(&d->out);
-	d->nr_syncs = 0;
+	d->sync = 0;
 	migration_forget(d);
 	for (uint32_t i = 0; i < d->channels; i++) {
 		d->channel[i].hold = false;

@@ -134,9 +134,8 @@ static void packet_done(struct channel *c, const char *error)
 
 	if (d->queued)
 		return;
-	for (uint32_t i = 0; i < d->nr_syncs; i++)
-		put_ok(d, 0, d->syncs[i], NULL, 0);
-	d->nr_syncs = 0;
+	put_ok(d, 0, d->sync, NULL, 0);
+	d->sync = 0;
 }
 
 void drop_packets(struct channel *c, const char *why)

@@ -25,23 +25,18 @@ struct client {
 	char *argv[MAX_WORDS];
 };
 
-static const struct {
-	const char *name;
-	size_t offset;
-} counters[] = {
-#define COUNTER(name) { #name, offsetof(struct counters, name) },
+static const char *const counters[] = {
+#define COUNTER(name) #name,
 	COUNTERS(COUNTER)
 #undef COUNTER
 };
 
 #define COUNTER_COUNT (sizeof(counters) / sizeof(counters[0]))
 
+/* All members of struct counters are alike. */
 static uint64_t counter(const struct nic *nic, size_t index)
 {
-	uint64_t value;
-
-	memcpy(&value, (const uint8_t *)&nic->count + counters[index].offset, sizeof(value));
-	return value;
+	return ((const uint64_t *)&nic->count)[index];
 }
 
 static void reply(struct client *client, const char *format, ...)
@@ -93,7 +88,7 @@ static bool address(struct client *client, int index, uint8_t bytes[4])
 static int counter_named(struct client *client, const char *name)
 {
 	for (size_t i = 0; i < COUNTER_COUNT; i++)
-		if (!strcmp(counters[i].name, name))
+		if (!strcmp(counters[i], name))
 			return (int)i;
 	reply(client, "failed: there is no counter '%s'\n", name);
 	return -1;
@@ -109,7 +104,7 @@ static void do_status(struct client *client)
 	      nic->link, nic->in_flight);
 	for (size_t i = 0; i < COUNTER_COUNT; i++)
 		if (counter(nic, i))
-			reply(client, "%s %" PRIu64 "\n", counters[i].name, counter(nic, i));
+			reply(client, "%s %" PRIu64 "\n", counters[i], counter(nic, i));
 	for (uint32_t i = 0; i < nic->host.channels; i++)
 		reply(client, "channel %u %s %s from %" PRIu64 " to %" PRIu64 "\n", i,
 		      offer[nic->host.channel[i].offered % 3],
@@ -127,7 +122,7 @@ static void do_expect(struct client *client)
 	    !number(client, 3, UINT64_MAX - 1, UINT64_MAX - 1, &max))
 		return;
 	value = counter(client->nic, (size_t)index);
-	reply(client, "%s %" PRIu64 "\n%s\n", counters[index].name, value,
+	reply(client, "%s %" PRIu64 "\n%s\n", counters[index], value,
 	      value >= min && value <= max ? "done" : "failed: it is out of bounds");
 }
 
