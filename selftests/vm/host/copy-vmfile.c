@@ -19,7 +19,7 @@
 #include <nettle/sha2.h>
 
 #include "client.h"
-#include "../../fcopy/host.h"
+#include "../../fcopy/hostile_host.h"
 
 enum {
 	EXIT_STATUS = 1,  /* the guest has refused the copy */
@@ -166,24 +166,6 @@ static void put_hex(const char *option, const char *hex, unsigned char *field)
 	for (size_t i = 0; i < length / 2; i++)
 		if (sscanf(hex + 2 * i, "%2hhx", &field[i]) != 1)
 			fail(EXIT_USAGE, option, "hex digits are expected");
-}
-
-/* splitmix64: the same seed makes the same numbers */
-
-static uint64_t seed;
-
-static uint64_t draw(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static uint32_t below(uint32_t end)
-{
-	return (uint32_t)(draw() % end);
 }
 
 static bool closed_or_packet(struct host *host, uint32_t unused)
@@ -576,89 +558,18 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 	return status;
 }
 
-/* Hostile messages */
-
-#define HOSTILE_MAX 16000 /* bytes, which fit into the ring */
-
-/* Make a message that could be a correct one of a copy of a few fragments. */
-static void make_message(struct copy *copy, const char *destination, struct message *m)
-{
-	static const uint64_t sizes[] = { 0, 1, DATA_MAX, 20000, 1u << 30, UINT64_MAX };
-	static const char *const elsewhere[] = { "/",
-						 "/tmp",
-						 "/tmp/in/../",
-						 "/tmp/in/sub",
-						 "/proc/self",
-						 "/sys/kernel",
-						 "/dev",
-						 "/etc/",
-						 "//tmp//in",
-						 "tmp",
-						 "",
-						 "/tmp/in/a",
-						 "/tmp/in/x/y/file",
-						 "/tmp/in/x/y/" };
-	static const uint8_t zeros[DATA_MAX];
-	char name[] = { (char)('a' + below(8)), 0 };
-	uint32_t kind = below(16);
-
-	switch (kind) {
-	case 0:
-		usual_negotiation(m);
-		break;
-	case 1 ... 4:
-		start_message(m, below(4) ? destination : elsewhere[below(14)], name, below(4),
-			      sizes[below(6)]);
-		break;
-	case 5 ... 11:
-		write_message(m, below(4) * DATA_MAX, zeros, DATA_MAX);
-		if (!below(4))
-			put32(m, IC_HEADER + 48, below(DATA_MAX + 1));
-		break;
-	default:
-		end_message(m, kind == 12 ? CANCEL : COMPLETE);
-	}
-	put16(m, 8, copy->framework.major);
-	put16(m, 14, copy->service.major);
-	m->bytes[24] = (uint8_t)draw();
-}
-
-/* Change about every second message. */
-static void change(struct message *m)
-{
-	switch (below(16)) {
-	case 0 ... 3: /* change bytes, mostly where the lengths and numbers are */
-		for (uint32_t i = below(8) + 1; i; i--)
-			m->bytes[below(below(2) ? 84 : (uint32_t)m->length)] ^= (uint8_t)draw();
-		break;
-	case 4:
-		m->length = below((uint32_t)m->length + 1);
-		break;
-	case 5:
-		m->length += below(HOSTILE_MAX - (uint32_t)m->length);
-		break;
-	case 6:
-		put32(m, 4, (uint32_t)draw());
-		break;
-	case 7: /* any units for names */
-		for (size_t at = IC_HEADER; at < m->length; at++)
-			m->bytes[at] = (uint8_t)draw();
-		put32(m, IC_HEADER, below(5));
-		break;
-	}
-}
-
 /*
  * The hostile messages have brought the guest down if it takes nothing out of
  * its ring for this time, or has closed the device.
  */
 #define HOSTILE_PATIENCE_MS 60000
+#define HOSTILE_MAX	    16000 /* bytes of a message, which fit into the ring */
 
 static void be_hostile(struct copy *copy, int64_t seconds, const char *destination)
 {
 	int64_t until = host_now() + seconds * 1000;
 	struct frame sync = { .op = FRAME_SYNC };
-	uint64_t first = seed, sent = 0, answers = 0;
+	uint64_t first = hostile_seed, sent = 0, answers = 0;
 	static struct message m;
 	int ret = 0;
 
@@ -666,8 +577,11 @@ static void be_hostile(struct copy *copy, int64_t seconds, const char *destinati
 		struct frame frame = { .op = FRAME_PACKET, .type = PACKET_INBAND, .xid = draw() };
 		struct host_packet *packet;
 
-		make_message(copy, destination, &m);
-		change(&m);
+		hostile_message(&m, destination);
+		for (uint64_t i = below(2) ? 0 : below(4); i; i--)
+			hostile_spoil(&m);
+		if (!below(16))
+			m.length += below(HOSTILE_MAX - m.length);
 		frame.len = (uint32_t)m.length;
 		if (!below(32)) {
 			frame.type = (uint16_t)below(16);
@@ -676,7 +590,7 @@ static void be_hostile(struct copy *copy, int64_t seconds, const char *destinati
 		/* Sometimes write other bytes than a packet to the ring. */
 		if (!below(64)) {
 			frame.op = FRAME_PACKET_RAW;
-			frame.len = (below(32) + 2) * 8;
+			frame.len = (uint32_t)(below(32) + 2) * 8;
 			for (uint32_t at = 0; at < frame.len; at++)
 				m.bytes[at] = (uint8_t)below(below(2) ? 8 : 256);
 		}
@@ -733,7 +647,7 @@ static uint64_t seeded(const char *option, const char *text)
 
 	if (!colon)
 		fail(EXIT_USAGE, option, "a number, a colon and a seed are expected");
-	seed = number(option, colon + 1, 0);
+	hostile_seed = number(option, colon + 1, 0);
 	return number(option, text, ':');
 }
 
