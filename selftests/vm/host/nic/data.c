@@ -9,9 +9,6 @@
 
 #include "nic.h"
 
-/* The limit of frames that wait for the guest; the host drops more */
-#define QUEUE_LIMIT 4096
-
 static void free_push(struct nic *nic, uint32_t index)
 {
 	struct free_list *list = &nic->free;
@@ -39,61 +36,18 @@ bool data_set_up(struct nic *nic)
 	free(nic->allocation);
 	nic->allocation = calloc(nic->session.allocations, sizeof(*nic->allocation));
 	nic->free = (struct free_list){};
+	nic->batch.count = 0;
 	for (uint32_t i = 0; nic->allocation && i < nic->session.allocations; i++)
 		free_push(nic, i);
 	return nic->allocation;
 }
 
-static void queue_init(struct queue *queue)
-{
-	*queue = (struct queue){ .end = &queue->first };
-}
-
-static void queue_add(struct queue *queue, uint16_t channel, const void *bytes, uint32_t len)
-{
-	struct outgoing *out = malloc(sizeof(*out) + len);
-
-	if (!out)
-		abort();
-	if (!queue->end)
-		queue_init(queue);
-	*out = (struct outgoing){ .channel = channel, .len = len };
-	memcpy(out->bytes, bytes, len);
-	*queue->end = out;
-	queue->end = &out->next;
-	queue->count++;
-}
-
-static struct outgoing *queue_take(struct queue *queue)
-{
-	struct outgoing *out = queue->first;
-
-	queue->first = out->next;
-	if (!queue->first)
-		queue->end = &queue->first;
-	queue->count--;
-	return out;
-}
-
-static void queue_drop(struct queue *queue)
-{
-	while (queue->first)
-		free(queue_take(queue));
-	queue_init(queue);
-}
-
-void data_drop_frames(struct nic *nic)
-{
-	nic->count.dropped += nic->frames.count;
-	queue_drop(&nic->frames);
-}
-
 void data_reset(struct nic *nic)
 {
-	data_drop_frames(nic);
 	free(nic->allocation);
 	nic->allocation = NULL;
 	nic->free = (struct free_list){};
+	nic->batch.count = 0;
 	nic->in_flight = 0;
 }
 
@@ -264,14 +218,10 @@ bool data_wanted(const struct nic *nic, uint16_t channel)
 	       nic->link && nic_open(nic, channel);
 }
 
-void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len)
+/* Returns whether a sub-allocation is free for a frame. */
+bool data_room(const struct nic *nic)
 {
-	if (!data_wanted(nic, channel) || nic->frames.count >= QUEUE_LIMIT ||
-	    len > nic->session.mtu + ETHERNET_HEADER + VLAN_TAG) {
-		nic->count.dropped++;
-		return;
-	}
-	queue_add(&nic->frames, channel, frame, len);
+	return nic->free.count > CONTROL_ALLOCATIONS;
 }
 
 /* Write a message into a sub-allocation. */
@@ -290,10 +240,10 @@ static void write_allocation(struct nic *nic, uint32_t index, const void *bytes,
 
 /*
  * Send a packet that names the @count sub-allocations of the list that begins
- * with @first.
+ * with @first, each with @len bytes.
  */
 static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t count,
-		     const uint32_t *lens, bool control)
+		     uint32_t len, bool control)
 {
 	uint8_t bytes[8 + 8 * MAX_RANGES + NVSP_BYTES] = {};
 	struct frame frame = {
@@ -311,7 +261,7 @@ static void transfer(struct nic *nic, uint16_t channel, uint32_t first, uint32_t
 	put16(bytes, NVSP_RECEIVE_ID);
 	put32(bytes + 4, count);
 	for (uint32_t i = 0; i < count; i++, index = nic->allocation[index].next) {
-		put32(bytes + 8 + 8 * i, lens[i]);
+		put32(bytes + 8 + 8 * i, len);
 		put32(bytes + 12 + 8 * i, index * nic->session.allocation_size);
 	}
 	put32(nvsp, NVSP_RNDIS);
@@ -337,7 +287,7 @@ void data_control(struct nic *nic, const void *message, uint32_t len)
 	}
 	index = free_pop(nic);
 	write_allocation(nic, index, message, len);
-	transfer(nic, 0, index, 1, &len, true);
+	transfer(nic, 0, index, 1, len, true);
 }
 
 /* Append packet information of one word. Returns its end. */
@@ -356,23 +306,23 @@ static uint8_t *put_info(uint8_t *info, uint32_t type, uint32_t value)
  * frame says what is known of its checksums, here nothing. A VLAN tag becomes
  * packet information.
  */
-static void make_packet(struct nic *nic, const struct outgoing *out, uint8_t *packet)
+static void make_packet(struct nic *nic, const uint8_t *frame, uint32_t len, uint8_t *packet)
 {
-	bool tagged = out->len >= ETHERNET_HEADER + VLAN_TAG && get16_be(out->bytes + 12) == 0x8100;
-	uint32_t len = out->len - (tagged ? VLAN_TAG : 0);
+	bool tagged = len >= ETHERNET_HEADER + VLAN_TAG && get16_be(frame + 12) == 0x8100;
 	uint8_t *info = packet + RNDIS_PACKET_HEADER;
 
 	memset(packet, 0, nic->session.allocation_size);
 	info = put_info(info, PPI_CHECKSUM, 0);
 	if (tagged) {
-		uint16_t tag = get16_be(out->bytes + 14);
+		uint16_t tag = get16_be(frame + 14);
 
+		len -= VLAN_TAG;
 		info = put_info(info, PPI_VLAN,
 				(uint32_t)(tag >> 13 | (tag >> 12 & 1) << 3 | (tag & 0xfff) << 4));
-		memcpy(packet + DATA_OFFSET, out->bytes, 12);
-		memcpy(packet + DATA_OFFSET + 12, out->bytes + 16, len - 12);
+		memcpy(packet + DATA_OFFSET, frame, 12);
+		memcpy(packet + DATA_OFFSET + 12, frame + 16, len - 12);
 	} else {
-		memcpy(packet + DATA_OFFSET, out->bytes, len);
+		memcpy(packet + DATA_OFFSET, frame, len);
 	}
 	put32(packet, RNDIS_PACKET);
 	put32(packet + 4, nic->session.allocation_size);
@@ -382,54 +332,54 @@ static void make_packet(struct nic *nic, const struct outgoing *out, uint8_t *pa
 	put32(packet + 32, (uint32_t)(info - packet) - RNDIS_PACKET_HEADER);
 }
 
-/* Frames leave some sub-allocations to control messages. */
-static bool free_for_frames(const struct nic *nic)
-{
-	return nic->free.count > CONTROL_ALLOCATIONS;
-}
-
 /*
- * Send one packet with frames from the queue, up to its limit, for the channel
- * of the first frame.
+ * Send the frames of the batch in one packet, or drop them if the guest takes
+ * no frames any more.
  */
-static void flush_some(struct nic *nic)
-{
-	static uint8_t packet[DATA_OFFSET + MAX_MTU + TRAILER];
-	uint32_t lens[MAX_RANGES], first = UINT32_MAX, last = 0, count = 0;
-	uint16_t channel = nic->frames.first->channel;
-
-	while (nic->frames.first && nic->frames.first->channel == channel && free_for_frames(nic) &&
-	       count < MAX_RANGES) {
-		struct outgoing *out = queue_take(&nic->frames);
-		uint32_t index;
-
-		if (!data_wanted(nic, channel)) {
-			nic->count.dropped++;
-			free(out);
-			continue;
-		}
-		index = free_pop(nic);
-		make_packet(nic, out, packet);
-		lens[count++] = nic->session.allocation_size;
-		write_allocation(nic, index, packet, nic->session.allocation_size);
-		if (first == UINT32_MAX)
-			first = index;
-		else
-			nic->allocation[last].next = index;
-		last = index;
-		nic->count.to_guest++;
-		nic->channel_to[channel]++;
-		nic->in_flight++;
-		free(out);
-	}
-	nic->count.multi_transfers += count > 1;
-	if (count)
-		transfer(nic, channel, first, count, lens, false);
-}
-
 void data_flush(struct nic *nic)
 {
-	while (nic->frames.first && nic->session.has_receive && free_for_frames(nic))
-		flush_some(nic);
-	nic->count.full += nic->frames.first && nic->session.has_receive;
+	uint32_t index = nic->batch.first, count = nic->batch.count;
+
+	nic->batch.count = 0;
+	if (count && data_wanted(nic, nic->batch.channel)) {
+		nic->count.multi_transfers += count > 1;
+		transfer(nic, nic->batch.channel, index, count, nic->session.allocation_size,
+			 false);
+		return;
+	}
+	nic->count.dropped += count;
+	nic->in_flight -= count;
+	while (count--) {
+		uint32_t next = nic->allocation[index].next;
+
+		free_push(nic, index);
+		index = next;
+	}
+}
+
+/* Write a frame into a sub-allocation of the batch. */
+void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len)
+{
+	static uint8_t packet[DATA_OFFSET + MAX_MTU + TRAILER];
+	uint32_t index;
+
+	if (!data_wanted(nic, channel) || !data_room(nic) ||
+	    len > nic->session.mtu + ETHERNET_HEADER + VLAN_TAG) {
+		nic->count.dropped++;
+		return;
+	}
+	if (nic->batch.count == MAX_RANGES || nic->batch.channel != channel)
+		data_flush(nic);
+	index = free_pop(nic);
+	make_packet(nic, frame, len, packet);
+	write_allocation(nic, index, packet, nic->session.allocation_size);
+	if (nic->batch.count++)
+		nic->allocation[nic->batch.last].next = index;
+	else
+		nic->batch.first = index;
+	nic->batch.last = index;
+	nic->batch.channel = channel;
+	nic->count.to_guest++;
+	nic->channel_to[channel]++;
+	nic->in_flight++;
 }

@@ -67,8 +67,7 @@
 	x(multi_transfers)  /* packets to the guest with several ranges */ \
 	x(acknowledged)     /* frames to the guest that it has completed */ \
 	x(refused)          /* those of them with another status than success */ \
-	x(full)             /* how often no sub-allocation was free */ \
-	x(dropped)          /* frames for a guest that takes none, or beyond the queue */ \
+	x(dropped)          /* frames for a guest that takes none, or has no room */ \
 	x(late)             /* packets to a channel that had just closed */ \
 	x(echo_replies)     /* to the guest's pings */ \
 	x(pings_answered)   /* by the guest */ \
@@ -80,19 +79,6 @@ struct counters {
 #define COUNTER(name) uint64_t name;
 	COUNTERS(COUNTER)
 #undef COUNTER
-};
-
-/* A frame for the guest */
-struct outgoing {
-	struct outgoing *next;
-	uint16_t channel;
-	uint32_t len;
-	uint8_t bytes[];
-};
-
-struct queue {
-	struct outgoing *first, **end;
-	uint32_t count;
 };
 
 /* A sub-allocation of the receive buffer */
@@ -161,7 +147,11 @@ struct nic {
 	struct allocation *allocation;
 	struct free_list free; /* used again in the order of the guest's completions */
 	uint32_t in_flight;    /* frames that the guest has not completed */
-	struct queue frames;
+	/* Frames in sub-allocations that the host has not sent yet */
+	struct {
+		uint16_t channel;
+		uint32_t first, last, count;
+	} batch;
 	struct stream streams[MAX_STREAMS];
 	struct generator generators[HOST_MAX_CHANNELS];
 	struct {
@@ -231,7 +221,7 @@ void data_acknowledged(struct nic *nic, uint16_t channel, uint64_t id, uint32_t 
 bool data_wanted(const struct nic *nic, uint16_t channel);
 void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint32_t len);
 void data_control(struct nic *nic, const void *message, uint32_t len);
-void data_drop_frames(struct nic *nic);
+bool data_room(const struct nic *nic);
 void data_flush(struct nic *nic);
 
 /* peer.c */

@@ -170,12 +170,10 @@ static void take_revoke(struct nic *nic, struct request *request)
 		complaint(nic, "a receive buffer of id %#x is revoked", id);
 	*has = false;
 	nic->count.revokes++;
-	if (receive) {
+	if (receive)
 		session->revoked_receive = true;
-		data_drop_frames(nic);
-	} else {
+	else
 		session->revoked_send = true;
-	}
 }
 
 void nvsp_offer_subs(struct nic *nic)

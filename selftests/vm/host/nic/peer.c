@@ -15,8 +15,8 @@
 #define ARP_BYTES   28
 /* The peer repeats a request without an answer after this number of ms. */
 #define PING_AGAIN_MS 1000
-/* A generator stops while this number of frames wait. */
-#define GENERATE_AHEAD 64
+/* A generator sends at most this number of frames before the others' turn. */
+#define GENERATE_AT_ONCE 64
 
 /*
  * Returns the Internet checksum. It is 0 for bytes that contain their own
@@ -207,8 +207,9 @@ static void generate(struct nic *nic, struct generator *generator)
 {
 	static uint8_t frame[MAX_FRAME];
 
-	while (generator->sent < generator->count && nic->frames.count < GENERATE_AHEAD &&
-	       data_wanted(nic, generator->channel)) {
+	for (int i = 0; i < GENERATE_AT_ONCE && generator->sent < generator->count &&
+			data_wanted(nic, generator->channel) && data_room(nic);
+	     i++) {
 		uint32_t len = generator->min +
 			       (uint32_t)generator->sent % (generator->max - generator->min + 1);
 
@@ -219,7 +220,7 @@ static void generate(struct nic *nic, struct generator *generator)
 		data_to_guest(nic, generator->channel, frame, len);
 	}
 	/* It is over when the guest has completed all frames. */
-	if (generator->sent == generator->count && !nic->frames.count && !nic->in_flight) {
+	if (generator->sent == generator->count && !nic->in_flight) {
 		generator->active = false;
 		generator->ended_us = now_us();
 	}

@@ -163,8 +163,6 @@ static uint32_t set_filter(struct nic *nic, const uint8_t *data, uint32_t len)
 		return RNDIS_STATUS_INVALID_DATA;
 	}
 	nic->session.filter = get32(data);
-	if (!nic->session.filter)
-		data_drop_frames(nic);
 	return RNDIS_STATUS_SUCCESS;
 }
 
@@ -246,7 +244,6 @@ static uint32_t halt(struct nic *nic)
 	nic->count.halts++;
 	nic->session.initialized = false;
 	nic->session.filter = 0;
-	data_drop_frames(nic);
 	return NVSP_STATUS_SUCCESS;
 }
 
