@@ -177,7 +177,7 @@ copy_vmfile() {
 # nic_start DEVICE [DEVICE]: run vmbus-nic as the host of these devices until
 # the guest ends, with the log nic.log
 nic_start() {
-	"$bin/vmbus-nic" --timeout "$timeout" --control control.sock "$1.sock" ${2:+"$2.sock"} >nic.log 2>&1 &
+	"$bin/vmbus-nic" control.sock "$timeout" "$1.sock" ${2:+"$2.sock"} >nic.log 2>&1 &
 	nic_program=$!
 	until grep -qx ready nic.log || ! kill -0 $nic_program 2>/dev/null; do sleep 0.1; done
 }

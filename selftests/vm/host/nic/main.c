@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* This program plays the host side of one or two synthetic NICs of a guest. */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,11 +12,11 @@
 #include "nic.h"
 
 static const char usage[] =
-	"usage: vmbus-nic [OPTION]... --control PATH SOCKET [SOCKET]\n"
-	"       vmbus-nic --to PATH [NIC] COMMAND...\n"
-	"Plays the host side of the NICs whose devices have these sockets, and takes commands at PATH until the guest\n"
-	"ends. Each breach of the rules by the guest is printed as 'complaint', and makes the exit status 1.\n"
-	"  -t, --timeout SECONDS  Wait this time for the sockets (default: 60).\n"
+	"usage: vmbus-nic CONTROL SECONDS SOCKET [SOCKET]\n"
+	"       vmbus-nic --to CONTROL [NIC] COMMAND...\n"
+	"Plays the host side of the NICs whose devices have these sockets, for which it waits at most SECONDS, and takes\n"
+	"commands at CONTROL until the guest ends. Each breach of the rules by the guest is printed as 'complaint', and\n"
+	"makes the exit status 1.\n"
 	"The peer of NIC 0 has the address 10.55.0.1, that of NIC 1 has 10.55.1.1. It answers ARP and pings, and takes\n"
 	"numbered frames (numbered.h). The second form sends one of these commands to a running program. They are for\n"
 	"NIC 0 unless its number precedes them:\n"
@@ -260,47 +259,24 @@ static void set_up(struct nic *nic, int index, char *path, int timeout_ms)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "control", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "to", required_argument, NULL, 'T' },
-		{},
-	};
-	const char *control = NULL;
-	int option, timeout_ms = 60000, listener;
+	int timeout_ms, listener;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	began = host_now();
-	while ((option = getopt_long(argc, argv, "+c:ht:", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			control = optarg;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return 0;
-		case 't':
-			timeout_ms = atoi(optarg) * 1000;
-			break;
-		case 'T':
-			return control_tell(optarg, argv + optind);
-		default:
-			fputs(usage, stderr);
-			return 2;
-		}
-	}
-	nic_count = argc - optind;
-	if (!control || nic_count < 1 || nic_count > MAX_NICS || timeout_ms <= 0) {
+	if (argc > 3 && !strcmp(argv[1], "--to"))
+		return control_tell(argv[2], argv + 3);
+	nic_count = argc - 3;
+	timeout_ms = argc > 2 ? atoi(argv[2]) * 1000 : 0;
+	if (nic_count < 1 || nic_count > MAX_NICS || timeout_ms <= 0) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	listener = control_listen(control);
+	listener = control_listen(argv[1]);
 	if (listener < 0)
 		return 2;
 	for (int i = 0; i < nic_count; i++)
-		set_up(&nics[i], i, argv[optind + i], timeout_ms);
+		set_up(&nics[i], i, argv[3 + i], timeout_ms);
 	for (int i = 0; nic_count == 2 && i < nic_count; i++)
 		nics[i].other = &nics[!i];
 	printf("ready\n");

@@ -88,7 +88,6 @@ enum {
 	PPI_LSO = 2,
 	PPI_VLAN = 6,
 	PPI_HASH = 8,
-	PPI_INTERNAL = 1u << 31,
 };
 
 #define RNDIS_PACKET_HEADER 44
