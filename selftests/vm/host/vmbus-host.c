@@ -41,13 +41,13 @@ static const char usage[] =
 	"  migrate MS                   Leave the guest's signals unanswered for a moment, stop the guest for this time,\n"
 	"                               and lose these signals and the interrupts that are sent meanwhile.\n"
 	"  monitored on|off             Make the channels of the offers that follow monitored, or not.\n"
-	"  send LEN [COUNT [TYPE [XID]]]  Send packets with a pattern as payload (default: 1 of type 6, xids from 1 on).\n"
-	"  send-hex HEX [TYPE [FLAGS]]  Send a packet with this payload.\n"
+	"  send LEN [COUNT [TYPE]]      Send packets with a pattern as payload (default: 1 of type 6), xids from 1 on.\n"
+	"  send-hex HEX                 Send a packet with this payload.\n"
 	"  complete HEX                 Send a completion of the last packet that came, with this payload.\n"
 	"  packet-raw HEX               Send these bytes as a packet, its header and trailer included.\n"
 	"  sync                         Wait until all packets are in the ring.\n"
 	"  expect COUNT                 Wait for this number of packets.\n"
-	"  echo COUNT [xid]             The same; each packet must have the contents (and the xid) of the next one sent.\n"
+	"  echo COUNT                   The same; each packet must have the contents and the xid of the next one sent.\n"
 	"  expect-hex HEX               Wait for one packet, whose payload must begin with these bytes.\n"
 	"  drain MS                     Take packets until none comes for this time.\n"
 	"  none MS                      Fail if a packet comes within this time.\n"
@@ -247,8 +247,6 @@ static int do_send(struct script *s)
 		ret = take_number(s, 2, 1, UINT32_MAX, &count);
 	if (!ret)
 		ret = take_number(s, 3, 6, UINT16_MAX, &type);
-	if (!ret && s->argc > 4)
-		ret = take_number(s, 4, 0, UINT64_MAX - 1, &s->xid);
 	for (uint64_t i = 0; !ret && i < count; i++) {
 		struct frame frame = {
 			.op = FRAME_PACKET,
@@ -267,52 +265,29 @@ static int do_send(struct script *s)
 	return ret;
 }
 
-/* Send a packet, and wait until it is in the ring. */
-static int send_bytes(struct script *s, enum frame_op op, uint8_t *bytes, uint32_t len,
-		      uint64_t type, uint64_t flags, uint64_t xid)
+/* Send a packet with these bytes, and wait until it is in the ring. */
+static int send_hex(struct script *s, enum frame_op op, uint16_t type, uint64_t xid)
 {
-	struct frame frame = {
-		.op = op,
-		.channel = s->channel,
-		.type = (uint16_t)type,
-		.flags = (uint16_t)flags,
-		.len = len,
-		.xid = xid,
-	};
+	struct frame frame = { .op = op, .type = type, .xid = xid };
+	uint8_t *bytes;
+	int ret = take_hex(s, 1, &bytes, &frame.len);
 
-	return host_request(&s->host, &frame, bytes, NULL, 0, s->timeout_ms);
+	return ret ? ret : request(s, &frame, bytes);
 }
 
 static int do_send_hex(struct script *s)
 {
-	uint64_t type, flags;
-	uint8_t *bytes;
-	uint32_t len;
-	int ret = take_hex(s, 1, &bytes, &len);
-
-	if (!ret)
-		ret = take_number(s, 2, 6, UINT16_MAX, &type);
-	if (!ret)
-		ret = take_number(s, 3, 0, UINT16_MAX, &flags);
-	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, type, flags, s->xid++);
+	return send_hex(s, FRAME_PACKET, PACKET_INBAND, s->xid++);
 }
 
 static int do_complete(struct script *s)
 {
-	uint8_t *bytes;
-	uint32_t len;
-	int ret = take_hex(s, 1, &bytes, &len);
-
-	return ret ? ret : send_bytes(s, FRAME_PACKET, bytes, len, 11, 0, s->last_xid);
+	return send_hex(s, FRAME_PACKET, PACKET_COMPLETION, s->last_xid);
 }
 
 static int do_packet_raw(struct script *s)
 {
-	uint8_t *bytes;
-	uint32_t len;
-	int ret = take_hex(s, 1, &bytes, &len);
-
-	return ret ? ret : send_bytes(s, FRAME_PACKET_RAW, bytes, len, 0, 0, 0);
+	return send_hex(s, FRAME_PACKET_RAW, 0, 0);
 }
 
 /* Take @count packets, and call @check for each. */
@@ -381,7 +356,7 @@ static int check_echo(struct script *s, const struct host_packet *packet, uint64
 					  "packet %" PRIu64
 					  ": byte %u is %02x, not the %02x of xid %" PRIu64,
 					  index, at, bytes[at], pattern(xid, at), xid);
-	if (s->argc > 2 && packet->frame.xid != xid)
+	if (packet->frame.xid != xid)
 		return host_error(&s->host, -EPROTO,
 				  "packet %" PRIu64 " has xid %" PRIu64 ", not %" PRIu64, index,
 				  packet->frame.xid, xid);
@@ -397,8 +372,6 @@ static int do_echo(struct script *s)
 	uint64_t count;
 	int ret = take_number(s, 1, UINT64_MAX, UINT32_MAX, &count);
 
-	if (!ret && s->argc > 2 && strcmp(s->argv[2], "xid"))
-		ret = complain(s, "only 'xid' may follow the count");
 	return ret ? ret : take_packets(s, count, "echoed", check_echo);
 }
 
@@ -644,12 +617,12 @@ static const struct {
 	{ "wait-reset", do_wait_reset, 0 },
 	{ "offer-sub", do_offer_sub, 2 },
 	{ "delay", do_delay, 2 },
-	{ "send", do_send, 4 },
-	{ "send-hex", do_send_hex, 3 },
+	{ "send", do_send, 3 },
+	{ "send-hex", do_send_hex, 1 },
 	{ "complete", do_complete, 1 },
 	{ "packet-raw", do_packet_raw, 1 },
 	{ "expect", do_expect, 1 },
-	{ "echo", do_echo, 2 },
+	{ "echo", do_echo, 1 },
 	{ "expect-hex", do_expect_hex, 1 },
 	{ "drain", do_drain, 1 },
 	{ "none", do_none, 1 },

@@ -5,7 +5,7 @@ tell "sub-channels"
 guest_says traffic || exit 1
 traffic() {
 	while ! grep -q '^say moved' ctl.log && guest_runs; do
-		vmbus_host device "send 64 300" "echo 300 xid" >echoes.out 2>&1 || { cat echoes.out; return 1; }
+		vmbus_host device "send 64 300" "echo 300" >echoes.out 2>&1 || { cat echoes.out; return 1; }
 	done
 }
 check "messages come back all the while, none lost, none doubled" traffic

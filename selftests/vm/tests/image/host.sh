@@ -9,7 +9,7 @@ cleared() {
 	vmbus_host nic "raw-expect rx $(($(sed -n 's/.* rx //p' nic.out) - 1)) 00" signal
 }
 
-check "the guest opens it, and messages come back" host wait-open "send 64 1000" "echo 1000 xid"
+check "the guest opens it, and messages come back" host wait-open "send 64 1000" "echo 1000"
 check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
 # The guest may take minutes to write its image.
 "$bin/copy-vmfile" --timeout "$timeout" fcopy.sock --generate 50000000:1 --source late --destination /tmp/ >late.out 2>&1 &
@@ -22,7 +22,7 @@ wait "$late"
 check "QEMU ended, with the copy that was under way" grep -q "the device has closed the connection\|the guest has closed the device\|^status 0x8" late.out
 check "the NIC opens with rings that are empty" cleared
 tell sub-channels
-check "messages come back, and the guest signals in the monitor page" host wait-open "send 64 1000" "echo 1000 xid" "expect-stat monitor-signals 1"
+check "messages come back, and the guest signals in the monitor page" host wait-open "send 64 1000" "echo 1000" "expect-stat monitor-signals 1"
 check "also on new sub-channels" host "offer-sub 2" "channel 2" wait-open "channel 1" wait-open "send 64 100" "sync"
 tell opened
 guest_says "has sub-channels" >/dev/null || exit 1
@@ -37,6 +37,6 @@ guest_says missing || exit 1
 check "the host offers the device after all" host offer wait-offered
 check "and the file copy device" vmbus_host fcopy offer wait-offered
 tell offered
-check "messages come back from the device" host wait-open "send 64 1000" "echo 1000 xid" "send-hex 7175697400000000"
+check "messages come back from the device" host wait-open "send 64 1000" "echo 1000" "send-hex 7175697400000000"
 check "hv-fcopyd copies to it" copy_vmfile fcopy --generate 100000:1 --destination /tmp/file2
 tell "copied again"

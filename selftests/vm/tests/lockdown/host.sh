@@ -3,5 +3,5 @@
 for mode in integrity confidentiality; do
 	guest_says $mode || exit 1
 	check "1000 messages under Lockdown at $mode" \
-		vmbus_host device wait-open "send 64 1000" "echo 1000 xid" "send-hex 7175697400000000" wait-close
+		vmbus_host device wait-open "send 64 1000" "echo 1000" "send-hex 7175697400000000" wait-close
 done

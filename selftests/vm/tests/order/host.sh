@@ -55,16 +55,16 @@ play() {
 # channel while one of its sub-channels is being offered.
 round() {
 	check "$2, $3 ms between them" play wait-open "order $2" "delay rescind $3" "offer-sub 4" \
-		"channel 4" wait-open "channel 1" wait-open "channel 2" wait-open "channel 3" wait-open "channel 0" "send 64 100" "echo 100 xid" \
-		"clock rescinds device" rescind wait-released offer wait-open "send 64 100" "echo 100 xid" "delay rescind $((10 * $3))" "offer-sub 3" "channel 3" wait-open "channel 0" \
-		"clock rescinds sub-channels" "$quit" "expect-hex 71756974" wait-close wait-open "send 64 50" "echo 50 xid" \
+		"channel 4" wait-open "channel 1" wait-open "channel 2" wait-open "channel 3" wait-open "channel 0" "send 64 100" "echo 100" \
+		"clock rescinds device" rescind wait-released offer wait-open "send 64 100" "echo 100" "delay rescind $((10 * $3))" "offer-sub 3" "channel 3" wait-open "channel 0" \
+		"clock rescinds sub-channels" "$quit" "expect-hex 71756974" wait-close wait-open "send 64 50" "echo 50" \
 		"channel 1" wait-released "channel 2" wait-released "channel 3" wait-released
 	check "$2, $3 ms between them: the rescinds come in this order" in_order "$2"
 	[ "$3" = 0 ] || check "$2, $3 ms between them, and $((10 * $3)) ms after a close: no rescind comes early" paused "$3" $((10 * $3))
 	tell "round $1"
 	guest_says "bound $1" || exit 1
 }
-watch other wait-open "send 64 60000" "echo 60000 xid"
+watch other wait-open "send 64 60000" "echo 60000"
 round 1 forward 0
 round 2 any 0
 round 3 primary-first 0

@@ -61,12 +61,12 @@ burst=$((${said#messages } * 18 / 100))
 few=$((${said#messages } / 100 / 20))
 check "the guest opens it" vmbus_host device wait-open
 for size in 0 16 64 200 1000; do
-	check "$burst messages of $size bytes come back, none lost, none doubled" vmbus_host device "send $size $burst" "echo $burst xid"
+	check "$burst messages of $size bytes come back, none lost, none doubled" vmbus_host device "send $size $burst" "echo $burst"
 done
 set --
 for _ in $(seq $few); do
-	set -- "$@" "send 24 200" "echo 200 xid"
-	for _ in 1 2 3 4 5 6 7 8 9 10; do set -- "$@" "send 40 1" "echo 1 xid"; done
+	set -- "$@" "send 24 200" "echo 200"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do set -- "$@" "send 40 1" "echo 1"; done
 done
 check "and few at a time" vmbus_host device "$@"
 vmbus_host device "send-hex 7175697400000000" wait-close

@@ -11,7 +11,7 @@ check "the guest opens it, with sub-channels" vmbus_host device wait-open "offer
 check "the host sees three channels with rings of the class's size" sees "$size" 3
 tell large
 guest_says "large seen" || exit 1
-check "messages that only such a ring can hold" vmbus_host device "send 500000 6" "echo 6 xid"
+check "messages that only such a ring can hold" vmbus_host device "send 500000 6" "echo 6"
 vmbus_host device "send-hex 7175697400000000" wait-close
 
 size=$(guest_says "small ") || exit 1
@@ -20,7 +20,7 @@ check "the guest opens it again, with sub-channels" vmbus_host device wait-open 
 check "the host sees three small channels" sees "$size" 3
 tell small
 guest_says "small seen" || exit 1
-check "messages through a small ring" vmbus_host device "send 2000 200" "echo 200 xid"
+check "messages through a small ring" vmbus_host device "send 2000 200" "echo 200"
 check "none that it cannot hold" sh -c "! '$bin/vmbus-host' device.sock 'send-hex $(printf "%$((2 * (size - 4096) + 8))s" '' | tr ' ' 0)'"
 vmbus_host device "send-hex 7175697400000000" wait-close
 

@@ -7,9 +7,9 @@ check "the device closes after three seconds from now on" host "delay close 3000
 tell "close slowly"
 guest_says closing || exit 1
 tell "echo slowly"
-check "messages" host wait-open "send 64 100" "echo 100 xid"
+check "messages" host wait-open "send 64 100" "echo 100"
 tell kill
-check "the next program" host wait-close wait-open "send 64 100" "echo 100 xid" "$quit" wait-close
+check "the next program" host wait-close wait-open "send 64 100" "echo 100" "$quit" wait-close
 host "delay close 10"
 
 vmbus_host fcopy "delay close 2000"
@@ -21,7 +21,7 @@ tell copied
 vmbus_host fcopy "delay close 10"
 
 packets=$(statistic device early-packets) interrupts=$(statistic device early-interrupts)
-watch device "delay open 3000" wait-open "send 64 50" sync "echo 50 xid" "$quit" wait-close "delay open 5"
+watch device "delay open 3000" wait-open "send 64 50" sync "echo 50" "$quit" wait-close "delay open 5"
 tell "open slowly"
 check "packets that are sent before the open is answered come back" watched
 check "the host had sent all 50 before it answered" test $(($(statistic device early-packets) - packets)) = 50
@@ -50,7 +50,7 @@ guest_says "was refused" || exit 1
 host "gpadls answer"
 tell "create again"
 guest_says "opened again" || exit 1
-watch device wait-open "gpadls hold" "send 64 10" "echo 10 xid" "$quit" wait-close "sleep 500" "expect-stat gpadls 1 1" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" "gpadls answer" offer wait-offered
+watch device wait-open "gpadls hold" "send 64 10" "echo 10" "$quit" wait-close "sleep 500" "expect-stat gpadls 1 1" rescind wait-released "sleep 500" "expect-stat gpadls 0 0" "gpadls answer" offer wait-offered
 tell "hold teardowns"
 check "the guest lets go of a device that is being closed" watched
 tell "offered again"
@@ -118,8 +118,8 @@ migrations() {
 	host wait-open || return
 	until [ "$rounds" -ge 3 ] && host "expect-stat lost-signals 1" "expect-stat lost-interrupts 1"; do
 		# The guest is busy when it is stopped, and then it is asleep.
-		host "send 64 300" "migrate 700" "send 64 300" "echo 600 xid" \
-			"send 64 300" "echo 300 xid" "migrate 700" "send 64 300" "echo 300 xid" || return
+		host "send 64 300" "migrate 700" "send 64 300" "echo 600" \
+			"send 64 300" "echo 300" "migrate 700" "send 64 300" "echo 300" || return
 		rounds=$((rounds + 1))
 	done
 	echo "$rounds rounds"

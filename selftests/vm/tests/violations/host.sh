@@ -31,7 +31,7 @@ violates flags "a packet with unknown flags" "raw-write tx 4102 0200"
 violates index "a write index that is not a multiple of 8" "raw-write tx 0 03000000"
 # Byte 8 of the header page. The host has set the mask, as it is busy.
 violates mask "an interrupt mask that the guest has cleared" "raw-write tx 8 00000000"
-check "without a violation, messages come back" vmbus_host device "send 64 100" "echo 100 xid" "$quit" wait-close
+check "without a violation, messages come back" vmbus_host device "send 64 100" "echo 100" "$quit" wait-close
 tell none
 
 check "a message with a pipe's header comes back" vmbus_host fcopy wait-open "send-hex 01000000.08000000.0123456789abcdef" "expect-hex 01000000.08000000.0123456789abcdef"
@@ -69,6 +69,6 @@ tell "signal nobody"
 guest_says "signalled nobody" || exit 1
 check "needless signals count while no program plays the host" vmbus_host device "$(judged)"
 needless=$(statistic device idle-signals)
-watch device "hold on" "sleep 8000" "$(judged)" "raw-write rx 12 00000000" "hold off" "send 64 10" "echo 10 xid" "$quit"
+watch device "hold on" "sleep 8000" "$(judged)" "raw-write rx 12 00000000" "hold off" "send 64 10" "echo 10" "$quit"
 tell "signal held"
 check "needless signals count while the host holds its program" watched
