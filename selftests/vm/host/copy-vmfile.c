@@ -627,7 +627,7 @@ static void be_hostile(struct copy *copy, int64_t seconds, const char *destinati
 	       answers);
 }
 
-/* Returns the number at the start of @text, which ends with one of @ends. */
+/* Returns the number at the start of @text, behind which is @end. */
 static uint64_t number(const char *option, const char *text, char end)
 {
 	char *rest;
