@@ -158,43 +158,28 @@ static void take_event(struct nic *nic, const struct frame *event)
 	}
 }
 
-static void rescind_now(struct nic *nic)
-{
-	struct frame frame = { .op = FRAME_RESCIND };
-
-	say(nic, "rescinds after the guest's packet");
-	nic_send(nic, &frame, NULL);
-}
-
 static void take_packet(struct nic *nic, struct host_packet *packet)
 {
+	struct frame rescind = { .op = FRAME_RESCIND };
+
 	nvsp_packet(nic, packet);
-	if (nic->rescind_in > 0 && !--nic->rescind_in)
-		rescind_now(nic);
+	if (nic->rescind_in > 0 && !--nic->rescind_in) {
+		say(nic, "rescinds after the guest's packet");
+		nic_send(nic, &rescind, NULL);
+	}
 }
 
 /*
- * Take what the device has sent, in its order. Returns whether there was
- * anything. If the guest sends without end, more packets come while the host
- * reads a section. They wait for the next turn, so that the program also reads
- * the commands.
+ * Take some of what the device has sent, in its order. Returns whether there
+ * was anything. If the guest sends without end, the rest waits for the next
+ * turn, so that the program also reads the commands.
  */
 static bool take_frames(struct nic *nic)
 {
-	struct host_packet *packet, **end;
+	struct host_packet *packet;
 	int ret = 0, count = 0;
-	bool last = false;
 
-	while (count < TAKE_AT_ONCE && !(ret = host_pump(&nic->host, 0)))
-		count++;
-	if (ret && ret != -ETIMEDOUT)
-		must(nic, ret);
-	end = nic->host.packets_end;
-	while (!last && (packet = nic->host.packets)) {
-		last = &packet->next == end;
-		nic->host.packets = packet->next;
-		if (!packet->next)
-			nic->host.packets_end = &nic->host.packets;
+	while (count < TAKE_AT_ONCE && !(ret = host_take_packet(&nic->host, &packet, 0))) {
 		if (packet->frame.op == FRAME_PACKET)
 			take_packet(nic, packet);
 		else if (packet->frame.op == FRAME_ERROR)
@@ -204,6 +189,8 @@ static bool take_frames(struct nic *nic)
 		free(packet);
 		count++;
 	}
+	if (ret && ret != -ETIMEDOUT)
+		must(nic, ret);
 	return count;
 }
 
