@@ -163,14 +163,11 @@ struct frame_hello {
 /* Counters of one channel, since hyperv was started */
 struct frame_stats {
 	uint64_t packets_to_guest;
-	uint64_t packets_from_guest;
 	uint64_t interrupts;	  /* event flags set for the guest */
 	uint64_t hypercalls;	  /* the guest's SIGNAL_EVENT */
 	uint64_t monitor_signals; /* the guest's bits in the monitor page, found by polling */
 	uint64_t idle_signals;	  /* signals of both kinds for neither a packet nor room */
 	uint64_t modifies;	  /* the guest's MODIFYCHANNEL messages for the open channel */
-	uint64_t full;		  /* how often a packet had to wait for room in rx */
-	uint64_t dropped;	  /* packets whose channel closed first */
 	/* Packets in rx, and interrupts, before the host answered the open */
 	uint64_t early_packets;
 	uint64_t early_interrupts;

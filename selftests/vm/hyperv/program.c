@@ -117,7 +117,6 @@ static void frame_packet(struct channel *c, const struct frame *f, const uint8_t
 	uint32_t len;
 
 	if (!c->rings || c->dead) {
-		c->stats.dropped++;
 		refuse(c, f, "channel %u is %s", f->channel,
 		       c->dead ? "dead: the guest has broken the protocol" : "not open");
 		return;

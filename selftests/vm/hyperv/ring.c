@@ -124,8 +124,6 @@ static void packet_done(struct channel *c, const char *error)
 
 	c->packets = packet->next;
 	d->queued -= packet->len;
-	if (error)
-		c->stats.dropped++;
 	if (error && packet->tag)
 		put_text(d, FRAME_ERROR, c->index, packet->tag, "%s", error);
 	else
@@ -164,7 +162,6 @@ static bool has_room(struct channel *c, uint32_t bytes)
 		if (c->rx.size - used(&c->rx, read, c->rx.at) > bytes)
 			break;
 		if (asked) {
-			c->stats.full += !c->full;
 			c->full = true;
 			return false;
 		}
@@ -389,7 +386,6 @@ static bool take_packet(struct channel *c, uint32_t avail)
 		return false;
 	forward_packet(&c->device->out, frame, bytes);
 	c->tx.at = (c->tx.at + header.len8 * 8u + (uint32_t)TRAILER) % c->tx.size;
-	c->stats.packets_from_guest++;
 	return true;
 }
 
