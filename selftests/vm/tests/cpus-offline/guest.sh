@@ -1,1 +1,0 @@
-../cpus/guest.sh

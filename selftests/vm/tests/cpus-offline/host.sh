@@ -1,1 +1,0 @@
-../cpus/host.sh
