@@ -123,8 +123,6 @@ missing_options() {
 # not meet. They are options of its configuration, and
 #   function:NAME   a function that modules may call
 #   signed          the kernel's own uio_hv_generic is signed
-#   takes, refuses  the kernel's own uio_hv_generic takes a device without a
-#                   monitor, or refuses it, as before Linux 6.10
 missing_needs() {
 	local kernel=$1 need options=() missing='' said
 	shift
@@ -132,9 +130,7 @@ missing_needs() {
 		said=''
 		case $need in
 		function:*) in_kernel "$kernel" "$out" "grep -qw ${need#*:} \"\$KDIR/Module.symvers\"" || said="the function ${need#*:}()" ;;
-		signed) stock_says "$kernel" '~Module signature appended~' || said="a signed stock uio_hv_generic" ;;
-		takes) ! stock_says "$kernel" 'vmbus channel requires hypercall' || said="a stock uio_hv_generic that takes a device without a monitor" ;;
-		refuses) stock_says "$kernel" 'vmbus channel requires hypercall' || said="a stock uio_hv_generic that refuses a device without a monitor" ;;
+		signed) stock_is_signed "$kernel" || said="a signed stock uio_hv_generic" ;;
 		*) options+=("$need") ;;
 		esac
 		missing+=${said:+", $said"}
@@ -144,17 +140,16 @@ missing_needs() {
 	echo "${missing#, }"
 }
 
-# stock_says KERNEL WORDS: whether the kernel's own uio_hv_generic contains
-# these words
-stock_says() {
+# stock_is_signed KERNEL: whether the kernel's own uio_hv_generic ends with a
+# signature
+stock_is_signed() {
 	local file
 	file=$(stock_module "$1")
 	case $file in
-	*.xz) file=$(xz -dc "$file" | grep -caF "$2") ;;
-	*.zst) file=$(zstd -qdc "$file" | grep -caF "$2") ;;
-	?*) file=$(grep -caF "$2" "$file") ;;
-	esac
-	[ "${file:-0}" != 0 ]
+	*.xz) xz -dc "$file" ;;
+	*.zst) zstd -qdc "$file" ;;
+	?*) cat "$file" ;;
+	esac | tail -c 28 | grep -q 'Module signature appended'
 }
 
 # stock_module KERNEL: print the path of the kernel's own uio_hv_generic, if it
