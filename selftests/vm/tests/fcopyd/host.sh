@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-size=1000000
-
-# Sleep for a random number of milliseconds.
-moment() { sleep "$(awk -v "seed=$(od -An -N2 -tu2 /dev/urandom)" "BEGIN { printf \"%.3f\", seed % $1 / 1000 }")"; }
 ok=0x00000000
 
 guest_says ready || exit 1
@@ -30,29 +26,3 @@ tell refused
 guest_says 'on$' || exit 1
 copy_vmfile fcopy --generate 5000:1 --source private --destination /tmp/in/ >private.out
 tell copied
-
-for i in 1 2 3 4 5; do
-	guest_says "up $i" || exit 1
-	copy_vmfile fcopy --generate $size:$i --source k$i --destination /tmp/in/ --timeout 30 >"k$i.out" 2>&1 &
-	copy=$!
-	tell "go $i"
-	wait $copy
-	note "killed, $i: the host's program ended with $?: $(tail -n 1 "k$i.out")"
-	tell "ended $i"
-done
-guest_says restarted || exit 1
-copy_vmfile fcopy --generate $size:1 --destination /tmp/in/after >after.out
-tell "after the kills"
-
-for i in 1 2 3 4 5; do
-	"$bin/copy-vmfile" fcopy.sock --generate $size:$i --destination /tmp/in/t$i --timeout 30 >"t$i.out" 2>&1 &
-	copy=$!
-	moment 1000
-	kill -9 $copy 2>/dev/null
-	wait $copy 2>/dev/null
-	vmbus_host fcopy rescind wait-released offer >"toggle$i.out" 2>&1 || note "toggle $i: $(cat "toggle$i.out")"
-	tell "taken $i"
-	guest_says "again $i" || exit 1
-done
-copy_vmfile fcopy --generate $size:1 --destination /tmp/in/last >last.out
-tell "after the toggles"
