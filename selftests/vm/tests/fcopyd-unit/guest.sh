@@ -15,7 +15,10 @@ printf '[/]\n[/srv/new]\nuser=nobody\nmode=0640\n' >/etc/hyperv-uio/fcopyd.conf.
 check "systemctl reload" systemctl reload hv-fcopyd
 # Do the same as chattr +i: FS_IOC_SETFLAGS, FS_IMMUTABLE_FL.
 mkdir /srv/fixed
-check "immutable directory: there is one" perl -e 'open(my $d, "<", "/srv/fixed"); my $f = pack("L!", 0x10); ioctl($d, 0x40086602, $f) or die $!'
+echo old >/srv/fixed.bin
+for path in /srv/fixed /srv/fixed.bin; do
+	check "$path is immutable" perl -e 'open(my $f, "<", $ARGV[0]); my $flags = pack("L!", 0x10); ioctl($f, 0x40086602, $flags) or die $!' $path
+done
 say ready
 check "systemctl status shows bytes, percent and MB/s" \
 	within 30 status_text '^StatusText=Receiving a file: [0-9]+ of 6000000 bytes, [0-9]+%, [0-9.]+ MB/s$'
@@ -28,7 +31,7 @@ hear copied
 check "owner and mode of a new file" test "$(stat -c %U:%a /srv/new/big)" = nobody:640
 check "the file that was replaced is the new one" test "$(stat -c %s /srv/old)" = 3000
 check "a new file without a configured mode has 0644" test "$(stat -c %U:%a /srv/plain)" = root:644
-check "immutable directory: nothing is in it" test -z "$(ls -A /srv/fixed)"
+check "immutable: the directory is empty, and the file the old one" test "$(ls -A /srv/fixed)$(cat /srv/fixed.bin)" = old
 check "systemctl status: it waits again" within 5 status_text '^StatusText=Waiting'
 check "journal: four files received" test "$(lines FCOPY_EVENT=received)" = 4
 check "journal: one refused, and why" test "$(lines FCOPY_EVENT=refused FCOPY_STATUS=0x80070050 FCOPY_REFUSAL=exists FCOPY_FILE=/srv/old)" = 1

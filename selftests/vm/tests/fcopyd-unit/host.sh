@@ -18,8 +18,9 @@ copy_vmfile fcopy --generate 5000:1 --source plain --destination /srv >plain.out
 copy_vmfile fcopy --generate 5000:1 --source old --destination /srv/ >old.out 2>&1 || note "$(cat old.out)"
 copy_vmfile fcopy --generate 5000:1 --destination /srv/old >exists.out 2>&1
 copy_vmfile fcopy --generate 3000:1 --destination /srv/old --force >forced.out 2>&1 || note "$(cat forced.out)"
-check "immutable directory: access denied" sh -c '! "$@" >fixed.out 2>&1 && grep -q "^status 0x80070005" fixed.out' sh \
-	"$bin/copy-vmfile" --timeout "$timeout" fcopy.sock --generate 5000:1 --source file --destination /srv/fixed
+copy_is 0x80070005 "an immutable directory" --generate 5000:1 --source file --destination /srv/fixed
+copy_is 0x80070005 "the same with -CreateFullPath" --generate 5000:1 --destination /srv/fixed/new/file --create-full-path
+copy_is 0x80070005 "an immutable file, with -Force" --generate 5000:1 --destination /srv/fixed.bin --force
 tell copied
 guest_says awake || exit 1
 copy_vmfile fcopy --generate 5000:1 --source slept --destination /srv/ >slept.out 2>&1 || note "$(cat slept.out)"

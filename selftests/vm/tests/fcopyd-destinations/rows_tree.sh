@@ -1,1 +1,0 @@
-../../../fcopy/rows_tree.sh
