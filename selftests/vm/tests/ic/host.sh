@@ -26,18 +26,8 @@ again() { negotiate "$1" && beat "$2" "$3"; }
 
 guest_says served || exit 1
 check "the guest negotiates" negotiate 41
-beats() { beat 01 02 && beat 02 03 && beat fe ff; }
+beats() { beat 01 02 && beat fe ff; }
 check "and answers beats" beats
-# Send a packet whose length of 8 bytes is less than its own header, one that is
-# too short for a message, and a completion.
-check "what is no message gets no answer" host "packet-raw 06000200010000000000000000000000" "none 300" \
-	"send 8" "send 100 1 11" "none 300"
-check "the next beat is answered" beat 10 11
-# Send a heartbeat without its body.
-check "a short beat is refused" host "send-hex $(message 14 01 00 42 03 '')" \
-	"expect-hex 01000000.14000000.03000000.0100.03000000.0000.57000780.42.05.0000"
-check "another type is refused" host "send-hex $(message 14 05 00 43 03 '')" \
-	"expect-hex 01000000.14000000.03000000.0500.03000000.0000.32000780.43.05.0000"
 check "the guest negotiates at any time" again 44 20 21
 burst() {
 	host "hold on" "send-hex $(message 3c 01 28 51 03 "5100000000000000.$rest")" \
@@ -55,21 +45,10 @@ host offer wait-offered
 guest_says offered || exit 1
 check "it answers on the next offer" again 45 30 31
 tell "beat 1"
-guest_says bound || exit 1
-check "it answers after an unbind" again 46 31 32
-tell "beat 2"
 
 watch heartbeat wait-reset wait-offered
-tell "sleep 1"
+tell sleep
 check "the guest leaves the VMBus, and takes the offer again" watched
 guest_says awake || exit 1
 check "it answers after a hibernation" again 47 32 33
-host withhold
-watch heartbeat wait-reset
-tell "sleep 2"
-check "the guest leaves the VMBus once more" watched
-guest_says withheld || exit 1
-host offer wait-offered
-guest_says late || exit 1
-check "it answers on the late offer" again 48 33 34
-tell "beat 4"
+tell "beat 2"
