@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # The agent runs this script in each boot. $boot is the number of the boot. The
-# first boot uses the bench's initramfs. In boots 2 to 11 the guest's own
-# initramfs, of initramfs-tools, loads hv_utils and hv_netvsc. In boot 12 the
-# initramfs is one of dracut, which loads them, too. None has vmbus-bind.
+# first boot uses the bench's initramfs. Then the guest's own initramfs, of
+# initramfs-tools, loads hv_utils and hv_netvsc. In the last boot the initramfs
+# is one of dracut, which loads them, too. None has vmbus-bind.
+last_boot=8
 nic=$nic_instance
 device=$device_instance
 vmbus=/sys/bus/vmbus/devices
@@ -78,6 +79,11 @@ managers_run() { systemctl is-active systemd-networkd NetworkManager; }
 not() { ! "$@"; }
 # lacks PROGRAM IMAGE: whether the image has neither vmbus-bind nor its rules
 lacks() { "$1" "$2" >/tmp/list && ! grep -e vmbus-bind -e 60-hyperv-uio /tmp/list; }
+# stopped: print the seconds that hv-fcopyd took to stop in the last shutdown
+stopped() {
+	journalctl -b -1 -u hv-fcopyd --no-pager -o short-unix >/tmp/stop.log || return
+	awk '/: Stopping / { from = $1 } /: Stopped / { to = $1 } END { if (!from || !to) exit 1; print int(to - from) }' /tmp/stop.log
+}
 
 copy_arrives_at_boot
 
@@ -102,9 +108,18 @@ case $boot in
 	check "update-initramfs" makes_initramfs
 	check "vmbus-bind is not in it" lacks lsinitramfs "$own"
 	;;
-11)
+$((last_boot - 1)))
 	check "dracut" makes_dracut
 	check "vmbus-bind is not in it" lacks lsinitrd /boot/dracut.img
+	# Keep the journal of this boot, because the host now needs 20 seconds
+	# to close the device when hv-fcopyd stops.
+	mkdir -p /var/log/journal && journalctl --flush
+	hear slow
+	;;
+"$last_boot")
+	seconds=$(stopped) || while IFS= read -r line; do note "$line"; done </tmp/stop.log
+	check "the host was slow: hv-fcopyd took ${seconds:-?} s to stop in the last shutdown" [ "${seconds:-0}" -ge 15 ]
+	check "and systemd neither killed it nor counted a failure" sh -c '[ -s /tmp/stop.log ] && ! grep -i -e "timed out" -e kill -e fail /tmp/stop.log'
 	;;
 esac
 # Before Linux 6.10 hv_utils takes the file copy device, here before udev of the
@@ -113,7 +128,7 @@ taken_over() { journal -t vmbus-bind | grep "$fcopy_instance.*taken over from hv
 nic_taken_over() { journal -t vmbus-bind | grep "^$nic .*: bound to uio_hv_generic, taken over from hv_netvsc"; }
 if [ "$boot" -gt 1 ]; then
 	# dracut starts a systemd in the initramfs.
-	if [ "$boot" -lt 12 ]; then
+	if [ "$boot" -lt $last_boot ]; then
 		check "boot $boot: the initramfs loaded hv_utils" in_initramfs hv_utils
 		check "boot $boot: and hv_netvsc" in_initramfs hv_netvsc
 	fi
@@ -125,7 +140,7 @@ if [ "$boot" -gt 1 ]; then
 	check "boot $boot: a device of one's own was bound after the initramfs" bound_later
 	check "boot $boot: ring size, group and mode" within 5 settings_hold
 fi
-if [ "$boot" -lt 12 ]; then
+if [ "$boot" -lt $last_boot ]; then
 	restart
 else
 	# The host asks its NIC once more.

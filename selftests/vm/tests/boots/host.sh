@@ -1,6 +1,0 @@
-# SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
-for boot in 1 2 3 4 5 6 7 8 9; do copy_asked "file-$boot"; done
-check "the device closes after 20 seconds from now on" vmbus_host fcopy "delay close 20000"
-tell slow
-copy_asked file-10
