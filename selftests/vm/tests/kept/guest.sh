@@ -4,9 +4,22 @@ class=$device_class
 open=/usr/libexec/hyperv-uio/selftests/uio/open_close
 driver=/sys/bus/vmbus/drivers/uio_hv_generic
 logged() { dmesg | grep "$1"; }
-# deny: make VMBus unable to send messages to the host; the sender gets an error
-deny() { insmod /deny.ko at=vmbus_post_msg; }
+# deny FUNCTION: let this function of the kernel fail, and do nothing. Without
+# vmbus_post_msg(), VMBus cannot send messages to the host.
+deny() { insmod /deny.ko at="$1"; }
 denied() { [ "$(cat /sys/module/deny/parameters/denied)" -ge 1 ] && rmmod deny; }
+fails() { ! $open "$class" 1; }
+busy() { fails >/tmp/said 2>&1 && cat /tmp/said && grep -q 'Device or resource busy' /tmp/said; }
+# close_in_vain: close the device, but the host does not hear of that
+close_in_vain() {
+	exec 5<>"/dev/$(ls "$device/uio")"
+	deny vmbus_post_msg
+	exec 5>&-
+	check "a close does not reach the host" denied
+	check "the kernel log says so" logged "the host does not close the channel"
+}
+hibernate() { echo disk >/sys/power/state; }
+cancelled() { ! hibernate; }
 
 modprobe uio_hv_generic
 echo "$class" >$driver/new_id
@@ -14,18 +27,29 @@ check "the device is bound" within 10 bound "$class"
 id=${device##*/}
 size=$(cat "$device"/uio/uio*/maps/map0/size)
 
-check "an open that does not reach the host fails" sh -c "insmod /deny.ko at=vmbus_post_msg && ! $open $class 1"
+deny vmbus_post_msg
+check "an open that does not reach the host fails" fails
 check "nothing was sent" denied
 check "the next one works" $open "$class" 1
 
-exec 5<>/dev/uio0
-deny
-exec 5>&-
-check "a close that does not reach the host" denied
-check "the kernel log says so" logged "the host does not close the channel"
+close_in_vain
 say closed
 hear looked
-check "it does not open, as the host would not answer" sh -c "! $open $class 1 >/tmp/said 2>&1 && cat /tmp/said && grep -q 'Device or resource busy' /tmp/said"
+check "the device does not open, because the host would not answer" busy
+# pm_test ends a hibernation before it writes an image, and pm_async=0 lets the
+# process that writes to "state" call each driver.
+echo platform >/sys/power/pm_test
+echo 0 >/sys/power/pm_async
+deny vmbus_bus_suspend
+check "a hibernation fails because the VMBus cannot be left" cancelled
+check "the drivers were suspended" denied
+check "the device still does not open" busy
+say cancelled
+hear sleep
+check "the machine hibernates and comes back" hibernate
+check "the device opens after the hibernation" $open "$class" 1
+
+close_in_vain
 check "the device is unbound" sh -c "echo $id >$driver/unbind"
 check "its rings are not given to anybody else" logged "leaking $((size)) bytes of rings that the host did not release"
 say unbound
