@@ -3,52 +3,35 @@
 class=$device_class
 programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
-for id in $class "$nic_class" $fcopy_class; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
+for id in $class "$nic_class"; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
 maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
 # channels N: whether VMBus has this number of channels of the device
 channels() { [ "$(ls -d "$(vmbus_device "$class")"/channels/* 2>/dev/null | wc -l)" = "$1" ]; }
-copying() { tail -n 1 /tmp/fcopyd.log | grep -q ': receiving '; }
 hibernate() { echo disk >/sys/power/state; }
 
 check "the device is bound" within 10 maps "$class" 3
 check "so is a NIC, with its buffers" within 10 maps "$nic_class" 5
-check "and the file copy device" within 10 maps "$fcopy_class" 3
-fcopyd_again 2>/tmp/fcopyd.log &
-daemon=$!
-check "hv-fcopyd waits" within 20 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log
 nic=$(vmbus_device "$nic_class")
 state_is() { cat "$nic/uio_hv_generic/state" && [ "$(cat "$nic/uio_hv_generic/state")" = "$1" ]; }
 # This suspends and resumes every device and VMBus itself, without writing an
 # image.
 echo platform >/sys/power/pm_test
 
-for round in 1 2; do
-	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
-	pid=$!
-	hear "sleep $round"
-	# The NIC is open, and no program reads it.
-	exec 5<>"/dev/$(ls "$nic/uio")"
-	[ $round = 1 ] || check "a copy is under way" within 60 copying
-	check "open with sub-channels, the machine hibernates and comes back" hibernate
-	wait $pid
-	check "what was open is lost" state_is lost
-	exec 5>&-
-	check "until it is closed" state_is closed
-	check "the program heard of it: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
-	say "awake $round"
-done
-say copy
-hear copied
-check "hv-fcopyd ended, and opened the device again, twice" test "$(grep -c 'waiting for Copy-VMFile' /tmp/fcopyd.log)" = 3
-check "a copy that was under way has left nothing" within 10 \
-	sh -c 'test ! -e /tmp/late && test -z "$(ls -A /var/lib/hv-fcopyd)$(find /tmp -name ".hv-fcopyd*")" && grep -q "/tmp/late: lost after .*: the device was lost: the device went away, or the machine was suspended" /tmp/fcopyd.log'
-check "a file is there after two sleeps" test "$(stat -c %s /tmp/file)" = 100000
-kill $daemon
-wait $daemon
-check "hv-fcopyd ends on SIGTERM (exit status $?)" test $? = 0
+"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
+pid=$!
+hear "sleep open"
+# The NIC is open, and no program reads it.
+exec 5<>"/dev/$(ls "$nic/uio")"
+check "open with sub-channels, the machine hibernates and comes back" hibernate
+wait $pid
+check "what was open is lost" state_is lost
+exec 5>&-
+check "until it is closed" state_is closed
+check "the program heard of it: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
+say "awake open"
 hear "sleep closed"
 check "closed, it hibernates and comes back" hibernate
-check "all are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 3"
+check "both are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 2"
 check "the NIC opens" "$programs/open_close" "$nic_class" 1
 "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
