@@ -11,7 +11,7 @@ setting_names=(description on guest processors memory devices swap timeout secon
 default_settings() {
 	local name
 	for name in "${setting_names[@]}"; do printf -v "$name" ''; done
-	on=$all_kernels check=default guest=busybox processors=1 memory=512 timeout=1800 seconds=25 packages=deb needless=0 faults=0
+	on=$all_kernels check=default guest=busybox processors=1 timeout=1800 seconds=25 packages=deb needless=0 faults=0
 }
 
 # class_of NAME: print the GUID that the library's table has for a class
@@ -92,6 +92,7 @@ read_settings() {
 	# shellcheck disable=SC1090 # one of tests/*/settings
 	said=$(
 		default_settings && . "$vm/tests/$1/settings" || exit
+		case $guest in systemd) memory=${memory:-1024} ;; *) memory=${memory:-512} ;; esac
 		for name in "${setting_names[@]}"; do printf '%s=%q\n' "$name" "${!name}"; done
 	) || die "tests/$1/settings cannot be read"
 	eval "$said"
