@@ -206,6 +206,11 @@ check_vmbus() {
 		not_ok "the kernel and the host agree on VMBus $least, they have agreed on ${agreed:-none}"
 }
 
+# The programs of selftests/uio in a guest, and the module's directory in sysfs
+# shellcheck disable=SC2034 # for tests
+programs=/usr/libexec/hyperv-uio/selftests/uio
+driver=/sys/bus/vmbus/drivers/uio_hv_generic
+
 vmbus_device() {
 	local device
 	for device in /sys/bus/vmbus/devices/*; do
@@ -221,6 +226,13 @@ bind_fcopy() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind
 # bound CLASS: whether a UIO driver has the device of a class; sets $device to
 # the directory of the device
 bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
+# bind_class CLASS: load the module, and check in one result that it binds the
+# device of this class
+bind_class() {
+	modprobe uio_hv_generic
+	echo "$1" >"$driver/new_id"
+	check "the device is bound" within 10 bound "$1"
+}
 # rings COUNT: whether COUNT channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 

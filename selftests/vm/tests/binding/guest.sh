@@ -74,7 +74,7 @@ case $boot in
 	check "ring size, group and mode" within 30 settings_hold
 	check "vmbus-bind.service has succeeded" within 60 result_of vmbus-bind.service
 	systemctl stop vmbus-bind.path
-	unprivileged /usr/libexec/hyperv-uio/selftests/uio/vmbus_echo "$device" >/tmp/echo.log 2>&1 &
+	unprivileged "$programs/vmbus_echo" "$device" >/tmp/echo.log 2>&1 &
 	say session
 	hear offered
 	check "sub-channels that appear later have ring size, group and mode" within 20 settings_hold 3

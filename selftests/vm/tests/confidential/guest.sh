@@ -12,4 +12,4 @@ check "nothing of it is left" sh -c '! grep -q uio_hv_generic /proc/modules && t
 check "once the VM is none, the module loads" sh -c "rmmod confidential && modprobe uio_hv_generic"
 echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
 check "and binds the device" within 10 bound "$class"
-check "which opens" /usr/libexec/hyperv-uio/selftests/uio/open_close "$class" 1
+check "which opens" "$programs/open_close" "$class" 1

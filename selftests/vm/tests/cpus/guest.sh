@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
-modprobe uio_hv_generic
-echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 hear "sub-channels"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-program=/usr/libexec/hyperv-uio/selftests/uio/dpdk_abi
+program=$programs/dpdk_abi
 devices=/sys/bus/vmbus/devices
 monitored=$nic_instance plain=$nic2_instance
 

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 # both ATTRIBUTE VALUE: set an attribute for both kinds of allocations
 both() { for kind in failslab fail_page_alloc; do echo "$2" >/sys/kernel/debug/$kind/"$1"; done; }
 
 modprobe uio_hv_generic
 # Two pages are enough for each buffer of a NIC, because each page is an
 # allocation. Its rings would otherwise be 4 MiB in one piece.
-for size in recv_size send_size; do echo 8192 >$driver/$size; done
-echo "$nic_class 65536" >$driver/ring_size
-for id in $nic_class $class; do echo "$id" >$driver/new_id; done
+for size in recv_size send_size; do echo 8192 >"$driver/$size"; done
+echo "$nic_class 65536" >"$driver/ring_size"
+for id in $nic_class $class; do echo "$id" >"$driver/new_id"; done
 check "the NIC is bound" within 10 bound "$nic_class"
 check "the device is bound" within 10 bound "$class"
 # Only fail-nth causes faults. A report of each fault would look like a

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 opens() { "$programs/open_close" "$1" 1; }
 set_to() { echo "$1" >"$files/ring_size"; }
 reason="no contiguous memory for two rings of 2097152 bytes"
@@ -22,7 +20,7 @@ try() {
 }
 
 modprobe uio_hv_generic
-for id in $class "$nic_class"; do echo "$id" >$driver/new_id; done
+for id in $class "$nic_class"; do echo "$id" >"$driver/new_id"; done
 check "the NIC is bound" within 10 bound "$nic_class"
 nic=$(vmbus_device "$nic_class")
 check "it is unbound" sh -c "echo ${nic##*/} >$driver/unbind"
@@ -36,7 +34,7 @@ check "rings of 2 MiB" try set_to 2097152
 note "they were $outcome"
 [ "$outcome" = refused ] || set_to default
 check "its rings work" opens "$class"
-bind_nic() { echo "${nic##*/}" >$driver/bind; }
+bind_nic() { echo "${nic##*/}" >"$driver/bind"; }
 check "a NIC, whose rings have 2 MiB" try bind_nic
 note "it was $outcome"
 kill $pid

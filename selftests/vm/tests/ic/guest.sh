@@ -7,7 +7,7 @@ count() { [ "$(grep -c "$2" $log)" = "$1" ]; }
 
 check "the device is offered" within 10 vmbus_device $class
 modprobe hv_utils
-/usr/libexec/hyperv-uio/selftests/uio/heartbeat >$log 2>&1 &
+"$programs/heartbeat" >$log 2>&1 &
 pid=$!
 check "the program says which driver has the device" within 10 grep -q 'the driver hv_utils has the device' $log
 modprobe uio_hv_generic

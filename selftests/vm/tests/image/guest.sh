@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
 modprobe uio_hv_generic
 for id in $class "$nic_class" "$fcopy_class"; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
 maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-open=/usr/libexec/hyperv-uio/selftests/uio/open_close
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
+open=$programs/open_close
 logged() { dmesg | grep "$1"; }
 # deny FUNCTION: let this function of the kernel fail, and do nothing. Without
 # vmbus_post_msg(), VMBus cannot send messages to the host.
@@ -21,16 +20,14 @@ close_in_vain() {
 hibernate() { echo disk >/sys/power/state; }
 cancelled() { ! hibernate; }
 
-modprobe uio_hv_generic
-echo "$class" >$driver/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 id=${device##*/}
 size=$(cat "$device"/uio/uio*/maps/map0/size)
 
 deny vmbus_post_msg
 check "an open that does not reach the host fails" fails
 check "nothing was sent" denied
-check "the next one works" $open "$class" 1
+check "the next one works" "$open" "$class" 1
 
 close_in_vain
 say closed
@@ -47,7 +44,7 @@ check "the device still does not open" busy
 say cancelled
 hear sleep
 check "the machine hibernates and comes back" hibernate
-check "the device opens after the hibernation" $open "$class" 1
+check "the device opens after the hibernation" "$open" "$class" 1
 
 close_in_vain
 check "the device is unbound" sh -c "echo $id >$driver/unbind"
@@ -55,5 +52,5 @@ check "its rings are not given to anybody else" logged "leaking $((size)) bytes 
 say unbound
 hear offered
 check "offered again, it is bound" within 10 bound "$class"
-check "and opens" $open "$class" 1
+check "and opens" "$open" "$class" 1
 check "nothing is leaked then" sh -c "rmmod uio_hv_generic && test \$(dmesg | grep -c leaking) = 1"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-echo=/usr/libexec/hyperv-uio/selftests/uio/vmbus_echo
+echo=$programs/vmbus_echo
 lockdown=/sys/kernel/security/lockdown
 # refused WHY: check that modprobe fails and prints the reason
 refused() { ! modprobe uio_hv_generic >/tmp/said 2>&1 && cat /tmp/said && grep -q "$1" /tmp/said; }
@@ -9,9 +9,7 @@ logged() { dmesg | tail -n 5 | grep "$1"; }
 
 mount -t securityfs securityfs /sys/kernel/security
 check "hibernation is possible without Lockdown" sh -c '! grep -F "[disabled]" /sys/power/disk'
-modprobe uio_hv_generic
-echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 for mode in integrity confidentiality; do
 	echo $mode >$lockdown
 	check "Lockdown is at $mode" grep -F "[$mode]" $lockdown

@@ -7,7 +7,7 @@
 # the device must work.
 # shellcheck source=script.sh
 . /test/script.sh
-open=/usr/libexec/hyperv-uio/selftests/uio/open_close
+open=$programs/open_close
 open_it() { "$open" "$class" 1; }
 write_it() { printf '\001\000\000\000' >"$node"; }
 # A larger size, because a program may already have read the present one

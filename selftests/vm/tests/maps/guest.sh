@@ -23,12 +23,12 @@ check "a user finds no address of the NIC's maps: $(addresses "$nic")" test "$(a
 check "nor of the fcopy device's: $(addresses "$fcopy")" test "$(addresses "$fcopy")" = "0 0 0 "
 
 check "a program finds nothing of the last one in the NIC's rings and buffers" \
-	/usr/libexec/hyperv-uio/selftests/uio/clean_maps "$nic_class"
+	"$programs/clean_maps" "$nic_class"
 
 # NUMA balancing passes over a mapping with the flag mm, and would unmap the
 # pages of another one from time to time. With io or pf the kernel could not
 # pin the pages.
-/usr/libexec/hyperv-uio/selftests/uio/hold_map "$nic_class" uio >/tmp/held &
+"$programs/hold_map" "$nic_class" uio >/tmp/held &
 holder=$!
 check "a program has mapped the NIC's rings" within 10 grep -q '^ready' /tmp/held
 flags=$(awk '/\/dev\/uio/ { found = 1 } found && sub(/^VmFlags: */, "") { print; exit }' /proc/$holder/smaps)

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck source=script.sh
 . /test/script.sh
-open=/usr/libexec/hyperv-uio/selftests/uio/open_close
+open=$programs/open_close
 
 # once start|end FUNCTION COMMAND...: let the host rescind the device while the
 # command is at this place, and offer it again
@@ -107,9 +107,7 @@ offered_again_in_close() {
 	was_held && works
 }
 
-modprobe uio_hv_generic
-echo "$class" >"$driver"/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 id=${device##*/}
 for place in "start hvuio_ring_alloc" "start hvuio_maps_set" "start __uio_register_device" "end __uio_register_device"; do
 	# shellcheck disable=SC2086 # two words

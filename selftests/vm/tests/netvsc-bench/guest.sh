@@ -6,7 +6,7 @@
 . /bench/nic.sh
 . /bench/testpmd.sh
 . /test/plan.sh
-netvsc=/usr/libexec/hyperv-uio/selftests/uio/netvsc
+netvsc=$programs/netvsc
 first=/sys/bus/vmbus/devices/$nic_instance
 second=/sys/bus/vmbus/devices/$nic2_instance
 there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }

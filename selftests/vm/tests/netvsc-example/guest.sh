@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 . /bench/nic.sh
 class=$nic_class
-netvsc=/usr/libexec/hyperv-uio/selftests/uio/netvsc
+netvsc=$programs/netvsc
 drivers=/sys/bus/vmbus/drivers
 first=$nic_instance
 other=$nic2_instance

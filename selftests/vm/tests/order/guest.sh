@@ -2,7 +2,6 @@
 # shellcheck shell=sh
 class=$device_class
 first=$device_instance second=$device2_instance
-programs=/usr/libexec/hyperv-uio/selftests/uio
 folder() { device=/sys/bus/vmbus/devices/$1 && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
 both() { folder "$first" && folder "$second"; }
 relid() { cat "/sys/bus/vmbus/devices/$1/id"; }

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck source=script.sh
 . /test/script.sh
-open=/usr/libexec/hyperv-uio/selftests/uio/open_close
+open=$programs/open_close
 
 # one_by_one: whether VMBus has a workqueue for rescinds, which handles one at a
 # time. Each workqueue of this kind has a thread with its name.

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 both_bound() { bound "$class" && bound "$fcopy_class"; }
 unbound() {
 	for _ in 1 2 3 4 5; do
-		echo "$1" >$driver/unbind && nap && echo "$1" >$driver/bind || return
+		echo "$1" >"$driver/unbind" && nap && echo "$1" >"$driver/bind" || return
 		within 10 bound "$fcopy_class" && "$programs/open_close" "$fcopy_class" 1 || return
 	done
 }
 
 modprobe uio_hv_generic
-for id in $class "$fcopy_class"; do echo "$id" >$driver/new_id; done
+for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
 check "both are bound" within 10 both_bound
 "$programs/vmbus_echo" "$class" >/tmp/one.log 2>&1 &
 one=$!

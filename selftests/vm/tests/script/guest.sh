@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-echo=$(find /usr/libexec /usr/lib -name vmbus_echo | head -n 1)
-modprobe uio_hv_generic
-echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-
-check "the device is bound" within 10 bound "$class"
+echo=$programs/vmbus_echo
+bind_class "$class"
 "$echo" "$class" >/tmp/echo.log 2>&1 &
 pid=$!
 hear sub-channels

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
 messages=20000 sessions=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
 
-modprobe uio_hv_generic
-echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 "$programs/signal_loop" "$class" $sessions >/tmp/loop.log 2>&1 &
 pid=$!
 say looping

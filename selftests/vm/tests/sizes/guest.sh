@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 
 # The limits of a ring, another small size, and the defaults
 smallest=$((2 * page)) small=$((4 * page)) largest=$(by_page 2097152 16777216 16777216)
@@ -100,26 +98,26 @@ held() {
 }
 
 modprobe uio_hv_generic
-check "the query: what the kernel prefers" grep -qx "$fcopy_class $fcopy_ring" $driver/ring_size
-check "the query: the default" grep -qx "$nic_class 2097152" $driver/ring_size
-check "the query: 15 classes have it" test "$(grep -c ' 2097152$' $driver/ring_size)" = 15
-check "the query: any other class" grep -qx "other $other_ring" $driver/ring_size
-check "a class gets a size before anything is bound" set_to "$class 1048576" $driver/ring_size
-check "and the query says so" grep -qx "$class 1048576" $driver/ring_size
-check "bad sizes for a class are refused, each with its reason" all_refused $driver/ring_size "$class "
+check "the query: what the kernel prefers" grep -qx "$fcopy_class $fcopy_ring" "$driver/ring_size"
+check "the query: the default" grep -qx "$nic_class 2097152" "$driver/ring_size"
+check "the query: 15 classes have it" test "$(grep -c ' 2097152$' "$driver/ring_size")" = 15
+check "the query: any other class" grep -qx "other $other_ring" "$driver/ring_size"
+check "a class gets a size before anything is bound" set_to "$class 1048576" "$driver/ring_size"
+check "and the query says so" grep -qx "$class 1048576" "$driver/ring_size"
+check "bad sizes for a class are refused, each with its reason" all_refused "$driver/ring_size" "$class "
 for value in "$smallest" "{$class} $smallest" "${class}$smallest"; do
-	check "'$value' names no class and size" refused_for "GUID of a class" "$value" $driver/ring_size
+	check "'$value' names no class and size" refused_for "GUID of a class" "$value" "$driver/ring_size"
 done
 # others FIRST LAST SIZE: set the size of classes that do not exist
 others() {
-	for n in $(seq "$1" "$2"); do set_to "7d3c5a10-41b2-4f0e-9a6c-0000000000$n $3" $driver/ring_size || return; done
+	for n in $(seq "$1" "$2"); do set_to "7d3c5a10-41b2-4f0e-9a6c-0000000000$n $3" "$driver/ring_size" || return; done
 }
 check "31 classes more get a size" others 11 41 "$smallest"
-check "one more does not" refused "No space" "7d3c5a10-41b2-4f0e-9a6c-000000000042 $smallest" $driver/ring_size
+check "one more does not" refused "No space" "7d3c5a10-41b2-4f0e-9a6c-000000000042 $smallest" "$driver/ring_size"
 check "they go back to their default" others 11 41 default
 check "and are forgotten" sh -c "! grep 0000000000 $driver/ring_size"
 
-echo "$class" >$driver/new_id
+echo "$class" >"$driver/new_id"
 check "the device is bound" within 10 bound "$class"
 files=$device/uio_hv_generic
 channel=$(echo "$device"/channels/*)
@@ -190,24 +188,24 @@ check "closed after both" is "$files/state" closed
 
 # The files disappear with the driver. An open file must not use freed memory.
 exec 8<"$files/ring_size"
-echo "${device##*/}" >$driver/unbind
+echo "${device##*/}" >"$driver/unbind"
 check "the files are gone after unbinding" test ! -e "$files"
 check "a file held open gives an error" sh -c '! cat <&8'
 exec 8<&-
-echo "${device##*/}" >$driver/bind
+echo "${device##*/}" >"$driver/bind"
 check "bound again, it has its ring file" within 10 test -e "$ring"
 check "and the size of the class" ring_is 1048576
-check "the class gets its default back" set_to "$class default" $driver/ring_size
+check "the class gets its default back" set_to "$class default" "$driver/ring_size"
 check "which the device can take" sh -c "echo default >'$files/ring_size'"
 check "and has then" ring_is "$other_ring"
 
 # The next checks are about the buffers of a NIC.
 # nic_maps RECV SEND: whether the NIC's maps have these sizes
 nic_maps() { map_size "$nic" 3 && map_size "$nic" 4 && [ "$(map_size "$nic" 3) $(map_size "$nic" 4)" = "$1 $2" ]; }
-check "receive buffers are set before a NIC is bound" set_to "$largest_buffer" $driver/recv_size
-check "and send buffers" set_to "$page" $driver/send_size
-check "a buffer larger than a GPADL is refused" refused_for "too large" $((largest_buffer + page)) $driver/recv_size
-check "a buffer is refused that is no multiple of a page" refused_for "not a multiple" $((page + 1)) $driver/send_size
+check "receive buffers are set before a NIC is bound" set_to "$largest_buffer" "$driver/recv_size"
+check "and send buffers" set_to "$page" "$driver/send_size"
+check "a buffer larger than a GPADL is refused" refused_for "too large" $((largest_buffer + page)) "$driver/recv_size"
+check "a buffer is refused that is no multiple of a page" refused_for "not a multiple" $((page + 1)) "$driver/send_size"
 nic=$(vmbus_device "$nic_class")
 give_to_uio "$nic"
 check "the NIC's buffers have these sizes" nic_maps "$largest_buffer" "$page"
@@ -219,12 +217,12 @@ say "buffers ${recv#*:} $largest_buffer ${send#*:} $page"
 hear seen
 check "other sizes are set" sh -c "echo 4194304 >$driver/recv_size && echo 1048576 >$driver/send_size"
 check "the bound NIC keeps what it has" nic_maps "$largest_buffer" "$page"
-echo "${nic##*/}" >$driver/unbind
-echo "${nic##*/}" >$driver/bind
+echo "${nic##*/}" >"$driver/unbind"
+echo "${nic##*/}" >"$driver/bind"
 check "bound again, it has the others" nic_maps 4194304 1048576
 check "the receive buffer can be mapped and cut" "$programs/uio_split" recv "$(node "$nic")" 4194304
 check "rmmod" rmmod uio_hv_generic
 # The debug kernel keeps the driver's directory for some seconds.
-within 20 test ! -e $driver
+within 20 test ! -e "$driver"
 check "what user space chose goes with the module" sh -c \
 	"modprobe uio_hv_generic && ! grep -q $class $driver/ring_size && test \$(cat $driver/recv_size) = 32505856"

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 both_bound() { bound "$class" && bound "$fcopy_class"; }
 echoes() { "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1; }
 echoed() { tail -n 1 /tmp/echo.log && grep -q '^end quit .* bad 0$' /tmp/echo.log; }
 state_is() { [ "$(cat "$device/uio_hv_generic/state")" = "$1" ]; }
 
 modprobe uio_hv_generic
-for id in $class "$fcopy_class"; do echo "$id" >$driver/new_id; done
+for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
 check "both devices are bound" within 10 both_bound
 
 hear "close slowly"
@@ -34,7 +32,7 @@ echoes &
 pid=$!
 wait $pid
 check "a program that was killed, and the next one at once" echoed
-rebind() { echo "${device##*/}" >$driver/unbind && echo "${device##*/}" >$driver/bind && bound "$class"; }
+rebind() { echo "${device##*/}" >"$driver/unbind" && echo "${device##*/}" >"$driver/bind" && bound "$class"; }
 bound "$class"
 "$programs/open_close" "$class" 1 &
 pid=$!

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-split=$(find /usr/libexec /usr/lib -name uio_split | head -n 1)
+split=$programs/uio_split
 bind_fcopy_and_nic
 node() { set -- "$1"/uio/uio*; echo "/dev/${1##*/}"; }
 size() { cat "$1"/uio/uio*/maps/map"$2"/size; }

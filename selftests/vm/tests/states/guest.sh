@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
 bind() { modprobe uio_hv_generic && echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; }
 
 check "the device is offered" within 10 vmbus_device "$class"

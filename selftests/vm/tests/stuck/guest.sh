@@ -17,7 +17,7 @@ unbound() {
 }
 # comes_back: bind the device again. It must open, and must have no channel then
 # except the primary.
-comes_back() { echo "$id" >"$driver"/bind && works; }
+comes_back() { echo "$id" >"$driver/bind" && works; }
 
 # unanswered: let the host offer a sub-channel, and not answer its opening
 unanswered() { host "channel $first;answer off;channel 0;offer-sub $first $first;channel $first;wait-asked"; }
@@ -94,9 +94,7 @@ answered_after_walk() {
 	was_held && [ "$(dmesg | grep -c "left to VMBus")" -gt "$left" ]
 }
 
-modprobe uio_hv_generic
-echo "$class" >"$driver"/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 id=${device##*/}
 
 check "a sub-channel comes during an unbind and is taken back, and the host keeps two" taken_back_in_unbind

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck source=script.sh
 . /test/script.sh
-open=/usr/libexec/hyperv-uio/selftests/uio/open_close
+open=$programs/open_close
 
 # closed SECONDS: whether the process that closes the device has ended
 closed() { within "$1" gone "$pid"; }
@@ -42,7 +42,7 @@ arrives() {
 	wait "$pid"
 	host "${gone}channel $first;wait-released"
 	within 10 so_many_channels 1 || echo "left: $(ls "$device/channels")"
-	[ "$2" = close ] || echo "${device##*/}" >"$driver"/bind
+	[ "$2" = close ] || echo "${device##*/}" >"$driver/bind"
 	was_held && works
 }
 
@@ -159,9 +159,7 @@ second_walk() {
 	works
 }
 
-modprobe uio_hv_generic
-echo "$class" >"$driver"/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 for subs in 2 0; do
 	for what in close unbind; do
 		for event in late "at once"; do

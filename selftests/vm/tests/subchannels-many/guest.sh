@@ -31,9 +31,7 @@ open_many() {
 	return $opened
 }
 
-modprobe uio_hv_generic
-echo "$class" >"$driver"/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 check "8 sub-channels are open" open_many 8
 check "they go with the close" within 30 so_many_channels 1
 check "64 sub-channels are open" open_many 64

@@ -3,7 +3,6 @@
 # One processor handles the rescinds, and the other one closes the device when
 # widen.ko reports that a rescind is held.
 class=$device_class
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 held=/sys/module/widen/parameters/held
 
 # closer NODE: open NODE, and close it while VMBus handles a rescind
@@ -17,9 +16,7 @@ closer() {
 }
 
 taskset -p 1 $$
-modprobe uio_hv_generic
-echo "$class" >$driver/new_id
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 for round in 1 2 3; do
 	rm -f /tmp/closer
 	say "open $round"
@@ -34,4 +31,4 @@ for round in 1 2 3; do
 	rmmod widen
 	check "the device is bound again, round $round" within 20 bound "$class"
 done
-check "it opens" /usr/libexec/hyperv-uio/selftests/uio/open_close "$class" 1
+check "it opens" "$programs/open_close" "$class" 1

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=57164f39-9115-4e78-ab55-382f3bd5422d
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 # has DRIVER DEVICE: whether the driver has the device
 has() { [ "$(basename "$(readlink -f "$2/driver")")" = "$1" ]; }
 # hand_over DEVICE DRIVER: move the device from uio_hv_generic to that driver
-hand_over() { echo >"$1/driver_override" && echo "${1##*/}" >$driver/unbind && echo "${1##*/}" >"/sys/bus/vmbus/drivers/$2/bind"; }
+hand_over() { echo >"$1/driver_override" && echo "${1##*/}" >"$driver/unbind" && echo "${1##*/}" >"/sys/bus/vmbus/drivers/$2/bind"; }
 
 check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" = 2'
 heartbeat=$(vmbus_device $class)

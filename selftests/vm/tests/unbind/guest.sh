@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 # On the debug kernel KASAN keeps freed memory for a while, and everything takes
 # longer. There kmemleak finds leaks.
 cycles=1000 slack=1500
 case $(uname -r) in *debug*) cycles=200 slack=20000 ;; esac
 
-bind() { modprobe uio_hv_generic && echo "$class" >$driver/new_id; }
+bind() { modprobe uio_hv_generic && echo "$class" >"$driver/new_id"; }
 opened() { "$programs/open_close" "$class" "${1:-1}"; }
 free() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
 # Freed memory becomes available with a delay.

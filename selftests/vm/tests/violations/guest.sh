@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 modprobe uio_hv_generic
-for id in $class "$fcopy_class"; do echo "$id" >$driver/new_id; done
+for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
 both_bound() { bound "$class" && bound "$fcopy_class"; }
 check "both devices are bound" within 10 both_bound
 # Its rings must have room for a message that is too long for a pipe.
