@@ -30,7 +30,7 @@ runs_unnamed() {
 	if [ ${#kernels[@]} -gt 0 ]; then
 		[[ " ${kernels[*]} " == *" $1 "* ]]
 	elif [ -n "$everything" ]; then
-		[[ " $rare_kernels $later " = *" $1 "* ]]
+		[[ " $more_kernels ${pages:+$large_pages} $later " = *" $1 "* ]]
 	else
 		[[ " $check " = *" $1 "* ]]
 	fi
