@@ -76,19 +76,6 @@ kernel_root() {
 # kernel_release ROOT: print the release of the root's unpacked image
 kernel_release() { cat "$1/image/release"; }
 
-# newest_headers ROOT: print the newest kernel of each flavour in a root of
-# root-headers, among those of the suite's own series, without its backports:
-# RELEASE ARCHITECTURE FLAVOUR. Some may be older than the index of the archive
-# says, and a flavour may be missing.
-newest_headers() {
-	local release
-	release=$(root_release "$1") || return
-	awk -v release="$release" '
-		BEGIN { split(release, number, /[.-]/) }
-		$4 == number[1] "." number[2] { newest[$3] = $1 " " $2 " " $3 }
-		END { for (flavour in newest) print newest[flavour] }' "$1/kernels" | sort
-}
-
 # kernel_config KERNEL: print the path of the kernel's configuration
 kernel_config() {
 	local root release file
