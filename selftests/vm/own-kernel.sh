@@ -25,16 +25,11 @@ resolved() {
 # DIR contains no kernel at all.
 find_own() {
 	local usr
-	[ -n "$1" ] || die "-K and KDIR= need a folder with a kernel"
-	[ -e "$1" ] || die "$1: there is no such folder"
-	[ -d "$1" ] || die "$1 is not a folder"
+	[ -d "$1" ] || die "'$1' is not a folder with a kernel"
 	own_dir=$(realpath "$1")
 	own_release='' own_image='' own_modules='' own_kdir='' own_usr='' own_config=''
 	if [ -e "$own_dir/.config" ] || [ -e "$own_dir/include/config/auto.conf" ]; then
 		find_tree
-	elif [ -e "$own_dir/Kconfig" ] && [ -e "$own_dir/Makefile" ]; then
-		die "$own_dir is a kernel's source without a configuration:" \
-			"configure it, and run 'make bzImage modules' in it"
 	else
 		find_packages
 	fi
@@ -129,33 +124,9 @@ own_needs() {
 			;;
 		esac
 	done
-	[ -n "$own_config" ] || [ -z "$own_image" ] || image_config || true
 	[ -n "$own_config" ] ||
 		missing+=", its configuration (.config, boot/config-$own_release or $lib/config)"
 	[ -z "$missing" ] || die "$own_dir has Linux $own_release, and lacks ${missing#, }"
-}
-
-# image_config: set own_config to the configuration that CONFIG_IKCONFIG has put
-# into the image itself. The header of a bzImage has the position of the
-# compressed kernel: see Documentation/arch/x86/boot.rst.
-image_config() {
-	local sectors offset length payload=$out/.payload-$own_release config=$out/.config-$own_release
-	mkdir -p "$out"
-	sectors=$(od -A n -j $((0x1f1)) -N 1 -t u1 "$own_image")
-	read -r offset length < <(od -A n -j $((0x248)) -N 8 -t u4 "$own_image")
-	tail -c +$(((sectors + 1) * 512 + offset + 1)) "$own_image" | head -c "$length" >"$payload"
-	case $(od -A n -N 4 -t x1 "$payload" | tr -d ' ') in
-	1f8b*) gzip -dcq "$payload" ;;
-	fd377a58) xz -dcq "$payload" ;;
-	28b52ffd) zstd -dcq "$payload" ;;
-	5d0000*) xz -dcq --format=lzma "$payload" ;;
-	02214c18) lz4 -dcq "$payload" ;;
-	esac >"$payload.raw" 2>/dev/null || true
-	offset=$(grep -abo IKCFG_ST "$payload.raw" | head -n 1 | cut -d: -f1)
-	[ -n "$offset" ] || return 1
-	tail -c +$((offset + 9)) "$payload.raw" | gzip -dcq >"$config" 2>/dev/null || true
-	rm -f "$payload" "$payload.raw"
-	[ ! -s "$config" ] || own_config=$config
 }
 
 # own_options: print why the configuration does not suit a guest of the bench
