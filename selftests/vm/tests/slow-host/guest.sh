@@ -132,14 +132,6 @@ for moment in creation open close; do
 	done
 done
 
-hear "two rescinds"
-keep_open
-hear "both rescinded"
-close_it
-wait $pid
-check "both devices are bound after slow rescinds of one" within 20 both_bound
-say "both are bound"
-
 hear migrate
 echoes &
 pid=$!

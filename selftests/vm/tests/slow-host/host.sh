@@ -97,19 +97,6 @@ for moment in creation open close; do
 	check "the $moment of a sub-channel, and the sub-channel is rescinded" of_sub_channel $moment "rescind-sub 1"
 done
 
-# apart: whether the host rescinds another device while it waits to rescind the
-# primary channel of this one
-apart() {
-	vmbus_host fcopy rescind wait-released && host status | tee status.out && grep -q '^channel 0 relid [0-9]* offered' status.out
-}
-tell "two rescinds"
-host wait-open "offer-sub 1" "channel 1" wait-open "channel 0" "delay rescind 12000" rescind "sleep 500"
-check "slow rescinds of one device do not delay those of another" apart
-host wait-released "delay rescind 0" offer wait-offered
-vmbus_host fcopy offer wait-offered
-tell "both rescinded"
-guest_says "both are bound" || exit 1
-
 # migrations: migrate the guest six times while messages come back, and again
 # until signals and interrupts were lost, because that depends on what the guest
 # does in this moment
