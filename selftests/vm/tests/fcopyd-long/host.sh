@@ -2,10 +2,6 @@
 # shellcheck shell=sh
 size=1000000
 now() { cut -d. -f1 /proc/uptime; }
-seed=$(guest_says seed) || exit 1
-seed=${seed#seed }
-moments() { awk -v "seed=$1" 'BEGIN { srand(seed); for (i = 0; i < 20; i++) printf "%.3f ", rand() * 1.2 }'; }
-
 guest_says ready || exit 1
 copy_is 0x80070013 "a read-only file system" --generate 5000:1 --source big --destination /tmp/ro/
 copy_is 0x80070718 "more than the quota of root" --generate 10000000:1 --destination /tmp/ext4/big
@@ -53,20 +49,7 @@ for i in $(seq 10); do
 	tell "dark $i"
 done
 
-guest_says toggles >/dev/null || exit 1
-i=0
-for moment in $(moments "$seed"); do
-	i=$((i + 1))
-	begin $i taken
-	sleep "$moment"
-	# Only one program can use the device.
-	kill -9 $copy 2>/dev/null
-	wait $copy 2>/dev/null
-	vmbus_host fcopy rescind wait-released offer >toggle.out 2>&1 || note "toggle $i: $(cat toggle.out)"
-	tell "taken $i"
-	guest_says "again $i" >/dev/null || exit 1
-done
-
+guest_says whole >/dev/null || exit 1
 copy_vmfile fcopy --generate 268435456:3 --destination /tmp/in/big >big.out 2>&1
 check "256 MB are copied" status_is 0x00000000 big.out || note "$(tail -n 1 big.out)"
 note "$(sed -n 's/^MB\/s //p' big.out) MB/s"
