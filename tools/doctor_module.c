@@ -3,6 +3,7 @@
  * doctor: check the kernel's uio and uio_hv_generic, and what dkms needs to
  * build ours.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
