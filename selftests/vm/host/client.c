@@ -128,6 +128,17 @@ static void take_event(struct host *host, const struct frame *frame)
 	}
 }
 
+static const char *const event_names[] = {
+	[FRAME_OFFERED - FRAME_OFFERED] = "offered",
+	[FRAME_OPENED - FRAME_OFFERED] = "opened",
+	[FRAME_CLOSED - FRAME_OFFERED] = "closed",
+	[FRAME_RESCINDED - FRAME_OFFERED] = "rescinded",
+	[FRAME_RELEASED - FRAME_OFFERED] = "released",
+	[FRAME_RESET - FRAME_OFFERED] = "reset",
+	[FRAME_MALFORMED - FRAME_OFFERED] = "malformed",
+	[FRAME_ASKED - FRAME_OFFERED] = "asked for",
+};
+
 static void keep(struct host *host, struct host_packet *message)
 {
 	*host->packets_end = message;
@@ -164,6 +175,19 @@ static int read_message(struct host *host, struct host_packet **result)
 	return 0;
 }
 
+static void show_event(struct host *host, const struct host_packet *message)
+{
+	const struct frame *frame = &message->frame;
+
+	if (frame->op == FRAME_MALFORMED) {
+		host->malformed++;
+		printf("malformed channel %u: %s\n", frame->channel, message->payload);
+	} else if (host->verbose) {
+		printf("event %s channel %u at %.3f\n", event_names[frame->op - FRAME_OFFERED],
+		       frame->channel, (double)(host_now() - host->began) / 1000);
+	}
+}
+
 /* Handle a message, and keep or free it. Returns 0 or -errno. */
 static int take_message(struct host *host, struct host_packet *message)
 {
@@ -195,8 +219,7 @@ static int take_message(struct host *host, struct host_packet *message)
 		host->reply = message;
 		return 0;
 	case FRAME_OFFERED ... FRAME_ASKED:
-		if (frame->op == FRAME_MALFORMED)
-			printf("malformed channel %u: %s\n", frame->channel, message->payload);
+		show_event(host, message);
 		take_event(host, frame);
 		if (host->in_order) {
 			keep(host, message);
@@ -357,6 +380,7 @@ int host_connect(struct host *host, const char *path, int timeout_ms)
 
 	*host = (struct host){
 		.fd = -1,
+		.verbose = host->verbose,
 		.in_order = host->in_order,
 		.began = host_now(),
 	};

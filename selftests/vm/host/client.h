@@ -38,6 +38,7 @@ struct host_packet {
 
 struct host {
 	int fd;
+	bool verbose; /* print events to stdout as "event ..." */
 	/*
 	 * Put events, and errors without a tag, among the packets; frame.op
 	 * tells them apart.
@@ -48,6 +49,7 @@ struct host {
 	struct frame_channel channel[HOST_MAX_CHANNELS];
 	uint32_t openings[HOST_MAX_CHANNELS]; /* number of FRAME_OPENED so far */
 	uint64_t resets;		      /* number of FRAME_RESET so far */
+	uint64_t malformed;		      /* number of FRAME_MALFORMED so far */
 	struct host_packet *packets;
 	struct host_packet **packets_end;
 	uint32_t tag;		   /* the tag of the last request */

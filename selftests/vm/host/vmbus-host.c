@@ -20,7 +20,7 @@ static uint8_t pattern(uint64_t xid, uint32_t at)
 }
 
 static const char usage[] =
-	"usage: vmbus-host [-t SECONDS] SOCKET [COMMAND...]\n"
+	"usage: vmbus-host [-v] [-t SECONDS] SOCKET [COMMAND...]\n"
 	"Plays the host of a device. Each COMMAND is one argument, or one line of the standard input.\n"
 	"  timeout SECONDS              Set the limit of each wait that follows (default: 60).\n"
 	"  channel N                    Choose the channel for the commands that follow (default: 0).\n"
@@ -317,6 +317,11 @@ static int take_packets(struct script *s, uint64_t count, const char *what,
 					 packet->frame.channel, s->channel);
 		else
 			ret = check(s, packet, i);
+		if (s->host.verbose)
+			printf("packet channel %u type %u flags %u xid %" PRIu64
+			       " len %u descriptor %u\n",
+			       packet->frame.channel, packet->frame.type, packet->frame.flags,
+			       packet->frame.xid, packet->frame.len, packet->frame.arg);
 		free(packet);
 	}
 	seconds = (double)(host_now() - began) / 1000;
@@ -737,8 +742,11 @@ int main(int argc, char **argv)
 	int option, ret;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((option = getopt(argc, argv, "t:h")) != -1) {
+	while ((option = getopt(argc, argv, "vt:h")) != -1) {
 		switch (option) {
+		case 'v':
+			s.host.verbose = true;
+			break;
 		case 't':
 			s.timeout_ms = atoi(optarg) * 1000;
 			break;
