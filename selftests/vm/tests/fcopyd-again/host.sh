@@ -35,9 +35,9 @@ same cut
 # than that, copy-vmfile ends without a status.
 late() {
 	copy_vmfile fcopy --generate 400000:1 --destination /tmp/in/stuck --retry-after 10 >copy.out 2>&1
-	grep -q '^start 0x800705b4 ' copy.out && grep -q '^sent [1-9][0-9]* messages again' copy.out &&
+	grep -q '^start 0x800705b4$' copy.out && grep -q '^sent [1-9][0-9]* messages again' copy.out &&
 		! grep 'again 0x' copy.out | grep -vq 'again 0x800705b4' &&
-		grep -q '^status 0x800705b4 ' copy.out && took 24 30
+		grep -q '^status 0x800705b4$' copy.out && took 24 30
 }
 guest_says stuck || exit 1
 check "START's disk stands still: 0x800705b4 within 30 seconds, for each START" late || note "$(tr '\n' ';' <copy.out)"
