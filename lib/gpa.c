@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -87,6 +88,8 @@ static void find_vma(FILE *maps, uintptr_t address, struct vma *vma)
 	char mode[5];
 
 	flockfile(maps);
+	/* rewind() alone may keep what was read for an earlier call. */
+	__fpurge(maps);
 	rewind(maps);
 	while (getline(&line, &room, maps) > 0) {
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &vma->start, &vma->end, mode) !=

@@ -174,11 +174,43 @@ static void frames_of_shared_memory_are_found(void)
 	munmap(memory, 2 * page);
 }
 
+/*
+ * One object looks up memory that is unmapped then, and private memory of a
+ * file at the same address, which is one of the lowest.
+ */
+static void each_look_up_sees_the_mappings_of_its_time(void)
+{
+	const int flags = MAP_FIXED_NOREPLACE, fd = memfd_create("file", MFD_CLOEXEC);
+	void *const low = (void *)(uintptr_t)0x10000000;
+	const size_t page = getpagesize();
+	struct vmbus_pagemap *map;
+	unsigned char *memory;
+	uint64_t numbers[16];
+
+	MUST(fd >= 0 && !ftruncate(fd, page) && !vmbus_pagemap_open(&map));
+	memory = mmap(low, page, PROT_READ | PROT_WRITE, flags | MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(memory == low);
+	memory[0] = 1;
+	if (vmbus_gpa_pages(map, memory, page, numbers, 16) == -EPERM) {
+		cannot_run = hidden;
+	} else {
+		munmap(memory, page);
+		memory = mmap(low, page, PROT_READ | PROT_WRITE, flags | MAP_PRIVATE, fd, 0);
+		MUST(memory == low);
+		touch_by_reading(memory, 1);
+		CHECK_IS(vmbus_gpa_pages(map, memory, page, numbers, 16), -EFAULT);
+	}
+	munmap(memory, page);
+	vmbus_pagemap_close(map);
+	close(fd);
+}
+
 static const struct test tests[] = {
 	TEST(frame_numbers_of_own_memory),
 	TEST(frame_numbers_that_nobody_can_look_up),
 	TEST(frames_of_others_are_refused),
 	TEST(frames_of_shared_memory_are_found),
+	TEST(each_look_up_sees_the_mappings_of_its_time),
 };
 
 int main(void)
