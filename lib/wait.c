@@ -30,7 +30,8 @@ struct wait {
 
 static int64_t deadline_after(int timeout_ms)
 {
-	return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	/* The present millisecond has begun already. */
+	return timeout_ms < 0 ? -1 : now_ms() + timeout_ms + (timeout_ms > 0);
 }
 
 /*

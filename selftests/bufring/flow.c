@@ -391,8 +391,16 @@ static void a_wait_times_out_and_does_not_spin(void)
 	start = ns(CLOCK_MONOTONIC);
 	cpu = ns(CLOCK_THREAD_CPUTIME_ID);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 200), -ETIMEDOUT);
-	CHECK(ns(CLOCK_MONOTONIC) - start >= 190000000);
+	CHECK(ns(CLOCK_MONOTONIC) - start >= 200000000);
 	CHECK(ns(CLOCK_THREAD_CPUTIME_ID) - cpu < 50000000);
+	/* A wait that begins at the end of a millisecond */
+	for (int i = 0; i < 100; i++) {
+		do
+			start = ns(CLOCK_MONOTONIC);
+		while (start % 1000000 < 999000);
+		CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 1), -ETIMEDOUT);
+		CHECK(ns(CLOCK_MONOTONIC) - start >= 1000000);
+	}
 	vmbus_close(guest);
 	vmbus_close(host);
 }
