@@ -40,7 +40,7 @@ static int64_t measure_wakeup(void)
 	const struct itimerspec sleep = { .it_value = { .tv_nsec = MEASURED_SLEEP } };
 	const int cancel = cancel_defer();
 	const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	int64_t shortest = LONGEST_MAX;
+	int64_t shortest = INT64_MAX;
 
 	for (int n = 0; n < MEASUREMENTS && timer >= 0; n++) {
 		const int64_t begun = now_ns();
@@ -78,6 +78,8 @@ static int64_t longest_spin(void)
 	if (!has_other_processors())
 		return SPIN_NEVER;
 	wakeup = measure_wakeup();
+	if (wakeup == INT64_MAX)
+		return SPIN_NEVER;
 	return wakeup < LONGEST_MAX / WAKEUPS ? wakeup * WAKEUPS : LONGEST_MAX;
 }
 

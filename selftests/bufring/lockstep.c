@@ -23,7 +23,7 @@ static struct {
 	int64_t now;
 	unsigned int calls, reads, host_signals, clock_reads, timers_made;
 	int processors;
-	bool in_host;
+	bool no_timers, in_host;
 	void (*while_polling)(void); /* the host acts in the time of the program's spin */
 	void (*while_sleeping)(void);
 } os;
@@ -99,6 +99,10 @@ ssize_t __wrap_read(int fd, void *to, size_t len)
 int __wrap_timerfd_create(int clock, int flags)
 {
 	os.timers_made++;
+	if (os.no_timers) {
+		errno = EMFILE;
+		return -1;
+	}
 	return __real_timerfd_create(clock, flags);
 }
 
@@ -247,6 +251,17 @@ static void one_processor_never_spins(void)
 	end();
 }
 
+static void an_unknown_wake_up_is_not_worth_a_spin(void)
+{
+	begin(2);
+	os.no_timers = true;
+	serve(1000, 20000);
+	CHECK_CALLS(1000, 2.04);
+	CHECK(os.clock_reads <= 1000 * 5);
+	CHECK_IS(os.timers_made, 2);
+	end();
+}
+
 static void a_quick_host_is_served_without_sleep(void)
 {
 	begin(2);
@@ -318,6 +333,7 @@ static const struct test tests[] = {
 	TEST(an_interrupt_without_a_packet_is_read),
 	TEST(a_slow_host_costs_two_calls_a_message_and_no_spin),
 	TEST(one_processor_never_spins),
+	TEST(an_unknown_wake_up_is_not_worth_a_spin),
 	TEST(a_quick_host_is_served_without_sleep),
 	TEST(a_host_that_becomes_slow_ends_the_spins),
 	TEST(the_longest_spin),
