@@ -46,7 +46,8 @@ int vmbus_map_buffer(struct vmbus_chan *chan, enum vmbus_buffer_kind kind, void 
 	gpadl = strtoul(map.name + strlen(buffers[kind].name), &end, 0);
 	if (errno || *end || !gpadl || gpadl > UINT32_MAX) {
 		channel_disown(chan, buffers[kind].map);
-		return fail(-EPROTO, "%s: map named %s", chan->device->instance, map.name);
+		return fail(-EPROTO, "%s: map named %s: its end is no GPADL",
+			    chan->device->instance, map.name);
 	}
 	chan->buffers[kind] = (struct vmbus_buffer){
 		.address = map.address,

@@ -464,6 +464,8 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 		err = fail(-ENODEV, "the host offers no device '%s'", id);
 	else
 		err = (*result = device_copy(*at)) ? 0 : fail(-ENOMEM, "out of memory");
+	if (!err)
+		no_failure(); /* of another device, which cannot be read */
 	vmbus_device_list_free(list);
 	return err;
 }

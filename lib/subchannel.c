@@ -78,7 +78,7 @@ static int read_subchannels(const char *folder, struct vmbus_subchannel *list, u
 
 	d = opendir(folder);
 	if (!d)
-		return fail(errno == ENOENT ? -ENODEV : -errno, "%s: %s", folder, strerror(errno));
+		return fail(-errno, "%s: %s", folder, strerror(errno));
 	for (;;) {
 		errno = 0;
 		entry = readdir(d);
@@ -217,11 +217,11 @@ int vmbus_open_subchannel(const struct vmbus_chan *primary, uint32_t relid,
 	err = copy_open_options(options, &opt);
 	if (err)
 		return err;
-	if (opt.ring_size)
+	if (opt.ring_size || opt.flags & VMBUS_OPEN_EXCLUSIVE)
 		return fail(
 			-EINVAL,
-			"ring_size of %u: a sub-channel has that of the primary, so it has to be 0",
-			opt.ring_size);
+			"ring_size %u, flags 0x%x: the primary decides the size, and who may open the device",
+			opt.ring_size, opt.flags);
 	if (asprintf(&folder, "%s/channels/%u", dev->sysfs, relid) < 0)
 		return fail(-ENOMEM, "out of memory");
 	err = open_in_folder(dev, folder, relid, opt.flags, result);

@@ -91,7 +91,8 @@ static int find_map(struct vmbus_chan *chan, const char *name, struct uio_map *m
 			break;
 	}
 	if (err == -ENOENT)
-		fail(err, "%s: no map named %s in %s", dev->instance, name, folder);
+		fail(err, "%s: no map named %s, and %s/map%u has no name, size or offset",
+		     dev->instance, name, folder, m->number);
 	else if (err)
 		fail(err, "%s: %s/map%u: %s", dev->instance, folder, m->number, strerror(-err));
 	else if (!m->size || m->size > INT32_MAX || m->offset >= page_size())
@@ -121,6 +122,9 @@ int uio_map(struct vmbus_chan *chan, const char *name, int which, void *address,
 	}
 	err = uio_map_file(chan, which, start, chan->map_fd < 0 ? chan->fd : chan->map_fd,
 			   (m->offset + m->size + page - 1) / page * page, (off_t)m->number * page);
+	if (err == -EEXIST)
+		return fail(err, "%s: cannot map %s of %s at %p: other memory is there",
+			    dev->instance, name, dev->path, address);
 	if (err)
 		return fail(err, "%s: cannot map %s of %s, %llu bytes: %s", dev->instance, name,
 			    dev->path, (unsigned long long)m->size, strerror(-err));
@@ -227,15 +231,16 @@ int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid
 	int err;
 
 	if (relid >= EVENT_CHANNELS)
-		return fail(-EPROTO, "%s: relid %llu", dev->instance, (unsigned long long)relid);
+		return fail(-EPROTO, "%s: relid %llu: there are %u", dev->instance,
+			    (unsigned long long)relid, EVENT_CHANNELS);
 	err = read_attribute_u64(folder, "monitor_id", &monitor_id);
 	if (err == -ENOENT)
 		return 0; /* Without a monitor page, the library signals with write(2). */
 	if (err)
 		return fail(err, "%s/monitor_id: %s", folder, strerror(-err));
 	if (monitor_id >= MONITOR_TRIGGERS)
-		return fail(-EPROTO, "%s: monitor id %llu", dev->instance,
-			    (unsigned long long)monitor_id);
+		return fail(-EPROTO, "%s: monitor id %llu: there are %u", dev->instance,
+			    (unsigned long long)monitor_id, MONITOR_TRIGGERS);
 	err = map_page(chan, "int_page", MAP_INT_PAGE, &int_page);
 	if (!err)
 		err = map_page(chan, "monitor_page", MAP_MONITOR_PAGE, &monitor_page);
@@ -302,8 +307,8 @@ int uio_open_rings(struct vmbus_chan *chan, unsigned char *rings, uint64_t size)
 	 * one for data.
 	 */
 	if ((uintptr_t)rings % page || size % (2 * page) || size < 4 * page)
-		return fail(-EPROTO, "%s: rings of %llu bytes with pages of %zu", dev->instance,
-			    (unsigned long long)size, page);
+		return fail(-EPROTO, "%s: rings of %llu bytes, %zu bytes into a page of %zu",
+			    dev->instance, (unsigned long long)size, (uintptr_t)rings % page, page);
 	err = channel_attach(chan, rings, size / 2, rings + size / 2, size / 2, page);
 	if (channel_check(chan))
 		return fail(-ENODEV, "%s: the device went away", dev->instance);

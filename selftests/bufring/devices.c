@@ -222,6 +222,7 @@ static void an_unreadable_device_spoils_nothing_for_the_others(void)
 	CHECK(!list[2]);
 	vmbus_device_list_free(list);
 	CHECK_IS(vmbus_device_find(DEV1, &dev), 0);
+	CHECK(strstr(error_text(), "no text"));
 	vmbus_device_free(dev);
 	/* The device that cannot be read may have that class. */
 	CHECK_IS(vmbus_device_find("fcopy", &dev), -EPROTO);
@@ -463,6 +464,7 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	machine();
 	put("0x8\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
+	CHECK(strstr(error_text(), ", 8 bytes into a page of"));
 	put("0x100000\n", SYS DEV1 "/uio/uio3/maps/map0/offset");
 	CHECK_IS(vmbus_open("fcopy", NULL, &chan), -EPROTO);
 	machine();
@@ -577,7 +579,7 @@ static void subchannels_are_listed(void)
 
 	machine();
 	MUST(!vmbus_open("fcopy", NULL, &primary));
-	CHECK_IS(vmbus_subchannels(primary, list, 3), -ENODEV);
+	CHECK_IS(vmbus_subchannels(primary, list, 3), -ENOENT);
 	subchannel("7", "0\n", 5 * page);
 	CHECK_IS(vmbus_subchannels(primary, list, 3), 0);
 	subchannel("31", "2\n", 3 * page);
@@ -660,6 +662,10 @@ static void a_monitored_subchannel_has_its_own_bits(void)
 static void subchannels_that_cannot_be_opened(void)
 {
 	const size_t page = getpagesize();
+	struct vmbus_open_options exclusive = {
+		.struct_size = sizeof(exclusive),
+		.flags = VMBUS_OPEN_EXCLUSIVE,
+	};
 	struct vmbus_chan *primary, *sub, *a, *b;
 	struct vmbus_subchannel list[3];
 
@@ -675,6 +681,9 @@ static void subchannels_that_cannot_be_opened(void)
 		subchannel("34", "6\n", size);
 		CHECK_IS(vmbus_open_subchannel(primary, 34, NULL, &sub), -EPROTO);
 	}
+	subchannel("33", "1\n", 3 * page);
+	CHECK_IS(vmbus_open_subchannel(primary, 33, &exclusive, &sub), -EINVAL);
+	CHECK(strstr(error_text(), "flags 0x8"));
 	vmbus_close(primary);
 
 	MUST(!vmbus_open_pair(2 * page, 0, &a, &b));
@@ -887,6 +896,7 @@ static void buffers_have_addresses_and_handles(void)
 	 */
 	MUST(!vmbus_open("fcopy", NULL, &second));
 	CHECK_IS(vmbus_map_buffer(second, VMBUS_BUFFER_SEND, buffer.address, &again), -EEXIST);
+	CHECK(strstr(error_text(), "other memory is there"));
 	vmbus_close(chan);
 	CHECK_IS(vmbus_map_buffer(second, VMBUS_BUFFER_SEND, (char *)buffer.address + 8, &again),
 		 -EINVAL);
