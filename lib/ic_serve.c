@@ -16,13 +16,6 @@
 #include "internal.h"
 #include "spin.h"
 
-/*
- * The first wait until the object looks for a device again, and the longest;
- * each wait is twice as long as the one before
- */
-#define RETRY_MS_MIN 100
-#define RETRY_MS_MAX 2000
-
 /* The maximum numbers of packets and spins in one vmbus_ic_dispatch() */
 #define PACKETS_MAX 256
 #define SPINS_MAX   64
@@ -44,6 +37,9 @@
  * has stood still, counts as one look.
  */
 #define LOOKS 8
+
+/* The maximum number of repeats of one request that wait with it */
+#define REPEATS_MAX 8
 
 #define NEVER (-1)
 
@@ -311,6 +307,23 @@ static bool is_repeat(const struct vmbus_ic *ic, const struct request *r)
 	       !memcmp(r->message + header, first->message + header, r->packet.length - header);
 }
 
+/*
+ * Let a repeat of the newest request wait with it. The host has given up the
+ * oldest of many repeats.
+ */
+static void keep_repeat(struct vmbus_ic *ic, struct request *r)
+{
+	struct request **at = &ic->newest->repeats;
+
+	ic->stats.repeated++;
+	r->next = *at;
+	*at = r;
+	for (int kept = 0; kept < REPEATS_MAX && *at; kept++)
+		at = &(*at)->next;
+	drop_list(ic, *at);
+	*at = NULL;
+}
+
 /* Pass a request to the program, and answer it as the program decides. */
 static int serve_request(struct vmbus_ic *ic, struct request *r)
 {
@@ -319,10 +332,7 @@ static int serve_request(struct vmbus_ic *ic, struct request *r)
 
 	ic->patience_ms = ic->opt.patience_ms;
 	if (is_repeat(ic, r)) {
-		r->next = ic->newest->repeats;
-		ic->newest->repeats = r;
-		ic->later_count++;
-		ic->stats.repeated++;
+		keep_repeat(ic, r);
 		return 0;
 	}
 	ic->newest = NULL;
@@ -432,12 +442,12 @@ static unsigned int events(const struct vmbus_ic *ic)
  */
 static int take_interrupts(struct vmbus_ic *ic)
 {
-	const bool unexpected =
-		ic->interrupt && !(events(ic) == VMBUS_WAIT_RECV && has_packet(ic->chan));
 	int err = 0;
 
 	ic->unread += ic->interrupt;
-	if (!unexpected && !ic->hung_up && !ic->chan->fd_is_fifo && ic->unread < UNREAD_MAX) {
+	/* Look at the ring last, because a rescind takes it away. */
+	if (!ic->hung_up && !ic->chan->fd_is_fifo && ic->unread < UNREAD_MAX &&
+	    (!ic->interrupt || (events(ic) == VMBUS_WAIT_RECV && has_packet(ic->chan)))) {
 		ic->interrupt = false;
 		mask_interrupts(ic->chan);
 		return 0;
@@ -481,8 +491,8 @@ static int run(struct vmbus_ic *ic)
 }
 
 /*
- * Check whether the host does what it owes: it reads answers, and negotiates.
- * Return 0, or -ETIMEDOUT if it has fallen silent.
+ * Check whether the host does what it owes: it reads answers, and negotiates if
+ * the object receives. Return 0, or -ETIMEDOUT if it has fallen silent.
  */
 static int look(struct vmbus_ic *ic)
 {
@@ -490,14 +500,16 @@ static int look(struct vmbus_ic *ic)
 	int64_t now = now_ms();
 	struct vmbus_stats stats;
 	uint64_t progress;
+	bool owes;
 
 	if (unread < 0)
 		return unread;
+	owes = unread || (!ic->heard && events(ic));
 	/*
 	 * While the host sends messages, do not set the timer, because each
 	 * setting is a system call.
 	 */
-	if (ic->look_at == NEVER ? ic->heard && !unread : now < ic->look_at)
+	if (ic->look_at == NEVER ? !owes : now < ic->look_at)
 		return 0;
 	vmbus_stats(ic->chan, &stats, sizeof(stats));
 	progress = stats.rx_packets + stats.tx_bytes - unread;
@@ -506,7 +518,7 @@ static int look(struct vmbus_ic *ic)
 	else
 		ic->looks++;
 	ic->progress = progress;
-	ic->look_at = ic->heard && !unread ? NEVER : now + (ic->patience_ms + LOOKS - 1) / LOOKS;
+	ic->look_at = owes ? now + (ic->patience_ms + LOOKS - 1) / LOOKS : NEVER;
 	if (ic->look_at == NEVER || ic->looks < LOOKS)
 		return 0;
 	if (ic->patience_ms < PATIENCE_MS_MAX / 2)
@@ -554,9 +566,11 @@ static void close_channel(struct vmbus_ic *ic, int err)
 	ic->agreed = false;
 	ic->session++;
 	ic->retry_at = now_ms() + ic->retry_ms;
-	if (!ic->id)
-		ic->dead = ic->end = fail(err, "%s", reason);
 	tell(ic, VMBUS_IC_EVENT_CLOSED, err, reason);
+	if (!ic->id) {
+		ic->dead = fail(err, "%s", reason);
+		end_with(ic, err);
+	}
 }
 
 /* Return 0 if the device may be opened, or -errno with a text. */
@@ -609,20 +623,22 @@ static int open_channel(struct vmbus_ic *ic)
 		return err;
 	err = watch(ic, vmbus_fd(ic->chan), CHANNEL);
 	if (err) {
+		fail(err, "%s: epoll_ctl: %s", ic->chan->device->path, strerror(-err));
 		vmbus_close(ic->chan);
 		ic->chan = NULL;
-		return fail(err, "epoll: %s", strerror(-err));
 	}
-	return 0;
+	return err;
 }
 
 /* Tell the program why it waits, unless it already knows. */
 static void tell_waiting(struct vmbus_ic *ic, int err)
 {
-	if (ic->told_error == err && ic->told && !strcmp(ic->told, error_text()))
+	const char *reason = vmbus_error();
+
+	if (ic->told_error == err && ic->told && !strcmp(ic->told, reason))
 		return;
 	free(ic->told);
-	ic->told = strdup(error_text());
+	ic->told = strdup(reason);
 	ic->told_error = err;
 	tell(ic, VMBUS_IC_EVENT_WAITING, err, ic->told ? ic->told : strerror(-err));
 }
@@ -723,9 +739,14 @@ static int work(struct vmbus_ic *ic)
 
 int vmbus_ic_dispatch(struct vmbus_ic *ic)
 {
+	const int cancel = cancel_defer();
+	int result;
+
 	/* After an error, the descriptor is still readable. */
 	collect(ic, 0);
-	return work(ic);
+	result = work(ic);
+	cancel_restore(cancel);
+	return result;
 }
 
 /* Make vmbus_ic_fd() readable, so that the next dispatch comes at once. */
@@ -827,8 +848,6 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 	if (ic->newest == r)
 		ic->newest = NULL;
 	ic->later_count--;
-	for (const struct request *repeat = r->repeats; repeat; repeat = repeat->next)
-		ic->later_count--;
 	if (r->session != ic->session) {
 		drop(ic, r);
 		err = -ESTALE;
@@ -904,15 +923,17 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 			    opt->reserved);
 	if (!opt->request)
 		return fail(-EINVAL, "no callback for requests");
+	if (!opt->message_count || opt->message_count > VMBUS_IC_MAX_VERSIONS ||
+	    opt->framework_count > VMBUS_IC_MAX_VERSIONS)
+		return fail(
+			-EINVAL,
+			"message_count %zu, framework_count %zu: 1 to %u and 0 to %u may be there",
+			opt->message_count, opt->framework_count, VMBUS_IC_MAX_VERSIONS,
+			VMBUS_IC_MAX_VERSIONS);
 	if (!opt->framework_count) {
 		opt->frameworks = default_frameworks;
 		opt->framework_count = sizeof(default_frameworks) / sizeof(default_frameworks[0]);
 	}
-	if (!opt->message_count || opt->message_count > VMBUS_IC_MAX_VERSIONS ||
-	    opt->framework_count > VMBUS_IC_MAX_VERSIONS)
-		return fail(-EINVAL,
-			    "%zu frameworks and %zu versions of messages: 1 to %u may be there",
-			    opt->framework_count, opt->message_count, VMBUS_IC_MAX_VERSIONS);
 	if (!opt->frameworks || !opt->messages)
 		return fail(-EINVAL, "%s is NULL, and %s is not 0",
 			    opt->messages ? "frameworks" : "messages",
@@ -927,8 +948,11 @@ static int copy_options(struct vmbus_ic *ic, const struct vmbus_ic_options *from
 	err = copy_open_options(opt->open, &ic->open);
 	if (err)
 		return err;
-	if (ic->open.flags & VMBUS_OPEN_POLL)
-		return fail(-EINVAL, "open->flags: the object cannot wait in poll mode");
+	if (ic->open.flags & (VMBUS_OPEN_POLL | VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN))
+		return fail(
+			-EINVAL,
+			"open->flags of 0x%x: neither poll mode nor several senders are possible",
+			ic->open.flags);
 	return copy_versions(ic);
 }
 

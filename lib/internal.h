@@ -184,13 +184,11 @@ _Static_assert(offsetof(struct vmbus_chan, dead) / CACHE_LINE !=
 	       "dead shares a cache line");
 
 /*
- * The header that follows the descriptor of a packet with transfer pages. The
- * ranges follow the header.
+ * The first wait until the library looks for a device again, and the longest;
+ * each wait is twice as long as the one before.
  */
-struct xfer_header {
-	struct vmbus_xfer_set set;
-	uint32_t count;
-};
+#define RETRY_MS_MIN 100
+#define RETRY_MS_MAX 2000
 
 /*
  * Return a value that no other living thread has. The pointer of a thread to

@@ -8,10 +8,6 @@
 
 #include "internal.h"
 
-/* The first interval between two attempts, and the longest */
-#define RETRY_MS_MIN 100
-#define RETRY_MS_MAX 2000
-
 /*
  * Whether a later attempt may succeed: the host has to offer the device, a
  * driver has to bind it, udev has to set its mode, or a program has to close

@@ -44,6 +44,7 @@ static struct {
 	bool answer_first;	  /* the earliest postponed one, from inside */
 	bool answer_itself;	  /* the request, from inside */
 	bool answer_when_skipped; /* the second postponed one, in an event */
+	bool take_text;		  /* of vmbus_error(), in an event */
 	bool spoil;		  /* the members of the request */
 	bool keep;		  /* the body as it is */
 	int stop;		  /* a request makes this eventfd readable; 0: none */
@@ -100,6 +101,8 @@ static int on_event(struct vmbus_ic *ic, const struct vmbus_ic_event *event, voi
 		seen.message = event->message;
 	}
 	snprintf(seen.reason, sizeof(seen.reason), "%s", event->reason);
+	if (seen.take_text)
+		vmbus_error();
 	if (seen.answer_when_skipped && event->kind == VMBUS_IC_EVENT_SKIPPED)
 		CHECK_IS(vmbus_ic_reply(ic, seen.later[1], VMBUS_S_CONT), 0);
 	return seen.end;
@@ -700,7 +703,7 @@ static struct vmbus_ic_request *repeats_wait(struct served *s, int count)
 	return seen.later[seen.later_count - 1];
 }
 
-static void repeats_count_among_those_that_wait(void)
+static void a_request_has_only_so_many_repeats(void)
 {
 	struct vmbus_ic_request *first;
 	struct served s;
@@ -708,27 +711,24 @@ static void repeats_count_among_those_that_wait(void)
 
 	served_open(&s, 65536 * 2);
 	agree(&s);
-	first = repeats_wait(&s, VMBUS_IC_LATER_MAX + 1);
-	CHECK_IS(stats_of(s.ic).repeated, VMBUS_IC_LATER_MAX - 1);
+	first = repeats_wait(&s, 10);
+	CHECK_IS(stats_of(s.ic).repeated, 10);
+	CHECK_IS(stats_of(s.ic).lost, 2);
+	CHECK_IS(seen.requests, 1);
 	CHECK_IS(vmbus_ic_reply(s.ic, first, VMBUS_S_OK), 0);
-	for (int i = 0; i < VMBUS_IC_LATER_MAX; i++)
+	for (int i = 0; i < 1 + 8; i++)
 		check_answer(s.host, 80, VMBUS_S_OK, 8);
-	/* The object receives the last two, which are one request for it. */
-	CHECK_IS(settle(s.ic), 0);
-	CHECK_IS(seen.requests, 2);
+	check_nothing(s.host);
 
 	/* The host forgets the repeats, too. */
-	seen.later_count = 1;
-	MUST(!host_negotiates(s.host, 3, 1));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_gets(s.host, &a));
+	seen.later_count = 0;
 	first = repeats_wait(&s, 2);
-	CHECK_IS(seen.requests, 3);
+	CHECK_IS(seen.requests, 2);
 	MUST(!host_negotiates(s.host, 4, 1));
 	CHECK_IS(settle(s.ic), 0);
 	MUST(!host_gets(s.host, &a));
 	CHECK_IS(vmbus_ic_reply(s.ic, first, VMBUS_S_OK), -ESTALE);
-	CHECK_IS(stats_of(s.ic).lost, 3);
+	CHECK_IS(stats_of(s.ic).lost, 2 + 3);
 	check_nothing(s.host);
 	/* vmbus_ic_free() frees them as well. */
 	repeats_wait(&s, 2);
@@ -1033,6 +1033,7 @@ static void the_end_of_a_channel_of_the_caller(void)
 	vmbus_close(s.host);
 	s.host = NULL;
 	CHECK(readable(s.ic, -1));
+	seen.take_text = true;
 	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	CHECK_IS(seen.error, -ENODEV);
@@ -1046,6 +1047,44 @@ static void the_end_of_a_channel_of_the_caller(void)
 	CHECK_IS(vmbus_ic_serve(s.ic, -1), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	CHECK_IS(vmbus_ic_fd(s.ic), fd);
+	served_close(&s);
+
+	/* The first value of a callback counts. */
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 6, "abcdefgh", 8));
+	vmbus_close(s.host);
+	s.host = NULL;
+	seen.end = 7;
+	CHECK_IS(vmbus_ic_dispatch(s.ic), 7);
+	CHECK_IS(vmbus_ic_dispatch(s.ic), -ENODEV);
+	served_close(&s);
+}
+
+static bool returned;
+
+static void *dispatch_cancelled(void *ic)
+{
+	pthread_cancel(pthread_self());
+	returned = !vmbus_ic_dispatch(ic);
+	pthread_testcancel();
+	return NULL;
+}
+
+static void a_dispatch_is_not_cancelled(void)
+{
+	pthread_t thread;
+	struct served s;
+	void *result;
+
+	served_open(&s, 65536 * 2);
+	agree(&s);
+	MUST(!host_sends(s.host, VMBUS_IC_SHUTDOWN, 90, "abcdefgh", 8));
+	returned = false;
+	MUST(!pthread_create(&thread, NULL, dispatch_cancelled, s.ic));
+	MUST(!pthread_join(thread, &result) && result == PTHREAD_CANCELED);
+	CHECK(returned);
+	check_answer(s.host, 90, VMBUS_S_OK, 8);
 	served_close(&s);
 }
 
@@ -1298,6 +1337,8 @@ static void a_device_that_somebody_else_has(void)
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 1);
 	CHECK_IS(seen.error, -EBUSY);
 	CHECK(strstr(seen.reason, DEV1) && strstr(seen.reason, "hv_utils"));
+	/* No function has failed. */
+	CHECK(strstr(error_text(), "no text"));
 	unbound(NULL);
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 2);
 	CHECK_IS(seen.error, -ENXIO);
@@ -1347,6 +1388,57 @@ static void an_impossible_index_costs_the_channel(void)
 	device_end(ic);
 }
 
+/* The event of a rescind comes, and then the kernel takes the rings away. */
+static void a_rescind_that_is_noticed_late(void)
+{
+	struct vmbus_ic *ic;
+	char bytes[64];
+
+	offer();
+	ic = serve_device("fcopy", 0);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	check_served(ic, 1);
+	/* Reading /dev/uioN fails after a rescind, even with an interrupt. */
+	while (read(uio.fd, bytes, sizeof(bytes)) > 0)
+		;
+	MUST(!ftruncate(uio.memory, 0) && !shutdown(uio.host_fd, SHUT_RDWR));
+	CHECK_IS(vmbus_ic_dispatch(ic), 0);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
+	CHECK_IS(seen.error, -ENODEV);
+	device_end(ic);
+}
+
+/* While they wait, the object does not read the host's NEGOTIATE. */
+static void forgotten_requests_that_wait(void)
+{
+	char body[] = "request0";
+	struct vmbus_ic *ic;
+
+	offer();
+	ic = serve_device("fcopy", 100);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	check_served(ic, 1);
+	seen.status = VMBUS_IC_LATER;
+	for (; seen.later_count < VMBUS_IC_LATER_MAX; body[7]++) {
+		unsigned int before = seen.later_count;
+
+		MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, body[7], body, 8));
+		UNTIL(ic, seen.later_count == before + 1);
+	}
+	uio_host_close();
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
+	MUST(!host_negotiates(uio.host, 20, 1));
+	for (int i = 0; i < 50; i++)
+		if (readable(ic, 10))
+			CHECK_IS(vmbus_ic_dispatch(ic), 0);
+	/* The host owes nothing. */
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
+	while (seen.later_count)
+		CHECK_IS(vmbus_ic_reply(ic, seen.later[--seen.later_count], VMBUS_S_OK), -ESTALE);
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_NEGOTIATED] == 2);
+	device_end(ic);
+}
+
 static void a_silent_host(void)
 {
 	struct vmbus_ic *ic;
@@ -1383,10 +1475,9 @@ static void options_that_are_refused(void)
 		struct vmbus_ic_options opt;
 		uint64_t more;
 	} later = { .opt = options() };
-	struct vmbus_open_options poll_mode = {
-		.struct_size = sizeof(poll_mode),
-		.flags = VMBUS_OPEN_POLL,
-	};
+	struct vmbus_open_options open = { .struct_size = sizeof(open) };
+	static const unsigned int flags[] = { VMBUS_OPEN_POLL, VMBUS_OPEN_SENDERS,
+					      VMBUS_OPEN_SPIN };
 	struct vmbus_ic_options opt;
 	struct model m;
 	struct vmbus_ic *ic;
@@ -1404,13 +1495,16 @@ static void options_that_are_refused(void)
 	REFUSED(opt.reserved = 1, -EINVAL, "reserved");
 	REFUSED(opt.request = NULL, -EINVAL, "requests");
 	REFUSED(opt.event = NULL, -EINVAL, "events");
-	REFUSED(opt.message_count = 0, -EINVAL, "versions");
-	REFUSED(opt.message_count = 101, -EINVAL, "versions");
+	REFUSED(opt.message_count = 0, -EINVAL, "message_count 0, framework_count 0:");
+	REFUSED(opt.message_count = 101, -EINVAL, "message_count 101,");
 	REFUSED(opt.messages = NULL, -EINVAL, "messages is NULL");
 	REFUSED(opt.framework_count = 1, -EINVAL, "frameworks is NULL");
 	REFUSED(opt.max_message = 27, -EINVAL, "27 bytes: it has to be 28 to 524280");
 	REFUSED(opt.max_message = 1 << 20, -EINVAL, "max_message");
-	REFUSED(opt.open = &poll_mode, -EINVAL, "poll");
+	for (int i = 0; i < 3; i++) {
+		open.flags = flags[i];
+		REFUSED(opt.open = &open, -EINVAL, "open->flags of 0x");
+	}
 	opt = options();
 	CHECK_IS(vmbus_ic_new("nonsense", &opt, &ic), -EINVAL);
 	CHECK(strstr(error_text(), "nonsense"));
@@ -1453,7 +1547,7 @@ static const struct test tests[] = {
 	TEST(negotiated_again_the_host_has_forgotten),
 	TEST(a_repeated_request_gets_the_same_answer),
 	TEST(only_a_repeat_gets_the_same_answer),
-	TEST(repeats_count_among_those_that_wait),
+	TEST(a_request_has_only_so_many_repeats),
 	TEST(the_program_works_after_its_answer),
 	TEST(the_program_sees_every_message),
 	TEST(an_answer_that_another_thread_prepares),
@@ -1462,11 +1556,14 @@ static const struct test tests[] = {
 	TEST(an_answer_larger_than_the_ring),
 	TEST(the_loop_gets_its_turn),
 	TEST(the_end_of_a_channel_of_the_caller),
+	TEST(a_dispatch_is_not_cancelled),
 	TEST(a_stop),
 	TEST(taken_back_and_offered_again),
 	TEST(a_host_that_offers_late_after_a_hibernation),
 	TEST(a_device_that_somebody_else_has),
 	TEST(an_impossible_index_costs_the_channel),
+	TEST(a_rescind_that_is_noticed_late),
+	TEST(forgotten_requests_that_wait),
 	TEST(a_silent_host),
 	TEST(options_that_are_refused),
 };
