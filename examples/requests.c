@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * A driver for a device with a protocol of its own, with a raw channel in an
- * epoll loop. It sends numbered requests, up to WINDOW of them at a time. The
- * host may complete them in any order, so the driver matches each completion to
- * its request by the transaction id. If the device goes away, the driver sends
- * the unanswered requests again when the device is back.
+ * A driver with a raw channel in an epoll loop. It sends numbered requests, up
+ * to WINDOW of them at a time. The host may complete them in any order, so the
+ * driver matches each completion to its request by the transaction id. If the
+ * device goes away, the driver sends the unanswered ones again when it is back.
  *
- *	requests ID COUNT	send COUNT requests to the device ID: an
- *				instance GUID, a class GUID or a class name
- *	requests --demo		also play the host, in memory; this needs
- *				neither Hyper-V nor root
+ *	requests ID COUNT	send COUNT requests to a device
+ *	requests --demo		also play the host, in memory, without Hyper-V
  */
 #include <errno.h>
 #include <signal.h>
@@ -35,7 +32,8 @@ struct driver {
 	struct vmbus_chan *chan; /* NULL: the device is away */
 	const char *id;		 /* NULL: the demonstration has no device */
 	int epoll, signals, timer;
-	bool full; /* a request waits for room in the ring */
+	bool full;	  /* a request waits for room in the ring */
+	char reason[256]; /* why the device does not open, as last printed */
 	struct request window[WINDOW];
 	uint64_t ids, begun, answered, count;
 };
@@ -123,7 +121,11 @@ static int receive(struct driver *d)
 static int open_device(struct driver *d)
 {
 	int err = vmbus_open_retry(d->id, NULL, &d->timer, &d->chan);
+	const char *reason = err == -EAGAIN ? vmbus_error() : "";
 
+	if (strncmp(reason, d->reason, sizeof(d->reason) - 1) && *reason)
+		fprintf(stderr, "waiting: %s\n", reason);
+	snprintf(d->reason, sizeof(d->reason), "%s", reason);
 	if (err == -EAGAIN)
 		return watch(d->epoll, d->timer) ? -errno : err;
 	if (!err)
@@ -244,9 +246,5 @@ int main(int argc, char **argv)
 	if (err)
 		fprintf(stderr, "%s (%s)\n", strerror(-err), vmbus_error());
 	vmbus_close(d.chan);
-	if (d.timer >= 0)
-		close(d.timer);
-	close(d.epoll);
-	close(d.signals);
 	return err != 0;
 }

@@ -390,8 +390,8 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
  * descriptor of its own
  * @primary: as for vmbus_subchannels(); it must stay open, because the kernel
  *	closes all sub-channels with it
- * @options: may be NULL; ring_size must be 0, because sub-channels have the
- *	ring size of the primary channel
+ * @options: may be NULL; ring_size and VMBUS_OPEN_EXCLUSIVE are not possible,
+ *	because sub-channels have what the primary channel has
  *
  * If the sub-channel is not monitored, a signal is one to all channels of
  * the device. An interrupt of one channel makes the vmbus_fd() of each channel
@@ -401,8 +401,8 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
  * thread at a time may send on each sub-channel, and one may receive.
  *
  * Returns 0, or -ENOENT (there is no such sub-channel), -EINVAL (it is the
- * primary channel), or an error of vmbus_open(). By default only
- * root can open the file of the rings; other users get -EACCES.
+ * primary channel, or see @options), or an error of vmbus_open(). By default
+ * only root can open the file of the rings; other users get -EACCES.
  *
  * Since 0.1.
  */
@@ -732,9 +732,10 @@ int vmbus_flush(struct vmbus_chan *chan);
  * @payload: the result: @len bytes at a multiple of 8; their contents are
  *	undefined
  *
- * Until vmbus_commit() or vmbus_cancel(), other calls that send return -EBUSY.
- * With several producers only those of the thread that reserved do so; the
- * other threads wait.
+ * Until vmbus_commit() or vmbus_cancel(), calls that queue, send or reserve
+ * return -EBUSY; vmbus_flush() publishes what was queued before. With several
+ * producers only those of the thread that reserved do so; the other threads
+ * wait.
  *
  * Returns 0, or an error of vmbus_queue(), or -ENOMEM.
  *
@@ -1096,8 +1097,9 @@ int vmbus_wait(struct vmbus_chan *chan, unsigned int events, int timeout_ms);
  * vmbus_wake() - end the waits of all threads that are in vmbus_wait()
  *
  * They return -ECANCELED, unless one of their events is ready. If no thread
- * waits, the next vmbus_wait() that would sleep returns -ECANCELED instead, so
- * a thread that is about to wait notices the call, too. Any thread may call the
+ * waits, the next vmbus_wait() that finds no event ready returns -ECANCELED
+ * instead, also with a timeout of 0, so a thread that is about to wait notices
+ * the call, too. Any thread may call the
  * function at any time. A loop that polls vmbus_fd() polls an eventfd(2) of its
  * own instead.
  *
@@ -1177,7 +1179,8 @@ int vmbus_ack(struct vmbus_chan *chan);
  * A device is missing until the host offers it, also after a hibernation. It
  * may have no driver or another driver, or another program may have it open.
  * The object then tries again after 100 ms, and after growing intervals of up
- * to 2 s, and reports the reason to the program (VMBUS_IC_EVENT_WAITING).
+ * to 2 s, and reports the reason to the program (VMBUS_IC_EVENT_WAITING). The
+ * intervals grow until a host agrees on versions, even if the device opens.
  *
  * The object skips and counts packets that are not IC requests, and reports
  * them (VMBUS_IC_EVENT_SKIPPED).
@@ -1189,10 +1192,12 @@ int vmbus_ack(struct vmbus_chan *chan);
  * processor. A message then costs one or two system calls.
  *
  * Threads: one thread at a time may use an object. The callbacks run inside
- * vmbus_ic_dispatch() and vmbus_ic_serve(). They may call vmbus_ic_reply(),
+ * vmbus_ic_dispatch() and vmbus_ic_serve(), and trace also inside
+ * vmbus_ic_reply(). They may call vmbus_ic_reply(),
  * vmbus_ic_chan() and vmbus_ic_stats() of their object and none of its other
  * functions. A thread of the program that does slow work writes to an eventfd
- * when it has a result. The thread that uses the object waits for that
+ * when it has a result; it may read the body of its request, but not change it.
+ * The thread that uses the object waits for that
  * descriptor, too, in its event loop or as @stop of vmbus_ic_serve(), and calls
  * vmbus_ic_reply().
  */
@@ -1367,7 +1372,8 @@ struct vmbus_ic_options {
 		      const void *message, void *ctx);
 	void *ctx;
 
-	const struct vmbus_open_options *open; /* of the device, may be NULL; no VMBUS_OPEN_POLL */
+	/* of the device, may be NULL; no poll mode, and no several senders */
+	const struct vmbus_open_options *open;
 };
 
 /**
@@ -1481,8 +1487,8 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
  * transaction id or another one. If the request still waits, the repeat has the
  * same contents, and no other request came in between, then the callback does
  * not get the repeat. The object gives it the same answer, with its own
- * transaction id. It counts among the VMBUS_IC_LATER_MAX requests that wait. If
- * the program has changed the body, or has answered the request, then the
+ * transaction id, and drops the oldest of more than 8 repeats. If the program
+ * has changed the body, or has answered the request, then the
  * callback gets the repeat like a new request. So a request that is done once
  * more should have the same result: the answer may have come too late.
  *
