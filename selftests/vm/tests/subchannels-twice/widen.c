@@ -2,7 +2,8 @@
 /*
  * Extend two moments of the next rescind: VMBus has found the channel and holds
  * channel_mutex, and VMBus has let the channel's callback end but has not
- * marked it yet.
+ * marked it yet. The first moment lasts until the guest's script is about to
+ * close the device, and a second more.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -15,12 +16,22 @@
  */
 static int held;
 module_param(held, int, 0444);
-static int first_ms = 2000;
-module_param(first_ms, int, 0444);
-static int second_ms = 1000;
-module_param(second_ms, int, 0444);
+static int closing;
+module_param(closing, int, 0644);
+
+/* The longest wait for the script. The kernel complains after 20 s. */
+#define LIMIT_MS 15000
 
 static struct task_struct *rescinding;
+
+/*
+ * Whether the probe was hit outside interrupts. The breakpoint of a kernel
+ * without the function tracer counts as one itself.
+ */
+static bool in_process(void)
+{
+	return hardirq_count() <= (in_nmi() ? HARDIRQ_OFFSET : 0) && !in_serving_softirq();
+}
 
 /* A kprobe's handler may not sleep. */
 static void spin(int ms)
@@ -31,9 +42,14 @@ static void spin(int ms)
 
 static int found(struct kprobe *probe, struct pt_regs *regs)
 {
-	if (in_task() && (current->flags & PF_WQ_WORKER) && !cmpxchg(&rescinding, NULL, current)) {
+	int ms;
+
+	if (in_process() && (current->flags & PF_WQ_WORKER) &&
+	    !cmpxchg(&rescinding, NULL, current)) {
 		WRITE_ONCE(held, 1);
-		spin(first_ms);
+		for (ms = 0; ms < LIMIT_MS && !READ_ONCE(closing); ms++)
+			mdelay(1);
+		spin(1000);
 	}
 	return 0;
 }
@@ -41,7 +57,7 @@ static int found(struct kprobe *probe, struct pt_regs *regs)
 static int callback_ended(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	if (current == READ_ONCE(rescinding) && cmpxchg(&held, 1, 2) == 1) {
-		spin(second_ms);
+		spin(1000);
 		WRITE_ONCE(held, 3);
 	}
 	return 0;
