@@ -51,14 +51,14 @@
 #define HVUIO_RESCIND_TIMEOUT (10 * HZ)
 /*
  * The longest wait of an open for sub-channels that the host should have
- * rescinded, and of a close for unknown sub-channels before its first walk.
+ * rescinded, and for unknown sub-channels at the end of a session.
  */
 #define HVUIO_LINGER_TIMEOUT HZ
-/* The longest wait of a close for unknown sub-channels before a later walk. */
+/* The longest wait for unknown sub-channels before any other walk. */
 #define HVUIO_KNOWN_TIMEOUT (10 * HZ)
 /*
- * The maximum number of passes of a close. Sub-channels that the host offers
- * meanwhile need another pass.
+ * The maximum number of passes for late sub-channels. Those that the host
+ * offers meanwhile need another pass.
  */
 #define HVUIO_CLOSE_PASSES 16
 
@@ -98,7 +98,7 @@ static void hvuio_sub_pin(struct vmbus_channel *sub)
 
 /*
  * Change the state of a channel. The caller holds set.lock, or is the close
- * that has collected the channel.
+ * that has collected the channel, or the work item that abandons it.
  */
 static void hvuio_channel_move(struct hvuio_channel *hc, enum hvuio_channel_state to)
 {
@@ -338,6 +338,7 @@ static void hvuio_sub_abandon(struct hvuio_channel *hc, int result)
 static void hvuio_sub_opened(struct hvuio_set *set, struct hvuio_channel *hc, int result)
 {
 	enum hvuio_channel_state to;
+	int ret;
 
 	if (hc->state == HVUIO_CHANNEL_OVERDUE)
 		to = result ? HVUIO_CHANNEL_LATE : HVUIO_CHANNEL_LATE_OPEN;
@@ -360,9 +361,10 @@ static void hvuio_sub_opened(struct hvuio_set *set, struct hvuio_channel *hc, in
 	 * exists. Create it under the lock, because a close removes the file of
 	 * every channel in the list.
 	 */
-	if (hvuio_ring_file_create(hc))
-		pr_err("channel %u: cannot create its ring file\n",
-		       hc->channel->offermsg.child_relid);
+	ret = hvuio_ring_file_create(hc);
+	if (ret)
+		pr_err("channel %u: cannot create the ring file: %d\n",
+		       hc->channel->offermsg.child_relid, ret);
 }
 
 static void hvuio_callback_done(void)
@@ -524,7 +526,7 @@ void hvuio_set_init(struct hvuio_set *set)
 static void hvuio_set_move(struct hvuio_set *set, enum hvuio_set_state to)
 {
 	static const u8 from[] = {
-		[HVUIO_SET_CLOSED] = BIT(HVUIO_SET_ACCEPTING) | BIT(HVUIO_SET_CLOSING),
+		[HVUIO_SET_CLOSED] = BIT(HVUIO_SET_CLOSING),
 		[HVUIO_SET_ACCEPTING] = BIT(HVUIO_SET_CLOSED),
 		[HVUIO_SET_CLOSING] = BIT(HVUIO_SET_CLOSED) | BIT(HVUIO_SET_ACCEPTING),
 		[HVUIO_SET_DEAD] = BIT(HVUIO_SET_CLOSED),

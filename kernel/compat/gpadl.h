@@ -43,15 +43,11 @@ static inline bool hvuio_ring_gpadl_is_unreleased_after(const struct vmbus_chann
 
 struct vmbus_gpadl {
 	u32 gpadl_handle;
-	u32 size;
-	void *buffer;
 };
 
 static inline int hvuio_compat_establish_gpadl(struct vmbus_channel *channel, void *buffer,
 					       u32 size, struct vmbus_gpadl *gpadl)
 {
-	gpadl->buffer = buffer;
-	gpadl->size = size;
 	return vmbus_establish_gpadl(channel, buffer, size, &gpadl->gpadl_handle);
 }
 
