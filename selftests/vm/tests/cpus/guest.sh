@@ -38,13 +38,10 @@ come_to() {
 	echo "$here, and $there to the other one"
 	[ $here -ge 3 ] && [ $here -gt $((5 * there)) ]
 }
-# The timers of an older host interrupt through VMBus, and would count as well.
-if grep -q HVS: /proc/interrupts; then
-	check "the interrupts come to processor 1" come_to 1
-	note "$(cat /tmp/check.out)"
-	check "and then to processor 0" come_to 0
-	note "$(cat /tmp/check.out)"
-fi
+check "the interrupts come to processor 1" come_to 1
+note "$(cat /tmp/check.out)"
+check "and then to processor 0" come_to 0
+note "$(cat /tmp/check.out)"
 check "interrupts of three channels move 80 times between two processors" back_and_forth
 online=/sys/devices/system/cpu/cpu1/online
 is_online() { [ "$(cat $online)" = "$1" ]; }

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 host() { vmbus_host device "$@"; }
 
-check "the guest opens it" host wait-open
+check "the guest opens it, and gets no interrupt without a packet" host wait-open "sleep 300" "expect-stat interrupts 0 0"
 for size in 0 8 64 1000 4096 16000; do
 	check "200 messages of $size bytes come back as they went" host "send $size 200" "echo 200"
 done
