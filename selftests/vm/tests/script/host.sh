@@ -9,6 +9,7 @@ done
 check "a burst of 20000 comes back, none lost, none doubled" host "send 64 20000" "echo 20000" "none 300" "expect-stat malformed 0 0"
 check "neither the guest signals for each message, nor the host" host "expect-stat hypercalls 1 12000" "expect-stat interrupts 1 12000" \
 	"expect-stat monitor-signals 0 0"
+check "a guest that waits for room goes on when the host reads" host "hold on" "send 4096 40" "sleep 500" "hold off" "echo 40"
 check "the guest's ring says that it wants flow control" host "raw-expect tx 64 01000000"
 check "sub-channels on demand" host "offer-sub 2" "channel 2" wait-open
 tell sub-channels
