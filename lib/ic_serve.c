@@ -38,9 +38,6 @@
  */
 #define LOOKS 8
 
-/* The maximum number of repeats of one request that wait with it */
-#define REPEATS_MAX 8
-
 #define NEVER (-1)
 
 static const struct vmbus_ic_version default_frameworks[] = { { 3, 0 }, { 1, 0 } };
@@ -318,7 +315,7 @@ static void keep_repeat(struct vmbus_ic *ic, struct request *r)
 	ic->stats.repeated++;
 	r->next = *at;
 	*at = r;
-	for (int kept = 0; kept < REPEATS_MAX && *at; kept++)
+	for (int kept = 0; kept < VMBUS_IC_LATER_MAX && *at; kept++)
 		at = &(*at)->next;
 	drop_list(ic, *at);
 	*at = NULL;

@@ -1487,8 +1487,8 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop);
  * transaction id or another one. If the request still waits, the repeat has the
  * same contents, and no other request came in between, then the callback does
  * not get the repeat. The object gives it the same answer, with its own
- * transaction id, and drops the oldest of more than 8 repeats. If the program
- * has changed the body, or has answered the request, then the
+ * transaction id, and drops the oldest of more than VMBUS_IC_LATER_MAX repeats.
+ * If the program has changed the body, or has answered the request, then the
  * callback gets the repeat like a new request. So a request that is done once
  * more should have the same result: the answer may have come too late.
  *

@@ -390,16 +390,21 @@ static void told_to_stop_while_data_is_written(void)
 	}
 }
 
-/* A request and its repeats get an answer each. */
+/*
+ * More requests than the daemon keeps wait in the ring, and each gets its
+ * answer. Each has another status, or the library would take it for a repeat.
+ */
 static void many_requests_meanwhile(void)
 {
-	const unsigned int count = 1 + 8; /* as many as the library keeps */
+	const unsigned int count = 3 * SESSION_HELD;
 
 	begin();
 	complete_request();
 	post_held(SYNC);
-	for (unsigned int i = 1; i < count; i++)
+	for (unsigned int i = 1; i < count; i++) {
+		put32(&request, 20, i);
 		post();
+	}
 	usleep(100000);
 	expect(is_silent());
 	hold(NOWHERE);
