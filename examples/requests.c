@@ -5,7 +5,7 @@
  * driver matches each completion to its request by the transaction id. If the
  * device goes away, the driver sends the unanswered ones again when it is back.
  *
- *	requests ID COUNT	send COUNT requests to a device
+ *	requests ID COUNT	send COUNT requests to a device: class or GUID
  *	requests --demo		also play the host, in memory, without Hyper-V
  */
 #include <errno.h>
