@@ -18,7 +18,6 @@
 /* A birth time has the resolution of the kernel's clock, and 10 ms on FAT. */
 #define BIRTHS_APART 20000
 
-/* The errno with which temporary files cannot be removed; 0: they can */
 static int new_name(char name[JOURNAL_NAME_SIZE])
 {
 	_Atomic uint64_t id;
@@ -35,6 +34,7 @@ static int try_clean(int journal)
 	return journal_clean(journal, NULL, &left);
 }
 
+/* The errno with which temporary files cannot be removed; 0: they can */
 static int unlink_error;
 
 /* The uptime of the machine */
