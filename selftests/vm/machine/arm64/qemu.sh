@@ -22,8 +22,9 @@ prepare_kernel() {
 # file $ram. LINE is the kernel's command line.
 #
 # The last processor is the stub's own. The firmware has no runtime services.
+# Linux 6.1 would warn that the machine has no MSI controller.
 machine_arguments() {
-	local kernel=$1 line="efi=noruntime $2" made=$out/machine/arm64
+	local kernel=$1 line="efi=noruntime pci=nomsi $2" made=$out/machine/arm64
 	local virt=virt,virtualization=on,gic-version=3,its=off,highmem-ecam=off,memory-backend=ram
 	"$made/firmware" "$made/dsdt.aml" "$processors" "$memory" "$(stat -Lc %s initrd)" "$line" >firmware.bin ||
 		die "the tables of the machine cannot be made"
