@@ -46,7 +46,13 @@ lines() {
 +107 0 0 120 | 1 120 52 60 0 0 0 36 16 0 0 20 6 12 #packet information: 16 bytes at 36 before a frame at 52
 =108 1 #a completion of id
 =7 #a completion of 40 bytes, type 7
++133 1 1
++133 1 1
 +99 #NVSP message 99 of 40 bytes
+103 0xcafe
+103 0xcafe #a receive buffer is revoked that the host does not have
+106
+106 #a send buffer is revoked that the host does not have
 +133 2 1 #sub-channels: operation 2, 1 of them, NVSP version 0x60001
 END
 }
