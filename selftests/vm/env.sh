@@ -191,7 +191,9 @@ in_root() {
 			shift 3
 		done
 		shift
-		exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@"
+		# This shell stays, as the first process, which has to reap orphans. A
+		# make in its place has been seen to wait for ever without a child.
+		chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@" || exit
 	' in_root "$root" "$@"
 }
 
