@@ -65,7 +65,7 @@ configures_managers() {
 }
 is_up() { [ $(($(cat "$vmbus/$nic/net/$interface/flags") & 1)) = 1 ]; }
 # sets_up COMMAND: whether this sets the interface up, which is down before and
-# afterwards
+# afterwards. The networkd of Debian 11 leaves its address when it ends.
 sets_up() {
 	! is_up || return
 	"$@" && within 60 is_up || return
@@ -73,7 +73,7 @@ sets_up() {
 	start) systemctl stop "$3" ;;
 	*) ifdown "$2" ;;
 	esac
-	ip link set "$interface" down && ! is_up
+	ip address flush dev "$interface" && ip link set "$interface" down && ! is_up
 }
 managers_run() { systemctl is-active systemd-networkd NetworkManager; }
 not() { ! "$@"; }
@@ -124,8 +124,11 @@ $((last_boot - 1)))
 esac
 # Before Linux 6.10 hv_utils takes the file copy device, here before udev of the
 # system runs vmbus-bind.
-taken_over() { journal -t vmbus-bind | grep "$fcopy_instance.*taken over from hv_utils"; }
-nic_taken_over() { journal -t vmbus-bind | grep "^$nic .*: bound to uio_hv_generic, taken over from hv_netvsc"; }
+taken_over() { bound_by_rule "$fcopy_instance" hv_utils; }
+nic_taken_over() { bound_by_rule "$nic" hv_netvsc; }
+# bound_by_rule INSTANCE DRIVER: whether vmbus-bind says that it has taken the
+# device over. Print all that it says.
+bound_by_rule() { journal -t vmbus-bind | tee /dev/stderr | grep -q "^$1 .*: bound to uio_hv_generic, taken over from $2"; }
 if [ "$boot" -gt 1 ]; then
 	# dracut starts a systemd in the initramfs.
 	if [ "$boot" -lt $last_boot ]; then
