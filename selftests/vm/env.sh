@@ -191,8 +191,8 @@ in_root() {
 			shift 3
 		done
 		shift
-		# This shell stays, as the first process, which has to reap orphans. A
-		# make in its place has been seen to wait for ever without a child.
+		# This shell stays, as the first process, which has to reap
+		# orphans. A make in its place has waited for ever.
 		chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb "$@" || exit
 	' in_root "$root" "$@"
 }
