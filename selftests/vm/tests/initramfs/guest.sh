@@ -65,12 +65,16 @@ configures_managers() {
 }
 is_up() { [ $(($(cat "$vmbus/$nic/net/$interface/flags") & 1)) = 1 ]; }
 # sets_up COMMAND: whether this sets the interface up, which is down before and
-# afterwards. The networkd of Debian 11 leaves its address when it ends.
+# afterwards. networkd leaves its address when it ends, and its socket would
+# start it again.
 sets_up() {
 	! is_up || return
 	"$@" && within 60 is_up || return
 	case $2 in
-	start) systemctl stop "$3" ;;
+	start)
+		systemctl stop "$3.socket"
+		systemctl stop "$3"
+		;;
 	*) ifdown "$2" ;;
 	esac
 	ip address flush dev "$interface" && ip link set "$interface" down && ! is_up
