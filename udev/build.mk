@@ -31,7 +31,7 @@ $(bind_a): $(bind_objs)
 $(vmbus-bind): $(O)/udev/vmbus-bind.o $(bind_a) $(lib_a)
 	$(call link,$^ $(shell $(PKG_CONFIG) --libs uuid))
 
-udev_units    := vmbus-bind.path vmbus-bind.service
+udev_units    := vmbus-bind.path vmbus-bind.service vmbus-bind-boot.service
 udev_files    := $(addprefix $(O)/udev/,60-hyperv-uio.rules $(udev_units))
 
 $(udev_files): $(O)/udev/%: udev/%.in $(O)/paths/subst
@@ -48,6 +48,8 @@ install-udev: udev
 	$(Q)$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d \
 		$(DESTDIR)$(unitdir)
 	$(Q)$(INSTALL) -m 0644 $(addprefix $(O)/udev/,$(udev_units)) $(DESTDIR)$(unitdir)/
+	$(Q)$(INSTALL) -d $(DESTDIR)$(unitdir)/sysinit.target.wants
+	$(Q)ln -sf ../vmbus-bind-boot.service $(DESTDIR)$(unitdir)/sysinit.target.wants/
 	$(Q)$(INSTALL) -D -m 0644 man/hyperv-uio.conf.5 $(DESTDIR)$(mandir)/man5/hyperv-uio.conf.5
 	$(Q)$(INSTALL) -D -m 0644 man/vmbus-bind.8 $(DESTDIR)$(mandir)/man8/vmbus-bind.8
 
