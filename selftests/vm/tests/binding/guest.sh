@@ -207,6 +207,7 @@ case $boot in
 	check "boot 6: it applies a rule that changes" within 60 mode_is 640
 	check "boot 6: vmbus-bind.service has succeeded" within 60 result_of vmbus-bind.service
 	# The host asks its NICs once more.
+	say "boot 6 ends"
 	hear checked
 	;;
 esac
