@@ -46,9 +46,8 @@ install-udev: udev
 	$(Q)$(INSTALL) -D -m 0755 $(vmbus-bind) $(DESTDIR)$(udevdir)/vmbus-bind
 	$(Q)$(INSTALL) -D -m 0644 $(O)/udev/60-hyperv-uio.rules $(DESTDIR)$(udevdir)/rules.d/60-hyperv-uio.rules
 	$(Q)$(INSTALL) -d $(DESTDIR)$(bindconfdir) $(DESTDIR)$(sysconfdir)/hyperv-uio/bind.d \
-		$(DESTDIR)$(unitdir)
+		$(DESTDIR)$(unitdir)/sysinit.target.wants
 	$(Q)$(INSTALL) -m 0644 $(addprefix $(O)/udev/,$(udev_units)) $(DESTDIR)$(unitdir)/
-	$(Q)$(INSTALL) -d $(DESTDIR)$(unitdir)/sysinit.target.wants
 	$(Q)ln -sf ../vmbus-bind-boot.service $(DESTDIR)$(unitdir)/sysinit.target.wants/
 	$(Q)$(INSTALL) -D -m 0644 man/hyperv-uio.conf.5 $(DESTDIR)$(mandir)/man5/hyperv-uio.conf.5
 	$(Q)$(INSTALL) -D -m 0644 man/vmbus-bind.8 $(DESTDIR)$(mandir)/man8/vmbus-bind.8
