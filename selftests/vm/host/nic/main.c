@@ -94,24 +94,17 @@ static struct nic nics[MAX_NICS];
 static int nic_count;
 
 /*
- * Returns whether the guest or this program is about to end the primary
- * channel, or has ended it. A request that is still on its way to the device
- * then comes too late.
+ * A request may still be on its way when the guest closes the channel, also to
+ * open it anew, or when the guest or this program is about to end the device.
+ * It then comes too late.
  */
-static bool ending(const struct nic *nic)
+static void device_refuses(struct nic *nic, uint16_t channel, const char *why)
 {
-	const struct session *session = &nic->session;
-
-	return !nic->host.channel[0].open || session->revoked_receive ||
-	       nic->host.channel[0].offered != FRAME_IS_OFFERED;
-}
-
-void device_refuses(struct nic *nic, const char *why)
-{
-	if (ending(nic))
-		nic->count.late++;
-	else
+	if (nic_open(nic, channel) && nic_open(nic, 0) && !nic->session.revoked_receive &&
+	    nic->host.channel[0].offered == FRAME_IS_OFFERED)
 		complaint(nic, "the device refuses: %s", why);
+	else
+		nic->count.late++;
 }
 
 void must(struct nic *nic, int ret)
@@ -119,7 +112,7 @@ void must(struct nic *nic, int ret)
 	if (!ret)
 		return;
 	if (ret == -EREMOTEIO) {
-		device_refuses(nic, nic->host.error);
+		device_refuses(nic, 0, nic->host.error);
 		return;
 	}
 	say(nic, "ends: %s", nic->host.error);
@@ -183,7 +176,7 @@ static bool take_frames(struct nic *nic)
 		if (packet->frame.op == FRAME_PACKET)
 			take_packet(nic, packet);
 		else if (packet->frame.op == FRAME_ERROR)
-			device_refuses(nic, (const char *)packet->payload);
+			device_refuses(nic, packet->frame.channel, (const char *)packet->payload);
 		else
 			take_event(nic, &packet->frame);
 		free(packet);

@@ -177,7 +177,6 @@ void complaint(struct nic *nic, const char *format, ...) __attribute__((format(p
  * socket has failed, and complains if the device has refused the request.
  */
 void must(struct nic *nic, int ret);
-void device_refuses(struct nic *nic, const char *why);
 void nic_send(struct nic *nic, const struct frame *frame, const void *payload);
 /*
  * Returns whether the channel is still open since the guest sent the packet
