@@ -29,8 +29,8 @@ nic_down() { ip link set "$1" down; }
 # host
 outbound() { say "sent $1: $(nic_tool send "$2" "$3" "$4" "$5" 1)"; }
 
-# receive INTERFACE COUNT SECONDS STREAM: begin to receive numbered frames, as
-# the process $! that writes /tmp/in
+# receive INTERFACE COUNT SECONDS STREAM [VLAN]: begin to receive numbered
+# frames, as the process $! that writes /tmp/in
 receive() {
 	in_background /tmp/in nic_tool receive "$@"
 	within 20 grep -q ready /tmp/in

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -21,7 +22,7 @@
 #include "numbered.h"
 
 static const char usage[] = "usage: nic_tool send INTERFACE COUNT MIN MAX STREAM [VLAN]\n"
-			    "       nic_tool receive INTERFACE COUNT SECONDS [STREAM]\n"
+			    "       nic_tool receive INTERFACE COUNT SECONDS [STREAM [VLAN]]\n"
 			    "       nic_tool spray ADDRESS COUNT\n"
 			    "       nic_tool channels INTERFACE [COUNT]\n";
 
@@ -31,11 +32,11 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static int packet_socket(const char *interface)
+static int packet_socket(const char *interface, uint16_t type)
 {
 	struct sockaddr_ll address = {
 		.sll_family = AF_PACKET,
-		.sll_protocol = htons(NUMBERED_TYPE),
+		.sll_protocol = htons(type),
 		.sll_ifindex = (int)if_nametoindex(interface),
 	};
 	int fd = socket(AF_PACKET, SOCK_RAW, 0), room = 64 << 20;
@@ -64,7 +65,7 @@ static int do_send(const char *interface, uint32_t count, uint32_t min, uint32_t
 		.sll_halen = 6,
 		.sll_addr = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
 	};
-	int fd = packet_socket(interface);
+	int fd = packet_socket(interface, NUMBERED_TYPE);
 
 	for (uint32_t number = 0; number < count; number++) {
 		uint32_t len = min + number % (max - min + 1);
@@ -87,31 +88,62 @@ static int do_send(const char *interface, uint32_t count, uint32_t min, uint32_t
 	return 0;
 }
 
-static int do_receive(const char *interface, uint32_t count, uint32_t seconds, uint32_t wanted)
+/*
+ * Receive a frame and the VLAN tag that the driver has told the kernel beside
+ * it, or 0 for none.
+ */
+static uint32_t receive(int fd, uint8_t *frame, size_t size, struct sockaddr_ll *from,
+			uint16_t *vlan)
+{
+	char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	struct iovec iov = { .iov_base = frame, .iov_len = size };
+	struct msghdr message = {
+		.msg_name = from,
+		.msg_namelen = sizeof(*from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t len = recvmsg(fd, &message, 0);
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+	struct tpacket_auxdata aux = { 0 };
+
+	if (len < 0)
+		fail("recvmsg");
+	if (cmsg && cmsg->cmsg_type == PACKET_AUXDATA)
+		memcpy(&aux, CMSG_DATA(cmsg), sizeof(aux));
+	*vlan = aux.tp_status & TP_STATUS_VLAN_VALID ? aux.tp_vlan_tci : 0;
+	return (uint32_t)len;
+}
+
+static int do_receive(const char *interface, uint32_t count, uint32_t seconds, uint32_t wanted,
+		      uint16_t wanted_vlan)
 {
 	uint32_t got = 0, broken = 0, misordered = 0, last = UINT32_MAX;
-	int fd = packet_socket(interface);
+	/* The kernel removes the tag before a socket for one type gets it. */
+	int fd = packet_socket(interface, ETH_P_ALL), on = 1;
 	time_t end = time(NULL) + seconds;
 
+	if (setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)))
+		fail("PACKET_AUXDATA");
 	puts("ready");
 	fflush(stdout);
 	while (got < count && time(NULL) < end) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 		struct sockaddr_ll from;
-		socklen_t from_len = sizeof(from);
 		static uint8_t frame[65536];
 		struct numbered header;
-		ssize_t len;
+		uint16_t vlan;
+		uint32_t len;
 
 		if (poll(&pfd, 1, 500) <= 0)
 			continue;
-		len = recvfrom(fd, frame, sizeof(frame), 0, (struct sockaddr *)&from, &from_len);
-		if (len < 0)
-			fail("recvfrom");
-		if (from.sll_pkttype == PACKET_OUTGOING ||
-		    !numbered_is(frame, (uint32_t)len, &header) || header.stream != wanted)
+		len = receive(fd, frame, sizeof(frame), &from, &vlan);
+		if (from.sll_pkttype == PACKET_OUTGOING || !numbered_is(frame, len, &header) ||
+		    header.stream != wanted)
 			continue;
-		if (!numbered_good(frame, (uint32_t)len, &header)) {
+		if (vlan != wanted_vlan || !numbered_good(frame, len, &header)) {
 			broken++;
 			continue;
 		}
@@ -173,8 +205,8 @@ int main(int argc, char **argv)
 	    number[2] >= number[1] && number[2] < 65536)
 		return do_send(argv[2], number[0], number[1], number[2], number[3],
 			       (uint16_t)number[4]);
-	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "receive"))
-		return do_receive(argv[2], number[0], number[1], number[2]);
+	if (argc >= 5 && argc <= 7 && !strcmp(argv[1], "receive"))
+		return do_receive(argv[2], number[0], number[1], number[2], (uint16_t)number[3]);
 	if (argc == 4 && !strcmp(argv[1], "spray"))
 		return do_spray(argv[2], number[0]);
 	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "channels"))

@@ -31,10 +31,10 @@ check "with it there is" within 30 carrier 1
 say "carrier on"
 
 hear bridge
-receive "$other" 300 60 7
+receive "$other" 300 60 7 5
 sent=$(nic_tool send "$nic" 300 60 1514 7 5)
 wait $!
-check "frames with a VLAN go over the bridge to the other NIC: $(grep broken /tmp/in)" test "$(tail -n 1 /tmp/in)" = "$sent"
+check "frames with their VLAN go over the bridge to the other NIC: $(grep broken /tmp/in)" test "$(tail -n 1 /tmp/in)" = "$sent"
 nic_down "$nic"
 say bridged
 
