@@ -268,12 +268,13 @@ pmd_returned() {
 }
 
 # nic_judged: print the counters of the first NIC, and check in one result that
-# the guest has broken no rule
+# the guest has broken no rule with any NIC
 nic_judged() {
 	nic status >status
 	note "$(tr '\n' ' ' <status)"
-	check "the guest has broken no rule" nic expect complaints 0 0
+	check "the guest has broken no rule of a NIC" nic_obeyed
 }
+nic_obeyed() { nic status >status && ! grep complaint nic.log; }
 
 # pmd_towards NAME COUNT [CHANNELS]: send COUNT frames of up to $largest bytes
 # on each channel to the guest's testpmd (pmd_receive), which sends them back,

@@ -35,5 +35,4 @@ counted=$(ascending ${forwarded##*: })
 got=$(ascending "$(nic sink 2 | cut -d ' ' -f 2)" "$(nic 1 sink 1 | cut -d ' ' -f 2)")
 check "two NICs: the host gets what testpmd has sent by each, ${counted}of 2000" test "$got" = "$counted" -a "${counted%% *}" -gt 100
 nic_judged
-check "nor with the other NIC" nic 1 expect complaints 0 0
 tell finished
