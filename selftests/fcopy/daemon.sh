@@ -70,7 +70,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 18
+ktap_set_plan 23
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -99,6 +99,28 @@ result "device that is no GUID"
 run --class=fcopy --device=$instance
 is_status 64 "mutually exclusive"
 result "class and device"
+
+run --config=
+is_status 64 "--config= needs a value"
+result "option with an empty value"
+
+run --check-config --check-path=/srv/file
+is_status 64 "mutually exclusive"
+result "two checks at once"
+
+run --create
+is_status 64 "need --check-path"
+result "option of a check without the check"
+
+printf '[%s]\n' "$work" >"$conf"
+: >"$work/old"
+run --check-path="$work/new/" --create --name=source
+is_status 0 "missing: new (would be created)" && is_status 0 "file: source" && [ ! -e "$work/new" ]
+result "check of a path that the copy would create"
+
+run --check-path="$work/old"
+is_status 1 "result: refused" && run --check-path="$work/old" --force && is_status 0 "replace what is there"
+result "check of a path that exists, without and with --force"
 
 printf '[/srv]\nmax-size=1M\n' >"$conf"
 run --check-config
