@@ -70,7 +70,7 @@ device() { # [DRIVER]
 	echo "{$instance}" >"$work/sys/bus/vmbus/devices/$instance/device_id"
 }
 
-ktap_set_plan 23
+ktap_set_plan 24
 
 run --help
 is_status 0 "usage: hv-fcopyd"
@@ -185,6 +185,9 @@ result "device that the host offers late: the daemon waits for it"
 echo -1 >"$number"
 start
 waits "has not offered the device again; waiting"
+run
+is_status 75 "$work/state is in use: another hv-fcopyd is running"
+result "a second daemon ends"
 kill "$daemon"
 ended
 is_status 0 "ending: Terminated"
