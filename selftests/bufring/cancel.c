@@ -67,7 +67,7 @@ static void check_receiver(struct waiter *w)
 }
 
 /* Its place in poll() and in the list of those that wait becomes free. */
-static void a_cancelled_thread_does_not_sleep_for_others(void)
+TEST(a_cancelled_thread_does_not_sleep_for_others)
 {
 	struct waiter sender, receiver;
 	struct vmbus_packet pkt;
@@ -88,7 +88,7 @@ static void a_cancelled_thread_does_not_sleep_for_others(void)
 }
 
 /* The cancelled thread holds a lock when pthread_cond_wait() returns. */
-static void a_cancelled_thread_keeps_no_lock(void)
+TEST(a_cancelled_thread_keeps_no_lock)
 {
 	struct waiter sender, receiver;
 
@@ -101,7 +101,7 @@ static void a_cancelled_thread_keeps_no_lock(void)
 }
 
 /* If the thread that sleeps in poll() is cancelled, another takes its place. */
-static void another_thread_sleeps_in_its_place(void)
+TEST(another_thread_sleeps_in_its_place)
 {
 	struct waiter sender, receiver;
 
@@ -124,7 +124,7 @@ static void *send_cancelled(void *arg)
 }
 
 /* When the ring is full, the library signals with the lock held. */
-static void a_call_that_sends_or_takes_interrupts_is_not_cancelled(void)
+TEST(a_call_that_sends_or_takes_interrupts_is_not_cancelled)
 {
 	struct waiter sender, receiver;
 	void *result;
@@ -139,14 +139,4 @@ static void a_call_that_sends_or_takes_interrupts_is_not_cancelled(void)
 	pair_close();
 }
 
-static const struct test tests[] = {
-	TEST(a_cancelled_thread_does_not_sleep_for_others),
-	TEST(a_cancelled_thread_keeps_no_lock),
-	TEST(another_thread_sleeps_in_its_place),
-	TEST(a_call_that_sends_or_takes_interrupts_is_not_cancelled),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

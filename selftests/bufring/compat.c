@@ -2,7 +2,7 @@
 /*
  * These tests use the compatibility header as a program for tools/hv's
  * vmbus_bufring.h does, on both sides of two rings. The header and the
- * library's own have one name, so this file includes no other test's header.
+ * library's own have one name, so this file does not include model.h.
  */
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../../lib/vmbus_bufring_compat/vmbus_bufring.h"
-#include "../kselftest/ktap.h"
+#include "test.h"
 
 #define MESSAGES_AROUND 20000
 
@@ -26,15 +26,6 @@ _Static_assert(sizeof(struct vmbus_chanpkt_hdr) == 16 && VMBUS_CHANPKT_HLEN_MIN 
 	       "a message of an integration component has another layout");
 
 static unsigned char out[4096], in[65536];
-static int failed;
-
-#define CHECK(condition)                                                               \
-	do {                                                                           \
-		if (!(condition)) {                                                    \
-			ksft_print_msg("line %d: not so: %s\n", __LINE__, #condition); \
-			failed++;                                                      \
-		}                                                                      \
-	} while (0)
 
 /* Two rings of @size bytes each, mapped as those of a UIO device */
 static unsigned char *map_rings(int size)
@@ -67,7 +58,7 @@ static void check_messages(void *ring, int size)
 
 	vmbus_br_setup(&tx, ring, size);
 	vmbus_br_setup(&rx, ring, size);
-	for (uint32_t number = 0; number < MESSAGES_AROUND && !failed; number++) {
+	for (uint32_t number = 0; number < MESSAGES_AROUND && !checks_failed; number++) {
 		uint32_t len = fill(number), padded = (len + 7) / 8 * 8, room = 16 + padded;
 
 		CHECK(!rte_vmbus_chan_send(&tx, VMBUS_CHANPKT_TYPE_INBAND, out, len,
@@ -87,7 +78,7 @@ static void check_messages(void *ring, int size)
 	}
 }
 
-static void messages_in_both_directions(void)
+TEST(messages_in_both_directions)
 {
 	int size = 2 * getpagesize();
 	unsigned char *rings = map_rings(size);
@@ -100,7 +91,7 @@ static void messages_in_both_directions(void)
 }
 
 /* The inline functions, and the results for a ring whose host lies */
-static void lies_are_errors(void)
+TEST(lies_are_errors)
 {
 	unsigned int page = getpagesize();
 	int size = 2 * page;
@@ -148,14 +139,4 @@ static void lies_are_errors(void)
 	munmap(memory, 2 * size);
 }
 
-int main(void)
-{
-	ksft_print_header();
-	ksft_set_plan(2);
-	messages_in_both_directions();
-	ksft_test_result(!failed, "messages_in_both_directions\n");
-	failed = 0;
-	lies_are_errors();
-	ksft_test_result(!failed, "lies_are_errors\n");
-	ksft_finished();
-}
+TEST_HARNESS_MAIN

@@ -27,7 +27,7 @@ static void machine(void)
 	put("no device\n", SYS "going_away/id");
 }
 
-static void guids_in_every_spelling(void)
+TEST(guids_in_every_spelling)
 {
 	static const char *const good[] = {
 		FCOPY,
@@ -62,7 +62,7 @@ static void guids_in_every_spelling(void)
 	}
 }
 
-static void classes_by_name_and_guid(void)
+TEST(classes_by_name_and_guid)
 {
 	const struct class *class, *last = NULL;
 	char guid[GUID_SIZE];
@@ -83,7 +83,7 @@ static void classes_by_name_and_guid(void)
 	CHECK(!class_find(DEV1));
 }
 
-static void a_list_is_sorted_and_complete(void)
+TEST(a_list_is_sorted_and_complete)
 {
 	struct vmbus_device **list;
 
@@ -109,7 +109,7 @@ static void a_list_is_sorted_and_complete(void)
 	CHECK(strstr(error_text(), "nonsense"));
 }
 
-static void a_device_by_instance_class_or_name(void)
+TEST(a_device_by_instance_class_or_name)
 {
 	static const char *const ids[] = {
 		"fcopy",
@@ -142,7 +142,7 @@ static void a_device_by_instance_class_or_name(void)
 }
 
 /* Old kernels number the directories. */
-static void a_device_in_a_folder_of_another_name(void)
+TEST(a_device_in_a_folder_of_another_name)
 {
 	struct vmbus_device *dev;
 
@@ -155,7 +155,7 @@ static void a_device_in_a_folder_of_another_name(void)
 	vmbus_device_free(dev);
 }
 
-static void the_sysroot_is_put_before_a_path(void)
+TEST(the_sysroot_is_put_before_a_path)
 {
 	sysfs_make();
 	CHECK(!strcmp(sysroot(), base));
@@ -168,7 +168,7 @@ static void the_sysroot_is_put_before_a_path(void)
 }
 
 /* With one descriptor left the directory can be opened, but nothing in it. */
-static void an_unreadable_device_is_no_missing_device(void)
+TEST(an_unreadable_device_is_no_missing_device)
 {
 	struct vmbus_device **list, *dev;
 	struct rlimit limit, few;
@@ -208,7 +208,7 @@ static void an_unreadable_device_is_no_missing_device(void)
 	vmbus_device_list_free(list);
 }
 
-static void an_unreadable_device_spoils_nothing_for_the_others(void)
+TEST(an_unreadable_device_spoils_nothing_for_the_others)
 {
 	struct vmbus_device **list, *dev;
 
@@ -239,7 +239,7 @@ static void an_unreadable_device_spoils_nothing_for_the_others(void)
 	vmbus_device_list_free(list);
 }
 
-static void attributes_are_read_anew(void)
+TEST(attributes_are_read_anew)
 {
 	struct vmbus_device *dev;
 	char text[16];
@@ -274,7 +274,7 @@ static void attributes_are_read_anew(void)
 	vmbus_device_free(dev);
 }
 
-static void attributes_that_are_numbers(void)
+TEST(attributes_that_are_numbers)
 {
 	static const struct {
 		const char *text;
@@ -326,7 +326,7 @@ static void attributes_that_are_numbers(void)
 }
 
 /* VMBus prints UINT32_MAX, which stands for no number, as a signed number. */
-static void a_device_that_the_host_does_not_offer(void)
+TEST(a_device_that_the_host_does_not_offer)
 {
 	struct vmbus_device *dev;
 	struct vmbus_chan *chan;
@@ -350,7 +350,7 @@ static void a_device_that_the_host_does_not_offer(void)
 	vmbus_device_free(dev);
 }
 
-static void a_device_is_refreshed(void)
+TEST(a_device_is_refreshed)
 {
 	struct vmbus_device *dev;
 	char path[512];
@@ -382,7 +382,7 @@ static void a_device_is_refreshed(void)
 	vmbus_device_free(dev);
 }
 
-static void sizes_come_from_the_maps(void)
+TEST(sizes_come_from_the_maps)
 {
 	size_t page = getpagesize();
 	struct vmbus_chan *chan;
@@ -400,7 +400,7 @@ static void sizes_come_from_the_maps(void)
 	}
 }
 
-static void a_monitored_device_is_signalled_in_its_pages(void)
+TEST(a_monitored_device_is_signalled_in_its_pages)
 {
 	size_t page = getpagesize();
 	unsigned char *file;
@@ -446,7 +446,7 @@ static void a_monitored_device_is_signalled_in_its_pages(void)
 	CHECK(strstr(error_text(), "monitor_page"));
 }
 
-static void wrong_maps_are_refused_with_a_reason(void)
+TEST(wrong_maps_are_refused_with_a_reason)
 {
 	static const char *const sizes[] = {
 		"0x0\n", "0x1000\n", "0x5001\n", "0xffffffffffff\n", "-4096\n", "\n", "junk\n",
@@ -488,7 +488,7 @@ static void wrong_maps_are_refused_with_a_reason(void)
 	CHECK(strstr(error_text(), path));
 }
 
-static void another_device_under_the_number_is_refused(void)
+TEST(another_device_under_the_number_is_refused)
 {
 	struct vmbus_chan *chan;
 	char path[512];
@@ -532,7 +532,7 @@ static void vanish_when_read(struct vanishing *v, const char *file, const char *
 	MUST(!pthread_create(&v->thread, NULL, vanish, v));
 }
 
-static void a_device_that_goes_away_while_it_is_opened(void)
+TEST(a_device_that_goes_away_while_it_is_opened)
 {
 	static const struct {
 		const char *file, *text;
@@ -570,7 +570,7 @@ static void subchannel(const char *relid, const char *index, size_t ring)
 	MUST(!truncate(path, 2 * ring));
 }
 
-static void subchannels_are_listed(void)
+TEST(subchannels_are_listed)
 {
 	const size_t page = getpagesize();
 	static const uint32_t zeros[8];
@@ -603,7 +603,7 @@ static void subchannels_are_listed(void)
 	vmbus_close(primary);
 }
 
-static void a_subchannel_is_opened(void)
+TEST(a_subchannel_is_opened)
 {
 	const size_t page = getpagesize();
 	struct vmbus_chan *primary, *sub;
@@ -634,7 +634,7 @@ static void a_subchannel_is_opened(void)
 	vmbus_close(primary);
 }
 
-static void a_monitored_subchannel_has_its_own_bits(void)
+TEST(a_monitored_subchannel_has_its_own_bits)
 {
 	const size_t page = getpagesize();
 	struct vmbus_chan *primary, *sub;
@@ -659,7 +659,7 @@ static void a_monitored_subchannel_has_its_own_bits(void)
 	vmbus_close(primary);
 }
 
-static void subchannels_that_cannot_be_opened(void)
+TEST(subchannels_that_cannot_be_opened)
 {
 	const size_t page = getpagesize();
 	struct vmbus_open_options exclusive = {
@@ -694,7 +694,7 @@ static void subchannels_that_cannot_be_opened(void)
 	vmbus_close(b);
 }
 
-static void a_subchannel_that_goes_away_while_it_is_opened(void)
+TEST(a_subchannel_that_goes_away_while_it_is_opened)
 {
 	struct vmbus_chan *primary, *sub;
 	struct vanishing v;
@@ -710,7 +710,7 @@ static void a_subchannel_that_goes_away_while_it_is_opened(void)
 	vmbus_close(primary);
 }
 
-static void options_of_an_open(void)
+TEST(options_of_an_open)
 {
 	struct vmbus_open_options options = { .struct_size = sizeof(options) };
 	struct {
@@ -786,7 +786,7 @@ static void options_of_an_open(void)
 }
 
 /* The text must tell what the reader can do. */
-static void a_device_without_a_uio_device(void)
+TEST(a_device_without_a_uio_device)
 {
 	struct vmbus_chan *chan;
 	char path[512];
@@ -804,7 +804,7 @@ static void a_device_without_a_uio_device(void)
 	CHECK(strstr(error_text(), "yet") && !strstr(error_text(), "vmbusctl"));
 }
 
-static void a_failure_leaves_null(void)
+TEST(a_failure_leaves_null)
 {
 	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
 	struct vmbus_device **list, *dev, *const nothing = (void *)&machine;
@@ -857,7 +857,7 @@ static void a_failure_leaves_null(void)
 	CHECK(waitpid(pid, &status, 0) == pid && !status);
 }
 
-static void buffers_have_addresses_and_handles(void)
+TEST(buffers_have_addresses_and_handles)
 {
 	struct vmbus_chan *chan, *second, *a, *b;
 	static const uint32_t zeros[8];
@@ -949,7 +949,7 @@ static int work_on_buffers(const struct vmbus_buffer buffers[2])
 }
 
 /* A second process works on the buffers while the first one has them mapped. */
-static void buffers_in_a_second_process(void)
+TEST(buffers_in_a_second_process)
 {
 	struct vmbus_buffer buffers[2];
 	struct vmbus_chan *chan;
@@ -984,7 +984,7 @@ static void buffers_in_a_second_process(void)
 }
 
 /* A text is returned once, and an open removes that of an earlier failure. */
-static void a_text_is_never_that_of_an_older_failure(void)
+TEST(a_text_is_never_that_of_an_older_failure)
 {
 	struct vmbus_chan *chan;
 
@@ -999,7 +999,7 @@ static void a_text_is_never_that_of_an_older_failure(void)
 	vmbus_close(chan);
 }
 
-static void an_exclusive_open_keeps_others_out(void)
+TEST(an_exclusive_open_keeps_others_out)
 {
 	struct vmbus_open_options options = {
 		.struct_size = sizeof(options),
@@ -1029,7 +1029,7 @@ static int milliseconds(int timer)
 	return spec.it_interval.tv_sec * 1000 + spec.it_interval.tv_nsec / 1000000;
 }
 
-static void a_device_that_comes_is_opened(void)
+TEST(a_device_that_comes_is_opened)
 {
 	struct pollfd p = { .fd = -1, .events = POLLIN };
 	struct vmbus_chan *chan;
@@ -1060,7 +1060,7 @@ static void device_file(char *path, size_t size, const char *name)
  * A driver can wait for a FIFO in place of the plain file of the device. Its
  * host writes 4 bytes to interrupt, and fewer to rescind.
  */
-static void a_fifo_interrupts_and_rescinds(void)
+TEST(a_fifo_interrupts_and_rescinds)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	char path[512], maps[512];
@@ -1095,41 +1095,4 @@ static void a_fifo_interrupts_and_rescinds(void)
 	CHECK(strstr(vmbus_error(), "uio3.maps"));
 }
 
-static const struct test tests[] = {
-	TEST(a_text_is_never_that_of_an_older_failure),
-	TEST(an_exclusive_open_keeps_others_out),
-	TEST(a_device_that_comes_is_opened),
-	TEST(a_fifo_interrupts_and_rescinds),
-	TEST(guids_in_every_spelling),
-	TEST(classes_by_name_and_guid),
-	TEST(a_list_is_sorted_and_complete),
-	TEST(a_device_by_instance_class_or_name),
-	TEST(a_device_in_a_folder_of_another_name),
-	TEST(the_sysroot_is_put_before_a_path),
-	TEST(an_unreadable_device_is_no_missing_device),
-	TEST(an_unreadable_device_spoils_nothing_for_the_others),
-	TEST(attributes_are_read_anew),
-	TEST(attributes_that_are_numbers),
-	TEST(a_device_that_the_host_does_not_offer),
-	TEST(a_device_is_refreshed),
-	TEST(sizes_come_from_the_maps),
-	TEST(a_monitored_device_is_signalled_in_its_pages),
-	TEST(wrong_maps_are_refused_with_a_reason),
-	TEST(another_device_under_the_number_is_refused),
-	TEST(a_device_that_goes_away_while_it_is_opened),
-	TEST(subchannels_are_listed),
-	TEST(a_subchannel_is_opened),
-	TEST(a_monitored_subchannel_has_its_own_bits),
-	TEST(subchannels_that_cannot_be_opened),
-	TEST(a_subchannel_that_goes_away_while_it_is_opened),
-	TEST(options_of_an_open),
-	TEST(a_device_without_a_uio_device),
-	TEST(a_failure_leaves_null),
-	TEST(buffers_have_addresses_and_handles),
-	TEST(buffers_in_a_second_process),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

@@ -39,7 +39,7 @@ static int recv_one(struct vmbus_chan *chan)
 	return vmbus_recv(chan, &pkt, buf, sizeof(buf));
 }
 
-static void a_signal_only_when_the_ring_was_empty(void)
+TEST(a_signal_only_when_the_ring_was_empty)
 {
 	struct model m;
 
@@ -59,7 +59,7 @@ static void a_signal_only_when_the_ring_was_empty(void)
 	model_close(&m);
 }
 
-static void no_signal_while_the_host_masks(void)
+TEST(no_signal_while_the_host_masks)
 {
 	struct model m;
 
@@ -88,7 +88,7 @@ static void no_signal_while_the_host_masks(void)
 	model_close(&m);
 }
 
-static void a_batch_decides_once(void)
+TEST(a_batch_decides_once)
 {
 	struct model m;
 
@@ -115,7 +115,7 @@ static void fill_ring(struct vmbus_chan *chan, int packets)
 		CHECK_IS(send_one(chan, 72), 0);
 }
 
-static void a_full_ring_asks_for_room_and_hears_of_it_once(void)
+TEST(a_full_ring_asks_for_room_and_hears_of_it_once)
 {
 	struct model m;
 
@@ -142,7 +142,7 @@ static void a_full_ring_asks_for_room_and_hears_of_it_once(void)
 	model_close(&m);
 }
 
-static void a_host_that_waits_for_room_is_signalled_by_receive_and_skip(void)
+TEST(a_host_that_waits_for_room_is_signalled_by_receive_and_skip)
 {
 	struct model m;
 
@@ -160,7 +160,7 @@ static void a_host_that_waits_for_room_is_signalled_by_receive_and_skip(void)
 	model_close(&m);
 }
 
-static void no_signal_for_room_without_the_feature_bit(void)
+TEST(no_signal_for_room_without_the_feature_bit)
 {
 	struct model m;
 
@@ -189,7 +189,7 @@ static int drain(void *ctx)
 	return 0;
 }
 
-static void a_full_ring_shows_what_is_queued_and_looks_again(void)
+TEST(a_full_ring_shows_what_is_queued_and_looks_again)
 {
 	struct vmbus_memory mem;
 	struct model m;
@@ -277,7 +277,7 @@ static int send_many(struct vmbus_chan *chan, int *signal)
 	return vmbus_send_many(chan, VMBUS_PACKET_INBAND, 0, 0, payloads, BATCH);
 }
 
-static void a_batch_that_fills_the_ring_signals_once(void)
+TEST(a_batch_that_fills_the_ring_signals_once)
 {
 	check_one_signal(send_many);
 }
@@ -343,7 +343,7 @@ static int arm_while_host_reads(struct model *m, int at)
  * sent then, and the guest waits for no more room. A guest that asked for it
  * nevertheless would be interrupted without need.
  */
-static void a_refusal_ends_with_the_room_for_it(void)
+TEST(a_refusal_ends_with_the_room_for_it)
 {
 	struct model m;
 
@@ -361,7 +361,7 @@ static void a_refusal_ends_with_the_room_for_it(void)
 	}
 }
 
-static void nothing_to_wait_with(void)
+TEST(nothing_to_wait_with)
 {
 	struct model m;
 
@@ -378,7 +378,7 @@ static void nothing_to_wait_with(void)
 	model_close(&m);
 }
 
-static void a_wait_times_out_and_does_not_spin(void)
+TEST(a_wait_times_out_and_does_not_spin)
 {
 	struct vmbus_chan *guest, *host;
 	int64_t start, cpu;
@@ -411,7 +411,7 @@ static void *send_later(void *host)
 	return (void *)(intptr_t)send_one(host, 8);
 }
 
-static void a_wait_ends_with_the_packet_and_masks(void)
+TEST(a_wait_ends_with_the_packet_and_masks)
 {
 	struct vmbus_chan *guest, *host;
 	struct vmbus_packet pkt;
@@ -441,7 +441,7 @@ static void a_wait_ends_with_the_packet_and_masks(void)
 	vmbus_close(host);
 }
 
-static void a_wait_for_room_ends_with_the_room(void)
+TEST(a_wait_for_room_ends_with_the_room)
 {
 	struct vmbus_chan *guest, *host;
 	int count = 0;
@@ -461,7 +461,7 @@ static void a_wait_for_room_ends_with_the_room(void)
 	vmbus_close(host);
 }
 
-static void epoll_loop(void)
+TEST(epoll_loop)
 {
 	struct vmbus_chan *guest, *host;
 
@@ -537,10 +537,6 @@ static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 	return chan;
 }
 
-/*
- * Open a channel with several producers on a socket, with 40 bytes of room,
- * whose host does not sleep.
- */
 /* The lock of the tests with several producers */
 static enum producers lock;
 
@@ -557,12 +553,18 @@ static void with_each_lock(void (*test)(void))
 }
 
 /* Define a test that runs once with each lock. */
-#define WITH_EACH_LOCK(test)                      \
-	static void test(void)                    \
+#define TEST_WITH_EACH_LOCK(name)                 \
+	static void name##_with_lock(void);       \
+	TEST(name)                                \
 	{                                         \
-		with_each_lock(test##_with_lock); \
-	}
+		with_each_lock(name##_with_lock); \
+	}                                         \
+	static void name##_with_lock(void)
 
+/*
+ * Open a channel with several producers on a socket, with 40 bytes of room,
+ * whose host does not sleep.
+ */
 static struct vmbus_chan *open_nearly_full(struct model *m, int *other)
 {
 	struct vmbus_chan *chan = open_on_socket(m, other);
@@ -589,7 +591,7 @@ static void close_on_socket(struct model *m, struct vmbus_chan *chan)
 /*
  * The read finds the rescind, with packets in the ring and one that is queued.
  */
-static void the_rings_of_a_rescinded_device_are_left_alone(void)
+TEST(the_rings_of_a_rescinded_device_are_left_alone)
 {
 	struct vmbus_chan *chan;
 	struct model m;
@@ -618,7 +620,7 @@ static void the_rings_of_a_rescinded_device_are_left_alone(void)
  * The error of write(2) after the device was unregistered. For an eventfd, 4
  * bytes are too few.
  */
-static void a_write_to_an_unregistered_device_is_a_rescind(void)
+TEST(a_write_to_an_unregistered_device_is_a_rescind)
 {
 	struct vmbus_chan *chan;
 	struct vmbus_memory mem;
@@ -656,7 +658,7 @@ static void *rescind(void *arg)
 	return NULL;
 }
 
-static void a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone(void)
+TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone)
 {
 	struct vmbus_chan *chan;
 	struct revoker revoker;
@@ -686,7 +688,7 @@ static int signal_with(void *ctx)
  * Other results would look like a full or an empty ring, a packet too large, or
  * a success.
  */
-static void a_channel_ends_with_enodev_or_eio(void)
+TEST(a_channel_ends_with_enodev_or_eio)
 {
 	int results[] = { -EAGAIN, -ENOBUFS, -EPROTO, -EBUSY, -ETIMEDOUT, 1, -ENODEV, -EIO };
 	struct vmbus_packet pkt;
@@ -742,7 +744,7 @@ static void *wait_for_a_packet(void *chan)
  * A sending thread notices that the channel has ended, and nothing makes the
  * descriptor readable.
  */
-static void a_failed_signal_wakes_the_thread_that_receives(void)
+TEST(a_failed_signal_wakes_the_thread_that_receives)
 {
 	struct vmbus_memory mem;
 	struct vmbus_chan *chan;
@@ -844,19 +846,17 @@ static void threads_that_wait_for_different_room(bool large_first)
 	vmbus_close(host);
 }
 
-static void the_thread_with_the_small_packet_wakes_first_with_lock(void)
+TEST_WITH_EACH_LOCK(the_thread_with_the_small_packet_wakes_first)
 {
 	threads_that_wait_for_different_room(true);
 	threads_that_wait_for_different_room(false);
 }
 
-WITH_EACH_LOCK(the_thread_with_the_small_packet_wakes_first)
-
 /*
  * A thread that has a reservation may send even if another thread waits for
  * room.
  */
-static void waiting_with_a_reservation_with_lock(void)
+TEST_WITH_EACH_LOCK(waiting_with_a_reservation)
 {
 	struct vmbus_chan *guest, *host;
 	struct room_thread large;
@@ -874,8 +874,6 @@ static void waiting_with_a_reservation_with_lock(void)
 	vmbus_close(host);
 }
 
-WITH_EACH_LOCK(waiting_with_a_reservation)
-
 static void *wait_with_a_limit(void *arg)
 {
 	struct room_thread *t = arg;
@@ -891,7 +889,7 @@ static void *wait_with_a_limit(void *arg)
  * A thread that begins to wait while another thread has a reservation waits for
  * its end, even beyond the timeout, and then for its own room.
  */
-static void waiting_while_another_thread_has_a_reservation_with_lock(void)
+TEST_WITH_EACH_LOCK(waiting_while_another_thread_has_a_reservation)
 {
 	static const struct {
 		int freed, timeout_ms, result;
@@ -927,13 +925,11 @@ static void waiting_while_another_thread_has_a_reservation_with_lock(void)
 	}
 }
 
-WITH_EACH_LOCK(waiting_while_another_thread_has_a_reservation)
-
 /*
  * The request of a thread survives packets that other threads send or fail to
  * send.
  */
-static void a_request_for_room_outlives_other_packets_with_lock(void)
+TEST_WITH_EACH_LOCK(a_request_for_room_outlives_other_packets)
 {
 	struct room_thread large;
 	struct vmbus_chan *chan;
@@ -966,14 +962,12 @@ static void a_request_for_room_outlives_other_packets_with_lock(void)
 	close_on_socket(&m, chan);
 }
 
-WITH_EACH_LOCK(a_request_for_room_outlives_other_packets)
-
 /*
  * Two threads were refused packets, and the host makes room for both. The
  * thread that sends its packet then has nothing to wait for, although its own
  * wait has withdrawn the request before.
  */
-static void a_thread_that_has_sent_its_packet_waits_for_no_room_with_lock(void)
+TEST_WITH_EACH_LOCK(a_thread_that_has_sent_its_packet_waits_for_no_room)
 {
 	struct room_thread large;
 	struct vmbus_chan *chan;
@@ -995,8 +989,6 @@ static void a_thread_that_has_sent_its_packet_waits_for_no_room_with_lock(void)
 	close(other);
 	close_on_socket(&m, chan);
 }
-
-WITH_EACH_LOCK(a_thread_that_has_sent_its_packet_waits_for_no_room)
 
 static void *send_small(void *chan)
 {
@@ -1032,7 +1024,7 @@ static void send_what_was_refused(struct vmbus_chan *guest, bool reserve)
  * request for room, so the first thread sends its packet without a look at the
  * ring. It then has nothing to wait for.
  */
-static void a_refusal_ends_although_another_thread_took_the_request_back_with_lock(void)
+TEST_WITH_EACH_LOCK(a_refusal_ends_although_another_thread_took_the_request_back)
 {
 	struct vmbus_chan *guest, *host;
 
@@ -1050,14 +1042,12 @@ static void a_refusal_ends_although_another_thread_took_the_request_back_with_lo
 	}
 }
 
-WITH_EACH_LOCK(a_refusal_ends_although_another_thread_took_the_request_back)
-
 /*
  * A thread waits for the room for its packet, whatever other threads send
  * meanwhile. If they take the room that the host made, the thread is refused
  * again, and waits again.
  */
-static void a_refusal_outlives_what_other_threads_send_with_lock(void)
+TEST_WITH_EACH_LOCK(a_refusal_outlives_what_other_threads_send)
 {
 	struct vmbus_chan *guest, *host;
 
@@ -1083,13 +1073,11 @@ static void a_refusal_outlives_what_other_threads_send_with_lock(void)
 	vmbus_close(host);
 }
 
-WITH_EACH_LOCK(a_refusal_outlives_what_other_threads_send)
-
 /*
  * One thread receives with poll() and vmbus_ack(), and another waits for room.
  * One interrupt is for both.
  */
-static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
+TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender)
 {
 	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
@@ -1122,7 +1110,7 @@ static void vmbus_ack_does_not_take_the_interrupt_of_a_sender(void)
  * A thread that armed the channel may wait for room before it comes back to
  * poll().
  */
-static void the_thread_that_polls_may_wait_for_room(void)
+TEST(the_thread_that_polls_may_wait_for_room)
 {
 	struct vmbus_chan *guest, *host;
 
@@ -1146,7 +1134,7 @@ static void the_thread_that_polls_may_wait_for_room(void)
  * A thread that uses several channels, on which others also send, waits for its
  * own packet on each.
  */
-static void refusals_on_two_channels_with_lock(void)
+TEST_WITH_EACH_LOCK(refusals_on_two_channels)
 {
 	struct vmbus_chan *guest[2], *host[2];
 
@@ -1166,14 +1154,12 @@ static void refusals_on_two_channels_with_lock(void)
 	}
 }
 
-WITH_EACH_LOCK(refusals_on_two_channels)
-
 /*
  * The library leaves an interrupt to a polling thread, which never takes it:
  * the channel has ended and another thread noticed that, or the thread stopped
  * polling.
  */
-static void a_thread_that_polls_and_does_not_come_back(void)
+TEST(a_thread_that_polls_and_does_not_come_back)
 {
 	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
@@ -1241,7 +1227,7 @@ static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 	vmbus_close(guest);
 }
 
-static void a_sender_hears_of_a_rescind_although_another_thread_polls(void)
+TEST(a_sender_hears_of_a_rescind_although_another_thread_polls)
 {
 	check_rescind_is_heard(wait_for_room, false);
 	check_rescind_is_heard(wait_for_room, true);
@@ -1249,7 +1235,7 @@ static void a_sender_hears_of_a_rescind_although_another_thread_polls(void)
 	check_rescind_is_heard(wait_for_room_again_and_again, true);
 }
 
-static void vmbus_arm_does_not_wait_for_room_with_several_producers(void)
+TEST(vmbus_arm_does_not_wait_for_room_with_several_producers)
 {
 	struct vmbus_chan *guest, *host;
 
@@ -1277,7 +1263,7 @@ static struct vmbus_chan *open_poll(struct model *m, int fd)
 }
 
 /* A program that never sleeps gets no interrupts and requests no room. */
-static void poll_mode(void)
+TEST(poll_mode)
 {
 	struct vmbus_chan *chan;
 	struct model m;
@@ -1342,7 +1328,7 @@ static int find_nothing(struct vmbus_chan *chan, int how)
  * both masks. The second channel sets its own when it finds its ring empty. A
  * channel that does not poll leaves its mask as it is.
  */
-static void a_signal_of_another_channel_in_poll_mode(void)
+TEST(a_signal_of_another_channel_in_poll_mode)
 {
 	struct vmbus_chan *first, *second;
 	struct model m, n;
@@ -1383,7 +1369,7 @@ static void on_alarm(int number)
 {
 }
 
-static void a_signal_handler_ends_the_wait(void)
+TEST(a_signal_handler_ends_the_wait)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 	struct vmbus_chan *guest, *host;
@@ -1398,7 +1384,7 @@ static void a_signal_handler_ends_the_wait(void)
 	vmbus_close(host);
 }
 
-static void a_signal_is_a_write_of_one(void)
+TEST(a_signal_is_a_write_of_one)
 {
 	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
 	struct vmbus_memory mem;
@@ -1458,7 +1444,7 @@ static void *wait_to_be_woken(void *arg)
 }
 
 /* Two threads wait, one to receive and one to send, and both are woken. */
-static void a_wake_ends_every_wait(void)
+TEST(a_wake_ends_every_wait)
 {
 	struct vmbus_chan *guest, *host;
 	struct woken w[2] = { { .events = VMBUS_WAIT_RECV }, { .events = VMBUS_WAIT_SEND } };
@@ -1491,7 +1477,7 @@ static void a_wake_ends_every_wait(void)
 	vmbus_close(host);
 }
 
-static void a_pair_has_the_mode_of_its_flags(void)
+TEST(a_pair_has_the_mode_of_its_flags)
 {
 	struct vmbus_chan *guest, *host;
 
@@ -1514,7 +1500,7 @@ static void a_pair_has_the_mode_of_its_flags(void)
 	}
 }
 
-static void a_pair_of_a_wrong_size_is_refused(void)
+TEST(a_pair_of_a_wrong_size_is_refused)
 {
 	struct vmbus_chan *chan;
 
@@ -1525,49 +1511,4 @@ static void a_pair_of_a_wrong_size_is_refused(void)
 	CHECK(strstr(error_text(), "below 2 GiB"));
 }
 
-static const struct test tests[] = {
-	TEST(a_signal_only_when_the_ring_was_empty),
-	TEST(no_signal_while_the_host_masks),
-	TEST(a_batch_decides_once),
-	TEST(a_full_ring_asks_for_room_and_hears_of_it_once),
-	TEST(a_host_that_waits_for_room_is_signalled_by_receive_and_skip),
-	TEST(no_signal_for_room_without_the_feature_bit),
-	TEST(a_full_ring_shows_what_is_queued_and_looks_again),
-	TEST(a_batch_that_fills_the_ring_signals_once),
-	TEST(a_refusal_ends_with_the_room_for_it),
-	TEST(nothing_to_wait_with),
-	TEST(a_wait_times_out_and_does_not_spin),
-	TEST(a_wait_ends_with_the_packet_and_masks),
-	TEST(a_wait_for_room_ends_with_the_room),
-	TEST(epoll_loop),
-	TEST(the_rings_of_a_rescinded_device_are_left_alone),
-	TEST(a_write_to_an_unregistered_device_is_a_rescind),
-	TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone),
-	TEST(a_channel_ends_with_enodev_or_eio),
-	TEST(a_failed_signal_wakes_the_thread_that_receives),
-	TEST(the_thread_with_the_small_packet_wakes_first),
-	TEST(waiting_with_a_reservation),
-	TEST(waiting_while_another_thread_has_a_reservation),
-	TEST(a_request_for_room_outlives_other_packets),
-	TEST(a_thread_that_has_sent_its_packet_waits_for_no_room),
-	TEST(a_refusal_ends_although_another_thread_took_the_request_back),
-	TEST(a_refusal_outlives_what_other_threads_send),
-	TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender),
-	TEST(the_thread_that_polls_may_wait_for_room),
-	TEST(refusals_on_two_channels),
-	TEST(a_thread_that_polls_and_does_not_come_back),
-	TEST(a_sender_hears_of_a_rescind_although_another_thread_polls),
-	TEST(vmbus_arm_does_not_wait_for_room_with_several_producers),
-	TEST(poll_mode),
-	TEST(a_signal_of_another_channel_in_poll_mode),
-	TEST(a_signal_handler_ends_the_wait),
-	TEST(a_signal_is_a_write_of_one),
-	TEST(a_pair_has_the_mode_of_its_flags),
-	TEST(a_wake_ends_every_wait),
-	TEST(a_pair_of_a_wrong_size_is_refused),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

@@ -321,7 +321,7 @@ static void one_operation(void)
 	CHECK_IS(still_mapped(&pages), 0);
 }
 
-static void every_operation(void)
+TEST(every_operation)
 {
 	for (size_t i = 0; i < OPERATIONS; i++) {
 		int failed = checks_failed;
@@ -343,7 +343,7 @@ static void without_the_guard(void)
 	vmbus_recv(f.guest, &pkt, buf, sizeof(buf));
 }
 
-static void without_the_guard_it_is_a_signal(void)
+TEST(without_the_guard_it_is_a_signal)
 {
 	CHECK_KILLED(without_the_guard);
 }
@@ -364,7 +364,7 @@ static void gone_while_opened(void)
 	CHECK_IS(mappings(), maps);
 }
 
-static void opening(void)
+TEST(opening)
 {
 	CHECK_FINE(gone_while_opened);
 }
@@ -391,7 +391,7 @@ static void monitored(void)
 	}
 }
 
-static void monitored_signals(void)
+TEST(monitored_signals)
 {
 	CHECK_FINE(monitored);
 }
@@ -417,7 +417,7 @@ static void neighbours(void)
 	vmbus_close(b);
 }
 
-static void other_channels_go_on(void)
+TEST(other_channels_go_on)
 {
 	CHECK_FINE(neighbours);
 }
@@ -511,7 +511,7 @@ static void with_a_plain_handler(void)
 	with_a_handler((struct sigaction){ .sa_handler = jump_out_plainly });
 }
 
-static void a_handler_that_was_there_gets_the_others(void)
+TEST(a_handler_that_was_there_gets_the_others)
 {
 	CHECK_FINE(with_siginfo);
 	CHECK_FINE(with_a_plain_handler);
@@ -539,7 +539,7 @@ static void with_a_handler_for_once(void)
 	(void)*foreign;
 }
 
-static void a_handler_for_once_is_called_once(void)
+TEST(a_handler_for_once_is_called_once)
 {
 	char text[8];
 
@@ -577,7 +577,7 @@ static void sent_ignored(void)
 	sent();
 }
 
-static void the_default_action_stays(void)
+TEST(the_default_action_stays)
 {
 	CHECK_KILLED(foreign_fault);
 	CHECK_KILLED(foreign_fault_ignored);
@@ -607,7 +607,7 @@ static void address_used_again(void)
 	(void)*foreign;
 }
 
-static void a_closed_channel_leaves_nothing(void)
+TEST(a_closed_channel_leaves_nothing)
 {
 	CHECK_KILLED(address_used_again);
 }
@@ -691,7 +691,7 @@ static void rescinds(void)
 	pthread_join(opener, NULL);
 }
 
-static void rescinds_at_any_moment(void)
+TEST(rescinds_at_any_moment)
 {
 	CHECK_FINE(rescinds);
 }
@@ -735,7 +735,7 @@ static void skip_and_the_header_goes(void)
 	fake_close(&f);
 }
 
-static void a_skip_that_was_too_late(void)
+TEST(a_skip_that_was_too_late)
 {
 	CHECK_FINE(skip_and_the_header_goes);
 }
@@ -768,7 +768,7 @@ static void pass_a_payload_to_a_system_call(void)
 	fake_close(&f);
 }
 
-static void a_system_call_on_a_payload_is_not_covered(void)
+TEST(a_system_call_on_a_payload_is_not_covered)
 {
 	CHECK_FINE(pass_a_payload_to_a_system_call);
 }
@@ -815,30 +815,14 @@ static void install_twice_at_once(void)
 	pthread_join(thread, NULL);
 }
 
-static void who_returns_has_a_handler(void)
+TEST(who_returns_has_a_handler)
 {
 	CHECK_FINE(install_twice_at_once);
 }
-
-static const struct test tests[] = {
-	TEST(without_the_guard_it_is_a_signal),
-	TEST(every_operation),
-	TEST(opening),
-	TEST(monitored_signals),
-	TEST(other_channels_go_on),
-	TEST(a_handler_that_was_there_gets_the_others),
-	TEST(a_handler_for_once_is_called_once),
-	TEST(the_default_action_stays),
-	TEST(a_closed_channel_leaves_nothing),
-	TEST(rescinds_at_any_moment),
-	TEST(a_skip_that_was_too_late),
-	TEST(a_system_call_on_a_payload_is_not_covered),
-	TEST(who_returns_has_a_handler),
-};
 
 int main(void)
 {
 	page = getpagesize();
 	sysfs_make();
-	return RUN(tests);
+	return run_tests();
 }

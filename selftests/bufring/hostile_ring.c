@@ -37,7 +37,7 @@ static void publish(struct model *m, uint32_t index)
 	*word(&m->to_guest, WRITE_INDEX) = index;
 }
 
-static void write_index_of_the_host(void)
+TEST(write_index_of_the_host)
 {
 	for (size_t i = 0; i < BAD_INDICES; i++) {
 		struct model m;
@@ -56,7 +56,7 @@ static void write_index_of_the_host(void)
 	}
 }
 
-static void read_index_of_the_host(void)
+TEST(read_index_of_the_host)
 {
 	void *payload;
 
@@ -95,7 +95,7 @@ static void read_index_of_the_host(void)
  * The host's index becomes impossible while a reservation is open, and the
  * guest publishes packets meanwhile.
  */
-static void a_bad_index_during_a_reservation(void)
+TEST(a_bad_index_during_a_reservation)
 {
 	struct model m;
 	void *payload;
@@ -117,7 +117,7 @@ static void a_bad_index_during_a_reservation(void)
 }
 
 /* The host writes possible indices, but withdraws what it has shown or read. */
-static void the_host_moves_its_index_back(void)
+TEST(the_host_moves_its_index_back)
 {
 	struct model m;
 
@@ -150,7 +150,7 @@ static void the_host_moves_its_index_back(void)
  * The guest has its own copy of its indices, so the host may overwrite those in
  * the ring.
  */
-static void indices_of_the_guest_are_never_read_back(void)
+TEST(indices_of_the_guest_are_never_read_back)
 {
 	for (size_t i = 0; i < BAD_INDICES; i++) {
 		struct model m;
@@ -173,7 +173,7 @@ static void indices_of_the_guest_are_never_read_back(void)
 	}
 }
 
-static void indices_that_are_there_at_the_start(void)
+TEST(indices_that_are_there_at_the_start)
 {
 	for (size_t i = 0; i < BAD_INDICES; i++) {
 		struct vmbus_memory mem;
@@ -191,7 +191,7 @@ static void indices_that_are_there_at_the_start(void)
 	}
 }
 
-static void less_than_a_packet(void)
+TEST(less_than_a_packet)
 {
 	for (uint32_t there = 8; there < DESCRIPTOR + TRAILER; there += 8) {
 		struct model m;
@@ -211,7 +211,7 @@ static void less_than_a_packet(void)
  * Of two packets, the first has a wrong length, so the guest cannot find the
  * start of the second.
  */
-static void length_of_a_packet(void)
+TEST(length_of_a_packet)
 {
 	static const uint16_t lies[] = {
 		0, 1, 8 + 3 + 1, 100, DATA / 8 - 1, DATA / 8, 0x7fff, 0xffff,
@@ -244,7 +244,7 @@ static void length_of_a_packet(void)
  * The trailer must be there, too: a length that ends with the data is 8 bytes
  * too long.
  */
-static void length_without_room_for_the_trailer(void)
+TEST(length_without_room_for_the_trailer)
 {
 	struct model m;
 
@@ -261,7 +261,7 @@ static void length_without_room_for_the_trailer(void)
  * The second of two packets is wrong. The guest can receive the first one, and
  * then gets an error.
  */
-static void a_lie_behind_a_good_packet(void)
+TEST(a_lie_behind_a_good_packet)
 {
 	for (int way = 0; way < 2; way++) {
 		struct model m;
@@ -284,7 +284,7 @@ static void a_lie_behind_a_good_packet(void)
 	}
 }
 
-static void offset_of_the_payload(void)
+TEST(offset_of_the_payload)
 {
 	static const uint16_t lies[] = { 0, 1, 8, 100, 0x2000, 0xffff };
 
@@ -309,7 +309,7 @@ static void offset_of_the_payload(void)
 	}
 }
 
-static void any_type_and_any_flags_are_handed_on(void)
+TEST(any_type_and_any_flags_are_handed_on)
 {
 	struct model m;
 
@@ -328,7 +328,7 @@ static void any_type_and_any_flags_are_handed_on(void)
 	model_close(&m);
 }
 
-static void mask_pending_and_features(void)
+TEST(mask_pending_and_features)
 {
 	static const uint32_t values[] = { 0, 1, 2, 8, DATA - 8, DATA, 0x7fffffff, 0xffffffff };
 	const int count = sizeof(values) / sizeof(values[0]);
@@ -433,7 +433,7 @@ static void race_end(struct race *r)
 	model_close(&r->m);
 }
 
-static void a_descriptor_that_changes_while_it_is_read(void)
+TEST(a_descriptor_that_changes_while_it_is_read)
 {
 	struct race r;
 	int err;
@@ -450,7 +450,7 @@ static void a_descriptor_that_changes_while_it_is_read(void)
  * Do the same with a view of the packet, which must be consistent and must not
  * change.
  */
-static void a_descriptor_that_changes_under_a_view(void)
+TEST(a_descriptor_that_changes_under_a_view)
 {
 	struct race r;
 
@@ -499,7 +499,7 @@ static void open_again(struct model *m)
 		CHECK(strstr(error_text(), "impossible index"));
 }
 
-static void headers_that_change_all_the_time(void)
+TEST(headers_that_change_all_the_time)
 {
 	int good[2] = { 0 }, refused[2] = { 0 };
 	bool all_seen = false;
@@ -551,27 +551,8 @@ static void headers_that_change_all_the_time(void)
 	model_close(&m);
 }
 
-static const struct test tests[] = {
-	TEST(write_index_of_the_host),
-	TEST(read_index_of_the_host),
-	TEST(a_bad_index_during_a_reservation),
-	TEST(the_host_moves_its_index_back),
-	TEST(indices_of_the_guest_are_never_read_back),
-	TEST(indices_that_are_there_at_the_start),
-	TEST(less_than_a_packet),
-	TEST(length_of_a_packet),
-	TEST(length_without_room_for_the_trailer),
-	TEST(a_lie_behind_a_good_packet),
-	TEST(offset_of_the_payload),
-	TEST(any_type_and_any_flags_are_handed_on),
-	TEST(mask_pending_and_features),
-	TEST(a_descriptor_that_changes_while_it_is_read),
-	TEST(a_descriptor_that_changes_under_a_view),
-	TEST(headers_that_change_all_the_time),
-};
-
 int main(void)
 {
 	buf = guarded(DATA);
-	return RUN(tests);
+	return run_tests();
 }

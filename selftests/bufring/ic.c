@@ -232,7 +232,7 @@ static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
 }
 
 /* The program was built for a version with more members, or with fewer. */
-static void counters_for_other_versions(void)
+TEST(counters_for_other_versions)
 {
 	struct {
 		struct vmbus_ic_stats s;
@@ -253,7 +253,7 @@ static void counters_for_other_versions(void)
 }
 
 /* An event loop of the program has the descriptor in its own epoll set. */
-static void an_epoll_set_of_the_program(void)
+TEST(an_epoll_set_of_the_program)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = 5 }, got = { .events = 0 };
 	struct served s;
@@ -279,7 +279,7 @@ static void an_epoll_set_of_the_program(void)
 	served_close(&s);
 }
 
-static void versions_are_agreed(void)
+TEST(versions_are_agreed)
 {
 	struct vmbus_ic_version versions[2];
 	struct vmbus_ic_negotiate counts;
@@ -315,7 +315,7 @@ static void versions_are_agreed(void)
 	served_close(&s);
 }
 
-static void no_common_version(void)
+TEST(no_common_version)
 {
 	struct answer a;
 	struct served s;
@@ -352,7 +352,7 @@ static void no_common_version(void)
  * The host's lists of versions: how many it claims, how many it sends, and what
  * comes of it. The last version of each list is one that the program has.
  */
-static void lists_of_versions(void)
+TEST(lists_of_versions)
 {
 	static const struct {
 		uint16_t frameworks, messages, sent;
@@ -409,7 +409,7 @@ static void lists_of_versions(void)
 	}
 }
 
-static void requests_get_what_the_program_says(void)
+TEST(requests_get_what_the_program_says)
 {
 	static const uint32_t statuses[] = {
 		VMBUS_S_OK,
@@ -452,7 +452,7 @@ static void requests_get_what_the_program_says(void)
 }
 
 /* A program of a later version, whose struct has one more member */
-static void a_program_sees_which_members_a_struct_has(void)
+TEST(a_program_sees_which_members_a_struct_has)
 {
 	const struct {
 		size_t struct_size;
@@ -467,7 +467,7 @@ static void a_program_sees_which_members_a_struct_has(void)
 }
 
 /* The next request has the memory of the first one. */
-static void what_the_program_does_to_a_request_ends_with_it(void)
+TEST(what_the_program_does_to_a_request_ends_with_it)
 {
 	struct served s;
 
@@ -485,7 +485,7 @@ static void what_the_program_does_to_a_request_ends_with_it(void)
 	served_close(&s);
 }
 
-static void an_answer_that_comes_later(void)
+TEST(an_answer_that_comes_later)
 {
 	struct served s;
 
@@ -528,7 +528,7 @@ static void an_answer_that_comes_later(void)
 	served_close(&s);
 }
 
-static void a_request_answers_itself_from_inside(void)
+TEST(a_request_answers_itself_from_inside)
 {
 	struct served s;
 
@@ -545,7 +545,7 @@ static void a_request_answers_itself_from_inside(void)
 	served_close(&s);
 }
 
-static void only_so_many_requests_wait(void)
+TEST(only_so_many_requests_wait)
 {
 	struct served s;
 
@@ -575,7 +575,7 @@ static void only_so_many_requests_wait(void)
 	served_close(&s);
 }
 
-static void negotiated_again_the_host_has_forgotten(void)
+TEST(negotiated_again_the_host_has_forgotten)
 {
 	struct answer a;
 	struct served s;
@@ -603,7 +603,7 @@ static void negotiated_again_the_host_has_forgotten(void)
 }
 
 /* The repeats have the same transaction id and another one. */
-static void a_repeated_request_gets_the_same_answer(void)
+TEST(a_repeated_request_gets_the_same_answer)
 {
 	struct served s;
 
@@ -642,7 +642,7 @@ static void a_repeated_request_gets_the_same_answer(void)
 	served_close(&s);
 }
 
-static void only_a_repeat_gets_the_same_answer(void)
+TEST(only_a_repeat_gets_the_same_answer)
 {
 	const struct {
 		struct vmbus_ic_header hdr;
@@ -703,7 +703,7 @@ static struct vmbus_ic_request *repeats_wait(struct served *s, int count)
 	return seen.later[seen.later_count - 1];
 }
 
-static void a_request_has_only_so_many_repeats(void)
+TEST(a_request_has_only_so_many_repeats)
 {
 	struct vmbus_ic_request *first;
 	struct served s;
@@ -735,7 +735,7 @@ static void a_request_has_only_so_many_repeats(void)
 	served_close(&s);
 }
 
-static void the_program_works_after_its_answer(void)
+TEST(the_program_works_after_its_answer)
 {
 	struct served s;
 
@@ -752,7 +752,7 @@ static void the_program_works_after_its_answer(void)
 	served_close(&s);
 }
 
-static void the_program_sees_every_message(void)
+TEST(the_program_sees_every_message)
 {
 	struct vmbus_ic_options opt = options();
 	struct served s;
@@ -785,7 +785,7 @@ static void *slow_work(void *done)
 	return NULL;
 }
 
-static void an_answer_that_another_thread_prepares(void)
+TEST(an_answer_that_another_thread_prepares)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int done = eventfd(0, EFD_CLOEXEC), set = epoll_create1(EPOLL_CLOEXEC);
@@ -823,7 +823,7 @@ static void an_answer_that_another_thread_prepares(void)
 	close(done);
 }
 
-static void what_is_no_request_is_skipped(void)
+TEST(what_is_no_request_is_skipped)
 {
 	const struct {
 		struct vmbus_ic_header hdr;
@@ -872,7 +872,7 @@ static void overwrite_length(unsigned char *to_guest, size_t size, uint16_t len8
 	ring_poke(&ring, *word(&ring, READ_INDEX) + 4, &len8, 2);
 }
 
-static void full_ring_to_the_host(void)
+TEST(full_ring_to_the_host)
 {
 	const size_t len = getpagesize() / 4 - HEADER;
 	static unsigned char body[65536 / 4];
@@ -925,7 +925,7 @@ static void full_ring_to_the_host(void)
  * The ring to the host is smaller than the one from it, so some requests are
  * larger than any answer can be.
  */
-static void an_answer_larger_than_the_ring(void)
+TEST(an_answer_larger_than_the_ring)
 {
 	static _Alignas(64) unsigned char to_host[128 + 256], to_guest[128 + 8192];
 	static const unsigned char body[400];
@@ -998,7 +998,7 @@ static void an_answer_larger_than_the_ring(void)
 	served_close(&s);
 }
 
-static void the_loop_gets_its_turn(void)
+TEST(the_loop_gets_its_turn)
 {
 	struct answer a;
 	struct served s;
@@ -1021,7 +1021,7 @@ static void the_loop_gets_its_turn(void)
 	served_close(&s);
 }
 
-static void the_end_of_a_channel_of_the_caller(void)
+TEST(the_end_of_a_channel_of_the_caller)
 {
 	struct vmbus_chan *none;
 	struct served s;
@@ -1071,7 +1071,7 @@ static void *dispatch_cancelled(void *ic)
 	return NULL;
 }
 
-static void a_dispatch_is_not_cancelled(void)
+TEST(a_dispatch_is_not_cancelled)
 {
 	pthread_t thread;
 	struct served s;
@@ -1097,7 +1097,7 @@ static void on_alarm(int number)
 		eventfd_write(stop, 1);
 }
 
-static void a_stop(void)
+TEST(a_stop)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 	int closed, loop = epoll_create1(EPOLL_CLOEXEC);
@@ -1270,7 +1270,7 @@ static void device_end(struct vmbus_ic *ic)
 	uio_host_close();
 }
 
-static void taken_back_and_offered_again(void)
+TEST(taken_back_and_offered_again)
 {
 	struct vmbus_ic *ic;
 	int fd;
@@ -1308,7 +1308,7 @@ static void taken_back_and_offered_again(void)
 	device_end(ic);
 }
 
-static void a_host_that_offers_late_after_a_hibernation(void)
+TEST(a_host_that_offers_late_after_a_hibernation)
 {
 	struct vmbus_ic *ic;
 
@@ -1328,7 +1328,7 @@ static void a_host_that_offers_late_after_a_hibernation(void)
 	device_end(ic);
 }
 
-static void a_device_that_somebody_else_has(void)
+TEST(a_device_that_somebody_else_has)
 {
 	struct vmbus_ic *ic;
 
@@ -1361,7 +1361,7 @@ static void a_device_that_somebody_else_has(void)
 	device_end(ic);
 }
 
-static void an_impossible_index_costs_the_channel(void)
+TEST(an_impossible_index_costs_the_channel)
 {
 	struct vmbus_ic *ic;
 
@@ -1389,7 +1389,7 @@ static void an_impossible_index_costs_the_channel(void)
 }
 
 /* The event of a rescind comes, and then the kernel takes the rings away. */
-static void a_rescind_that_is_noticed_late(void)
+TEST(a_rescind_that_is_noticed_late)
 {
 	struct vmbus_ic *ic;
 	char bytes[64];
@@ -1409,7 +1409,7 @@ static void a_rescind_that_is_noticed_late(void)
 }
 
 /* While they wait, the object does not read the host's NEGOTIATE. */
-static void forgotten_requests_that_wait(void)
+TEST(forgotten_requests_that_wait)
 {
 	char body[] = "request0";
 	struct vmbus_ic *ic;
@@ -1439,7 +1439,7 @@ static void forgotten_requests_that_wait(void)
 	device_end(ic);
 }
 
-static void a_silent_host(void)
+TEST(a_silent_host)
 {
 	struct vmbus_ic *ic;
 	unsigned int opens;
@@ -1469,7 +1469,7 @@ static void a_silent_host(void)
 	device_end(ic);
 }
 
-static void options_that_are_refused(void)
+TEST(options_that_are_refused)
 {
 	struct {
 		struct vmbus_ic_options opt;
@@ -1532,44 +1532,8 @@ static void options_that_are_refused(void)
 	served_close(&s);
 }
 
-static const struct test tests[] = {
-	TEST(counters_for_other_versions),
-	TEST(an_epoll_set_of_the_program),
-	TEST(versions_are_agreed),
-	TEST(no_common_version),
-	TEST(lists_of_versions),
-	TEST(requests_get_what_the_program_says),
-	TEST(a_program_sees_which_members_a_struct_has),
-	TEST(what_the_program_does_to_a_request_ends_with_it),
-	TEST(an_answer_that_comes_later),
-	TEST(a_request_answers_itself_from_inside),
-	TEST(only_so_many_requests_wait),
-	TEST(negotiated_again_the_host_has_forgotten),
-	TEST(a_repeated_request_gets_the_same_answer),
-	TEST(only_a_repeat_gets_the_same_answer),
-	TEST(a_request_has_only_so_many_repeats),
-	TEST(the_program_works_after_its_answer),
-	TEST(the_program_sees_every_message),
-	TEST(an_answer_that_another_thread_prepares),
-	TEST(what_is_no_request_is_skipped),
-	TEST(full_ring_to_the_host),
-	TEST(an_answer_larger_than_the_ring),
-	TEST(the_loop_gets_its_turn),
-	TEST(the_end_of_a_channel_of_the_caller),
-	TEST(a_dispatch_is_not_cancelled),
-	TEST(a_stop),
-	TEST(taken_back_and_offered_again),
-	TEST(a_host_that_offers_late_after_a_hibernation),
-	TEST(a_device_that_somebody_else_has),
-	TEST(an_impossible_index_costs_the_channel),
-	TEST(a_rescind_that_is_noticed_late),
-	TEST(forgotten_requests_that_wait),
-	TEST(a_silent_host),
-	TEST(options_that_are_refused),
-};
-
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	return RUN(tests);
+	return run_tests();
 }

@@ -111,17 +111,17 @@ out:
 	model_close(&m);
 }
 
-static void batches_read_in_place(void)
+TEST(batches_read_in_place)
 {
 	all_batches(receive_by_peek);
 }
 
-static void batches_copied(void)
+TEST(batches_copied)
 {
 	all_batches(receive_by_many);
 }
 
-static void a_batch_ends_where_the_ring_is_full(void)
+TEST(a_batch_ends_where_the_ring_is_full)
 {
 	struct iovec payloads[64];
 	struct vmbus_view view;
@@ -161,7 +161,7 @@ static void a_batch_ends_where_the_ring_is_full(void)
 	model_close(&m);
 }
 
-static void a_look_takes_nothing_and_part_of_it_can_be_left(void)
+TEST(a_look_takes_nothing_and_part_of_it_can_be_left)
 {
 	struct vmbus_view views[8], again[8];
 	struct vmbus_packet pkt;
@@ -195,7 +195,7 @@ static void a_look_takes_nothing_and_part_of_it_can_be_left(void)
 	model_close(&m);
 }
 
-static void a_buffer_that_is_too_small_takes_what_fits(void)
+TEST(a_buffer_that_is_too_small_takes_what_fits)
 {
 	const struct iovec payloads[3] = { { out, 100 }, { out, 100 }, { out, 100 } };
 	struct vmbus_view views[3];
@@ -257,7 +257,7 @@ static void reserve_and_try(enum producers producers)
 	model_close(&m);
 }
 
-static void a_reservation_keeps_others_out(void)
+TEST(a_reservation_keeps_others_out)
 {
 	reserve_and_try(PRODUCERS_ONE);
 	reserve_and_try(PRODUCERS_MUTEX);
@@ -300,7 +300,7 @@ static void try_to_end_a_reservation(enum producers producers)
 	model_close(&m);
 }
 
-static void another_thread_cannot_end_a_reservation(void)
+TEST(another_thread_cannot_end_a_reservation)
 {
 	try_to_end_a_reservation(PRODUCERS_MUTEX);
 	try_to_end_a_reservation(PRODUCERS_SPIN);
@@ -313,7 +313,7 @@ static const unsigned char *behind_descriptor(const struct vmbus_view *view)
 }
 
 /* The layout of DATA_USING_GPA_DIRECT, by its offsets */
-static void pages_of_the_guest(void)
+TEST(pages_of_the_guest)
 {
 	static const uint64_t first[] = { 0x1234, 0x99 }, second[] = { 0xfedcba9876543 };
 	const struct vmbus_gpa_buffer ranges[] = {
@@ -365,7 +365,7 @@ static void pages_of_the_guest(void)
 }
 
 /* Build the packet of send_gpa() in place, at every place of the ring. */
-static void pages_built_in_place(void)
+TEST(pages_built_in_place)
 {
 	static const uint64_t page = 0x123456789;
 	const struct vmbus_gpa_buffer range = { 3000, 96, &page };
@@ -416,7 +416,7 @@ static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t co
 	*word(&m->to_guest, WRITE_INDEX) = (index + total + TRAILER) % DATA;
 }
 
-static void transfer_pages(void)
+TEST(transfer_pages)
 {
 	static const uint32_t good[] = { 100, 0, 24, 1000 };
 	static const uint32_t beyond[] = { 100, 0, 25, 1000 }, wraps[] = { 0xffffffff, 8 };
@@ -498,7 +498,7 @@ static void transfer_pages(void)
  * Each range of a packet is checked, whatever its place, and returned as it was
  * checked.
  */
-static void every_transfer_page(void)
+TEST(every_transfer_page)
 {
 	enum { MAX = 9, LENGTH = 100 };
 	struct vmbus_range ranges[MAX + 1];
@@ -528,7 +528,7 @@ static void every_transfer_page(void)
 }
 
 /* Offset and length are added without loss. */
-static void large_transfer_pages(void)
+TEST(large_transfer_pages)
 {
 	static const uint32_t list[] = { 8, 0, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
 	const uint64_t end = 2 * (uint64_t)UINT32_MAX;
@@ -550,22 +550,4 @@ static void large_transfer_pages(void)
 	}
 }
 
-static const struct test tests[] = {
-	TEST(batches_read_in_place),
-	TEST(batches_copied),
-	TEST(a_batch_ends_where_the_ring_is_full),
-	TEST(a_look_takes_nothing_and_part_of_it_can_be_left),
-	TEST(a_buffer_that_is_too_small_takes_what_fits),
-	TEST(a_reservation_keeps_others_out),
-	TEST(another_thread_cannot_end_a_reservation),
-	TEST(pages_of_the_guest),
-	TEST(pages_built_in_place),
-	TEST(transfer_pages),
-	TEST(every_transfer_page),
-	TEST(large_transfer_pages),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

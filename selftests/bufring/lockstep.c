@@ -227,7 +227,7 @@ static void end(void)
 /* Calls for @messages, with some for the begin and the end */
 #define CHECK_CALLS(messages, each) CHECK(os.calls <= (messages) * (each) + 10)
 
-static void a_slow_host_costs_two_calls_a_message_and_no_spin(void)
+TEST(a_slow_host_costs_two_calls_a_message_and_no_spin)
 {
 	begin(2);
 	serve(1000, 100000000);
@@ -241,7 +241,7 @@ static void a_slow_host_costs_two_calls_a_message_and_no_spin(void)
 	end();
 }
 
-static void one_processor_never_spins(void)
+TEST(one_processor_never_spins)
 {
 	begin(1);
 	serve(1000, 20000);
@@ -251,7 +251,7 @@ static void one_processor_never_spins(void)
 	end();
 }
 
-static void an_unknown_wake_up_is_not_worth_a_spin(void)
+TEST(an_unknown_wake_up_is_not_worth_a_spin)
 {
 	begin(2);
 	os.no_timers = true;
@@ -262,7 +262,7 @@ static void an_unknown_wake_up_is_not_worth_a_spin(void)
 	end();
 }
 
-static void a_quick_host_is_served_without_sleep(void)
+TEST(a_quick_host_is_served_without_sleep)
 {
 	begin(2);
 	serve(1000, 20000);
@@ -274,7 +274,7 @@ static void a_quick_host_is_served_without_sleep(void)
 	end();
 }
 
-static void a_host_that_becomes_slow_ends_the_spins(void)
+TEST(a_host_that_becomes_slow_ends_the_spins)
 {
 	begin(2);
 	serve(100, 20000);
@@ -292,7 +292,7 @@ static void a_host_that_becomes_slow_ends_the_spins(void)
 }
 
 /* A spin never lasts longer than 8 wake-ups, whatever the host does. */
-static void the_longest_spin(void)
+TEST(the_longest_spin)
 {
 	int64_t before;
 
@@ -312,7 +312,7 @@ static void the_longest_spin(void)
 }
 
 /* It may announce a rescind. */
-static void an_interrupt_without_a_packet_is_read(void)
+TEST(an_interrupt_without_a_packet_is_read)
 {
 	begin(2);
 	os.while_sleeping = NULL;
@@ -329,17 +329,4 @@ static void an_interrupt_without_a_packet_is_read(void)
 	end();
 }
 
-static const struct test tests[] = {
-	TEST(an_interrupt_without_a_packet_is_read),
-	TEST(a_slow_host_costs_two_calls_a_message_and_no_spin),
-	TEST(one_processor_never_spins),
-	TEST(an_unknown_wake_up_is_not_worth_a_spin),
-	TEST(a_quick_host_is_served_without_sleep),
-	TEST(a_host_that_becomes_slow_ends_the_spins),
-	TEST(the_longest_spin),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

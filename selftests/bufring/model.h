@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "../../lib/from_memory.h"
-#include "../kselftest/ktap.h"
 #include "../kselftest/wait.h"
+#include "test.h"
 
 /* CFLAGS may set a smaller number for slow checkers. */
 #ifndef MESSAGES
@@ -48,26 +48,6 @@ struct model {
 	int guest_signals, host_signals; /* by them, not to them */
 };
 
-static int checks_failed;
-
-#define CHECK(condition)                                                                       \
-	do {                                                                                   \
-		if (!(condition)) {                                                            \
-			ksft_print_msg("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			checks_failed++;                                                       \
-		}                                                                              \
-	} while (0)
-
-#define CHECK_IS(value, expected)                                                           \
-	do {                                                                                \
-		long long is_ = (value), expected_ = (expected);                            \
-		if (is_ != expected_) {                                                     \
-			ksft_print_msg("%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, \
-				       #value, is_, expected_);                             \
-			checks_failed++;                                                    \
-		}                                                                           \
-	} while (0)
-
 /*
  * End the test if the condition is false, because the rest would make no sense.
  */
@@ -79,33 +59,6 @@ static int checks_failed;
 			ksft_exit_fail_msg("cannot go on");                                \
 		}                                                                          \
 	} while (0)
-
-/* Why the test cannot run here, or NULL */
-static const char *cannot_run;
-
-struct test {
-	const char *name;
-	void (*run)(void);
-};
-
-#define TEST(name) { #name, name }
-#define RUN(tests) run_tests(tests, sizeof(tests) / sizeof((tests)[0]))
-
-static inline int run_tests(const struct test *tests, size_t count)
-{
-	ksft_print_header();
-	ksft_set_plan(count);
-	for (size_t i = 0; i < count; i++) {
-		checks_failed = 0;
-		cannot_run = NULL;
-		tests[i].run();
-		if (cannot_run && !checks_failed)
-			ksft_test_result_skip("%s: %s\n", tests[i].name, cannot_run);
-		else
-			ksft_test_result(!checks_failed, "%s\n", tests[i].name);
-	}
-	ksft_finished();
-}
 
 /*
  * @size bytes; a page without access follows, and one precedes if @size is

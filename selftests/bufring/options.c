@@ -42,7 +42,7 @@ static bool has(const unsigned char *to, size_t count)
 	return true;
 }
 
-static void an_older_program_has_fewer_members(void)
+TEST(an_older_program_has_fewer_members)
 {
 	unsigned char to[LATER];
 
@@ -54,7 +54,7 @@ static void an_older_program_has_fewer_members(void)
 	CHECK(has(to, NOW));
 }
 
-static void a_newer_program_must_clear_what_is_unknown(void)
+TEST(a_newer_program_must_clear_what_is_unknown)
 {
 	unsigned char to[LATER];
 
@@ -69,7 +69,7 @@ static void a_newer_program_must_clear_what_is_unknown(void)
 	CHECK_IS(copy(to, LARGEST + 4, LARGEST + 4 - NOW), -E2BIG);
 }
 
-static void a_struct_below_its_first_size(void)
+TEST(a_struct_below_its_first_size)
 {
 	unsigned char to[LATER];
 
@@ -79,13 +79,4 @@ static void a_struct_below_its_first_size(void)
 	}
 }
 
-static const struct test tests[] = {
-	TEST(an_older_program_has_fewer_members),
-	TEST(a_newer_program_must_clear_what_is_unknown),
-	TEST(a_struct_below_its_first_size),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

@@ -67,7 +67,7 @@ static void one(struct model *m, size_t len, uint64_t number)
 	CHECK_IS(vmbus_recv(m->host, &pkt, got, sizeof(got)), -EAGAIN);
 }
 
-static void every_size_around_alignment(void)
+TEST(every_size_around_alignment)
 {
 	for (size_t r = 0; r < RINGS; r++) {
 		struct model m;
@@ -168,7 +168,7 @@ static void queued_and_flushed(struct model *m, size_t len, uint64_t number)
 }
 
 /* Use each way to send and to receive. */
-static void every_size_at_every_place(void)
+TEST(every_size_at_every_place)
 {
 	static void (*const ways[])(struct model *, size_t, uint64_t) = {
 		one,
@@ -190,7 +190,7 @@ static void every_size_at_every_place(void)
 	model_close(&m);
 }
 
-static void the_largest_fills_the_ring_and_one_more_is_refused(void)
+TEST(the_largest_fills_the_ring_and_one_more_is_refused)
 {
 	for (size_t r = 0; r < RINGS; r++) {
 		struct vmbus_packet pkt;
@@ -216,7 +216,7 @@ static void the_largest_fills_the_ring_and_one_more_is_refused(void)
 	}
 }
 
-static void pieces_arrive_as_one(void)
+TEST(pieces_arrive_as_one)
 {
 	const struct iovec pieces[] = {
 		{ sent, 3 },
@@ -246,7 +246,7 @@ static void pieces_arrive_as_one(void)
 	model_close(&m);
 }
 
-static void a_small_buffer_keeps_the_packet(void)
+TEST(a_small_buffer_keeps_the_packet)
 {
 	struct vmbus_packet pkt;
 	struct model m;
@@ -274,7 +274,7 @@ static void a_small_buffer_keeps_the_packet(void)
 	model_close(&m);
 }
 
-static void a_batch_is_seen_at_once(void)
+TEST(a_batch_is_seen_at_once)
 {
 	struct vmbus_packet pkt;
 	struct model m;
@@ -299,7 +299,7 @@ static void a_batch_is_seen_at_once(void)
  * meanwhile. The ring of 16 KiB has room for three packets, and the second one
  * goes around its end. One signal is enough for a host that had an empty ring.
  */
-static void large_batches_move_in_quarters(void)
+TEST(large_batches_move_in_quarters)
 {
 	static const struct {
 		unsigned int count;
@@ -355,7 +355,7 @@ static void large_batches_move_in_quarters(void)
 }
 
 /* Rings of odd sizes and header sizes, as on machines with other pages */
-static void other_header_sizes(void)
+TEST(other_header_sizes)
 {
 	static const size_t headers[] = { 128, 4096, 16384, 65536 };
 
@@ -434,7 +434,7 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 }
 
 /* A host ends the channel at a packet of another kind. */
-static void kinds_of_packets_that_no_host_takes(void)
+TEST(kinds_of_packets_that_no_host_takes)
 {
 	static const uint16_t good[] = { VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION };
 	const uint64_t pages[] = { 1 };
@@ -477,7 +477,7 @@ static void kinds_of_packets_that_no_host_takes(void)
  * The host side of a pair may send any packet, because a test may take the part
  * of a wrong host. The guest's side may not.
  */
-static void a_host_of_a_test_sends_any_packet(void)
+TEST(a_host_of_a_test_sends_any_packet)
 {
 	struct vmbus_chan *guest, *host;
 	struct vmbus_packet pkt;
@@ -527,7 +527,7 @@ static int queue_64(struct vmbus_chan *chan, enum way way, uint64_t number)
  * Packets that wait for vmbus_flush() take room: all that fit arrive, wherever
  * the first one begins.
  */
-static void queued_packets_take_room(void)
+TEST(queued_packets_take_room)
 {
 	const uint32_t size = 4096, fit = (size - 1) / 64;
 	struct vmbus_packet pkt;
@@ -553,7 +553,7 @@ static void queued_packets_take_room(void)
  * An empty payload needs no buffer, even if the next byte would be the first of
  * the ring.
  */
-static void no_buffer_for_no_bytes(void)
+TEST(no_buffer_for_no_bytes)
 {
 	const struct iovec nothing = { NULL, 0 };
 	struct vmbus_packet pkt;
@@ -576,22 +576,4 @@ static void no_buffer_for_no_bytes(void)
 	model_close(&m);
 }
 
-static const struct test tests[] = {
-	TEST(every_size_around_alignment),
-	TEST(every_size_at_every_place),
-	TEST(the_largest_fills_the_ring_and_one_more_is_refused),
-	TEST(pieces_arrive_as_one),
-	TEST(a_small_buffer_keeps_the_packet),
-	TEST(a_batch_is_seen_at_once),
-	TEST(large_batches_move_in_quarters),
-	TEST(other_header_sizes),
-	TEST(kinds_of_packets_that_no_host_takes),
-	TEST(a_host_of_a_test_sends_any_packet),
-	TEST(queued_packets_take_room),
-	TEST(no_buffer_for_no_bytes),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

@@ -15,7 +15,7 @@ static const char hidden[] =
 /* More pages than one read of the kernel's table takes */
 #define MANY_PAGES 150
 
-static void frame_numbers_of_own_memory(void)
+TEST(frame_numbers_of_own_memory)
 {
 	const size_t page = getpagesize(), parts = page / 4096;
 	unsigned char *memory = guarded(MANY_PAGES * page);
@@ -47,7 +47,7 @@ static void frame_numbers_of_own_memory(void)
 	guarded_free(memory, MANY_PAGES * page);
 }
 
-static void frame_numbers_that_nobody_can_look_up(void)
+TEST(frame_numbers_that_nobody_can_look_up)
 {
 	static const unsigned char memory[8192];
 	struct vmbus_pagemap *map;
@@ -105,7 +105,7 @@ static int look_up(const void *memory, uint64_t *numbers)
 }
 
 /* A read touch maps the kernel's one page of zeros, or the page of a file. */
-static void frames_of_others_are_refused(void)
+TEST(frames_of_others_are_refused)
 {
 	char path[] = "/tmp/vmbus-pages-XXXXXX";
 	const size_t page = getpagesize();
@@ -149,7 +149,7 @@ static void frames_of_others_are_refused(void)
 }
 
 /* Memory that processes share on purpose keeps its frames after a fork(). */
-static void frames_of_shared_memory_are_found(void)
+TEST(frames_of_shared_memory_are_found)
 {
 	const size_t page = getpagesize();
 	unsigned char *memory = small_pages(2, MAP_SHARED | MAP_ANONYMOUS, -1);
@@ -178,7 +178,7 @@ static void frames_of_shared_memory_are_found(void)
  * One object looks up memory that is unmapped then, and private memory of a
  * file at the same address, which is one of the lowest.
  */
-static void each_look_up_sees_the_mappings_of_its_time(void)
+TEST(each_look_up_sees_the_mappings_of_its_time)
 {
 	const int flags = MAP_FIXED_NOREPLACE, fd = memfd_create("file", MFD_CLOEXEC);
 	void *const low = (void *)(uintptr_t)0x10000000;
@@ -205,15 +205,4 @@ static void each_look_up_sees_the_mappings_of_its_time(void)
 	close(fd);
 }
 
-static const struct test tests[] = {
-	TEST(frame_numbers_of_own_memory),
-	TEST(frame_numbers_that_nobody_can_look_up),
-	TEST(frames_of_others_are_refused),
-	TEST(frames_of_shared_memory_are_found),
-	TEST(each_look_up_sees_the_mappings_of_its_time),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

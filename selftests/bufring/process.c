@@ -45,7 +45,7 @@ static void run_as(void *(*as_guest)(void *), void *(*as_host)(void *), size_t d
 }
 
 /* Try each way in turn, because the sides may differ in speed. */
-static void batches_in_place(void)
+TEST(batches_in_place)
 {
 	run_as(send_batches, receive_in_place, 1);
 	run_as(receive_in_place, send_batches, 16);
@@ -55,7 +55,7 @@ static void batches_in_place(void)
  * The other side dies in the middle. Its published packets arrive, and then the
  * rescind.
  */
-static void a_host_that_dies(void)
+TEST(a_host_that_dies)
 {
 	struct vmbus_chan *guest, *host;
 	struct vmbus_packet pkt;
@@ -81,12 +81,4 @@ static void a_host_that_dies(void)
 	vmbus_close(guest);
 }
 
-static const struct test tests[] = {
-	TEST(batches_in_place),
-	TEST(a_host_that_dies),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

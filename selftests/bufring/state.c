@@ -8,7 +8,7 @@
 
 static unsigned char buf[4096];
 
-static void bytes_that_wait_in_the_rings(void)
+TEST(bytes_that_wait_in_the_rings)
 {
 	struct vmbus_packet pkt;
 	struct model m;
@@ -40,7 +40,7 @@ static void bytes_that_wait_in_the_rings(void)
 	model_close(&m);
 }
 
-static void every_counter_counts(void)
+TEST(every_counter_counts)
 {
 	const struct iovec payloads[3] = { { buf, 8 }, { buf, 8 }, { buf, 16 } };
 	struct vmbus_view views[3];
@@ -82,7 +82,7 @@ static void every_counter_counts(void)
 }
 
 /* The program was built for a version with more members, or with fewer. */
-static void counters_for_other_versions(void)
+TEST(counters_for_other_versions)
 {
 	struct {
 		struct vmbus_stats s;
@@ -102,7 +102,7 @@ static void counters_for_other_versions(void)
 	model_close(&m);
 }
 
-static void interrupts_are_counted(void)
+TEST(interrupts_are_counted)
 {
 	struct vmbus_chan *guest, *host;
 	struct vmbus_stats s;
@@ -117,7 +117,7 @@ static void interrupts_are_counted(void)
 	vmbus_close(host);
 }
 
-static void latency_is_a_word_of_the_monitor_page(void)
+TEST(latency_is_a_word_of_the_monitor_page)
 {
 	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
 	struct vmbus_chan *chan;
@@ -149,13 +149,4 @@ static void latency_is_a_word_of_the_monitor_page(void)
 	model_close(&m);
 }
 
-static const struct test tests[] = {
-	TEST(bytes_that_wait_in_the_rings),	     TEST(every_counter_counts),
-	TEST(counters_for_other_versions),	     TEST(interrupts_are_counted),
-	TEST(latency_is_a_word_of_the_monitor_page),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN

@@ -66,22 +66,22 @@ static void both(size_t data_pages, size_t most, uint32_t burst, uint32_t messag
 	shared_close(&s);
 }
 
-static void small_messages_one_by_one(void)
+TEST(small_messages_one_by_one)
 {
 	both(1, 64, 1, MESSAGES);
 }
 
-static void small_messages_in_bursts(void)
+TEST(small_messages_in_bursts)
 {
 	both(4, 64, 32, MESSAGES);
 }
 
-static void large_messages_in_a_small_ring(void)
+TEST(large_messages_in_a_small_ring)
 {
 	both(1, 3000, 4, MESSAGES / 10);
 }
 
-static void mixed_messages_in_a_large_ring(void)
+TEST(mixed_messages_in_a_large_ring)
 {
 	both(511, 8192, 8, MESSAGES / 10);
 }
@@ -174,12 +174,12 @@ static void in_two_threads(void *(*receive)(void *))
 	shared_close(&s);
 }
 
-static void sender_and_receiver_of_a_channel_in_two_threads(void)
+TEST(sender_and_receiver_of_a_channel_in_two_threads)
 {
 	in_two_threads(receive_only);
 }
 
-static void a_sender_that_waits_and_a_receiver_that_polls(void)
+TEST(a_sender_that_waits_and_a_receiver_that_polls)
 {
 	in_two_threads(receive_by_poll);
 }
@@ -314,7 +314,7 @@ static unsigned int send_as_several(enum producers producers)
 	return locks;
 }
 
-static void multi_producer(void)
+TEST(multi_producer)
 {
 	/* One for each call, which sends up to 8 packets */
 	CHECK(send_as_several(PRODUCERS_MUTEX) > SENDERS * (MESSAGES / 4) / 8);
@@ -324,7 +324,7 @@ static void multi_producer(void)
  * Threads with a processor of their own must not sleep in a lock when they
  * send, for example completions.
  */
-static void multi_producer_that_spin(void)
+TEST(multi_producer_that_spin)
 {
 	CHECK_IS(send_as_several(PRODUCERS_SPIN), 0);
 }
@@ -359,7 +359,7 @@ static unsigned int locks_of_a_send(struct vmbus_chan *chan, size_t len, int exp
  * A thread that spins sends while another one waits for more room. The host
  * does not interrupt, so the sender has to wake the other thread.
  */
-static void threads_that_spin_send_while_another_waits(void)
+TEST(threads_that_spin_send_while_another_waits)
 {
 	struct room_waiter w = { .refused = 0 };
 	_Atomic uint32_t *read_index;
@@ -503,17 +503,17 @@ static void wait_as_several(enum producers producers)
 	shared_close(&s);
 }
 
-static void several_threads_wait_on_a_channel(void)
+TEST(several_threads_wait_on_a_channel)
 {
 	wait_as_several(PRODUCERS_MUTEX);
 }
 
-static void several_threads_that_spin_wait_on_a_channel(void)
+TEST(several_threads_that_spin_wait_on_a_channel)
 {
 	wait_as_several(PRODUCERS_SPIN);
 }
 
-static void batches_in_place(void)
+TEST(batches_in_place)
 {
 	struct traffic guest = { .messages = MESSAGES * 5, .most = 64 };
 	struct traffic host = guest;
@@ -531,22 +531,4 @@ static void batches_in_place(void)
 	shared_close(&s);
 }
 
-static const struct test tests[] = {
-	TEST(small_messages_one_by_one),
-	TEST(small_messages_in_bursts),
-	TEST(large_messages_in_a_small_ring),
-	TEST(mixed_messages_in_a_large_ring),
-	TEST(sender_and_receiver_of_a_channel_in_two_threads),
-	TEST(a_sender_that_waits_and_a_receiver_that_polls),
-	TEST(multi_producer),
-	TEST(multi_producer_that_spin),
-	TEST(threads_that_spin_send_while_another_waits),
-	TEST(several_threads_wait_on_a_channel),
-	TEST(several_threads_that_spin_wait_on_a_channel),
-	TEST(batches_in_place),
-};
-
-int main(void)
-{
-	return RUN(tests);
-}
+TEST_HARNESS_MAIN
