@@ -39,73 +39,67 @@ static int recv_one(struct vmbus_chan *chan)
 	return vmbus_recv(chan, &pkt, buf, sizeof(buf));
 }
 
-TEST(a_signal_only_when_the_ring_was_empty)
+MODEL_TEST(a_signal_only_when_the_ring_was_empty)
 {
-	struct model m;
-
-	model_open(&m, 4096);
-	CHECK_IS(send_one(m.guest, 8), 0);
-	CHECK_IS(m.guest_signals, 1);
-	CHECK_IS(send_one(m.guest, 8), 0);
-	CHECK_IS(m.guest_signals, 1);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(send_one(m.guest, 8), 0);
-	CHECK_IS(m.guest_signals, 1);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(send_one(m.guest, 8), 0);
-	CHECK_IS(m.guest_signals, 2);
-	CHECK_IS(m.host_signals, 0);
-	model_close(&m);
+	CHECK_IS(send_one(m->guest, 8), 0);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(send_one(m->guest, 8), 0);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(send_one(m->guest, 8), 0);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(send_one(m->guest, 8), 0);
+	CHECK_IS(m->guest_signals, 2);
+	CHECK_IS(m->host_signals, 0);
 }
 
-TEST(no_signal_while_the_host_masks)
+MODEL_TEST(no_signal_while_the_host_masks)
 {
-	struct model m;
-
-	model_open(&m, 4096);
-	mask_interrupts(m.host);
-	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 1);
-	CHECK_IS(send_one(m.guest, 8), 0);
-	CHECK_IS(m.guest_signals, 0);
+	mask_interrupts(m->host);
+	CHECK_IS(*word(&m->to_host, INTERRUPT_MASK), 1);
+	CHECK_IS(send_one(m->guest, 8), 0);
+	CHECK_IS(m->guest_signals, 0);
 	/*
 	 * A host that unmasks must find the packet by itself. It does not sleep
 	 * then, so it masks again.
 	 */
-	CHECK_IS(vmbus_arm(m.host, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
-	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 1);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(send_one(m.guest, 8), 0);
-	CHECK_IS(m.guest_signals, 0);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(vmbus_arm(m.host, VMBUS_WAIT_RECV), 0);
-	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 0);
+	CHECK_IS(vmbus_arm(m->host, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
+	CHECK_IS(*word(&m->to_host, INTERRUPT_MASK), 1);
+	CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(send_one(m->guest, 8), 0);
+	CHECK_IS(m->guest_signals, 0);
+	CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(vmbus_arm(m->host, VMBUS_WAIT_RECV), 0);
+	CHECK_IS(*word(&m->to_host, INTERRUPT_MASK), 0);
 	/* Who only looks for room still sleeps for packets. */
-	CHECK_IS(vmbus_arm(m.host, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
-	CHECK_IS(*word(&m.to_host, INTERRUPT_MASK), 0);
-	CHECK_IS(send_one(m.guest, 8), 0);
-	CHECK_IS(m.guest_signals, 1);
-	model_close(&m);
+	CHECK_IS(vmbus_arm(m->host, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
+	CHECK_IS(*word(&m->to_host, INTERRUPT_MASK), 0);
+	CHECK_IS(send_one(m->guest, 8), 0);
+	CHECK_IS(m->guest_signals, 1);
 }
 
-TEST(a_batch_decides_once)
+MODEL_TEST(a_batch_decides_once)
 {
-	struct model m;
-
-	model_open(&m, 4096);
 	for (int i = 0; i < 3; i++)
-		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
-	CHECK_IS(m.guest_signals, 0);
-	CHECK_IS(tx_ring_publish(&m.guest->tx), 1);
-	CHECK_IS(tx_ring_publish(&m.guest->tx), 0);
-	CHECK_IS(vmbus_flush(m.guest), 0);
-	CHECK_IS(m.guest_signals, 0);
-	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
-	CHECK_IS(tx_ring_publish(&m.guest->tx), 0);
+		CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(m->guest_signals, 0);
+	CHECK_IS(tx_ring_publish(&m->guest->tx), 1);
+	CHECK_IS(tx_ring_publish(&m->guest->tx), 0);
+	CHECK_IS(vmbus_flush(m->guest), 0);
+	CHECK_IS(m->guest_signals, 0);
+	CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(tx_ring_publish(&m->guest->tx), 0);
 	for (int i = 0; i < 4; i++)
-		CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(recv_one(m.host), -EAGAIN);
-	model_close(&m);
+		CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(recv_one(m->host), -EAGAIN);
+}
+
+static void fill_up(struct vmbus_chan *chan)
+{
+	while (!send_one(chan, 72))
+		;
 }
 
 /* 4096 bytes of data hold 40 packets of 96 (payload 72), and then 256 stay */
@@ -115,64 +109,52 @@ static void fill_ring(struct vmbus_chan *chan, int packets)
 		CHECK_IS(send_one(chan, 72), 0);
 }
 
-TEST(a_full_ring_asks_for_room_and_hears_of_it_once)
+MODEL_TEST(a_full_ring_asks_for_room_and_hears_of_it_once)
 {
-	struct model m;
-
-	model_open(&m, 4096);
-	fill_ring(m.guest, 40);
-	CHECK_IS(send_one(m.guest, 232), -EAGAIN); /* 256 needed, 256 free: one stays free */
-	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 256);
-	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), 0);
-	CHECK_IS(send_one(m.guest, 424), -EAGAIN);
-	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 448);
-	CHECK_IS(recv_one(m.host), 0); /* 352 free */
-	CHECK_IS(m.host_signals, 0);
-	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), 0);
-	CHECK_IS(recv_one(m.host), 0); /* 448 free: not more than 448 */
-	CHECK_IS(m.host_signals, 0);
-	CHECK_IS(recv_one(m.host), 0); /* 544 */
-	CHECK_IS(m.host_signals, 1);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(m.host_signals, 1);
-	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
-	CHECK_IS(send_one(m.guest, 424), 0);
-	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
-	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
-	model_close(&m);
+	fill_ring(m->guest, 40);
+	CHECK_IS(send_one(m->guest, 232), -EAGAIN); /* 256 needed, 256 free: one stays free */
+	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 256);
+	CHECK_IS(vmbus_arm(m->guest, VMBUS_WAIT_SEND), 0);
+	CHECK_IS(send_one(m->guest, 424), -EAGAIN);
+	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 448);
+	CHECK_IS(recv_one(m->host), 0); /* 352 free */
+	CHECK_IS(m->host_signals, 0);
+	CHECK_IS(vmbus_arm(m->guest, VMBUS_WAIT_SEND), 0);
+	CHECK_IS(recv_one(m->host), 0); /* 448 free: not more than 448 */
+	CHECK_IS(m->host_signals, 0);
+	CHECK_IS(recv_one(m->host), 0); /* 544 */
+	CHECK_IS(m->host_signals, 1);
+	CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(m->host_signals, 1);
+	CHECK_IS(vmbus_arm(m->guest, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
+	CHECK_IS(send_one(m->guest, 424), 0);
+	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 0);
+	CHECK_IS(vmbus_arm(m->guest, VMBUS_WAIT_SEND), VMBUS_WAIT_SEND);
 }
 
-TEST(a_host_that_waits_for_room_is_signalled_by_receive_and_skip)
+MODEL_TEST(a_host_that_waits_for_room_is_signalled_by_receive_and_skip)
 {
-	struct model m;
-
-	model_open(&m, 4096);
-	fill_ring(m.host, 40);
-	CHECK_IS(send_one(m.host, 232), -EAGAIN);
-	CHECK_IS(recv_one(m.guest), 0);
-	CHECK_IS(m.guest_signals, 1);
-	CHECK_IS(send_one(m.host, 232), 0);
-	CHECK_IS(send_one(m.host, 232), -EAGAIN);
-	CHECK_IS(vmbus_skip(m.guest), 0);
-	CHECK_IS(m.guest_signals, 1);
-	CHECK_IS(vmbus_skip(m.guest), 0);
-	CHECK_IS(m.guest_signals, 2);
-	model_close(&m);
+	fill_ring(m->host, 40);
+	CHECK_IS(send_one(m->host, 232), -EAGAIN);
+	CHECK_IS(recv_one(m->guest), 0);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(send_one(m->host, 232), 0);
+	CHECK_IS(send_one(m->host, 232), -EAGAIN);
+	CHECK_IS(vmbus_skip(m->guest), 0);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(vmbus_skip(m->guest), 0);
+	CHECK_IS(m->guest_signals, 2);
 }
 
-TEST(no_signal_for_room_without_the_feature_bit)
+MODEL_TEST(no_signal_for_room_without_the_feature_bit)
 {
-	struct model m;
-
-	model_open(&m, 4096);
-	CHECK_IS(*word(&m.to_guest, FEATURE_BITS), 1);
-	*word(&m.to_guest, FEATURE_BITS) = 0;
-	fill_ring(m.host, 40);
-	CHECK_IS(send_one(m.host, 232), -EAGAIN);
+	CHECK_IS(*word(&m->to_guest, FEATURE_BITS), 1);
+	*word(&m->to_guest, FEATURE_BITS) = 0;
+	fill_ring(m->host, 40);
+	CHECK_IS(send_one(m->host, 232), -EAGAIN);
 	for (int i = 0; i < 10; i++)
-		CHECK_IS(recv_one(m.guest), 0);
-	CHECK_IS(m.guest_signals, 0);
-	model_close(&m);
+		CHECK_IS(recv_one(m->guest), 0);
+	CHECK_IS(m->guest_signals, 0);
 }
 
 /*
@@ -189,24 +171,21 @@ static int drain(void *ctx)
 	return 0;
 }
 
-TEST(a_full_ring_shows_what_is_queued_and_looks_again)
+MODEL_TEST(a_full_ring_shows_what_is_queued_and_looks_again)
 {
 	struct vmbus_memory mem;
-	struct model m;
 
-	model_open(&m, 4096);
-	vmbus_close(m.guest);
-	mem = side(&m.to_host, &m.to_guest, NULL);
+	vmbus_close(m->guest);
+	mem = side(&m->to_host, &m->to_guest, NULL);
 	mem.signal = drain;
-	mem.ctx = &m;
-	MUST(!channel_from_memory(&mem, &m.guest));
+	mem.ctx = m;
+	MUST(!channel_from_memory(&mem, &m->guest));
 	for (int i = 0; i < 40; i++)
-		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 72), 0);
-	CHECK_IS(m.guest_signals, 0);
-	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 424), 0);
-	CHECK_IS(m.guest_signals, 1);
-	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
-	model_close(&m);
+		CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 72), 0);
+	CHECK_IS(m->guest_signals, 0);
+	CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 424), 0);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 0);
 }
 
 /*
@@ -361,29 +340,23 @@ TEST(a_refusal_ends_with_the_room_for_it)
 	}
 }
 
-TEST(nothing_to_wait_with)
+MODEL_TEST(nothing_to_wait_with)
 {
-	struct model m;
-
-	model_open(&m, 4096);
-	CHECK_IS(vmbus_fd(m.guest), -1);
-	CHECK_IS(vmbus_ack(m.guest), -EOPNOTSUPP);
-	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
-	CHECK_IS(vmbus_wait(m.guest, 0, 0), -EINVAL);
-	CHECK_IS(vmbus_wait(m.guest, 4, 0), -EINVAL);
-	CHECK_IS(vmbus_arm(m.guest, 0), -EINVAL);
-	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
-	CHECK_IS(send_one(m.host, 8), 0);
-	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND, -1), 3);
-	model_close(&m);
+	CHECK_IS(vmbus_fd(m->guest), -1);
+	CHECK_IS(vmbus_ack(m->guest), -EOPNOTSUPP);
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
+	CHECK_IS(vmbus_wait(m->guest, 0, 0), -EINVAL);
+	CHECK_IS(vmbus_wait(m->guest, 4, 0), -EINVAL);
+	CHECK_IS(vmbus_arm(m->guest, 0), -EINVAL);
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	CHECK_IS(send_one(m->host, 8), 0);
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND, -1), 3);
 }
 
-TEST(a_wait_times_out_and_does_not_spin)
+PAIR_TEST(a_wait_times_out_and_does_not_spin)
 {
-	struct vmbus_chan *guest, *host;
 	int64_t start, cpu;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
 	/* Stale interrupts must not keep it awake. */
 	for (int i = 0; i < 10; i++)
@@ -401,8 +374,6 @@ TEST(a_wait_times_out_and_does_not_spin)
 		CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 1), -ETIMEDOUT);
 		CHECK(ns(CLOCK_MONOTONIC) - start >= 1000000);
 	}
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
 static void *send_later(void *host)
@@ -411,14 +382,12 @@ static void *send_later(void *host)
 	return (void *)(intptr_t)send_one(host, 8);
 }
 
-TEST(a_wait_ends_with_the_packet_and_masks)
+PAIR_TEST(a_wait_ends_with_the_packet_and_masks)
 {
-	struct vmbus_chan *guest, *host;
 	struct vmbus_packet pkt;
 	pthread_t thread;
 	void *sent;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	MUST(!pthread_create(&thread, NULL, send_later, host));
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
 	pthread_join(thread, &sent);
@@ -437,16 +406,12 @@ TEST(a_wait_ends_with_the_packet_and_masks)
 	CHECK_IS(send_one(host, 8), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
-TEST(a_wait_for_room_ends_with_the_room)
+PAIR_TEST(a_wait_for_room_ends_with_the_room)
 {
-	struct vmbus_chan *guest, *host;
 	int count = 0;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	while (!send_one(guest, 72))
 		count++;
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), -ETIMEDOUT);
@@ -457,15 +422,10 @@ TEST(a_wait_for_room_ends_with_the_room)
 	CHECK_IS(tx_ring_publish(&host->tx), 1);
 	CHECK_IS(send_one(guest, 72), 0);
 	CHECK(count > 30);
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
-TEST(epoll_loop)
+PAIR_TEST(epoll_loop)
 {
-	struct vmbus_chan *guest, *host;
-
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	CHECK(fcntl(vmbus_fd(guest), F_GETFL) & O_NONBLOCK);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
@@ -476,8 +436,6 @@ TEST(epoll_loop)
 	CHECK_IS(send_one(host, 8), 0); /* masked by the ack: silent */
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), VMBUS_WAIT_RECV);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
 /*
@@ -808,8 +766,7 @@ static void full_pair(struct vmbus_chan **guest, struct vmbus_chan **host)
 {
 	MUST(!vmbus_open_pair(2 * getpagesize(), 0, guest, host));
 	set_producers(*guest, lock);
-	while (!send_one(*guest, 72))
-		;
+	fill_up(*guest);
 }
 
 static int recv_some(struct vmbus_chan *host, int packets)
@@ -1077,17 +1034,14 @@ TEST_WITH_EACH_LOCK(a_refusal_outlives_what_other_threads_send)
  * One thread receives with poll() and vmbus_ack(), and another waits for room.
  * One interrupt is for both.
  */
-TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender)
+PAIR_TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender)
 {
-	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
 	struct pollfd p;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	p = (struct pollfd){ .fd = vmbus_fd(guest), .events = POLLIN };
 	for (int round = 0; round < 20; round++) {
-		while (!send_one(guest, 72))
-			;
+		fill_up(guest);
 		room_thread_start(&sender, guest, 1000);
 		CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 		CHECK_IS(recv_some(host, 20), 0);
@@ -1102,32 +1056,23 @@ TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender)
 		while (!recv_one(host))
 			;
 	}
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
 /*
  * A thread that armed the channel may wait for room before it comes back to
  * poll().
  */
-TEST(the_thread_that_polls_may_wait_for_room)
+PAIR_TEST(the_thread_that_polls_may_wait_for_room)
 {
-	struct vmbus_chan *guest, *host;
-
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
-	while (!send_one(guest, 72))
-		;
+	fill_up(guest);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(send_one(guest, 1000), -EAGAIN);
 	CHECK_IS(recv_some(host, 20), 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, -1), VMBUS_WAIT_SEND);
-	while (!send_one(guest, 72))
-		;
+	fill_up(guest);
 	CHECK_IS(recv_some(host, 5), 0);
 	CHECK_IS(send_one(guest, 1000), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 50), -ETIMEDOUT);
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
 /*
@@ -1165,8 +1110,7 @@ TEST(a_thread_that_polls_and_does_not_come_back)
 	struct room_thread sender;
 
 	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
-	while (!send_one(guest, 72))
-		;
+	fill_up(guest);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	room_thread_start(&sender, guest, 1000);
 	CHECK_IS(channel_signal(host), 0);
@@ -1174,8 +1118,7 @@ TEST(a_thread_that_polls_and_does_not_come_back)
 	CHECK_IS(recv_some(host, 20), 0);
 	room_thread_end(&sender);
 
-	while (!send_one(guest, 72))
-		;
+	fill_up(guest);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	room_thread_start(&sender, guest, 1000);
 	CHECK_IS(channel_signal(host), 0);
@@ -1209,8 +1152,7 @@ static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 	struct room_thread sender;
 
 	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
-	while (!send_one(guest, 72))
-		;
+	fill_up(guest);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	sender = (struct room_thread){ .chan = guest, .len = 1000 };
 	MUST(!pthread_create(&sender.thread, NULL, wait, &sender));
@@ -1235,17 +1177,12 @@ TEST(a_sender_hears_of_a_rescind_although_another_thread_polls)
 	check_rescind_is_heard(wait_for_room_again_and_again, true);
 }
 
-TEST(vmbus_arm_does_not_wait_for_room_with_several_producers)
+PAIR_TEST(vmbus_arm_does_not_wait_for_room_with_several_producers)
 {
-	struct vmbus_chan *guest, *host;
-
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	set_producers(guest, PRODUCERS_MUTEX);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_SEND), -EOPNOTSUPP);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -EOPNOTSUPP);
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
 static struct vmbus_chan *open_poll(struct model *m, int fd)
@@ -1263,20 +1200,18 @@ static struct vmbus_chan *open_poll(struct model *m, int fd)
 }
 
 /* A program that never sleeps gets no interrupts and requests no room. */
-TEST(poll_mode)
+MODEL_TEST(poll_mode)
 {
 	struct vmbus_chan *chan;
-	struct model m;
 
-	model_open(&m, 4096);
-	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 0);
-	chan = open_poll(&m, -1);
-	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
+	CHECK_IS(*word(&m->to_guest, INTERRUPT_MASK), 0);
+	chan = open_poll(m, -1);
+	CHECK_IS(*word(&m->to_guest, INTERRUPT_MASK), 1);
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	CHECK_IS(vmbus_arm(chan, VMBUS_WAIT_RECV), -EOPNOTSUPP);
-	CHECK_IS(*word(&m.to_guest, INTERRUPT_MASK), 1);
-	CHECK_IS(send_one(m.host, 8), 0);
-	CHECK_IS(m.host_signals, 0);
+	CHECK_IS(*word(&m->to_guest, INTERRUPT_MASK), 1);
+	CHECK_IS(send_one(m->host, 8), 0);
+	CHECK_IS(m->host_signals, 0);
 	CHECK_IS(recv_one(chan), 0);
 	/*
 	 * With a full ring the library requests no room, and queued packets
@@ -1285,16 +1220,15 @@ TEST(poll_mode)
 	while (!vmbus_queue(chan, 6, 0, 0, buf, 72))
 		;
 	CHECK_IS(vmbus_queue(chan, 6, 0, 0, buf, 72), -EAGAIN);
-	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
-	CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
-	CHECK_IS(m.guest_signals, 0);
+	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 0);
+	CHECK_IS(*word(&m->to_host, WRITE_INDEX), 0);
+	CHECK_IS(m->guest_signals, 0);
 	CHECK_IS(vmbus_flush(chan), 0);
-	CHECK_IS(m.guest_signals, 1);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(m.host_signals, 0);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(m->host_signals, 0);
 	CHECK_IS(send_one(chan, 72), 0);
 	vmbus_close(chan);
-	model_close(&m);
 }
 
 static int peek_some(struct vmbus_chan *chan, unsigned int count)
@@ -1369,33 +1303,27 @@ static void on_alarm(int number)
 {
 }
 
-TEST(a_signal_handler_ends_the_wait)
+PAIR_TEST(a_signal_handler_ends_the_wait)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
-	struct vmbus_chan *guest, *host;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	sigaction(SIGALRM, &action, NULL);
 	/* A signal may arrive before the wait, so let others follow. */
 	ualarm(30000, 30000);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -EINTR);
 	ualarm(0, 0);
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
-TEST(a_signal_is_a_write_of_one)
+MODEL_TEST(a_signal_is_a_write_of_one)
 {
 	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
 	struct vmbus_memory mem;
 	struct vmbus_chan *chan;
-	struct model m;
 	int32_t value = 0;
 	int fd[2];
 
-	model_open(&m, 4096);
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd));
-	mem = side(&m.to_host, &m.to_guest, NULL);
+	mem = side(&m->to_host, &m->to_guest, NULL);
 	mem.signal = NULL;
 	mem.fd = fd[0];
 	MUST(!channel_from_memory(&mem, &chan));
@@ -1423,7 +1351,6 @@ TEST(a_signal_is_a_write_of_one)
 	vmbus_close(chan);
 	close(fd[0]);
 	close(fd[1]);
-	model_close(&m);
 }
 
 struct woken {
@@ -1451,8 +1378,7 @@ TEST(a_wake_ends_every_wait)
 	pthread_t threads[2];
 
 	MUST(!vmbus_open_pair(2 * getpagesize(), VMBUS_OPEN_SENDERS, &guest, &host));
-	while (!send_one(guest, 72))
-		;
+	fill_up(guest);
 	for (int i = 0; i < 2; i++) {
 		w[i].chan = guest;
 		MUST(!pthread_create(&threads[i], NULL, wait_to_be_woken, &w[i]));

@@ -117,33 +117,29 @@ TEST(a_bad_index_during_a_reservation)
 }
 
 /* The host writes possible indices, but withdraws what it has shown or read. */
-TEST(the_host_moves_its_index_back)
+MODEL_TEST(the_host_moves_its_index_back)
 {
-	struct model m;
-
-	model_open(&m, DATA);
 	for (int i = 0; i < 3; i++)
-		CHECK_IS(vmbus_send(m.host, 6, 0, i, buf, 8), 0);
-	CHECK_IS(vmbus_peek(m.guest, views, VIEWS), 3);
-	publish(&m, 32);
-	CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_RECV), -EIO);
-	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV, 0), -EIO);
+		CHECK_IS(vmbus_send(m->host, 6, 0, i, buf, 8), 0);
+	CHECK_IS(vmbus_peek(m->guest, views, VIEWS), 3);
+	publish(m, 32);
+	CHECK_IS(vmbus_arm(m->guest, VMBUS_WAIT_RECV), -EIO);
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_RECV, 0), -EIO);
 	/* Packets that the guest has seen are still there. */
-	CHECK_IS(vmbus_peek(m.guest, views, VIEWS), 3);
-	CHECK_IS(vmbus_release(m.guest, &views[2]), 0);
-	CHECK_IS(*word(&m.to_guest, READ_INDEX), 96);
+	CHECK_IS(vmbus_peek(m->guest, views, VIEWS), 3);
+	CHECK_IS(vmbus_release(m->guest, &views[2]), 0);
+	CHECK_IS(*word(&m->to_guest, READ_INDEX), 96);
 
 	for (int i = 0; i < 20; i++) {
-		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
-		CHECK_IS(vmbus_flush(m.guest), 0);
-		CHECK_IS(vmbus_recv(m.host, &pkt, buf, DATA), 0);
+		CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 8), 0);
+		CHECK_IS(vmbus_flush(m->guest), 0);
+		CHECK_IS(vmbus_recv(m->host, &pkt, buf, DATA), 0);
 	}
-	while (!vmbus_queue(m.guest, 6, 0, 0, buf, 8))
+	while (!vmbus_queue(m->guest, 6, 0, 0, buf, 8))
 		;
-	*word(&m.to_host, READ_INDEX) -= 8;
-	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
-	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, 0), -EIO);
-	model_close(&m);
+	*word(&m->to_host, READ_INDEX) -= 8;
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 8), -EIO);
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_SEND, 0), -EIO);
 }
 
 /*
@@ -244,17 +240,13 @@ TEST(length_of_a_packet)
  * The trailer must be there, too: a length that ends with the data is 8 bytes
  * too long.
  */
-TEST(length_without_room_for_the_trailer)
+MODEL_TEST(length_without_room_for_the_trailer)
 {
-	struct model m;
-
-	model_open(&m, DATA);
-	put_packet(&m, 0, 6, 2, 8);
-	publish(&m, 64);
-	CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EPROTO);
-	publish(&m, 72);
-	CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), 0);
-	model_close(&m);
+	put_packet(m, 0, 6, 2, 8);
+	publish(m, 64);
+	CHECK_IS(vmbus_recv(m->guest, &pkt, buf, DATA), -EPROTO);
+	publish(m, 72);
+	CHECK_IS(vmbus_recv(m->guest, &pkt, buf, DATA), 0);
 }
 
 /*
@@ -309,23 +301,19 @@ TEST(offset_of_the_payload)
 	}
 }
 
-TEST(any_type_and_any_flags_are_handed_on)
+MODEL_TEST(any_type_and_any_flags_are_handed_on)
 {
-	struct model m;
-
-	model_open(&m, DATA);
 	for (uint32_t type = 0; type < 0x10000; type += 0xff) {
-		uint32_t index = *word(&m.to_guest, READ_INDEX);
+		uint32_t index = *word(&m->to_guest, READ_INDEX);
 		const struct raw_descriptor d = { type, 2, 2, ~type, ~0ull };
 
-		ring_poke(&m.to_guest, index, &d, sizeof(d));
-		publish(&m, (index + 24) % DATA);
-		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, 0), 0);
+		ring_poke(&m->to_guest, index, &d, sizeof(d));
+		publish(m, (index + 24) % DATA);
+		CHECK_IS(vmbus_recv(m->guest, &pkt, buf, 0), 0);
 		CHECK_IS(pkt.type, type);
 		CHECK_IS(pkt.flags, (uint16_t)~type);
 		CHECK_IS(pkt.transaction_id, ~0ull);
 	}
-	model_close(&m);
 }
 
 TEST(mask_pending_and_features)
@@ -499,27 +487,25 @@ static void open_again(struct model *m)
 		CHECK(strstr(error_text(), "impossible index"));
 }
 
-TEST(headers_that_change_all_the_time)
+MODEL_TEST(headers_that_change_all_the_time)
 {
 	int good[2] = { 0 }, refused[2] = { 0 };
 	bool all_seen = false;
 	pthread_t thread;
-	struct model m;
 
-	model_open(&m, DATA);
 	/*
 	 * The second packet is larger than the ring. A library that accepts a
 	 * wrong index accepts this packet, too.
 	 */
 	for (uint32_t index = 0; index < DATA; index += 32)
-		put_packet(&m, index, 6, 2, index % 64 ? 2 * DATA / 8 : 3);
+		put_packet(m, index, 6, 2, index % 64 ? 2 * DATA / 8 : 3);
 	stop = false;
-	MUST(!pthread_create(&thread, NULL, change_headers_for_ever, &m));
+	MUST(!pthread_create(&thread, NULL, change_headers_for_ever, m));
 	for (unsigned int i = 0; i < TRIES / 4 || !all_seen; i++) {
-		int received = i % 2 ? vmbus_recv(m.guest, &pkt, buf + DATA - 8, 8) :
-				       vmbus_peek(m.guest, views, VIEWS);
-		int sent = i % 3 ? vmbus_send(m.guest, 6, 0, 0, buf, 40) :
-				   vmbus_send_many(m.guest, 6, 0, 0, payloads, 2);
+		int received = i % 2 ? vmbus_recv(m->guest, &pkt, buf + DATA - 8, 8) :
+				       vmbus_peek(m->guest, views, VIEWS);
+		int sent = i % 3 ? vmbus_send(m->guest, 6, 0, 0, buf, 40) :
+				   vmbus_send_many(m->guest, 6, 0, 0, payloads, 2);
 
 		/*
 		 * On one processor the headers change only when the other
@@ -530,7 +516,7 @@ TEST(headers_that_change_all_the_time)
 		for (int v = 0; v < received; v++)
 			CHECK_IS(views[v].length, 8);
 		if (received > 0)
-			CHECK_IS(vmbus_release(m.guest, &views[received - 1]), 0);
+			CHECK_IS(vmbus_release(m->guest, &views[received - 1]), 0);
 		CHECK(received >= 0 || received == -EAGAIN || received == -EIO ||
 		      received == -EPROTO);
 		CHECK(sent >= 0 || sent == -EAGAIN || sent == -EIO);
@@ -540,15 +526,14 @@ TEST(headers_that_change_all_the_time)
 		refused[1] += sent == -EIO;
 		all_seen = good[0] && refused[0] && good[1] && refused[1];
 		if (received == -EPROTO)
-			vmbus_skip(m.guest);
+			vmbus_skip(m->guest);
 		if (received == -EIO && refused[0] % 16 == 0)
-			open_again(&m);
+			open_again(m);
 	}
 	stop = true;
 	pthread_join(thread, NULL);
 	ksft_print_msg("received %d, refused %d; sent %d, refused %d\n", good[0], refused[0],
 		       good[1], refused[1]);
-	model_close(&m);
 }
 
 int main(void)

@@ -121,101 +121,92 @@ TEST(batches_copied)
 	all_batches(receive_by_many);
 }
 
-TEST(a_batch_ends_where_the_ring_is_full)
+MODEL_TEST(a_batch_ends_where_the_ring_is_full)
 {
 	struct iovec payloads[64];
 	struct vmbus_view view;
-	struct model m;
 
-	model_open(&m, DATA);
 	for (int i = 0; i < 64; i++)
 		payloads[i] = (struct iovec){ out, 72 };
 	for (int i = 7; i < 9; i++)
-		CHECK_IS(vmbus_queue(m.guest, VMBUS_PACKET_COMPLETION, 0, i, out, 72), 0);
+		CHECK_IS(vmbus_queue(m->guest, VMBUS_PACKET_COMPLETION, 0, i, out, 72), 0);
 	/* 96 bytes each; one byte at least stays free */
-	CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 9, payloads, 64), 40);
-	CHECK_IS(m.guest_signals, 1);
-	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 96);
-	CHECK_IS(used(&m.to_host), 42 * 96);
-	CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64), -EAGAIN);
+	CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_COMPLETION, 0, 9, payloads, 64), 40);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 96);
+	CHECK_IS(used(&m->to_host), 42 * 96);
+	CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_COMPLETION, 0, 49, payloads, 64), -EAGAIN);
 	for (int i = 0; i < 42; i++) {
-		CHECK_IS(vmbus_recv_many(m.host, &view, 1, in, sizeof(in)), 1);
-		CHECK_IS(m.host_signals, 1);
+		CHECK_IS(vmbus_recv_many(m->host, &view, 1, in, sizeof(in)), 1);
+		CHECK_IS(m->host_signals, 1);
 		CHECK_IS(view.transaction_id, 7 + i);
 		CHECK_IS(view.type, VMBUS_PACKET_COMPLETION);
 	}
-	CHECK_IS(vmbus_recv_many(m.host, &view, 0, in, sizeof(in)), -EINVAL);
+	CHECK_IS(vmbus_recv_many(m->host, &view, 0, in, sizeof(in)), -EINVAL);
 	/* A packet that fits ends the request. */
-	CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 1), 1);
-	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
-	CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 0), 0);
+	CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 1), 1);
+	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 0);
+	CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 0), 0);
 	/* and where a message never fits */
 	for (size_t too_long = DATA; too_long; too_long = too_long == DATA ? UINT32_MAX : 0) {
 		payloads[1].iov_len = too_long;
-		CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 3), 1);
-		CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2),
+		CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, 3), 1);
+		CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads + 1, 2),
 			 -EMSGSIZE);
 	}
-	CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, UINT32_MAX),
+	CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_COMPLETION, 0, 0, payloads, UINT32_MAX),
 		 -EINVAL);
-	model_close(&m);
 }
 
-TEST(a_look_takes_nothing_and_part_of_it_can_be_left)
+MODEL_TEST(a_look_takes_nothing_and_part_of_it_can_be_left)
 {
 	struct vmbus_view views[8], again[8];
 	struct vmbus_packet pkt;
-	struct model m;
 
-	model_open(&m, DATA);
-	CHECK_IS(send_by_many(m.guest, 0, 8, 64), 8);
-	CHECK_IS(vmbus_peek(m.host, views, 8), 8);
-	CHECK_IS(vmbus_peek(m.host, again, 8), 8);
+	CHECK_IS(send_by_many(m->guest, 0, 8, 64), 8);
+	CHECK_IS(vmbus_peek(m->host, views, 8), 8);
+	CHECK_IS(vmbus_peek(m->host, again, 8), 8);
 	CHECK(!memcmp(views, again, sizeof(views)));
-	CHECK_IS(used(&m.to_host) > 0, 1);
-	CHECK_IS(vmbus_release(m.host, &views[2]), 0);
-	CHECK_IS(vmbus_release(m.host, &views[2]), -EINVAL);
-	CHECK_IS(vmbus_release(m.host, &views[1]), -EINVAL);
-	CHECK_IS(vmbus_recv(m.host, &pkt, in, sizeof(in)), 0);
+	CHECK_IS(used(&m->to_host) > 0, 1);
+	CHECK_IS(vmbus_release(m->host, &views[2]), 0);
+	CHECK_IS(vmbus_release(m->host, &views[2]), -EINVAL);
+	CHECK_IS(vmbus_release(m->host, &views[1]), -EINVAL);
+	CHECK_IS(vmbus_recv(m->host, &pkt, in, sizeof(in)), 0);
 	CHECK_IS(pkt.transaction_id, 3);
-	CHECK_IS(vmbus_peek(m.host, again, 8), 4);
+	CHECK_IS(vmbus_peek(m->host, again, 8), 4);
 	CHECK_IS(again[0].transaction_id, 4);
 	views[0] = again[0];
 	views[0].end -= 4;
-	CHECK_IS(vmbus_release(m.host, &views[0]), -EINVAL);
+	CHECK_IS(vmbus_release(m->host, &views[0]), -EINVAL);
 	views[0].end = again[3].end + 8;
-	CHECK_IS(vmbus_release(m.host, &views[0]), -EINVAL);
-	CHECK_IS(vmbus_release(m.host, &again[3]), 0);
-	CHECK_IS(vmbus_peek(m.host, again, 8), -EAGAIN);
-	CHECK_IS(vmbus_peek(m.host, again, 0), -EINVAL);
+	CHECK_IS(vmbus_release(m->host, &views[0]), -EINVAL);
+	CHECK_IS(vmbus_release(m->host, &again[3]), 0);
+	CHECK_IS(vmbus_peek(m->host, again, 8), -EAGAIN);
+	CHECK_IS(vmbus_peek(m->host, again, 0), -EINVAL);
 	again[0].end = 4;
-	CHECK_IS(vmbus_release(m.host, &again[0]), -EINVAL);
+	CHECK_IS(vmbus_release(m->host, &again[0]), -EINVAL);
 	again[0].end = DATA;
-	CHECK_IS(vmbus_release(m.host, &again[0]), -EINVAL);
-	model_close(&m);
+	CHECK_IS(vmbus_release(m->host, &again[0]), -EINVAL);
 }
 
-TEST(a_buffer_that_is_too_small_takes_what_fits)
+MODEL_TEST(a_buffer_that_is_too_small_takes_what_fits)
 {
 	const struct iovec payloads[3] = { { out, 100 }, { out, 100 }, { out, 100 } };
 	struct vmbus_view views[3];
-	struct model m;
 
-	model_open(&m, DATA);
-	CHECK_IS(vmbus_send_many(m.guest, VMBUS_PACKET_INBAND, 1, 0, payloads, 3), 3);
-	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 103), -ENOBUFS);
+	CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_INBAND, 1, 0, payloads, 3), 3);
+	CHECK_IS(vmbus_recv_many(m->host, views, 3, in, 103), -ENOBUFS);
 	CHECK_IS(views[0].length, 104);
 	CHECK(!views[0].payload);
 	memset(in, 0xa5, sizeof(in));
-	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 104 + 103), 1);
+	CHECK_IS(vmbus_recv_many(m->host, views, 3, in, 104 + 103), 1);
 	CHECK_IS(in[104], 0xa5);
 	CHECK(views[0].payload == in);
 	/* Such a view does not belong to the ring. */
-	CHECK_IS(vmbus_release(m.host, &views[0]), -EINVAL);
-	CHECK_IS(vmbus_recv_many(m.host, views, 3, in, 208), 2);
+	CHECK_IS(vmbus_release(m->host, &views[0]), -EINVAL);
+	CHECK_IS(vmbus_recv_many(m->host, views, 3, in, 208), 2);
 	CHECK(views[1].payload == in + 104);
 	CHECK_IS(views[1].transaction_id, 2);
-	model_close(&m);
 }
 
 static void reserve_and_try(enum producers producers)
@@ -313,7 +304,7 @@ static const unsigned char *behind_descriptor(const struct vmbus_view *view)
 }
 
 /* The layout of DATA_USING_GPA_DIRECT, by its offsets */
-TEST(pages_of_the_guest)
+MODEL_TEST(pages_of_the_guest)
 {
 	static const uint64_t first[] = { 0x1234, 0x99 }, second[] = { 0xfedcba9876543 };
 	const struct vmbus_gpa_buffer ranges[] = {
@@ -325,12 +316,10 @@ TEST(pages_of_the_guest)
 	struct vmbus_view view;
 	uint32_t half[2];
 	uint64_t number;
-	struct model m;
 
-	model_open(&m, DATA);
 	fill(out, 5, 12);
-	CHECK_IS(send_gpa(m.guest, 1, 77, ranges, 2, out, 12), 0);
-	MUST(vmbus_peek(m.host, &view, 1) == 1);
+	CHECK_IS(send_gpa(m->guest, 1, 77, ranges, 2, out, 12), 0);
+	MUST(vmbus_peek(m->host, &view, 1) == 1);
 	CHECK_IS(view.type, VMBUS_PACKET_GPA_DIRECT);
 	CHECK_IS(view.flags, 1);
 	CHECK_IS(view.transaction_id, 77);
@@ -347,25 +336,24 @@ TEST(pages_of_the_guest)
 	memcpy(&number, at + 40, 8);
 	CHECK(number == second[0]);
 	CHECK(filled(at + 48, 5, 12));
-	CHECK_IS(vmbus_release(m.host, &view), 0);
+	CHECK_IS(vmbus_release(m->host, &view), 0);
 
-	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 0, NULL, 0), -EINVAL);
+	CHECK_IS(vmbus_queue_gpa(m->guest, 0, 0, ranges, 0, NULL, 0), -EINVAL);
 	bad.length = 0;
-	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
+	CHECK_IS(vmbus_queue_gpa(m->guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
 	bad = (struct vmbus_gpa_buffer){ 8, 4096, first };
-	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
+	CHECK_IS(vmbus_queue_gpa(m->guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
 	bad = (struct vmbus_gpa_buffer){ 8, 0, NULL };
-	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
+	CHECK_IS(vmbus_queue_gpa(m->guest, 0, 0, &bad, 1, NULL, 0), -EINVAL);
 	bad = (struct vmbus_gpa_buffer){ UINT32_MAX, 4095, first };
-	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, &bad, 1, NULL, 0), -EMSGSIZE);
-	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 2, out, DATA - 64), -EMSGSIZE);
-	CHECK_IS(vmbus_queue_gpa(m.guest, 0, 0, ranges, 2, out, SIZE_MAX), -EMSGSIZE);
-	CHECK_IS(used(&m.to_host), 0);
-	model_close(&m);
+	CHECK_IS(vmbus_queue_gpa(m->guest, 0, 0, &bad, 1, NULL, 0), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_gpa(m->guest, 0, 0, ranges, 2, out, DATA - 64), -EMSGSIZE);
+	CHECK_IS(vmbus_queue_gpa(m->guest, 0, 0, ranges, 2, out, SIZE_MAX), -EMSGSIZE);
+	CHECK_IS(used(&m->to_host), 0);
 }
 
 /* Build the packet of send_gpa() in place, at every place of the ring. */
-TEST(pages_built_in_place)
+MODEL_TEST(pages_built_in_place)
 {
 	static const uint64_t page = 0x123456789;
 	const struct vmbus_gpa_buffer range = { 3000, 96, &page };
@@ -373,32 +361,32 @@ TEST(pages_built_in_place)
 	const struct vmbus_gpa_entry entry = { 3000, 96 };
 	struct vmbus_view built, sent;
 	unsigned char *payload;
-	struct model m;
 
-	model_open(&m, DATA);
 	for (int round = 0; round < 200; round++) {
-		MUST(!vmbus_reserve(m.guest, 24 + 12, (void **)&payload));
+		MUST(!vmbus_reserve(m->guest, 24 + 12, (void **)&payload));
 		memcpy(payload, &header, 8);
 		memcpy(payload + 8, &entry, 8);
 		memcpy(payload + 16, &page, 8);
 		memcpy(payload + 24, "hello world", 12);
-		CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, round, 23, 36), -EINVAL);
-		CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, round, 16, 36), -EINVAL);
-		CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, round, 40, 36), -EINVAL);
-		CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, round, 24, 36), 0);
-		CHECK_IS(send_gpa(m.guest, 1, round, &range, 1, "hello world", 12), 0);
-		MUST(vmbus_peek(m.host, &built, 1) == 1);
+		CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, round, 23, 36),
+			 -EINVAL);
+		CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, round, 16, 36),
+			 -EINVAL);
+		CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, round, 40, 36),
+			 -EINVAL);
+		CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, round, 24, 36), 0);
+		CHECK_IS(send_gpa(m->guest, 1, round, &range, 1, "hello world", 12), 0);
+		MUST(vmbus_peek(m->host, &built, 1) == 1);
 		memcpy(out, behind_descriptor(&built), 24 + 16);
-		CHECK_IS(vmbus_release(m.host, &built), 0);
-		MUST(vmbus_peek(m.host, &sent, 1) == 1);
+		CHECK_IS(vmbus_release(m->host, &built), 0);
+		MUST(vmbus_peek(m->host, &sent, 1) == 1);
 		CHECK(built.type == sent.type && built.flags == sent.flags);
 		CHECK(built.header == sent.header && built.length == sent.length);
 		CHECK_IS(built.transaction_id, sent.transaction_id);
 		CHECK(!memcmp(out, behind_descriptor(&sent), 24 + 16));
-		CHECK_IS(vmbus_release(m.host, &sent), 0);
+		CHECK_IS(vmbus_release(m->host, &sent), 0);
 	}
-	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 24, 36), -EINVAL);
-	model_close(&m);
+	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 24, 36), -EINVAL);
 }
 
 /* A packet with transfer pages, by its offsets, where the host may put it */

@@ -138,6 +138,14 @@ static inline void model_close(struct model *m)
 	guarded_free(m->to_guest.base, m->to_guest.size);
 }
 
+static inline void model_begin(struct model *m)
+{
+	model_open(m, 4096);
+}
+
+/* Define a test with a model @m, which has 4096 bytes of data in each ring. */
+#define MODEL_TEST(name) TEST_WITH(name, struct model, m, model_begin, model_close)
+
 static inline struct vmbus_stats channel_stats(const struct vmbus_chan *chan)
 {
 	struct vmbus_stats stats;
@@ -151,6 +159,20 @@ static inline uint32_t tx_room(const struct vmbus_chan *chan)
 {
 	return vmbus_info(chan)->tx_size - channel_stats(chan).tx_used;
 }
+
+/* Define a test with both sides of a pair, @guest and @host. */
+#define PAIR_TEST(name)                                                             \
+	static void name##_with(struct vmbus_chan *guest, struct vmbus_chan *host); \
+	TEST(name)                                                                  \
+	{                                                                           \
+		struct vmbus_chan *guest, *host;                                    \
+                                                                                    \
+		MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));        \
+		name##_with(guest, host);                                           \
+		vmbus_close(guest);                                                 \
+		vmbus_close(host);                                                  \
+	}                                                                           \
+	static void name##_with(struct vmbus_chan *guest, struct vmbus_chan *host)
 
 /* Byte @i of message @number: no two messages alike, no run of equal bytes */
 static inline unsigned char pattern(uint64_t number, size_t i)

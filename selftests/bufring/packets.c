@@ -246,52 +246,46 @@ TEST(pieces_arrive_as_one)
 	model_close(&m);
 }
 
-TEST(a_small_buffer_keeps_the_packet)
+MODEL_TEST(a_small_buffer_keeps_the_packet)
 {
 	struct vmbus_packet pkt;
-	struct model m;
 
-	model_open(&m, 4096);
 	fill(sent, 9, 100);
-	CHECK_IS(vmbus_send(m.guest, VMBUS_PACKET_COMPLETION, 0, 77, sent, 100), 0);
+	CHECK_IS(vmbus_send(m->guest, VMBUS_PACKET_COMPLETION, 0, 77, sent, 100), 0);
 	got[0] = 0xa5;
-	CHECK_IS(vmbus_recv(m.host, &pkt, got, 103), -ENOBUFS);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, 103), -ENOBUFS);
 	CHECK_IS(got[0], 0xa5);
 	CHECK_IS(pkt.length, 104);
 	CHECK_IS(pkt.type, VMBUS_PACKET_COMPLETION);
 	CHECK_IS(pkt.transaction_id, 77);
-	CHECK_IS(*word(&m.to_host, READ_INDEX), 0);
-	CHECK_IS(vmbus_recv(m.host, &pkt, got, 104), 0);
+	CHECK_IS(*word(&m->to_host, READ_INDEX), 0);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, 104), 0);
 	CHECK(filled(got, 9, 100));
 
-	CHECK_IS(vmbus_send(m.guest, 6, 0, 1, sent, 100), 0);
-	CHECK_IS(vmbus_send(m.guest, 6, 0, 2, sent, 100), 0);
-	CHECK_IS(vmbus_recv(m.host, &pkt, got, 8), -ENOBUFS);
-	CHECK_IS(vmbus_skip(m.host), 0);
-	CHECK_IS(vmbus_recv(m.host, &pkt, got, 104), 0);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 1, sent, 100), 0);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 2, sent, 100), 0);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, 8), -ENOBUFS);
+	CHECK_IS(vmbus_skip(m->host), 0);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, 104), 0);
 	CHECK_IS(pkt.transaction_id, 2);
-	CHECK_IS(vmbus_skip(m.host), -EAGAIN);
-	model_close(&m);
+	CHECK_IS(vmbus_skip(m->host), -EAGAIN);
 }
 
-TEST(a_batch_is_seen_at_once)
+MODEL_TEST(a_batch_is_seen_at_once)
 {
 	struct vmbus_packet pkt;
-	struct model m;
 
-	model_open(&m, 4096);
 	for (int i = 0; i < 5; i++)
-		CHECK_IS(vmbus_queue(m.guest, 6, 0, i, sent, 8), 0);
-	CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
-	CHECK_IS(vmbus_recv(m.host, &pkt, got, 8), -EAGAIN);
-	CHECK_IS(vmbus_flush(m.guest), 0);
-	CHECK_IS(m.guest_signals, 1);
+		CHECK_IS(vmbus_queue(m->guest, 6, 0, i, sent, 8), 0);
+	CHECK_IS(*word(&m->to_host, WRITE_INDEX), 0);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, 8), -EAGAIN);
+	CHECK_IS(vmbus_flush(m->guest), 0);
+	CHECK_IS(m->guest_signals, 1);
 	for (int i = 0; i < 5; i++) {
-		CHECK_IS(vmbus_recv(m.host, &pkt, got, 8), 0);
+		CHECK_IS(vmbus_recv(m->host, &pkt, got, 8), 0);
 		CHECK_IS(pkt.transaction_id, i);
 	}
-	CHECK_IS(vmbus_recv(m.host, &pkt, got, 8), -EAGAIN);
-	model_close(&m);
+	CHECK_IS(vmbus_recv(m->host, &pkt, got, 8), -EAGAIN);
 }
 
 /*
@@ -434,16 +428,14 @@ static bool all_ways(struct model *m, uint16_t type, uint16_t flags, int expecte
 }
 
 /* A host ends the channel at a packet of another kind. */
-TEST(kinds_of_packets_that_no_host_takes)
+MODEL_TEST(kinds_of_packets_that_no_host_takes)
 {
 	static const uint16_t good[] = { VMBUS_PACKET_INBAND, VMBUS_PACKET_COMPLETION };
 	const uint64_t pages[] = { 1 };
 	const struct vmbus_gpa_buffer range = { 8, 0, pages };
 	struct vmbus_packet pkt;
 	void *payload;
-	struct model m;
 
-	model_open(&m, 4096);
 	for (unsigned int type = 0; type < 70000; type = type < 40 ? type + 1 : type * 2 - 9) {
 		bool known = false;
 
@@ -451,26 +443,25 @@ TEST(kinds_of_packets_that_no_host_takes)
 			known |= type == good[i];
 		for (unsigned int flags = 0; type <= UINT16_MAX && flags <= UINT16_MAX;
 		     flags = flags * 2 + 1) {
-			CHECK(all_ways(&m, type, flags, known && flags < 2 ? 0 : -EINVAL));
-			while (!vmbus_recv(m.host, &pkt, some, sizeof(some)))
+			CHECK(all_ways(m, type, flags, known && flags < 2 ? 0 : -EINVAL));
+			while (!vmbus_recv(m->host, &pkt, some, sizeof(some)))
 				CHECK(pkt.type == type && pkt.flags == flags);
 		}
 	}
-	CHECK(all_ways(&m, VMBUS_PACKET_INBAND, 2, -EINVAL));
-	CHECK(all_ways(&m, VMBUS_PACKET_INBAND, 0x8001, -EINVAL));
+	CHECK(all_ways(m, VMBUS_PACKET_INBAND, 2, -EINVAL));
+	CHECK(all_ways(m, VMBUS_PACKET_INBAND, 0x8001, -EINVAL));
 
-	CHECK_IS(vmbus_queue_gpa(m.guest, 2, 0, &range, 1, NULL, 0), -EINVAL);
-	CHECK_IS(send_gpa(m.guest, 0xff, 0, &range, 1, NULL, 0), -EINVAL);
-	MUST(!vmbus_reserve(m.guest, 64, &payload));
+	CHECK_IS(vmbus_queue_gpa(m->guest, 2, 0, &range, 1, NULL, 0), -EINVAL);
+	CHECK_IS(send_gpa(m->guest, 0xff, 0, &range, 1, NULL, 0), -EINVAL);
+	MUST(!vmbus_reserve(m->guest, 64, &payload));
 	memset(payload, 0, 64);
 	/* A guest sends no transfer pages. */
-	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_XFER_PAGES, 1, 0, 24, 24), -EINVAL);
-	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 2, 0, 24, 24), -EINVAL);
+	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_XFER_PAGES, 1, 0, 24, 24), -EINVAL);
+	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 2, 0, 24, 24), -EINVAL);
 	/* Ranges with half a word, and ranges longer than the rest */
-	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 28, 64), -EINVAL);
-	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 32, 24), -EINVAL);
-	CHECK_IS(vmbus_commit(m.guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 24, 24), 0);
-	model_close(&m);
+	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 28, 64), -EINVAL);
+	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 32, 24), -EINVAL);
+	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 24, 24), 0);
 }
 
 /*
@@ -553,27 +544,24 @@ TEST(queued_packets_take_room)
  * An empty payload needs no buffer, even if the next byte would be the first of
  * the ring.
  */
-TEST(no_buffer_for_no_bytes)
+MODEL_TEST(no_buffer_for_no_bytes)
 {
 	const struct iovec nothing = { NULL, 0 };
 	struct vmbus_packet pkt;
 	struct vmbus_view view;
-	struct model m;
 
-	model_open(&m, 4096);
 	for (int i = 0; i < 400; i++) {
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 1, NULL, 0), 0);
-		CHECK_IS(send_pieces(m.guest, 6, 0, 2, NULL, 0), 0);
-		CHECK_IS(vmbus_send_many(m.guest, 6, 0, 3, &nothing, 1), 1);
-		CHECK_IS(vmbus_recv(m.host, &pkt, NULL, 0), 0);
-		CHECK_IS(vmbus_recv(m.host, &pkt, NULL, 0), 0);
-		CHECK_IS(vmbus_recv_many(m.host, &view, 1, NULL, 0), 1);
+		CHECK_IS(vmbus_send(m->guest, 6, 0, 1, NULL, 0), 0);
+		CHECK_IS(send_pieces(m->guest, 6, 0, 2, NULL, 0), 0);
+		CHECK_IS(vmbus_send_many(m->guest, 6, 0, 3, &nothing, 1), 1);
+		CHECK_IS(vmbus_recv(m->host, &pkt, NULL, 0), 0);
+		CHECK_IS(vmbus_recv(m->host, &pkt, NULL, 0), 0);
+		CHECK_IS(vmbus_recv_many(m->host, &view, 1, NULL, 0), 1);
 		/* The next round begins 8 bytes further. */
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 1, some, 8), 0);
-		CHECK_IS(vmbus_skip(m.host), 0);
+		CHECK_IS(vmbus_send(m->guest, 6, 0, 1, some, 8), 0);
+		CHECK_IS(vmbus_skip(m->host), 0);
 	}
-	CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, NULL, 0), 0);
-	model_close(&m);
+	CHECK_IS(vmbus_send_many(m->guest, 6, 0, 0, NULL, 0), 0);
 }
 
 TEST_HARNESS_MAIN

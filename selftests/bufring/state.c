@@ -8,126 +8,111 @@
 
 static unsigned char buf[4096];
 
-TEST(bytes_that_wait_in_the_rings)
+MODEL_TEST(bytes_that_wait_in_the_rings)
 {
 	struct vmbus_packet pkt;
-	struct model m;
 
-	model_open(&m, 4096);
-	CHECK_IS(channel_stats(m.guest).tx_used, 0);
-	CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), 0);
-	CHECK_IS(channel_stats(m.guest).tx_used, 0);
-	CHECK_IS(channel_stats(m.host).rx_used, 0);
-	CHECK_IS(vmbus_flush(m.guest), 0);
-	CHECK_IS(channel_stats(m.guest).tx_used, 32);
-	CHECK_IS(channel_stats(m.host).rx_used, 32);
-	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 16), 0);
-	CHECK_IS(channel_stats(m.guest).tx_used, 32 + VMBUS_PACKET_SPACE(16));
-	CHECK_IS(channel_stats(m.host).rx_used, 72);
-	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
-	CHECK_IS(channel_stats(m.guest).tx_used, 40);
-	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
-	CHECK_IS(channel_stats(m.guest).tx_used, 0);
+	CHECK_IS(channel_stats(m->guest).tx_used, 0);
+	CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(channel_stats(m->guest).tx_used, 0);
+	CHECK_IS(channel_stats(m->host).rx_used, 0);
+	CHECK_IS(vmbus_flush(m->guest), 0);
+	CHECK_IS(channel_stats(m->guest).tx_used, 32);
+	CHECK_IS(channel_stats(m->host).rx_used, 32);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 16), 0);
+	CHECK_IS(channel_stats(m->guest).tx_used, 32 + VMBUS_PACKET_SPACE(16));
+	CHECK_IS(channel_stats(m->host).rx_used, 72);
+	CHECK_IS(vmbus_recv(m->host, &pkt, buf, sizeof(buf)), 0);
+	CHECK_IS(channel_stats(m->guest).tx_used, 40);
+	CHECK_IS(vmbus_recv(m->host, &pkt, buf, sizeof(buf)), 0);
+	CHECK_IS(channel_stats(m->guest).tx_used, 0);
 	/* A packet fits if it needs less than the free room. */
-	while (tx_room(m.guest) > VMBUS_PACKET_SPACE(71))
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 71), 0);
-	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 71), -EAGAIN);
-	*word(&m.to_host, READ_INDEX) = 3;
-	CHECK_IS(channel_stats(m.guest).tx_used, 0);
-	*word(&m.to_guest, WRITE_INDEX) = 3;
-	CHECK_IS(channel_stats(m.guest).rx_used, 0);
-	CHECK_IS(channel_stats(m.guest).error, 0);
-	model_close(&m);
+	while (tx_room(m->guest) > VMBUS_PACKET_SPACE(71))
+		CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 71), 0);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 71), -EAGAIN);
+	*word(&m->to_host, READ_INDEX) = 3;
+	CHECK_IS(channel_stats(m->guest).tx_used, 0);
+	*word(&m->to_guest, WRITE_INDEX) = 3;
+	CHECK_IS(channel_stats(m->guest).rx_used, 0);
+	CHECK_IS(channel_stats(m->guest).error, 0);
 }
 
-TEST(every_counter_counts)
+MODEL_TEST(every_counter_counts)
 {
 	const struct iovec payloads[3] = { { buf, 8 }, { buf, 8 }, { buf, 16 } };
 	struct vmbus_view views[3];
 	struct vmbus_packet pkt;
 	struct vmbus_stats s;
-	struct model m;
 
-	model_open(&m, 4096);
-	CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, payloads, 3), 3);
-	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 1), 0);
-	vmbus_stats(m.guest, &s, sizeof(s));
+	CHECK_IS(vmbus_send_many(m->guest, 6, 0, 0, payloads, 3), 3);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 1), 0);
+	vmbus_stats(m->guest, &s, sizeof(s));
 	CHECK_IS(s.tx_packets, 4);
 	CHECK_IS(s.tx_bytes, 4 * 24 + 8 + 8 + 16 + 8);
 	CHECK_IS(s.tx_publications, 2);
 	CHECK_IS(s.tx_signals, 1);
 	CHECK_IS(s.tx_full, 0);
-	while (!vmbus_send(m.guest, 6, 0, 0, buf, 1000))
+	while (!vmbus_send(m->guest, 6, 0, 0, buf, 1000))
 		;
-	CHECK_IS(vmbus_peek(m.host, views, 3), 3);
-	CHECK_IS(vmbus_release(m.host, &views[0]), 0);
-	CHECK_IS(vmbus_release(m.host, &views[2]), 0);
-	CHECK_IS(vmbus_recv(m.host, &pkt, buf, sizeof(buf)), 0);
-	CHECK_IS(vmbus_skip(m.host), 0);
-	vmbus_stats(m.host, &s, sizeof(s));
+	CHECK_IS(vmbus_peek(m->host, views, 3), 3);
+	CHECK_IS(vmbus_release(m->host, &views[0]), 0);
+	CHECK_IS(vmbus_release(m->host, &views[2]), 0);
+	CHECK_IS(vmbus_recv(m->host, &pkt, buf, sizeof(buf)), 0);
+	CHECK_IS(vmbus_skip(m->host), 0);
+	vmbus_stats(m->host, &s, sizeof(s));
 	CHECK_IS(s.rx_packets, 5);
 	CHECK_IS(s.rx_bytes, 4 * 24 + 8 + 8 + 16 + 8 + 1024);
 	CHECK_IS(s.rx_releases, 4);
 	CHECK_IS(s.rx_signals, 1);
 	CHECK_IS(s.rx_errors, 0);
-	*word(&m.to_host, WRITE_INDEX) = 3;
-	CHECK_IS(vmbus_wait(m.host, VMBUS_WAIT_RECV, 0), -EIO);
-	while (!vmbus_recv(m.host, &pkt, buf, sizeof(buf)))
+	*word(&m->to_host, WRITE_INDEX) = 3;
+	CHECK_IS(vmbus_wait(m->host, VMBUS_WAIT_RECV, 0), -EIO);
+	while (!vmbus_recv(m->host, &pkt, buf, sizeof(buf)))
 		;
-	vmbus_stats(m.host, &s, sizeof(s));
+	vmbus_stats(m->host, &s, sizeof(s));
 	CHECK_IS(s.rx_errors, 1);
-	vmbus_stats(m.guest, &s, sizeof(s));
+	vmbus_stats(m->guest, &s, sizeof(s));
 	CHECK_IS(s.tx_full, 1);
-	model_close(&m);
 }
 
 /* The program was built for a version with more members, or with fewer. */
-TEST(counters_for_other_versions)
+MODEL_TEST(counters_for_other_versions)
 {
 	struct {
 		struct vmbus_stats s;
 		uint64_t more;
 	} larger = { .more = 7 };
 	uint64_t fewer[2] = { 7, 7 };
-	struct model m;
 
-	model_open(&m, 4096);
-	CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 1), 0);
-	vmbus_stats(m.guest, &larger.s, sizeof(larger));
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 1), 0);
+	vmbus_stats(m->guest, &larger.s, sizeof(larger));
 	CHECK_IS(larger.s.tx_packets, 1);
 	CHECK_IS(larger.more, 0);
-	vmbus_stats(m.guest, (void *)fewer, sizeof(fewer[0]));
+	vmbus_stats(m->guest, (void *)fewer, sizeof(fewer[0]));
 	CHECK_IS(fewer[0], 1);
 	CHECK_IS(fewer[1], 7);
-	model_close(&m);
 }
 
-TEST(interrupts_are_counted)
+PAIR_TEST(interrupts_are_counted)
 {
-	struct vmbus_chan *guest, *host;
 	struct vmbus_stats s;
 
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	CHECK_IS(channel_signal(host), 0);
 	CHECK_IS(vmbus_ack(guest), 0);
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 	vmbus_stats(guest, &s, sizeof(s));
 	CHECK_IS(s.interrupts, 1);
-	vmbus_close(guest);
-	vmbus_close(host);
 }
 
-TEST(latency_is_a_word_of_the_monitor_page)
+MODEL_TEST(latency_is_a_word_of_the_monitor_page)
 {
 	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
 	struct vmbus_chan *chan;
 	struct vmbus_memory mem;
-	struct model m;
 	uint16_t value;
 
-	model_open(&m, 4096);
-	CHECK_IS(vmbus_set_latency(m.guest, 1), -EOPNOTSUPP);
-	mem = side(&m.to_host, &m.to_guest, NULL);
+	CHECK_IS(vmbus_set_latency(m->guest, 1), -EOPNOTSUPP);
+	mem = side(&m->to_host, &m->to_guest, NULL);
 	mem.int_page = page[0];
 	mem.monitor_page = page[1];
 	mem.relid = 17;
@@ -146,7 +131,6 @@ TEST(latency_is_a_word_of_the_monitor_page)
 	for (int i = 0; i < 4096; i++)
 		CHECK(!page[0][i] && !page[1][i]);
 	vmbus_close(chan);
-	model_close(&m);
 }
 
 TEST_HARNESS_MAIN

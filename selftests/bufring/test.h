@@ -52,6 +52,22 @@ static unsigned int test_count;
 	}                                                         \
 	static void name(void)
 
+/*
+ * Define a test with a fixture of @type, which the test has as *@fixture.
+ * @begin makes it before the test, and @end ends it.
+ */
+#define TEST_WITH(name, type, fixture, begin, end) \
+	static void name##_with(type *fixture);    \
+	TEST(name)                                 \
+	{                                          \
+		type made;                         \
+                                                   \
+		begin(&made);                      \
+		name##_with(&made);                \
+		end(&made);                        \
+	}                                          \
+	static void name##_with(type *fixture)
+
 static inline int run_tests(void)
 {
 	ksft_print_header();
