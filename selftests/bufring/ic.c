@@ -163,6 +163,14 @@ static void served_close(struct served *s)
 	vmbus_close(s->host);
 }
 
+static void served_begin(struct served *s)
+{
+	served_open(s, 65536 * 2);
+}
+
+/* Define a test with a program and its host @s, which have not spoken yet. */
+#define SERVED_TEST(name) TEST_WITH(name, struct served, s, served_begin, served_close)
+
 static bool readable(struct vmbus_ic *ic, int ms)
 {
 	struct pollfd p = { .fd = vmbus_ic_fd(ic), .events = POLLIN };
@@ -181,6 +189,13 @@ static int settle(struct vmbus_ic *ic)
 	for (int i = 0; i < 10000 && !err && readable(ic, 0); i++)
 		err = vmbus_ic_dispatch(ic);
 	return err;
+}
+
+/* The host sends a request, and the program dispatches it. */
+static void request(struct served *s, uint16_t type, uint64_t xid, const void *body, size_t len)
+{
+	MUST(!host_sends(s->host, type, xid, body, len));
+	CHECK_IS(settle(s->ic), 0);
 }
 
 /* Dispatch like an event loop until the condition is true. */
@@ -214,14 +229,29 @@ static void check_nothing(struct vmbus_chan *host)
 	CHECK_IS(host_gets(host, &a), -EAGAIN);
 }
 
+/* The host offers versions, of which it has @major.1, and gets the answer. */
+static void negotiate(struct served *s, uint64_t xid, uint16_t major, struct answer *answer)
+{
+	MUST(!host_negotiates(s->host, xid, major));
+	MUST(!settle(s->ic));
+	MUST(!host_gets(s->host, answer));
+}
+
 static void agree(struct served *s)
 {
 	struct answer a;
 
-	MUST(!host_negotiates(s->host, 1, 1));
-	MUST(!settle(s->ic));
-	MUST(!host_gets(s->host, &a));
+	negotiate(s, 1, 1, &a);
 }
+
+static void agreed_begin(struct served *s)
+{
+	served_begin(s);
+	agree(s);
+}
+
+/* Define a test with a program and its host @s, which agree on versions. */
+#define AGREED_TEST(name) TEST_WITH(name, struct served, s, agreed_begin, served_close)
 
 static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
 {
@@ -232,69 +262,61 @@ static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
 }
 
 /* The program was built for a version with more members, or with fewer. */
-TEST(counters_for_other_versions)
+SERVED_TEST(counters_for_other_versions)
 {
 	struct {
 		struct vmbus_ic_stats s;
 		uint64_t more;
 	} larger = { .more = 7 };
 	uint64_t fewer[2] = { 7, 7 };
-	struct served s;
 
-	served_open(&s, 65536 * 2);
-	CHECK_IS(settle(s.ic), 0);
-	vmbus_ic_stats(s.ic, &larger.s, sizeof(larger));
-	CHECK_IS(larger.s.opened, stats_of(s.ic).opened);
+	CHECK_IS(settle(s->ic), 0);
+	vmbus_ic_stats(s->ic, &larger.s, sizeof(larger));
+	CHECK_IS(larger.s.opened, stats_of(s->ic).opened);
 	CHECK_IS(larger.more, 0);
-	vmbus_ic_stats(s.ic, (void *)fewer, sizeof(fewer[0]));
-	CHECK_IS(fewer[0], stats_of(s.ic).opened);
+	vmbus_ic_stats(s->ic, (void *)fewer, sizeof(fewer[0]));
+	CHECK_IS(fewer[0], stats_of(s->ic).opened);
 	CHECK_IS(fewer[1], 7);
-	served_close(&s);
 }
 
 /* An event loop of the program has the descriptor in its own epoll set. */
-TEST(an_epoll_set_of_the_program)
+SERVED_TEST(an_epoll_set_of_the_program)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = 5 }, got = { .events = 0 };
-	struct served s;
 	int set = epoll_create1(EPOLL_CLOEXEC);
 
-	served_open(&s, 65536 * 2);
-	MUST(set >= 0 && !epoll_ctl(set, EPOLL_CTL_ADD, vmbus_ic_fd(s.ic), &event));
+	MUST(set >= 0 && !epoll_ctl(set, EPOLL_CTL_ADD, vmbus_ic_fd(s->ic), &event));
 	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
-	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(settle(s->ic), 0);
 	CHECK_IS(epoll_wait(set, &got, 1, 20), 0);
-	MUST(!host_negotiates(s.host, 1, 1));
+	MUST(!host_negotiates(s->host, 1, 1));
 	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
 	CHECK(got.data.u32 == 5 && got.events == EPOLLIN);
-	CHECK_IS(settle(s.ic), 0);
+	CHECK_IS(settle(s->ic), 0);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
 	CHECK_IS(epoll_wait(set, &got, 1, 20), 0);
-	vmbus_close(s.host);
-	s.host = NULL;
+	vmbus_close(s->host);
+	s->host = NULL;
 	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
-	CHECK_IS(settle(s.ic), -ENODEV);
+	CHECK_IS(settle(s->ic), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	close(set);
-	served_close(&s);
 }
 
-TEST(versions_are_agreed)
+SERVED_TEST(versions_are_agreed)
 {
 	struct vmbus_ic_version versions[2];
 	struct vmbus_ic_negotiate counts;
 	struct answer a;
-	struct served s;
 
-	served_open(&s, 65536 * 2);
-	CHECK(readable(s.ic, 0));
-	CHECK_IS(vmbus_ic_dispatch(s.ic), 0);
-	CHECK_IS(settle(s.ic), 0);
-	CHECK(!readable(s.ic, 20));
-	MUST(!host_negotiates(s.host, 77, 1));
-	CHECK(readable(s.ic, -1));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_gets(s.host, &a));
+	CHECK(readable(s->ic, 0));
+	CHECK_IS(vmbus_ic_dispatch(s->ic), 0);
+	CHECK_IS(settle(s->ic), 0);
+	CHECK(!readable(s->ic, 20));
+	MUST(!host_negotiates(s->host, 77, 1));
+	CHECK(readable(s->ic, -1));
+	CHECK_IS(settle(s->ic), 0);
+	MUST(!host_gets(s->host, &a));
 	CHECK_IS(a.pkt.transaction_id, 77);
 	CHECK_IS(a.pkt.length, padded(HEADER + 24));
 	CHECK_IS(a.hdr.flags, 5);
@@ -308,44 +330,35 @@ TEST(versions_are_agreed)
 	CHECK(versions[1].major == 1 && versions[1].minor == 1);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
 	CHECK(seen.framework.major == 3 && seen.message.major == 1 && seen.message.minor == 1);
-	CHECK(vmbus_ic_chan(s.ic) == s.guest);
-	check_nothing(s.host);
-	CHECK_IS(stats_of(s.ic).negotiated, 1);
-	CHECK_IS(stats_of(s.ic).answers, 1);
-	served_close(&s);
+	CHECK(vmbus_ic_chan(s->ic) == s->guest);
+	check_nothing(s->host);
+	CHECK_IS(stats_of(s->ic).negotiated, 1);
+	CHECK_IS(stats_of(s->ic).answers, 1);
 }
 
-TEST(no_common_version)
+SERVED_TEST(no_common_version)
 {
 	struct answer a;
-	struct served s;
 
-	served_open(&s, 65536 * 2);
 	/* Send a request before the negotiation. */
-	MUST(!host_sends(s.host, VMBUS_IC_KVP, 2, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	check_answer(s.host, 2, VMBUS_E_NOT_CONNECTED, 8);
-	MUST(!host_negotiates(s.host, 3, 9));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_gets(s.host, &a));
+	request(s, VMBUS_IC_KVP, 2, "abcdefgh", 8);
+	check_answer(s->host, 2, VMBUS_E_NOT_CONNECTED, 8);
+	negotiate(s, 3, 9, &a);
 	CHECK_IS(a.body[0] | a.body[2], 0);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_REFUSED], 1);
 	CHECK_IS(seen.error, -EPROTONOSUPPORT);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 0);
-	MUST(!host_sends(s.host, VMBUS_IC_KVP, 4, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	check_answer(s.host, 4, VMBUS_E_NOT_CONNECTED, 8);
+	request(s, VMBUS_IC_KVP, 4, "abcdefgh", 8);
+	check_answer(s->host, 4, VMBUS_E_NOT_CONNECTED, 8);
 	CHECK_IS(seen.requests, 0);
 	/* An updated host has a common version. */
-	agree(&s);
+	agree(s);
 	/* The former agreement no longer holds. */
-	MUST(!host_negotiates(s.host, 5, 9));
-	MUST(!host_sends(s.host, VMBUS_IC_KVP, 6, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_gets(s.host, &a));
-	check_answer(s.host, 6, VMBUS_E_NOT_CONNECTED, 8);
+	MUST(!host_negotiates(s->host, 5, 9));
+	request(s, VMBUS_IC_KVP, 6, "abcdefgh", 8);
+	MUST(!host_gets(s->host, &a));
+	check_answer(s->host, 6, VMBUS_E_NOT_CONNECTED, 8);
 	CHECK_IS(seen.requests, 0);
-	served_close(&s);
 }
 
 /*
@@ -388,9 +401,8 @@ TEST(lists_of_versions)
 		if (lists[i].messages && last < 201)
 			offer.versions[last] = (struct vmbus_ic_version){ 1, 1 };
 		served_open(&s, 65536 * 2);
-		MUST(!host_sends(s.host, VMBUS_IC_NEGOTIATE, 1, &offer,
-				 sizeof(offer.counts) + 4 * lists[i].sent));
-		CHECK_IS(settle(s.ic), 0);
+		request(&s, VMBUS_IC_NEGOTIATE, 1, &offer,
+			sizeof(offer.counts) + 4 * lists[i].sent);
 		for (int kind = VMBUS_IC_EVENT_NEGOTIATED; kind <= VMBUS_IC_EVENT_SKIPPED; kind++)
 			CHECK_IS(seen.events[kind], kind == (int)lists[i].event);
 		if (lists[i].event == VMBUS_IC_EVENT_SKIPPED) {
@@ -409,7 +421,7 @@ TEST(lists_of_versions)
 	}
 }
 
-TEST(requests_get_what_the_program_says)
+AGREED_TEST(requests_get_what_the_program_says)
 {
 	static const uint32_t statuses[] = {
 		VMBUS_S_OK,
@@ -419,14 +431,10 @@ TEST(requests_get_what_the_program_says)
 	};
 	unsigned char body[1000] = { 41 };
 	struct answer a;
-	struct served s;
 
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	for (size_t i = 0; i < 4; i++) {
 		seen.status = statuses[i];
-		MUST(!host_sends(s.host, VMBUS_IC_VSS, 10 + i, body, sizeof(body)));
-		CHECK_IS(settle(s.ic), 0);
+		request(s, VMBUS_IC_VSS, 10 + i, body, sizeof(body));
 		CHECK_IS(seen.requests, i + 1);
 		CHECK_IS(seen.header.type, VMBUS_IC_VSS);
 		CHECK_IS(seen.header.status, 0xdeadbeef);
@@ -434,21 +442,18 @@ TEST(requests_get_what_the_program_says)
 		CHECK_IS(seen.first, 41);
 		CHECK(seen.framework.major == 3 && seen.message.major == 1 &&
 		      seen.message.minor == 1);
-		check_answer(s.host, 10 + i, statuses[i], sizeof(body));
+		check_answer(s->host, 10 + i, statuses[i], sizeof(body));
 	}
 	seen.status = VMBUS_S_OK;
-	MUST(!host_sends(s.host, VMBUS_IC_VSS, 14, body, sizeof(body)));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_gets(s.host, &a));
+	request(s, VMBUS_IC_VSS, 14, body, sizeof(body));
+	MUST(!host_gets(s->host, &a));
 	CHECK_IS(a.body[0], 42);
 	CHECK_IS(a.body[999], body[999]);
 	/* A request that is no more than its header, in a packet of 32 bytes */
-	MUST(!host_sends(s.host, VMBUS_IC_VSS, 15, NULL, 0));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_VSS, 15, NULL, 0);
 	CHECK_IS(seen.length, 4);
-	check_answer(s.host, 15, VMBUS_S_OK, 0);
-	check_nothing(s.host);
-	served_close(&s);
+	check_answer(s->host, 15, VMBUS_S_OK, 0);
+	check_nothing(s->host);
 }
 
 /* A program of a later version, whose struct has one more member */
@@ -467,226 +472,174 @@ TEST(a_program_sees_which_members_a_struct_has)
 }
 
 /* The next request has the memory of the first one. */
-TEST(what_the_program_does_to_a_request_ends_with_it)
+AGREED_TEST(what_the_program_does_to_a_request_ends_with_it)
 {
-	struct served s;
-
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	seen.spoil = true;
 	for (int i = 1; i <= 3; i++) {
-		MUST(!host_sends(s.host, VMBUS_IC_KVP, i, "abcdefghijkl", 12));
-		CHECK_IS(settle(s.ic), 0);
+		request(s, VMBUS_IC_KVP, i, "abcdefghijkl", 12);
 		CHECK_IS(seen.requests, i);
 		CHECK_IS(seen.length, 12);
 		CHECK_IS(seen.first, 'a');
-		check_answer(s.host, i, VMBUS_S_OK, 12);
+		check_answer(s->host, i, VMBUS_S_OK, 12);
 	}
-	served_close(&s);
 }
 
-TEST(an_answer_that_comes_later)
+AGREED_TEST(an_answer_that_comes_later)
 {
-	struct served s;
-
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	seen.status = VMBUS_IC_LATER;
 	for (int i = 0; i < 3; i++)
-		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 20 + i, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
+		request(s, VMBUS_IC_FCOPY, 20 + i, "abcdefgh", 8);
 	CHECK_IS(seen.requests, 3);
-	check_nothing(s.host);
+	check_nothing(s->host);
 	seen.status = VMBUS_S_OK;
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 23, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	check_answer(s.host, 23, VMBUS_S_OK, 8);
+	request(s, VMBUS_IC_FCOPY, 23, "abcdefgh", 8);
+	check_answer(s->host, 23, VMBUS_S_OK, 8);
 
 	/*
 	 * The library sends the answers at once, in any order, and only once.
 	 */
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_E_DISK_FULL), 0);
-	check_answer(s.host, 21, VMBUS_E_DISK_FULL, 8);
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_S_OK), -EINVAL);
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_IC_LATER), -EINVAL);
-	check_nothing(s.host);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[1], VMBUS_E_DISK_FULL), 0);
+	check_answer(s->host, 21, VMBUS_E_DISK_FULL, 8);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[1], VMBUS_S_OK), -EINVAL);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[0], VMBUS_IC_LATER), -EINVAL);
+	check_nothing(s->host);
 
 	/* One request may answer another, which then goes first. */
 	seen.answer_first = true;
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 24, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	check_answer(s.host, 20, VMBUS_S_CONT, 8);
-	check_answer(s.host, 24, VMBUS_S_OK, 8);
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[2], VMBUS_S_OK), 0);
-	check_answer(s.host, 22, VMBUS_S_OK, 8);
-	CHECK_IS(stats_of(s.ic).answers, 6);
-	CHECK_IS(stats_of(s.ic).requests, 5);
+	request(s, VMBUS_IC_FCOPY, 24, "abcdefgh", 8);
+	check_answer(s->host, 20, VMBUS_S_CONT, 8);
+	check_answer(s->host, 24, VMBUS_S_OK, 8);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[2], VMBUS_S_OK), 0);
+	check_answer(s->host, 22, VMBUS_S_OK, 8);
+	CHECK_IS(stats_of(s->ic).answers, 6);
+	CHECK_IS(stats_of(s->ic).requests, 5);
 	/* vmbus_ic_free() frees the remaining requests. */
 	seen.status = VMBUS_IC_LATER;
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 25, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	served_close(&s);
+	request(s, VMBUS_IC_FCOPY, 25, "abcdefgh", 8);
 }
 
-TEST(a_request_answers_itself_from_inside)
+AGREED_TEST(a_request_answers_itself_from_inside)
 {
-	struct served s;
-
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	seen.answer_itself = true;
 	for (int i = 0; i < 2; i++) {
 		seen.status = i ? VMBUS_S_OK : VMBUS_IC_LATER;
-		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 30 + i, "abcdefgh", 8));
-		CHECK_IS(settle(s.ic), 0);
-		check_answer(s.host, 30 + i, VMBUS_S_CONT, 8);
-		check_nothing(s.host);
+		request(s, VMBUS_IC_FCOPY, 30 + i, "abcdefgh", 8);
+		check_answer(s->host, 30 + i, VMBUS_S_CONT, 8);
+		check_nothing(s->host);
 	}
-	served_close(&s);
 }
 
-TEST(only_so_many_requests_wait)
+AGREED_TEST(only_so_many_requests_wait)
 {
-	struct served s;
-
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	seen.status = VMBUS_IC_LATER;
 	for (int i = 0; i < VMBUS_IC_LATER_MAX + 2; i++)
-		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, i, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
+		request(s, VMBUS_IC_FCOPY, i, "abcdefgh", 8);
 	CHECK_IS(seen.requests, VMBUS_IC_LATER_MAX);
-	CHECK(!readable(s.ic, 20));
+	CHECK(!readable(s->ic, 20));
 	for (int i = 0; i < VMBUS_IC_LATER_MAX + 2; i++) {
-		CHECK_IS(vmbus_ic_reply(s.ic, seen.later[i], VMBUS_S_OK), 0);
-		check_answer(s.host, i, VMBUS_S_OK, 8);
-		CHECK_IS(settle(s.ic), 0);
+		CHECK_IS(vmbus_ic_reply(s->ic, seen.later[i], VMBUS_S_OK), 0);
+		check_answer(s->host, i, VMBUS_S_OK, 8);
+		CHECK_IS(settle(s->ic), 0);
 		CHECK_IS(seen.requests, VMBUS_IC_LATER_MAX + (i < 2 ? i + 1 : 2));
 	}
 	/* The library notices the end although it receives nothing. */
 	for (int i = 0; i < VMBUS_IC_LATER_MAX + 1; i++)
-		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, i, "abcdefgh", 8));
+		MUST(!host_sends(s->host, VMBUS_IC_FCOPY, i, "abcdefgh", 8));
 	seen.later_count = 0;
-	CHECK_IS(settle(s.ic), 0);
-	vmbus_close(s.host);
-	s.host = NULL;
-	CHECK_IS(settle(s.ic), -ENODEV);
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_S_OK), -ESTALE);
-	served_close(&s);
+	CHECK_IS(settle(s->ic), 0);
+	vmbus_close(s->host);
+	s->host = NULL;
+	CHECK_IS(settle(s->ic), -ENODEV);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[0], VMBUS_S_OK), -ESTALE);
 }
 
-TEST(negotiated_again_the_host_has_forgotten)
+AGREED_TEST(negotiated_again_the_host_has_forgotten)
 {
 	struct answer a;
-	struct served s;
 
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	seen.status = VMBUS_IC_LATER;
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 2, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_negotiates(s.host, 3, 1));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_gets(s.host, &a));
+	request(s, VMBUS_IC_FCOPY, 2, "abcdefgh", 8);
+	negotiate(s, 3, 1, &a);
 	CHECK_IS(a.pkt.transaction_id, 3);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 2);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 0);
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 4, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_S_OK), -ESTALE);
-	check_nothing(s.host);
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_S_OK), 0);
-	check_answer(s.host, 4, VMBUS_S_OK, 8);
-	CHECK_IS(stats_of(s.ic).lost, 1);
-	CHECK_IS(stats_of(s.ic).negotiated, 2);
-	served_close(&s);
+	request(s, VMBUS_IC_FCOPY, 4, "abcdefgh", 8);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[0], VMBUS_S_OK), -ESTALE);
+	check_nothing(s->host);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[1], VMBUS_S_OK), 0);
+	check_answer(s->host, 4, VMBUS_S_OK, 8);
+	CHECK_IS(stats_of(s->ic).lost, 1);
+	CHECK_IS(stats_of(s->ic).negotiated, 2);
 }
 
 /* The repeats have the same transaction id and another one. */
-TEST(a_repeated_request_gets_the_same_answer)
+AGREED_TEST(a_repeated_request_gets_the_same_answer)
 {
-	struct served s;
-
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	seen.keep = true;
 	seen.status = VMBUS_IC_LATER;
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 60, "a234567890", 10));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 60, "a234567890", 10));
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 61, "a234567890", 10));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_FCOPY, 60, "a234567890", 10);
+	MUST(!host_sends(s->host, VMBUS_IC_FCOPY, 60, "a234567890", 10));
+	request(s, VMBUS_IC_FCOPY, 61, "a234567890", 10);
 	CHECK_IS(seen.requests, 1);
-	CHECK_IS(stats_of(s.ic).requests, 1);
-	CHECK_IS(stats_of(s.ic).repeated, 2);
-	check_nothing(s.host);
+	CHECK_IS(stats_of(s->ic).requests, 1);
+	CHECK_IS(stats_of(s->ic).repeated, 2);
+	check_nothing(s->host);
 	((unsigned char *)seen.later[0]->body)[0] = 'x';
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[0], VMBUS_E_DISK_FULL), 0);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[0], VMBUS_E_DISK_FULL), 0);
 	for (unsigned int xids = 60 + 60 + 61; xids;) {
 		struct answer a = { .pkt.type = 0 };
 
-		MUST(!host_gets(s.host, &a));
+		MUST(!host_gets(s->host, &a));
 		CHECK_IS(a.hdr.status, VMBUS_E_DISK_FULL);
 		CHECK_IS(a.hdr.transaction_id, a.pkt.transaction_id);
 		CHECK(!memcmp(a.body, "x234567890", 10));
 		MUST(xids >= a.pkt.transaction_id);
 		xids -= a.pkt.transaction_id;
 	}
-	check_nothing(s.host);
+	check_nothing(s->host);
 	/* After its answer, a repeat is a request like others. */
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 62, "a234567890", 10));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_FCOPY, 62, "a234567890", 10);
 	CHECK_IS(seen.requests, 2);
-	CHECK_IS(vmbus_ic_reply(s.ic, seen.later[1], VMBUS_S_OK), 0);
-	check_answer(s.host, 62, VMBUS_S_OK, 10);
-	served_close(&s);
+	CHECK_IS(vmbus_ic_reply(s->ic, seen.later[1], VMBUS_S_OK), 0);
+	check_answer(s->host, 62, VMBUS_S_OK, 10);
 }
 
-TEST(only_a_repeat_gets_the_same_answer)
+AGREED_TEST(only_a_repeat_gets_the_same_answer)
 {
 	const struct {
 		struct vmbus_ic_header hdr;
 		char body[20];
 	} lie = { .hdr = { .type = VMBUS_IC_FCOPY, .flags = 3 } };
-	struct served s;
 
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	seen.status = VMBUS_IC_LATER;
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 70, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_FCOPY, 70, "abcdefgh", 8);
 	/* The program has changed the body. */
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 70, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_FCOPY, 70, "abcdefgh", 8);
 	CHECK_IS(seen.requests, 2);
 	seen.keep = true;
 	/* Other contents, another length, and another type */
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 70, "abcdefgx", 8));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_FCOPY, 70, "abcdefgx", 8);
 	CHECK_IS(seen.requests, 3);
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 70, "abcdefgxabcdefgh", 16));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_FCOPY, 70, "abcdefgxabcdefgh", 16);
 	CHECK_IS(seen.requests, 4);
-	MUST(!host_sends(s.host, VMBUS_IC_KVP, 70, "abcdefgxabcdefgh", 16));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_KVP, 70, "abcdefgxabcdefgh", 16);
 	CHECK_IS(seen.requests, 5);
 	/* The headers claim the same length for different packets. */
 	for (int i = 0; i < 2; i++) {
-		MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 71, &lie, sizeof(lie) - 8 * i));
-		CHECK_IS(settle(s.ic), 0);
+		MUST(!vmbus_send(s->host, VMBUS_PACKET_INBAND, 0, 71, &lie, sizeof(lie) - 8 * i));
+		CHECK_IS(settle(s->ic), 0);
 		CHECK_IS(seen.requests, 6 + i);
 	}
 	/* The host took the request back with another one, and asks again. */
 	seen.status = VMBUS_S_OK;
-	MUST(!host_sends(s.host, VMBUS_IC_KVP, 71, "cancel78", 8));
-	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 72, &lie, sizeof(lie) - 8));
-	CHECK_IS(settle(s.ic), 0);
+	MUST(!host_sends(s->host, VMBUS_IC_KVP, 71, "cancel78", 8));
+	MUST(!vmbus_send(s->host, VMBUS_PACKET_INBAND, 0, 72, &lie, sizeof(lie) - 8));
+	CHECK_IS(settle(s->ic), 0);
 	CHECK_IS(seen.requests, 9);
-	check_answer(s.host, 71, VMBUS_S_OK, 8);
-	CHECK_IS(stats_of(s.ic).repeated, 0);
+	check_answer(s->host, 71, VMBUS_S_OK, 8);
+	CHECK_IS(stats_of(s->ic).repeated, 0);
 	for (unsigned int i = 0; i < seen.later_count; i++)
-		CHECK_IS(vmbus_ic_reply(s.ic, seen.later[i], VMBUS_S_OK), 0);
-	served_close(&s);
+		CHECK_IS(vmbus_ic_reply(s->ic, seen.later[i], VMBUS_S_OK), 0);
 }
 
 /* Send a request and @count repeats, and let all of them wait. */
@@ -694,62 +647,49 @@ static struct vmbus_ic_request *repeats_wait(struct served *s, int count)
 {
 	seen.keep = true;
 	seen.status = VMBUS_IC_LATER;
-	MUST(!host_sends(s->host, VMBUS_IC_FCOPY, 80, "abcdefgh", 8));
-	CHECK_IS(settle(s->ic), 0);
+	request(s, VMBUS_IC_FCOPY, 80, "abcdefgh", 8);
 	MUST(seen.later_count);
 	for (int i = 0; i < count; i++)
-		MUST(!host_sends(s->host, VMBUS_IC_FCOPY, 80, "abcdefgh", 8));
-	CHECK_IS(settle(s->ic), 0);
+		request(s, VMBUS_IC_FCOPY, 80, "abcdefgh", 8);
 	return seen.later[seen.later_count - 1];
 }
 
-TEST(a_request_has_only_so_many_repeats)
+AGREED_TEST(a_request_has_only_so_many_repeats)
 {
 	struct vmbus_ic_request *first;
-	struct served s;
 	struct answer a;
 
-	served_open(&s, 65536 * 2);
-	agree(&s);
-	first = repeats_wait(&s, 10);
-	CHECK_IS(stats_of(s.ic).repeated, 10);
-	CHECK_IS(stats_of(s.ic).lost, 2);
+	first = repeats_wait(s, 10);
+	CHECK_IS(stats_of(s->ic).repeated, 10);
+	CHECK_IS(stats_of(s->ic).lost, 2);
 	CHECK_IS(seen.requests, 1);
-	CHECK_IS(vmbus_ic_reply(s.ic, first, VMBUS_S_OK), 0);
+	CHECK_IS(vmbus_ic_reply(s->ic, first, VMBUS_S_OK), 0);
 	for (int i = 0; i < 1 + 8; i++)
-		check_answer(s.host, 80, VMBUS_S_OK, 8);
-	check_nothing(s.host);
+		check_answer(s->host, 80, VMBUS_S_OK, 8);
+	check_nothing(s->host);
 
 	/* The host forgets the repeats, too. */
 	seen.later_count = 0;
-	first = repeats_wait(&s, 2);
+	first = repeats_wait(s, 2);
 	CHECK_IS(seen.requests, 2);
-	MUST(!host_negotiates(s.host, 4, 1));
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_gets(s.host, &a));
-	CHECK_IS(vmbus_ic_reply(s.ic, first, VMBUS_S_OK), -ESTALE);
-	CHECK_IS(stats_of(s.ic).lost, 2 + 3);
-	check_nothing(s.host);
+	negotiate(s, 4, 1, &a);
+	CHECK_IS(vmbus_ic_reply(s->ic, first, VMBUS_S_OK), -ESTALE);
+	CHECK_IS(stats_of(s->ic).lost, 2 + 3);
+	check_nothing(s->host);
 	/* vmbus_ic_free() frees them as well. */
-	repeats_wait(&s, 2);
-	served_close(&s);
+	repeats_wait(s, 2);
 }
 
-TEST(the_program_works_after_its_answer)
+AGREED_TEST(the_program_works_after_its_answer)
 {
-	struct served s;
-
-	served_open(&s, 65536 * 2);
-	agree(&s);
-	vmbus_ack(s.host);
-	CHECK_IS(vmbus_arm(s.host, VMBUS_WAIT_RECV), 0);
+	vmbus_ack(s->host);
+	CHECK_IS(vmbus_arm(s->host, VMBUS_WAIT_RECV), 0);
 	seen.stop = eventfd(0, EFD_CLOEXEC);
-	MUST(seen.stop > 0 && !host_sends(s.host, VMBUS_IC_SHUTDOWN, 90, "abcdefgh", 8));
-	CHECK_IS(vmbus_ic_serve(s.ic, seen.stop), 0);
-	CHECK_IS(vmbus_ack(s.host), 0);
-	check_answer(s.host, 90, VMBUS_S_OK, 8);
+	MUST(seen.stop > 0 && !host_sends(s->host, VMBUS_IC_SHUTDOWN, 90, "abcdefgh", 8));
+	CHECK_IS(vmbus_ic_serve(s->ic, seen.stop), 0);
+	CHECK_IS(vmbus_ack(s->host), 0);
+	check_answer(s->host, 90, VMBUS_S_OK, 8);
 	close(seen.stop);
-	served_close(&s);
 }
 
 TEST(the_program_sees_every_message)
@@ -785,40 +725,35 @@ static void *slow_work(void *done)
 	return NULL;
 }
 
-TEST(an_answer_that_another_thread_prepares)
+AGREED_TEST(an_answer_that_another_thread_prepares)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int done = eventfd(0, EFD_CLOEXEC), set = epoll_create1(EPOLL_CLOEXEC);
 	pthread_t thread;
 	eventfd_t value;
-	struct served s;
 
 	MUST(done >= 0 && set >= 0 && !epoll_ctl(set, EPOLL_CTL_ADD, done, &event));
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	seen.status = VMBUS_IC_LATER;
 	for (int i = 0; i < 3; i++) {
-		MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 100 + i, "abcdefgh", 8));
-		CHECK_IS(settle(s.ic), 0);
+		request(s, VMBUS_IC_FCOPY, 100 + i, "abcdefgh", 8);
 		MUST(!pthread_create(&thread, NULL, slow_work, &done));
-		CHECK_IS(vmbus_ic_serve(s.ic, i ? set : done), 0);
+		CHECK_IS(vmbus_ic_serve(s->ic, i ? set : done), 0);
 		eventfd_read(done, &value);
 		pthread_join(thread, NULL);
-		check_nothing(s.host);
-		CHECK_IS(vmbus_ic_reply(s.ic, seen.later[i], VMBUS_S_OK), 0);
-		check_answer(s.host, 100 + i, VMBUS_S_OK, 8);
+		check_nothing(s->host);
+		CHECK_IS(vmbus_ic_reply(s->ic, seen.later[i], VMBUS_S_OK), 0);
+		check_answer(s->host, 100 + i, VMBUS_S_OK, 8);
 	}
 	/* A stop comes first, and the host's messages are not forgotten. */
 	seen.status = VMBUS_S_OK;
 	eventfd_write(done, 1);
-	CHECK_IS(settle(s.ic), 0);
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 110, "abcdefgh", 8));
-	CHECK_IS(vmbus_ic_serve(s.ic, set), 0);
-	check_nothing(s.host);
-	CHECK(readable(s.ic, 0));
-	CHECK_IS(settle(s.ic), 0);
-	check_answer(s.host, 110, VMBUS_S_OK, 8);
-	served_close(&s);
+	CHECK_IS(settle(s->ic), 0);
+	MUST(!host_sends(s->host, VMBUS_IC_FCOPY, 110, "abcdefgh", 8));
+	CHECK_IS(vmbus_ic_serve(s->ic, set), 0);
+	check_nothing(s->host);
+	CHECK(readable(s->ic, 0));
+	CHECK_IS(settle(s->ic), 0);
+	check_answer(s->host, 110, VMBUS_S_OK, 8);
 	close(set);
 	close(done);
 }
@@ -836,8 +771,7 @@ TEST(what_is_no_request_is_skipped)
 	struct served s;
 
 	opt.max_message = 1000;
-	MUST(!vmbus_open_pair(65536 * 2, 0, &s.guest, &s.host));
-	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));
+	served_open_with(&s, &opt, 65536 * 2);
 	agree(&s);
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_COMPLETION, 0, 1, large, 64));
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 2, large, 24));
@@ -846,8 +780,7 @@ TEST(what_is_no_request_is_skipped)
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 5, &lie, sizeof(lie)));
 	MUST(!vmbus_send(s.host, VMBUS_PACKET_INBAND, 0, 6, NULL, 0));
 	MUST(!host_sends(s.host, VMBUS_IC_NEGOTIATE, 9, NULL, 0));
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 7, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
+	request(&s, VMBUS_IC_FCOPY, 7, "abcdefgh", 8);
 	CHECK_IS(stats_of(s.ic).skipped, 7);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_SKIPPED], 7);
 	CHECK_IS(seen.error, -EPROTO);
@@ -856,8 +789,7 @@ TEST(what_is_no_request_is_skipped)
 	check_answer(s.host, 7, VMBUS_S_OK, 8);
 	check_nothing(s.host);
 	/* Send the longest message. */
-	MUST(!host_sends(s.host, VMBUS_IC_FCOPY, 8, large, 1000 - HEADER));
-	CHECK_IS(settle(s.ic), 0);
+	request(&s, VMBUS_IC_FCOPY, 8, large, 1000 - HEADER);
 	check_answer(s.host, 8, VMBUS_S_OK, 1000 - HEADER);
 	served_close(&s);
 }
@@ -881,8 +813,7 @@ TEST(full_ring_to_the_host)
 	served_open(&s, 2 * getpagesize());
 	agree(&s);
 	seen.status = VMBUS_IC_LATER;
-	MUST(!host_sends(s.host, VMBUS_IC_KVP, 50, "abcdefgh", 8));
-	CHECK_IS(settle(s.ic), 0);
+	request(&s, VMBUS_IC_KVP, 50, "abcdefgh", 8);
 	seen.status = VMBUS_S_OK;
 	for (int i = 0; i < 6; i++) {
 		int err;
@@ -998,27 +929,23 @@ TEST(an_answer_larger_than_the_ring)
 	served_close(&s);
 }
 
-TEST(the_loop_gets_its_turn)
+AGREED_TEST(the_loop_gets_its_turn)
 {
 	struct answer a;
-	struct served s;
 	int got = 0;
 
-	served_open(&s, 65536 * 2);
-	agree(&s);
 	for (int i = 0; i < 600; i++)
-		MUST(!host_sends(s.host, VMBUS_IC_HEARTBEAT, i, NULL, 0));
-	CHECK_IS(vmbus_ic_dispatch(s.ic), 0);
+		MUST(!host_sends(s->host, VMBUS_IC_HEARTBEAT, i, NULL, 0));
+	CHECK_IS(vmbus_ic_dispatch(s->ic), 0);
 	CHECK_IS(seen.requests, 256);
-	while (!host_gets(s.host, &a))
+	while (!host_gets(s->host, &a))
 		got++;
 	CHECK_IS(got, 256);
-	CHECK(readable(s.ic, 0));
-	CHECK_IS(settle(s.ic), 0);
+	CHECK(readable(s->ic, 0));
+	CHECK_IS(settle(s->ic), 0);
 	CHECK_IS(seen.requests, 600);
 	/* Inside the loop's own epoll, too */
-	CHECK(!readable(s.ic, 20));
-	served_close(&s);
+	CHECK(!readable(s->ic, 20));
 }
 
 TEST(the_end_of_a_channel_of_the_caller)
@@ -1071,21 +998,17 @@ static void *dispatch_cancelled(void *ic)
 	return NULL;
 }
 
-TEST(a_dispatch_is_not_cancelled)
+AGREED_TEST(a_dispatch_is_not_cancelled)
 {
 	pthread_t thread;
-	struct served s;
 	void *result;
 
-	served_open(&s, 65536 * 2);
-	agree(&s);
-	MUST(!host_sends(s.host, VMBUS_IC_SHUTDOWN, 90, "abcdefgh", 8));
+	MUST(!host_sends(s->host, VMBUS_IC_SHUTDOWN, 90, "abcdefgh", 8));
 	returned = false;
-	MUST(!pthread_create(&thread, NULL, dispatch_cancelled, s.ic));
+	MUST(!pthread_create(&thread, NULL, dispatch_cancelled, s->ic));
 	MUST(!pthread_join(thread, &result) && result == PTHREAD_CANCELED);
 	CHECK(returned);
-	check_answer(s.host, 90, VMBUS_S_OK, 8);
-	served_close(&s);
+	check_answer(s->host, 90, VMBUS_S_OK, 8);
 }
 
 static volatile int alarms, stop;
@@ -1097,39 +1020,35 @@ static void on_alarm(int number)
 		eventfd_write(stop, 1);
 }
 
-TEST(a_stop)
+SERVED_TEST(a_stop)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 	int closed, loop = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event event = { .events = EPOLLIN };
-	struct served s;
 
 	stop = eventfd(0, EFD_CLOEXEC);
 	closed = fcntl(stop, F_DUPFD, 500);
 	close(closed);
-	served_open(&s, 65536 * 2);
-	MUST(!host_negotiates(s.host, 1, 1));
+	MUST(!host_negotiates(s->host, 1, 1));
 	sigaction(SIGALRM, &action, NULL);
 	ualarm(30000, 30000);
-	CHECK_IS(vmbus_ic_serve(s.ic, stop), 0);
+	CHECK_IS(vmbus_ic_serve(s->ic, stop), 0);
 	ualarm(0, 0);
 	CHECK(alarms >= 3);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
-	CHECK_IS(vmbus_ic_serve(s.ic, closed), -EBADF);
-	MUST(!epoll_ctl(loop, EPOLL_CTL_ADD, vmbus_ic_fd(s.ic), &event));
-	CHECK_IS(vmbus_ic_serve(s.ic, loop), -ELOOP);
+	CHECK_IS(vmbus_ic_serve(s->ic, closed), -EBADF);
+	MUST(!epoll_ctl(loop, EPOLL_CTL_ADD, vmbus_ic_fd(s->ic), &event));
+	CHECK_IS(vmbus_ic_serve(s->ic, loop), -ELOOP);
 	/*
 	 * The program ends the dispatch from a callback, and continues later.
 	 */
 	seen.end = 7;
-	MUST(!host_negotiates(s.host, 2, 1));
-	CHECK_IS(vmbus_ic_serve(s.ic, -1), 7);
+	MUST(!host_negotiates(s->host, 2, 1));
+	CHECK_IS(vmbus_ic_serve(s->ic, -1), 7);
 	seen.end = 0;
-	MUST(!host_sends(s.host, VMBUS_IC_HEARTBEAT, 3, NULL, 0));
-	CHECK_IS(settle(s.ic), 0);
+	request(s, VMBUS_IC_HEARTBEAT, 3, NULL, 0);
 	CHECK_IS(seen.requests, 1);
-	CHECK_IS(stats_of(s.ic).answers, 3);
-	served_close(&s);
+	CHECK_IS(stats_of(s->ic).answers, 3);
 	close(loop);
 	close(stop);
 }
@@ -1264,6 +1183,26 @@ static struct vmbus_ic *serve_device(const char *id, uint32_t patience_ms)
 	return ic;
 }
 
+/* The host offers a device, and the program opens it. */
+static struct vmbus_ic *serve_offered(const char *id, uint32_t patience_ms)
+{
+	struct vmbus_ic *ic;
+
+	offer();
+	ic = serve_device(id, patience_ms);
+	CHECK(!vmbus_ic_chan(ic));
+	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	return ic;
+}
+
+/* The program has nothing to do for a while. */
+static void dispatch_for(struct vmbus_ic *ic, int ms)
+{
+	for (int i = 0; i < ms / 10; i++)
+		if (readable(ic, 10))
+			CHECK_IS(vmbus_ic_dispatch(ic), 0);
+}
+
 static void device_end(struct vmbus_ic *ic)
 {
 	vmbus_ic_free(ic);
@@ -1275,11 +1214,8 @@ TEST(taken_back_and_offered_again)
 	struct vmbus_ic *ic;
 	int fd;
 
-	offer();
-	ic = serve_device("fcopy", 0);
+	ic = serve_offered("fcopy", 0);
 	fd = vmbus_ic_fd(ic);
-	CHECK(!vmbus_ic_chan(ic));
-	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
 	check_served(ic, 1);
 	/* A request waits for its answer. */
 	seen.status = VMBUS_IC_LATER;
@@ -1293,9 +1229,7 @@ TEST(taken_back_and_offered_again)
 	CHECK_IS(seen.error, -ENODEV);
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 1);
 	CHECK_IS(seen.error, -ENODEV);
-	for (int i = 0; i < 50; i++)
-		if (readable(ic, 10))
-			CHECK_IS(vmbus_ic_dispatch(ic), 0);
+	dispatch_for(ic, 500);
 	/* The library reports this once, although it looks again and again. */
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_WAITING], 1);
 	offer();
@@ -1310,11 +1244,8 @@ TEST(taken_back_and_offered_again)
 
 TEST(a_host_that_offers_late_after_a_hibernation)
 {
-	struct vmbus_ic *ic;
+	struct vmbus_ic *ic = serve_offered(DEV1, 0);
 
-	offer();
-	ic = serve_device(DEV1, 0);
-	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
 	check_served(ic, 1);
 	ID_OF("4294967295\n");
 	uio_host_close();
@@ -1363,11 +1294,8 @@ TEST(a_device_that_somebody_else_has)
 
 TEST(an_impossible_index_costs_the_channel)
 {
-	struct vmbus_ic *ic;
+	struct vmbus_ic *ic = serve_offered("fcopy", 0);
 
-	offer();
-	ic = serve_device("fcopy", 0);
-	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
 	check_served(ic, 1);
 	/*
 	 * A packet with an impossible length costs only the contents of the
@@ -1394,9 +1322,7 @@ TEST(a_rescind_that_is_noticed_late)
 	struct vmbus_ic *ic;
 	char bytes[64];
 
-	offer();
-	ic = serve_device("fcopy", 0);
-	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	ic = serve_offered("fcopy", 0);
 	check_served(ic, 1);
 	/* Reading /dev/uioN fails after a rescind, even with an interrupt. */
 	while (read(uio.fd, bytes, sizeof(bytes)) > 0)
@@ -1412,11 +1338,8 @@ TEST(a_rescind_that_is_noticed_late)
 TEST(forgotten_requests_that_wait)
 {
 	char body[] = "request0";
-	struct vmbus_ic *ic;
+	struct vmbus_ic *ic = serve_offered("fcopy", 100);
 
-	offer();
-	ic = serve_device("fcopy", 100);
-	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
 	check_served(ic, 1);
 	seen.status = VMBUS_IC_LATER;
 	for (; seen.later_count < VMBUS_IC_LATER_MAX; body[7]++) {
@@ -1428,9 +1351,7 @@ TEST(forgotten_requests_that_wait)
 	uio_host_close();
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
 	MUST(!host_negotiates(uio.host, 20, 1));
-	for (int i = 0; i < 50; i++)
-		if (readable(ic, 10))
-			CHECK_IS(vmbus_ic_dispatch(ic), 0);
+	dispatch_for(ic, 500);
 	/* The host owes nothing. */
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	while (seen.later_count)
@@ -1444,9 +1365,7 @@ TEST(a_silent_host)
 	struct vmbus_ic *ic;
 	unsigned int opens;
 
-	offer();
-	ic = serve_device("fcopy", 200);
-	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
+	ic = serve_offered("fcopy", 200);
 	/* The host does not negotiate. */
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
 	CHECK_IS(seen.error, -ETIMEDOUT);
@@ -1455,9 +1374,7 @@ TEST(a_silent_host)
 	check_served(ic, 1);
 	/* The host owes nothing. */
 	opens = uio.opens;
-	for (int i = 0; i < 60; i++)
-		if (readable(ic, 10))
-			CHECK_IS(vmbus_ic_dispatch(ic), 0);
+	dispatch_for(ic, 600);
 	CHECK_IS(uio.opens, opens);
 	/* The host does not read its answer. */
 	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 5, "abcdefgh", 8));
