@@ -35,6 +35,13 @@ enum {
 #define DESCRIPTOR 16
 #define TRAILER	   8
 
+/* The call fails with this error, and its text for the user contains @text. */
+#define CHECK_FAILS(call, error, text)             \
+	do {                                       \
+		CHECK_IS(call, error);             \
+		CHECK(strstr(error_text(), text)); \
+	} while (0)
+
 struct ring {
 	unsigned char *base;
 	size_t size; /* header included */

@@ -114,8 +114,7 @@ TEST(frames_of_others_are_refused)
 	int fd, n;
 
 	memory = small_pages(2, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	CHECK_IS(look_up(memory, numbers), -EFAULT);
-	CHECK(strstr(error_text(), "not present: write to the memory first"));
+	CHECK_FAILS(look_up(memory, numbers), -EFAULT, "not present: write to the memory first");
 	touch_by_reading(memory, 2);
 	n = look_up(memory, numbers);
 	if (n != -EPERM) {

@@ -17,17 +17,42 @@
 /* The directory with sysfs and /dev, which sysfs_make() creates */
 static char base[] = "/tmp/vmbus-devices-XXXXXX";
 
+/*
+ * Return the path of a file in this directory. A later call may overwrite it,
+ * but the next one does not.
+ */
+static inline char *path_of_args(const char *fmt, va_list args)
+{
+	static char paths[2][512];
+	static unsigned int count;
+	char *path = paths[count++ % 2];
+	int n = snprintf(path, sizeof(paths[0]), "%s/", base);
+
+	vsnprintf(path + n, sizeof(paths[0]) - n, fmt, args);
+	return path;
+}
+
+static inline char *__attribute__((format(printf, 1, 2))) path_of(const char *fmt, ...)
+{
+	va_list args;
+	char *path;
+
+	va_start(args, fmt);
+	path = path_of_args(fmt, args);
+	va_end(args);
+	return path;
+}
+
 static inline void __attribute__((format(printf, 2, 3))) put(const char *text, const char *fmt, ...)
 {
-	char path[512];
 	va_list args;
-	int n, fd;
+	char *path;
+	int fd;
 
-	n = snprintf(path, sizeof(path), "%s/", base);
 	va_start(args, fmt);
-	vsnprintf(path + n, sizeof(path) - n, fmt, args);
+	path = path_of_args(fmt, args);
 	va_end(args);
-	for (char *slash = path + n; (slash = strchr(slash, '/')); slash++) {
+	for (char *slash = path + sizeof(base); (slash = strchr(slash, '/')); slash++) {
 		*slash = '\0';
 		mkdir(path, 0755);
 		*slash = '/';
@@ -64,24 +89,33 @@ static inline void add_map(const char *instance, int uio, int map, const char *n
 	put("0x0\n", SYS "%s/uio/uio%d/maps/map%d/offset", instance, uio, map);
 }
 
+/* Bind a device to a driver, or unbind it if @driver is NULL. */
+static inline void set_driver(const char *instance, const char *driver)
+{
+	char target[64];
+
+	unlink(path_of(SYS "%s/driver", instance));
+	if (!driver)
+		return;
+	snprintf(target, sizeof(target), "../../drivers/%s", driver);
+	MUST(!symlink(target, path_of(SYS "%s/driver", instance)));
+}
+
 /*
  * Make a UIO device: its maps, and a plain file of @pages pages for /dev/uioN.
  */
 static inline void bind_uio(const char *instance, int uio, size_t ring, size_t pages)
 {
-	char text[512];
+	char text[64];
 
 	snprintf(text, sizeof(text), "0x%zx\n", 2 * ring);
 	add_map(instance, uio, 0, "txrx_rings\n", text);
 	add_map(instance, uio, 1, "int_page\n", "0x1000\n");
 	add_map(instance, uio, 2, "monitor_page\n", "0x1000\n");
 	put("", "dev/uio%d", uio);
-	snprintf(text, sizeof(text), "%s/dev/uio%d", base, uio);
-	MUST(!truncate(text, pages * getpagesize()));
+	MUST(!truncate(path_of("dev/uio%d", uio), pages * getpagesize()));
 	put("", "sys/bus/vmbus/drivers/uio_hv_generic/new_id");
-	snprintf(text, sizeof(text), "%s/" SYS "%s/driver", base, instance);
-	unlink(text);
-	MUST(!symlink("../../drivers/uio_hv_generic", text));
+	set_driver(instance, "uio_hv_generic");
 }
 
 static inline void remove_tree(void)
