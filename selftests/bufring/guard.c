@@ -163,6 +163,15 @@ static int in_child(void (*body)(void))
 #define CHECK_FINE(body)   CHECK_IS(in_child(body), 0)
 #define CHECK_KILLED(body) CHECK_IS(in_child(body) & 0x7f, SIGBUS)
 
+/* Define a test that runs in its own process. */
+#define TEST_IN_CHILD(name)                  \
+	static void name##_in_child(void);   \
+	TEST(name)                           \
+	{                                    \
+		CHECK_FINE(name##_in_child); \
+	}                                    \
+	static void name##_in_child(void)
+
 /* The operations on a channel */
 
 #define OP(name, call)                             \
@@ -348,7 +357,7 @@ TEST(without_the_guard_it_is_a_signal)
 	CHECK_KILLED(without_the_guard);
 }
 
-static void gone_while_opened(void)
+TEST_IN_CHILD(opening)
 {
 	struct vmbus_chan *chan;
 	struct fake f;
@@ -363,12 +372,7 @@ static void gone_while_opened(void)
 	CHECK_IS(mappings(), maps);
 }
 
-TEST(opening)
-{
-	CHECK_FINE(gone_while_opened);
-}
-
-static void monitored(void)
+TEST_IN_CHILD(monitored_signals)
 {
 	/*
 	 * The interrupt page is the file's second page, the monitor page the
@@ -390,13 +394,8 @@ static void monitored(void)
 	}
 }
 
-TEST(monitored_signals)
-{
-	CHECK_FINE(monitored);
-}
-
 /* With several channels, only the channel whose device has gone ends. */
-static void neighbours(void)
+TEST_IN_CHILD(other_channels_go_on)
 {
 	struct vmbus_chan *a, *b;
 	struct fake f;
@@ -414,11 +413,6 @@ static void neighbours(void)
 	fake_close(&f);
 	vmbus_close(a);
 	vmbus_close(b);
-}
-
-TEST(other_channels_go_on)
-{
-	CHECK_FINE(neighbours);
 }
 
 /* Faults that do not belong to a channel, and former handlers */
@@ -587,22 +581,20 @@ TEST(the_default_action_stays)
 /* Make another mapping at the address of a closed channel. */
 static void address_used_again(void)
 {
-	unsigned long start = 0;
+	struct pages pages;
 	struct fake f;
-	char line[512];
-	FILE *maps;
+	char *address = NULL, *host;
 
 	MUST(!vmbus_guard());
 	fake_open(&f);
-	maps = fopen("/proc/self/maps", "re");
-	MUST(maps);
-	while (fgets(line, sizeof(line), maps))
-		if (strstr(line, "/dev/uio0") && strtoul(line, NULL, 16) != (uintptr_t)f.file)
-			start = strtoul(line, NULL, 16);
-	fclose(maps);
-	MUST(start);
+	pages = pages_of(&f);
+	host = (char *)f.file;
+	for (size_t i = 0; i < pages.count; i++)
+		if (pages.at[i] < host || pages.at[i] >= host + 2 * RING * page)
+			address = pages.at[i];
+	MUST(address);
 	fake_close(&f);
-	foreign = foreign_page((void *)start);
+	foreign = foreign_page(address);
 	(void)*foreign;
 }
 
@@ -662,7 +654,7 @@ static void *open_and_close_for_ever(void *arg)
  * One thread sends, one receives, and a third opens and closes other channels.
  * The pages go at any moment.
  */
-static void rescinds(void)
+TEST_IN_CHILD(rescinds_at_any_moment)
 {
 	pthread_t receiver, sender, opener;
 
@@ -690,11 +682,6 @@ static void rescinds(void)
 	pthread_join(opener, NULL);
 }
 
-TEST(rescinds_at_any_moment)
-{
-	CHECK_FINE(rescinds);
-}
-
 /*
  * The first page of the mapping that @payload lies in, whose ring's data begins
  * one page further on
@@ -717,7 +704,7 @@ static void open_with_a_view(struct fake *f, struct vmbus_view *view)
 /*
  * The program reads the packet before the rescind, and releases it afterwards.
  */
-static void skip_and_the_header_goes(void)
+TEST_IN_CHILD(a_skip_that_was_too_late)
 {
 	struct vmbus_view view;
 	struct fake f;
@@ -732,16 +719,11 @@ static void skip_and_the_header_goes(void)
 	fake_close(&f);
 }
 
-TEST(a_skip_that_was_too_late)
-{
-	CHECK_FINE(skip_and_the_header_goes);
-}
-
 /*
  * A system call gets an error and no signal, and the next call of the library
  * notices.
  */
-static void pass_a_payload_to_a_system_call(void)
+TEST_IN_CHILD(a_system_call_on_a_payload_is_not_covered)
 {
 	struct vmbus_view view;
 	struct fake f;
@@ -761,11 +743,6 @@ static void pass_a_payload_to_a_system_call(void)
 		CHECK_IS(buf[i], 0);
 	close(fd);
 	fake_close(&f);
-}
-
-TEST(a_system_call_on_a_payload_is_not_covered)
-{
-	CHECK_FINE(pass_a_payload_to_a_system_call);
 }
 
 /* The linker lets each call of sigaction() come here. */
@@ -800,7 +777,7 @@ static void *install_meanwhile(void *arg)
 	return NULL;
 }
 
-static void install_twice_at_once(void)
+TEST_IN_CHILD(who_returns_has_a_handler)
 {
 	pthread_t thread;
 
@@ -808,11 +785,6 @@ static void install_twice_at_once(void)
 	MUST(!pthread_create(&thread, NULL, install_meanwhile, NULL));
 	MUST(!vmbus_guard());
 	pthread_join(thread, NULL);
-}
-
-TEST(who_returns_has_a_handler)
-{
-	CHECK_FINE(install_twice_at_once);
 }
 
 int main(void)
