@@ -481,18 +481,12 @@ static void check_gone(struct vmbus_chan *chan)
  */
 static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 {
-	struct vmbus_chan *chan;
-	struct vmbus_memory mem;
 	int fd[2];
 
 	model_open(m, 4096);
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
-	mem = side(&m->to_host, &m->to_guest, NULL);
-	mem.signal = NULL;
-	mem.fd = fd[0];
-	MUST(!channel_from_memory(&mem, &chan));
 	*other = fd[1];
-	return chan;
+	return open_on_fd(&m->to_host, &m->to_guest, fd[0], 0);
 }
 
 /* The lock of the tests with several producers */
@@ -581,15 +575,11 @@ TEST(the_rings_of_a_rescinded_device_are_left_alone)
 TEST(a_write_to_an_unregistered_device_is_a_rescind)
 {
 	struct vmbus_chan *chan;
-	struct vmbus_memory mem;
 	struct model m;
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	model_open(&m, 4096);
-	mem = side(&m.to_host, &m.to_guest, NULL);
-	mem.signal = NULL;
-	mem.fd = fd;
-	MUST(fd >= 0 && !channel_from_memory(&mem, &chan));
+	chan = open_on_fd(&m.to_host, &m.to_guest, fd, 0);
 	CHECK_IS(send_one(chan, 8), -ENODEV);
 	check_gone(chan);
 	close_on_socket(&m, chan);
@@ -681,10 +671,7 @@ TEST(a_channel_ends_with_enodev_or_eio)
 	MUST(fd >= 0);
 	for (int i = 0; i < 2; i++) {
 		model_open(&m, 4096);
-		mem = side(&m.to_host, &m.to_guest, NULL);
-		mem.signal = NULL;
-		mem.fd = fd;
-		MUST(!channel_from_memory(&mem, &chan));
+		chan = open_on_fd(&m.to_host, &m.to_guest, fd, 0);
 		CHECK_IS(i ? vmbus_ack(chan) : send_one(chan, 8), -EIO);
 		CHECK_IS(vmbus_skip(chan), -EIO);
 		vmbus_close(chan);
@@ -726,41 +713,6 @@ TEST(a_failed_signal_wakes_the_thread_that_receives)
 	close_on_socket(&m, chan);
 }
 
-/* A thread that is refused a packet of @len bytes and waits for its room */
-struct room_thread {
-	struct vmbus_chan *chan;
-	size_t len;
-	atomic_int refused, result;
-	int timeout_ms;
-	atomic_bool go, ended;
-	pthread_t thread;
-};
-
-static void *wait_for_room(void *arg)
-{
-	struct room_thread *t = arg;
-
-	t->refused = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, 0, buf, t->len);
-	t->result = vmbus_wait(t->chan, VMBUS_WAIT_SEND, -1);
-	return NULL;
-}
-
-/* Start the thread, and return when it sleeps. */
-static void room_thread_start(struct room_thread *t, struct vmbus_chan *chan, size_t len)
-{
-	*t = (struct room_thread){ .chan = chan, .len = len };
-	MUST(!pthread_create(&t->thread, NULL, wait_for_room, t));
-	WAIT_UNTIL(t->refused);
-	until_others_sleep();
-	CHECK_IS(t->refused, -EAGAIN);
-}
-
-static void room_thread_end(struct room_thread *t)
-{
-	pthread_join(t->thread, NULL);
-	CHECK_IS(t->result, VMBUS_WAIT_SEND);
-}
-
 /* Make a pair with several producers and a full ring. */
 static void full_pair(struct vmbus_chan **guest, struct vmbus_chan **host)
 {
@@ -794,10 +746,10 @@ static void threads_that_wait_for_different_room(bool large_first)
 	if (!large_first)
 		room_thread_start(&large, guest, 2000);
 	CHECK_IS(recv_some(host, 8), 0);
-	room_thread_end(&small);
+	room_thread_end(&small, VMBUS_WAIT_SEND);
 	CHECK_IS(large.result, 0);
 	CHECK_IS(recv_some(host, 20), 0);
-	room_thread_end(&large);
+	room_thread_end(&large, VMBUS_WAIT_SEND);
 	CHECK_IS(send_one(guest, 2000), 0);
 	vmbus_close(guest);
 	vmbus_close(host);
@@ -826,20 +778,9 @@ TEST_WITH_EACH_LOCK(waiting_with_a_reservation)
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
 	vmbus_cancel(guest);
 	CHECK_IS(recv_some(host, 20), 0);
-	room_thread_end(&large);
+	room_thread_end(&large, VMBUS_WAIT_SEND);
 	vmbus_close(guest);
 	vmbus_close(host);
-}
-
-static void *wait_with_a_limit(void *arg)
-{
-	struct room_thread *t = arg;
-
-	t->refused = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, 0, buf, t->len);
-	WAIT_UNTIL(t->go);
-	t->result = vmbus_wait(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
-	t->ended = true;
-	return NULL;
 }
 
 /*
@@ -866,17 +807,14 @@ TEST_WITH_EACH_LOCK(waiting_while_another_thread_has_a_reservation)
 		other = (struct room_thread){ .chan = guest,
 					      .len = 1000,
 					      .timeout_ms = waits[i].timeout_ms };
-		MUST(!pthread_create(&other.thread, NULL, wait_with_a_limit, &other));
-		WAIT_UNTIL(other.refused);
-		CHECK_IS(other.refused, -EAGAIN);
+		room_thread_run(&other);
 		CHECK_IS(recv_some(host, waits[i].freed), 0);
 		CHECK_IS(vmbus_reserve(guest, 8, &payload), 0);
 		other.go = true;
 		usleep(100000);
-		CHECK(!other.ended);
+		CHECK_IS(other.result, 0);
 		CHECK_IS(vmbus_commit(guest, VMBUS_PACKET_INBAND, 0, 0, 0, 8), 0);
-		pthread_join(other.thread, NULL);
-		CHECK_IS(other.result, waits[i].result);
+		room_thread_end(&other, waits[i].result);
 		vmbus_close(guest);
 		vmbus_close(host);
 	}
@@ -912,7 +850,7 @@ TEST_WITH_EACH_LOCK(a_request_for_room_outlives_other_packets)
 	for (int i = 0; i < 20; i++)
 		CHECK_IS(recv_one(m.host), 0);
 	MUST(write(other, "sig", 4) == 4);
-	room_thread_end(&large);
+	room_thread_end(&large, VMBUS_WAIT_SEND);
 	CHECK_IS(send_one(chan, 1000), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	close(other);
@@ -937,7 +875,7 @@ TEST_WITH_EACH_LOCK(a_thread_that_has_sent_its_packet_waits_for_no_room)
 	for (int i = 0; i < 20; i++)
 		CHECK_IS(recv_one(m.host), 0);
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
-	room_thread_end(&large);
+	room_thread_end(&large, VMBUS_WAIT_SEND);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
 	CHECK_IS(send_one(chan, 500), 0);
 	fill_ring(chan, 15);
@@ -1052,7 +990,7 @@ PAIR_TEST(vmbus_ack_does_not_take_the_interrupt_of_a_sender)
 		CHECK_IS(poll(&p, 1, -1), 1);
 		CHECK_IS(vmbus_ack(guest), 0);
 		/* and so does the sender, although the receiver took it. */
-		room_thread_end(&sender);
+		room_thread_end(&sender, VMBUS_WAIT_SEND);
 		while (!recv_one(host))
 			;
 	}
@@ -1116,7 +1054,7 @@ TEST(a_thread_that_polls_and_does_not_come_back)
 	CHECK_IS(channel_signal(host), 0);
 	until_others_sleep();
 	CHECK_IS(recv_some(host, 20), 0);
-	room_thread_end(&sender);
+	room_thread_end(&sender, VMBUS_WAIT_SEND);
 
 	fill_up(guest);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
@@ -1125,28 +1063,16 @@ TEST(a_thread_that_polls_and_does_not_come_back)
 	until_others_sleep();
 	vmbus_close(host);
 	CHECK_IS(channel_signal(guest), -ENODEV);
-	pthread_join(sender.thread, NULL);
-	CHECK_IS(sender.result, -ENODEV);
+	room_thread_end(&sender, -ENODEV);
 	CHECK_IS(vmbus_ack(guest), -ENODEV);
 	vmbus_close(guest);
-}
-
-static void *wait_for_room_again_and_again(void *arg)
-{
-	struct room_thread *t = arg;
-
-	t->refused = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, 0, buf, t->len);
-	do {
-		t->result = vmbus_wait(t->chan, VMBUS_WAIT_SEND, 20);
-	} while (t->result == -ETIMEDOUT);
-	return NULL;
 }
 
 /*
  * The polling thread should take the rescind, and does not come back. The host
  * goes before or after the sender has left an interrupt to that thread.
  */
-static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
+static void check_rescind_is_heard(bool again, bool interrupt)
 {
 	struct vmbus_chan *guest, *host;
 	struct room_thread sender;
@@ -1154,27 +1080,25 @@ static void check_rescind_is_heard(void *(*wait)(void *), bool interrupt)
 	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
 	fill_up(guest);
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV), 0);
-	sender = (struct room_thread){ .chan = guest, .len = 1000 };
-	MUST(!pthread_create(&sender.thread, NULL, wait, &sender));
-	WAIT_UNTIL(sender.refused);
+	sender = (struct room_thread){ .chan = guest, .len = 1000, .again = again, .go = true };
+	sender.timeout_ms = again ? 20 : -1;
+	room_thread_run(&sender);
 	until_others_sleep();
 	if (interrupt)
 		CHECK_IS(channel_signal(host), 0);
 	until_others_sleep();
 	vmbus_close(host);
-	pthread_join(sender.thread, NULL);
-	CHECK_IS(sender.refused, -EAGAIN);
-	CHECK_IS(sender.result, -ENODEV);
+	room_thread_end(&sender, -ENODEV);
 	CHECK_IS(vmbus_ack(guest), -ENODEV);
 	vmbus_close(guest);
 }
 
 TEST(a_sender_hears_of_a_rescind_although_another_thread_polls)
 {
-	check_rescind_is_heard(wait_for_room, false);
-	check_rescind_is_heard(wait_for_room, true);
-	check_rescind_is_heard(wait_for_room_again_and_again, false);
-	check_rescind_is_heard(wait_for_room_again_and_again, true);
+	check_rescind_is_heard(false, false);
+	check_rescind_is_heard(false, true);
+	check_rescind_is_heard(true, false);
+	check_rescind_is_heard(true, true);
 }
 
 PAIR_TEST(vmbus_arm_does_not_wait_for_room_with_several_producers)
@@ -1185,27 +1109,15 @@ PAIR_TEST(vmbus_arm_does_not_wait_for_room_with_several_producers)
 	CHECK_IS(vmbus_arm(guest, VMBUS_WAIT_RECV | VMBUS_WAIT_SEND), -EOPNOTSUPP);
 }
 
-static struct vmbus_chan *open_poll(struct model *m, int fd)
+/* A program that never sleeps gets no interrupts and requests no room. */
+MODEL_TEST(poll_mode)
 {
 	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
 	struct vmbus_chan *chan;
 
-	mem.flags = VMBUS_MEMORY_POLL;
-	if (fd >= 0) {
-		mem.signal = NULL;
-		mem.fd = fd;
-	}
-	MUST(!channel_from_memory(&mem, &chan));
-	return chan;
-}
-
-/* A program that never sleeps gets no interrupts and requests no room. */
-MODEL_TEST(poll_mode)
-{
-	struct vmbus_chan *chan;
-
 	CHECK_IS(*word(&m->to_guest, INTERRUPT_MASK), 0);
-	chan = open_poll(m, -1);
+	mem.flags = VMBUS_MEMORY_POLL;
+	MUST(!channel_from_memory(&mem, &chan));
 	CHECK_IS(*word(&m->to_guest, INTERRUPT_MASK), 1);
 	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
 	CHECK_IS(vmbus_arm(chan, VMBUS_WAIT_RECV), -EOPNOTSUPP);
@@ -1231,29 +1143,21 @@ MODEL_TEST(poll_mode)
 	vmbus_close(chan);
 }
 
-static int peek_some(struct vmbus_chan *chan, unsigned int count)
+static int find_nothing(struct vmbus_chan *chan, int how)
 {
 	struct vmbus_view views[2];
 
-	return vmbus_peek(chan, views, count);
-}
-
-static int find_nothing(struct vmbus_chan *chan, int how)
-{
-	struct vmbus_packet pkt;
-	struct vmbus_view view;
-
 	switch (how) {
 	case 0:
-		return vmbus_recv(chan, &pkt, buf, sizeof(buf));
+		return recv_one(chan);
 	case 1:
 		return vmbus_skip(chan);
 	case 2:
-		return peek_some(chan, 1);
+		return vmbus_peek(chan, views, 1);
 	case 3:
-		return peek_some(chan, 2);
+		return vmbus_peek(chan, views, 2);
 	default:
-		return vmbus_recv_many(chan, &view, 1, buf, sizeof(buf));
+		return vmbus_recv_many(chan, views, 1, buf, sizeof(buf));
 	}
 }
 
@@ -1271,8 +1175,8 @@ TEST(a_signal_of_another_channel_in_poll_mode)
 	model_open(&m, 4096);
 	model_open(&n, 4096);
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
-	first = open_poll(&m, fd[0]);
-	second = open_poll(&n, fd[0]);
+	first = open_on_fd(&m.to_host, &m.to_guest, fd[0], VMBUS_MEMORY_POLL);
+	second = open_on_fd(&n.to_host, &n.to_guest, fd[0], VMBUS_MEMORY_POLL);
 	for (int how = 0; how < 5; how++) {
 		*word(&m.to_guest, INTERRUPT_MASK) = 0;
 		*word(&n.to_guest, INTERRUPT_MASK) = 0;
@@ -1353,42 +1257,23 @@ MODEL_TEST(a_signal_is_a_write_of_one)
 	close(fd[1]);
 }
 
-struct woken {
-	struct vmbus_chan *chan;
-	unsigned int events;
-	int result;
-};
-
-static void *wait_to_be_woken(void *arg)
-{
-	struct woken *w = arg;
-
-	/* A thread waits for the room that its own packet needed. */
-	if (w->events == VMBUS_WAIT_SEND)
-		w->result = send_one(w->chan, 72);
-	w->result = vmbus_wait(w->chan, w->events, -1);
-	return NULL;
-}
-
 /* Two threads wait, one to receive and one to send, and both are woken. */
 TEST(a_wake_ends_every_wait)
 {
 	struct vmbus_chan *guest, *host;
-	struct woken w[2] = { { .events = VMBUS_WAIT_RECV }, { .events = VMBUS_WAIT_SEND } };
-	pthread_t threads[2];
+	struct room_thread sender;
+	pthread_t receiver;
+	void *result;
 
 	MUST(!vmbus_open_pair(2 * getpagesize(), VMBUS_OPEN_SENDERS, &guest, &host));
 	fill_up(guest);
-	for (int i = 0; i < 2; i++) {
-		w[i].chan = guest;
-		MUST(!pthread_create(&threads[i], NULL, wait_to_be_woken, &w[i]));
-	}
+	MUST(!pthread_create(&receiver, NULL, wait_for_a_packet, guest));
+	room_thread_start(&sender, guest, 72);
 	WAIT_UNTIL(__atomic_load_n(&guest->waiters, __ATOMIC_RELAXED) == 2);
 	vmbus_wake(guest);
-	for (int i = 0; i < 2; i++) {
-		pthread_join(threads[i], NULL);
-		CHECK_IS(w[i].result, -ECANCELED);
-	}
+	pthread_join(receiver, &result);
+	CHECK_IS((intptr_t)result, -ECANCELED);
+	room_thread_end(&sender, -ECANCELED);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 0), -ETIMEDOUT);
 	/* Nobody waits, so the next wait notices both calls, once. */
 	vmbus_wake(guest);

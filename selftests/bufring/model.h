@@ -8,6 +8,7 @@
 #define MODEL_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -123,6 +124,20 @@ static inline struct vmbus_memory side(const struct ring *tx, const struct ring 
 	};
 }
 
+/* Open one side, which signals by writing to @fd. */
+static inline struct vmbus_chan *open_on_fd(const struct ring *tx, const struct ring *rx, int fd,
+					    unsigned int flags)
+{
+	struct vmbus_memory mem = side(tx, rx, NULL);
+	struct vmbus_chan *chan;
+
+	mem.signal = NULL;
+	mem.fd = fd;
+	mem.flags = flags;
+	MUST(!channel_from_memory(&mem, &chan));
+	return chan;
+}
+
 /* Open both sides in one thread, and count the signals. */
 static inline void model_open(struct model *m, size_t data_size)
 {
@@ -236,6 +251,55 @@ static inline int send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t id,
 	int err = vmbus_queue_gpa(chan, flags, id, ranges, count, payload, len);
 
 	return err ? err : vmbus_flush(chan);
+}
+
+/*
+ * A thread that is refused a packet of @len bytes. It waits for its room when
+ * @go is true, and waits again after a timeout if @again is true.
+ */
+struct room_thread {
+	struct vmbus_chan *chan;
+	size_t len;
+	int timeout_ms;
+	bool again;
+	atomic_bool go;
+	atomic_int refused, result;
+	pthread_t thread;
+};
+
+static inline void *wait_for_room(void *arg)
+{
+	static const unsigned char zeros[2000];
+	struct room_thread *t = arg;
+
+	t->refused = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, 0, zeros, t->len);
+	WAIT_UNTIL(t->go);
+	do {
+		t->result = vmbus_wait(t->chan, VMBUS_WAIT_SEND, t->timeout_ms);
+	} while (t->again && t->result == -ETIMEDOUT);
+	return NULL;
+}
+
+/* Start the thread, and return when its packet is refused. */
+static inline void room_thread_run(struct room_thread *t)
+{
+	MUST(!pthread_create(&t->thread, NULL, wait_for_room, t));
+	WAIT_UNTIL(t->refused);
+	CHECK_IS(t->refused, -EAGAIN);
+}
+
+/* Start a thread that waits without a limit, and return when it sleeps. */
+static inline void room_thread_start(struct room_thread *t, struct vmbus_chan *chan, size_t len)
+{
+	*t = (struct room_thread){ .chan = chan, .len = len, .timeout_ms = -1, .go = true };
+	room_thread_run(t);
+	until_others_sleep();
+}
+
+static inline void room_thread_end(struct room_thread *t, int result)
+{
+	pthread_join(t->thread, NULL);
+	CHECK_IS(t->result, result);
 }
 
 /* What a packet starts with */

@@ -10,9 +10,7 @@
 
 #include "traffic.h"
 
-/*
- * Rings that end in inaccessible pages, and the descriptors of both sides
- */
+/* Rings that end in inaccessible pages, with descriptors for both sides */
 struct shared {
 	struct ring to_host, to_guest;
 	struct vmbus_chan *guest, *host;
@@ -22,20 +20,12 @@ struct shared {
 static void shared_open(struct shared *s, size_t data_pages)
 {
 	size_t size = data_pages * getpagesize();
-	struct vmbus_memory mem;
 
 	s->to_host = ring_alloc(size);
 	s->to_guest = ring_alloc(size);
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s->fd));
-	mem = side(&s->to_host, &s->to_guest, NULL);
-	mem.flags = VMBUS_MEMORY_RESET;
-	mem.signal = NULL;
-	mem.fd = s->fd[0];
-	MUST(!channel_from_memory(&mem, &s->guest));
-	mem = side(&s->to_guest, &s->to_host, NULL);
-	mem.signal = NULL;
-	mem.fd = s->fd[1];
-	MUST(!channel_from_memory(&mem, &s->host));
+	s->guest = open_on_fd(&s->to_host, &s->to_guest, s->fd[0], VMBUS_MEMORY_RESET);
+	s->host = open_on_fd(&s->to_guest, &s->to_host, s->fd[1], 0);
 }
 
 static void shared_close(struct shared *s)
@@ -329,22 +319,6 @@ TEST(multi_producer_that_spin)
 	CHECK_IS(send_as_several(PRODUCERS_SPIN), 0);
 }
 
-struct room_waiter {
-	struct vmbus_chan *chan;
-	atomic_int refused;
-	int result;
-};
-
-static void *be_refused_and_wait(void *arg)
-{
-	static const unsigned char large[1000];
-	struct room_waiter *w = arg;
-
-	w->refused = vmbus_send(w->chan, VMBUS_PACKET_INBAND, 0, 0, large, sizeof(large));
-	w->result = vmbus_wait(w->chan, VMBUS_WAIT_SEND, -1);
-	return NULL;
-}
-
 /* Send a packet, and return how many mutexes that took. */
 static unsigned int locks_of_a_send(struct vmbus_chan *chan, size_t len, int expected)
 {
@@ -361,25 +335,20 @@ static unsigned int locks_of_a_send(struct vmbus_chan *chan, size_t len, int exp
  */
 TEST(threads_that_spin_send_while_another_waits)
 {
-	struct room_waiter w = { .refused = 0 };
+	struct room_thread waiter;
 	_Atomic uint32_t *read_index;
-	pthread_t thread;
 	struct shared s;
 	uint32_t start;
 
 	shared_open(&s, 1);
-	w.chan = s.guest;
 	set_producers(s.guest, PRODUCERS_SPIN);
 	while (!locks_of_a_send(s.guest, 72, 0) && tx_room(s.guest) > 96)
 		;
-	MUST(!pthread_create(&thread, NULL, be_refused_and_wait, &w));
-	WAIT_UNTIL(w.refused);
-	CHECK_IS(w.refused, -EAGAIN);
 	/*
 	 * The request to the host does not show that it waits, because the
 	 * refused send makes one, too.
 	 */
-	until_others_sleep();
+	room_thread_start(&waiter, s.guest, 1000);
 	CHECK(*word(&s.to_host, PENDING_SEND_SZ));
 
 	/*
@@ -395,8 +364,7 @@ TEST(threads_that_spin_send_while_another_waits)
 	/* A sender that wakes a thread takes one mutex. */
 	*read_index = start + 20 * 96;
 	CHECK_IS(locks_of_a_send(s.guest, 72, 0), 1);
-	pthread_join(thread, NULL);
-	CHECK_IS(w.result, VMBUS_WAIT_SEND);
+	room_thread_end(&waiter, VMBUS_WAIT_SEND);
 	CHECK_IS(locks_of_a_send(s.guest, 72, 0), 0);
 	shared_close(&s);
 }
