@@ -146,17 +146,6 @@ MODEL_TEST(a_host_that_waits_for_room_is_signalled_by_receive_and_skip)
 	CHECK_IS(m->guest_signals, 2);
 }
 
-MODEL_TEST(no_signal_for_room_without_the_feature_bit)
-{
-	CHECK_IS(*word(&m->to_guest, FEATURE_BITS), 1);
-	*word(&m->to_guest, FEATURE_BITS) = 0;
-	fill_ring(m->host, 40);
-	CHECK_IS(send_one(m->host, 232), -EAGAIN);
-	for (int i = 0; i < 10; i++)
-		CHECK_IS(recv_one(m->guest), 0);
-	CHECK_IS(m->guest_signals, 0);
-}
-
 /*
  * The host drains the ring at a signal, which comes after the ring was full and
  * before the request for room.
