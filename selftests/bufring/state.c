@@ -16,7 +16,9 @@ MODEL_TEST(bytes_that_wait_in_the_rings)
 	CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 8), 0);
 	CHECK_IS(channel_stats(m->guest).tx_used, 0);
 	CHECK_IS(channel_stats(m->host).rx_used, 0);
+	CHECK_IS(m->guest_signals, 0);
 	CHECK_IS(vmbus_flush(m->guest), 0);
+	CHECK_IS(m->guest_signals, 1);
 	CHECK_IS(channel_stats(m->guest).tx_used, 32);
 	CHECK_IS(channel_stats(m->host).rx_used, 32);
 	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 16), 0);
