@@ -73,6 +73,31 @@ static inline void sleep_us(unsigned int us)
 	nanosleep(&time, NULL);
 }
 
+/* Wait until the condition is true, for at most @ms. Return whether it is. */
+#define WITHIN(ms, condition)                                           \
+	({                                                              \
+		const int64_t until_ = now_ms() + (ms);                 \
+		bool is_true_;                                          \
+		while (!(is_true_ = (condition)) && now_ms() <= until_) \
+			sleep_us(1000);                                 \
+		is_true_;                                               \
+	})
+
+static volatile sig_atomic_t stopped;
+
+static inline void stop(int number)
+{
+	stopped = 1;
+}
+
+/* Let SIGTERM set @stopped, and interrupt a system call. */
+static inline void stop_at_sigterm(void)
+{
+	struct sigaction action = { .sa_handler = stop };
+
+	sigaction(SIGTERM, &action, NULL);
+}
+
 /*
  * Take the events of a UIO device until none has come for 300 ms, because the
  * host interrupts once more 100 ms after it has opened a channel.
@@ -165,14 +190,9 @@ static inline int device_find(const char *class, struct device *dev)
  */
 static inline int device_wait(const char *class, struct device *dev, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
-
-	while (device_find(class, dev) || !dev->uio[0] || access(dev->node, F_OK)) {
-		if (now_ms() > until)
-			return -ETIMEDOUT;
-		sleep_us(1000);
-	}
-	return 0;
+	if (WITHIN(timeout_ms, !device_find(class, dev) && dev->uio[0] && !access(dev->node, F_OK)))
+		return 0;
+	return -ETIMEDOUT;
 }
 
 static inline int device_bind(const struct device *dev)

@@ -402,8 +402,7 @@ static int irq_control(int32_t on)
 static void channel_signal(const struct channel *channel)
 {
 	if (channel->monitor >= 0) {
-		__atomic_or_fetch(word(trigger_of(channel)), 1u << (channel->monitor % 32),
-				  __ATOMIC_SEQ_CST);
+		set_bit(trigger_of(channel), (unsigned int)channel->monitor % 32);
 		return;
 	}
 	set_bit(maps[1] + INT_SEND, channel->relid);
@@ -441,29 +440,18 @@ static bool is_taken(const struct channel *channel)
 
 static bool taken(const struct channel *channel, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
-
-	while (!is_taken(channel)) {
-		if (now_ms() > until)
-			return false;
-		sleep_us(1000);
-	}
-	return true;
+	return WITHIN(timeout_ms, is_taken(channel));
 }
 
 /* Return the first byte of the payload of the next packet, or -1. */
 static int receive(const struct channel *channel, int timeout_ms)
 {
 	uint8_t *rx = rx_of(channel);
-	int64_t until = now_ms() + timeout_ms;
 	uint32_t at = get(rx + RING_READ);
 	uint64_t packet[PACKET_BYTES / 8];
 
-	while (get(rx + RING_WRITE) == at) {
-		if (now_ms() > until)
-			return -1;
-		sleep_us(1000);
-	}
+	if (!WITHIN(timeout_ms, get(rx + RING_WRITE) != at))
+		return -1;
 	if (at + sizeof(packet) > channel->bytes / 2 - page)
 		give_up("a ring with read index %u", at);
 	memcpy(packet, rx + page + at, sizeof(packet));
@@ -570,14 +558,7 @@ static void *read_once(void *argument)
 
 static bool reader_done(struct reader *reader, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
-
-	while (!__atomic_load_n(&reader->done, __ATOMIC_SEQ_CST)) {
-		if (now_ms() > until)
-			return false;
-		sleep_us(1000);
-	}
-	return true;
+	return WITHIN(timeout_ms, __atomic_load_n(&reader->done, __ATOMIC_SEQ_CST));
 }
 
 static void reader_start(struct reader *reader)

@@ -153,7 +153,6 @@ static bool try_map(int nth, bool *happened)
 static bool try_resize(int nth, bool *happened)
 {
 	size_t before = device_map_size(&dev, 0), size = before == 0x8000 ? 0x10000 : 0x8000, after;
-	int64_t until = now_ms() + 5000;
 	unsigned int relid;
 	int err;
 
@@ -171,8 +170,7 @@ static bool try_resize(int nth, bool *happened)
 	 * The driver tries again to create the file if the first attempt
 	 * failed.
 	 */
-	while (!device_rings(&dev, &relid, 1) && now_ms() < until)
-		sleep_us(1000);
+	WITHIN(5000, device_rings(&dev, &relid, 1));
 	expect(device_rings(&dev, &relid, 1) == 1, "the ring file is there after a fault at %d",
 	       nth);
 	return !err;

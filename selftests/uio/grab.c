@@ -9,22 +9,14 @@
 
 #include "device.h"
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int number)
-{
-	stopped = 1;
-}
-
 int main(void)
 {
-	struct sigaction action = { .sa_handler = stop };
 	unsigned int opens = 0, interrupted = 0;
 	struct pollfd created = { .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .events = POLLIN };
 	char news[4096];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	sigaction(SIGTERM, &action, NULL);
+	stop_at_sigterm();
 	expect(inotify_add_watch(created.fd, "/dev", IN_CREATE) >= 0, "inotify on /dev");
 	while (!stopped && !failures) {
 		int fd = open("/dev/uio0", O_RDWR | O_CLOEXEC);

@@ -8,16 +8,8 @@
 
 #define MARK 0x5a
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int number)
-{
-	stopped = 1;
-}
-
 int main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = stop };
 	const char *how = argc == 3 ? argv[2] : "";
 	unsigned int relid = 0;
 	struct device dev;
@@ -31,7 +23,7 @@ int main(int argc, char **argv)
 		    "usage: hold_map CLASS uio|ring") ||
 	    !expect(!device_wait(argv[1], &dev, 10000), "the device is bound"))
 		return exit_status();
-	sigaction(SIGTERM, &action, NULL);
+	stop_at_sigterm();
 	size = device_map_size(&dev, 0);
 	fd = open(dev.node, O_RDWR | O_CLOEXEC);
 	if (!expect(fd >= 0, "open of %s", dev.node))

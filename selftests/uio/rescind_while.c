@@ -78,22 +78,14 @@ static void hold_mapped(const struct device *dev, int fd)
 	munmap(ring, size);
 }
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int number)
-{
-	stopped = 1;
-}
-
 /* Open and close the device through any number of rescinds, until SIGTERM. */
 static void reopen(const char *class)
 {
-	struct sigaction action = { .sa_handler = stop };
 	unsigned int opens = 0, refused = 0;
 	int32_t one = 1;
 	struct device dev;
 
-	sigaction(SIGTERM, &action, NULL);
+	stop_at_sigterm();
 	while (!stopped) {
 		size_t size;
 		uint8_t *map;
