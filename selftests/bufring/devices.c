@@ -16,7 +16,10 @@
 #define DEV2 "000d3a31-b538-000d-3a31-b538000d3a31"
 #define DEV3 "ffffffff-b538-000d-3a31-b538000d3a31"
 
-/* Two NICs and a file copy device that is bound to uio3 */
+/*
+ * Two NICs and a file copy device that is bound to uio3. Each test begins with
+ * this machine.
+ */
 static void machine(void)
 {
 	sysfs_make();
@@ -87,7 +90,6 @@ TEST(a_list_is_sorted_and_complete)
 {
 	struct vmbus_device **list;
 
-	machine();
 	CHECK_IS(vmbus_device_list(NULL, &list), 3);
 	CHECK(!strcmp(list[0]->instance, DEV2));
 	CHECK(!strcmp(list[1]->instance, DEV1));
@@ -118,7 +120,6 @@ TEST(a_device_by_instance_class_or_name)
 	};
 	struct vmbus_device *dev;
 
-	machine();
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		MUST(!vmbus_device_find(ids[i], &dev));
 		CHECK(!strcmp(dev->instance, DEV1));
@@ -143,7 +144,6 @@ TEST(a_device_in_a_folder_of_another_name)
 {
 	struct vmbus_device *dev;
 
-	machine();
 	put("{" DEV1 "}\n", SYS DEV3 "/device_id");
 	put("{" DEV3 "}\n", SYS DEV1 "/device_id");
 	MUST(!vmbus_device_find(DEV1, &dev));
@@ -171,7 +171,6 @@ TEST(an_unreadable_device_is_no_missing_device)
 	struct rlimit limit, few;
 	int fd, err[2];
 
-	machine();
 	MUST(!getrlimit(RLIMIT_NOFILE, &limit));
 	fd = open("/", O_RDONLY);
 	MUST(fd >= 0);
@@ -204,7 +203,6 @@ TEST(an_unreadable_device_spoils_nothing_for_the_others)
 {
 	struct vmbus_device **list, *dev;
 
-	machine();
 	put("nonsense\n", SYS DEV2 "/class_id");
 	CHECK_FAILS(vmbus_device_list(NULL, &list), -EPROTO, "devices/" DEV2 ": no GUID");
 	MUST(list && list[0] && list[1]);
@@ -235,7 +233,6 @@ TEST(attributes_are_read_anew)
 	struct vmbus_device *dev;
 	char text[16];
 
-	machine();
 	MUST(!vmbus_device_find("fcopy", &dev));
 	CHECK_IS(vmbus_device_attribute(dev, "driver_override", text, sizeof(text)), -ENOENT);
 	CHECK_IS(vmbus_device_attribute(dev, "class_id/x", text, sizeof(text)), -ENOENT);
@@ -297,7 +294,6 @@ TEST(attributes_that_are_numbers)
 	struct vmbus_device *dev;
 	uint64_t value;
 
-	machine();
 	MUST(!vmbus_device_find("fcopy", &dev));
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		put(good[i].text, SYS DEV1 "/state");
@@ -322,7 +318,6 @@ TEST(a_device_that_the_host_does_not_offer)
 	struct vmbus_device *dev;
 	struct vmbus_chan *chan;
 
-	machine();
 	MUST(!vmbus_device_find("fcopy", &dev));
 	CHECK_IS(device_is_offered(dev), 1);
 	put("-1\n", SYS DEV1 "/id");
@@ -344,7 +339,6 @@ TEST(a_device_is_refreshed)
 {
 	struct vmbus_device *dev;
 
-	machine();
 	MUST(!vmbus_device_find(DEV2, &dev));
 	bind_uio(DEV2, 4, 5 * getpagesize(), 10);
 	CHECK(!dev->driver && !dev->uio && !dev->path);
@@ -407,7 +401,6 @@ TEST(a_monitored_device_is_signalled_in_its_pages)
 	 * In a plain file the pages of maps 1 and 2 are the second and third
 	 * page of the ring.
 	 */
-	machine();
 	put("69\n", SYS DEV1 "/monitor_id");
 	put("0x123\n", SYS DEV1 "/id");
 	MUST(!vmbus_open("fcopy", NULL, &chan));
@@ -474,7 +467,6 @@ TEST(another_device_under_the_number_is_refused)
 {
 	struct vmbus_chan *chan;
 
-	machine();
 	unlink(path_of("dev/uio3"));
 	MUST(!symlink("/dev/null", path_of("dev/uio3")));
 	put("240:3\n", SYS DEV1 "/uio/uio3/dev");
@@ -553,7 +545,6 @@ TEST(subchannels_are_listed)
 	struct vmbus_subchannel list[3];
 	struct vmbus_chan *primary;
 
-	machine();
 	MUST(!vmbus_open("fcopy", NULL, &primary));
 	CHECK_IS(vmbus_subchannels(primary, list, 3), -ENOENT);
 	subchannel("7", "0\n", 5 * page);
@@ -585,7 +576,6 @@ TEST(a_subchannel_is_opened)
 	struct vmbus_chan *primary, *sub;
 	char text[6];
 
-	machine();
 	MUST(!vmbus_open("fcopy", NULL, &primary));
 	subchannel("33", "1\n", 9 * page);
 	MUST(!vmbus_open_subchannel(primary, 33, NULL, &sub));
@@ -610,7 +600,6 @@ TEST(a_monitored_subchannel_has_its_own_bits)
 	struct vmbus_chan *primary, *sub;
 	unsigned char byte;
 
-	machine();
 	MUST(!vmbus_open("fcopy", NULL, &primary));
 	subchannel("31", "2\n", 3 * page);
 	put("40\n", SYS DEV1 "/channels/31/monitor_id");
@@ -635,7 +624,6 @@ TEST(subchannels_that_cannot_be_opened)
 	struct vmbus_chan *primary, *sub, *a, *b;
 	struct vmbus_subchannel list[3];
 
-	machine();
 	MUST(!vmbus_open("fcopy", NULL, &primary));
 	subchannel("7", "0\n", 5 * page);
 	put("4\n", SYS DEV1 "/channels/40/subchannel_id"); /* not open yet */
@@ -663,7 +651,6 @@ TEST(a_subchannel_that_goes_away_while_it_is_opened)
 	struct vmbus_chan *primary, *sub;
 	struct vanishing v;
 
-	machine();
 	subchannel("31", "2\n", 3 * getpagesize());
 	MUST(!vmbus_open("fcopy", NULL, &primary));
 	vanish_when_read(&v, "channels/31/subchannel_id", "2\n");
@@ -686,7 +673,6 @@ TEST(options_of_an_open)
 	struct vmbus_chan *chan, *sub;
 	char text[16];
 
-	machine();
 	/* A module without ring sizes, then one that has them */
 	options.ring_size = 65536;
 	CHECK_IS(vmbus_open("fcopy", &options, &chan), -EOPNOTSUPP);
@@ -746,7 +732,6 @@ TEST(a_device_without_a_uio_device)
 {
 	struct vmbus_chan *chan;
 
-	machine();
 	CHECK_FAILS(vmbus_open(DEV2, NULL, &chan), -ENXIO, "'vmbusctl bind " DEV2 "'");
 	set_driver(DEV2, "hv_netvsc");
 	CHECK_IS(vmbus_open(DEV2, NULL, &chan), -ENXIO);
@@ -773,7 +758,6 @@ TEST(a_failure_leaves_null)
 		CHECK(call < 0);           \
 		CHECK(!pointer);           \
 	} while (0)
-	machine();
 	IS_NULL(vmbus_device_list("nonsense", &list), list);
 	IS_NULL(vmbus_device_find("nonsense", &dev), dev);
 	IS_NULL(vmbus_device_find("kvp", &dev), dev);
@@ -819,7 +803,6 @@ TEST(buffers_have_addresses_and_handles)
 	char text[32];
 
 	/* In a plain file the buffers begin with its fourth and fifth page. */
-	machine();
 	MUST(!vmbus_open("fcopy", NULL, &chan));
 	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENOENT);
 	vmbus_close(chan);
@@ -910,7 +893,6 @@ TEST(buffers_in_a_second_process)
 	int status;
 	pid_t pid;
 
-	machine();
 	snprintf(text, sizeof(text), "0x%x\n", getpagesize());
 	add_map(DEV1, 3, 3, "recv:1\n", text);
 	add_map(DEV1, 3, 4, "send:2\n", text);
@@ -941,7 +923,6 @@ TEST(a_text_is_never_that_of_an_older_failure)
 {
 	struct vmbus_chan *chan;
 
-	machine();
 	CHECK_IS(vmbus_open("kvp", NULL, &chan), -ENODEV);
 	CHECK(strstr(vmbus_error(), "kvp"));
 	CHECK(strstr(vmbus_error(), "no text"));
@@ -960,7 +941,6 @@ TEST(an_exclusive_open_keeps_others_out)
 	};
 	struct vmbus_chan *chan, *other;
 
-	machine();
 	MUST(!vmbus_open("fcopy", &options, &chan));
 	CHECK_FAILS(vmbus_open("fcopy", NULL, &other), -EBUSY, "exclusively");
 	CHECK_IS(vmbus_open("fcopy", &options, &other), -EBUSY);
@@ -1013,7 +993,6 @@ TEST(a_fifo_interrupts_and_rescinds)
 	struct vmbus_chan *chan;
 	int epoll, fd;
 
-	machine();
 	MUST(!rename(path_of("dev/uio3"), path_of("dev/uio3.maps")));
 	MUST(!mkfifo(path_of("dev/uio3"), 0600));
 	MUST(!vmbus_open("fcopy", NULL, &chan));
@@ -1039,4 +1018,7 @@ TEST(a_fifo_interrupts_and_rescinds)
 	CHECK_FAILS(vmbus_open("fcopy", NULL, &chan), -ENOENT, "uio3.maps");
 }
 
-TEST_HARNESS_MAIN
+int main(void)
+{
+	return run_tests(machine);
+}

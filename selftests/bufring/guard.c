@@ -791,5 +791,5 @@ int main(void)
 {
 	page = getpagesize();
 	sysfs_make();
-	return run_tests();
+	return run_tests(NULL);
 }

@@ -527,5 +527,5 @@ MODEL_TEST(headers_that_change_all_the_time)
 int main(void)
 {
 	buf = guarded(DATA);
-	return run_tests();
+	return run_tests(NULL);
 }

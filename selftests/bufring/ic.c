@@ -1444,5 +1444,5 @@ TEST(options_that_are_refused)
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	return run_tests();
+	return run_tests(NULL);
 }

@@ -68,13 +68,16 @@ static unsigned int test_count;
 	}                                          \
 	static void name##_with(type *fixture)
 
-static inline int run_tests(void)
+/* Run the tests, and call @before before each of them if it is not NULL. */
+static inline int run_tests(void (*before)(void))
 {
 	ksft_print_header();
 	ksft_set_plan(test_count);
 	for (const struct test *test = first_test; test; test = test->next) {
 		checks_failed = 0;
 		cannot_run = NULL;
+		if (before)
+			before();
 		test->run();
 		if (cannot_run && !checks_failed)
 			ksft_test_result_skip("%s: %s\n", test->name, cannot_run);
@@ -85,10 +88,10 @@ static inline int run_tests(void)
 }
 
 /* Define the main() of a program that only runs its tests. */
-#define TEST_HARNESS_MAIN           \
-	int main(void)              \
-	{                           \
-		return run_tests(); \
+#define TEST_HARNESS_MAIN               \
+	int main(void)                  \
+	{                               \
+		return run_tests(NULL); \
 	}
 
 #endif /* TEST_H */
