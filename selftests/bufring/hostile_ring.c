@@ -37,58 +37,67 @@ static void publish(struct model *m, uint32_t index)
 	*word(&m->to_guest, WRITE_INDEX) = index;
 }
 
-TEST(write_index_of_the_host)
+static void with_each_bad_index(void (*test)(struct model *m, uint32_t bad))
 {
 	for (size_t i = 0; i < BAD_INDICES; i++) {
 		struct model m;
 
 		model_open(&m, DATA);
-		publish(&m, bad_indices[i]);
-		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, DATA), -EIO);
-		CHECK_IS(vmbus_skip(m.guest), -EIO);
-		CHECK_IS(vmbus_peek(m.guest, views, VIEWS), -EIO);
-		CHECK_IS(vmbus_recv_many(m.guest, views, VIEWS, buf, DATA), -EIO);
-		CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_RECV, -1), -EIO);
-		CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_RECV), -EIO);
-		CHECK_IS(*word(&m.to_guest, READ_INDEX), 0);
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
+		test(&m, bad_indices[i]);
 		model_close(&m);
 	}
 }
 
-TEST(read_index_of_the_host)
+/* Define a test that runs with each impossible index @bad, on a new model. */
+#define TEST_WITH_EACH_BAD_INDEX(name)                          \
+	static void name##_with(struct model *m, uint32_t bad); \
+	TEST(name)                                              \
+	{                                                       \
+		with_each_bad_index(name##_with);               \
+	}                                                       \
+	static void name##_with(struct model *m, uint32_t bad)
+
+TEST_WITH_EACH_BAD_INDEX(write_index_of_the_host)
+{
+	publish(m, bad);
+	CHECK_IS(vmbus_recv(m->guest, &pkt, buf, DATA), -EIO);
+	CHECK_IS(vmbus_skip(m->guest), -EIO);
+	CHECK_IS(vmbus_peek(m->guest, views, VIEWS), -EIO);
+	CHECK_IS(vmbus_recv_many(m->guest, views, VIEWS, buf, DATA), -EIO);
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_RECV, -1), -EIO);
+	CHECK_IS(vmbus_arm(m->guest, VMBUS_WAIT_RECV), -EIO);
+	CHECK_IS(*word(&m->to_guest, READ_INDEX), 0);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 8), 0);
+}
+
+TEST_WITH_EACH_BAD_INDEX(read_index_of_the_host)
 {
 	void *payload;
 
-	for (size_t i = 0; i < BAD_INDICES; i++) {
-		struct model m;
+	*word(&m->to_host, READ_INDEX) = bad;
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 8), -EIO);
+	CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 8), -EIO);
+	CHECK_IS(vmbus_send_many(m->guest, 6, 0, 0, payloads, 2), -EIO);
+	CHECK_IS(vmbus_reserve(m->guest, 8, &payload), -EIO);
+	CHECK_IS(*word(&m->to_host, WRITE_INDEX), 0);
+	*word(&m->to_host, READ_INDEX) = 8;
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 8), -EAGAIN);
+	*word(&m->to_host, READ_INDEX) = bad;
+	CHECK_IS(vmbus_arm(m->guest, VMBUS_WAIT_SEND), -EIO);
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_SEND, -1), -EIO);
+}
 
-		model_open(&m, DATA);
-		*word(&m.to_host, READ_INDEX) = bad_indices[i];
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
-		CHECK_IS(vmbus_queue(m.guest, 6, 0, 0, buf, 8), -EIO);
-		CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, payloads, 2), -EIO);
-		CHECK_IS(vmbus_reserve(m.guest, 8, &payload), -EIO);
-		CHECK_IS(*word(&m.to_host, WRITE_INDEX), 0);
-		*word(&m.to_host, READ_INDEX) = 8;
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EAGAIN);
-		*word(&m.to_host, READ_INDEX) = bad_indices[i];
-		CHECK_IS(vmbus_arm(m.guest, VMBUS_WAIT_SEND), -EIO);
-		CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, -1), -EIO);
-		model_close(&m);
-
-		/*
-		 * A bad index that the library finds while it publishes
-		 * invalidates what it knew about the room.
-		 */
-		model_open(&m, DATA);
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
-		*word(&m.to_host, READ_INDEX) = bad_indices[i];
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), 0);
-		CHECK_IS(vmbus_send(m.guest, 6, 0, 0, buf, 8), -EIO);
-		CHECK_IS(vmbus_send_many(m.guest, 6, 0, 0, payloads, 2), -EIO);
-		model_close(&m);
-	}
+/*
+ * A bad index that the library finds while it publishes invalidates what it
+ * knew about the room.
+ */
+TEST_WITH_EACH_BAD_INDEX(read_index_of_the_host_during_a_publication)
+{
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 8), 0);
+	*word(&m->to_host, READ_INDEX) = bad;
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 8), -EIO);
+	CHECK_IS(vmbus_send_many(m->guest, 6, 0, 0, payloads, 2), -EIO);
 }
 
 /*
@@ -146,45 +155,33 @@ MODEL_TEST(the_host_moves_its_index_back)
  * The guest has its own copy of its indices, so the host may overwrite those in
  * the ring.
  */
-TEST(indices_of_the_guest_are_never_read_back)
+TEST_WITH_EACH_BAD_INDEX(indices_of_the_guest_are_never_read_back)
 {
-	for (size_t i = 0; i < BAD_INDICES; i++) {
-		struct model m;
-
-		model_open(&m, DATA);
-		for (int n = 0; n < 300; n++) {
-			*word(&m.to_host, WRITE_INDEX) = bad_indices[i];
-			*word(&m.to_guest, READ_INDEX) = bad_indices[i];
-			fill(buf, n, 40);
-			CHECK_IS(vmbus_send(m.guest, 6, 0, n, buf, 40), 0);
-			CHECK_IS(m.guest_signals, n + 1);
-			CHECK_IS(vmbus_recv(m.host, &pkt, buf, 40), 0);
-			CHECK(filled(buf, n, 40));
-			put_packet(&m, n * 64 % DATA, 6, 2, 7);
-			publish(&m, (n + 1) * 64 % DATA);
-			CHECK_IS(vmbus_recv(m.guest, &pkt, buf, 40), 0);
-			CHECK_IS(*word(&m.to_guest, READ_INDEX), (n + 1) * 64 % DATA);
-		}
-		model_close(&m);
+	for (int n = 0; n < 300; n++) {
+		*word(&m->to_host, WRITE_INDEX) = bad;
+		*word(&m->to_guest, READ_INDEX) = bad;
+		fill(buf, n, 40);
+		CHECK_IS(vmbus_send(m->guest, 6, 0, n, buf, 40), 0);
+		CHECK_IS(m->guest_signals, n + 1);
+		CHECK_IS(vmbus_recv(m->host, &pkt, buf, 40), 0);
+		CHECK(filled(buf, n, 40));
+		put_packet(m, n * 64 % DATA, 6, 2, 7);
+		publish(m, (n + 1) * 64 % DATA);
+		CHECK_IS(vmbus_recv(m->guest, &pkt, buf, 40), 0);
+		CHECK_IS(*word(&m->to_guest, READ_INDEX), (n + 1) * 64 % DATA);
 	}
 }
 
-TEST(indices_that_are_there_at_the_start)
+TEST_WITH_EACH_BAD_INDEX(indices_that_are_there_at_the_start)
 {
-	for (size_t i = 0; i < BAD_INDICES; i++) {
-		struct vmbus_memory mem;
-		struct vmbus_chan *chan;
-		struct model m;
+	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, NULL);
+	struct vmbus_chan *chan;
 
-		model_open(&m, DATA);
-		mem = side(&m.to_host, &m.to_guest, NULL);
-		*word(&m.to_host, WRITE_INDEX) = bad_indices[i];
-		CHECK_IS(channel_from_memory(&mem, &chan), -EIO);
-		*word(&m.to_host, WRITE_INDEX) = 0;
-		*word(&m.to_guest, READ_INDEX) = bad_indices[i];
-		CHECK_IS(channel_from_memory(&mem, &chan), -EIO);
-		model_close(&m);
-	}
+	*word(&m->to_host, WRITE_INDEX) = bad;
+	CHECK_IS(channel_from_memory(&mem, &chan), -EIO);
+	*word(&m->to_host, WRITE_INDEX) = 0;
+	*word(&m->to_guest, READ_INDEX) = bad;
+	CHECK_IS(channel_from_memory(&mem, &chan), -EIO);
 }
 
 TEST(less_than_a_packet)
