@@ -38,22 +38,29 @@ static void shared_close(struct shared *s)
 	guarded_free(s->to_guest.base, s->to_guest.size);
 }
 
-static void both(size_t data_pages, size_t most, uint32_t burst, uint32_t messages)
+/* Run one side in this thread and the other side in another. */
+static void run_sides(void *(*guest)(void *), void *(*host)(void *), size_t data_pages,
+		      struct traffic traffic)
 {
-	struct traffic guest = { .messages = messages, .burst = burst, .most = most };
-	struct traffic host = guest;
-	struct shared s;
+	struct traffic of_guest = traffic, of_host = traffic;
 	pthread_t thread;
+	struct shared s;
 
 	shared_open(&s, data_pages);
-	guest.chan = s.guest;
-	host.chan = s.host;
-	MUST(!pthread_create(&thread, NULL, traffic_both, &host));
-	traffic_both(&guest);
+	of_guest.chan = s.guest;
+	of_host.chan = s.host;
+	MUST(!pthread_create(&thread, NULL, host, &of_host));
+	guest(&of_guest);
 	pthread_join(thread, NULL);
-	traffic_check(&guest, "guest");
-	traffic_check(&host, "host");
+	traffic_check(&of_guest, "guest");
+	traffic_check(&of_host, "host");
 	shared_close(&s);
+}
+
+static void both(size_t data_pages, size_t most, uint32_t burst, uint32_t messages)
+{
+	run_sides(traffic_both, traffic_both, data_pages,
+		  (struct traffic){ .messages = messages, .burst = burst, .most = most });
 }
 
 TEST(small_messages_one_by_one)
@@ -81,22 +88,16 @@ static void *send_only(void *arg)
 	struct traffic *t = arg;
 	unsigned char *out = malloc(t->most + 1);
 
-	for (uint32_t sent = 0; sent < t->messages;) {
+	for (uint32_t sent = 0; sent < t->messages; sent++) {
 		size_t len = message_length(sent, t->most);
 		int err;
 
 		fill(out, sent, len);
-		err = vmbus_send(t->chan, VMBUS_PACKET_INBAND, 0, sent, out, len);
-		if (err == -EAGAIN) {
-			err = vmbus_wait(t->chan, VMBUS_WAIT_SEND, -1);
-			if (err > 0)
-				continue;
-		}
+		err = send_or_wait(t->chan, sent, out, len);
 		if (err) {
 			traffic_fail(t, "send", err);
 			break;
 		}
-		sent++;
 	}
 	free(out);
 	return NULL;
@@ -256,17 +257,40 @@ static void *send_as_one_of_several(void *arg)
 	return NULL;
 }
 
+/*
+ * Receive so many packets of each sender, and what comes meanwhile. A packet
+ * begins with the complement of its id.
+ */
+static void receive_from_several(struct vmbus_chan *chan, uint32_t messages)
+{
+	uint32_t next[SENDERS] = { 0 };
+	struct vmbus_packet pkt;
+	uint64_t buf[1200 / 8];
+	unsigned int ended = 0;
+
+	while (ended < SENDERS) {
+		int err = recv_or_wait(chan, &pkt, buf, sizeof(buf));
+		uint64_t id = pkt.transaction_id >> 32;
+
+		CHECK_IS(err, 0);
+		if (err)
+			break;
+		if (id >= SENDERS || (uint32_t)pkt.transaction_id != next[id] ||
+		    buf[0] != ~pkt.transaction_id) {
+			CHECK_IS(pkt.transaction_id, 0);
+			break;
+		}
+		ended += ++next[id] == messages;
+	}
+}
+
 /* Return how many times the threads that send take a mutex. */
 static unsigned int send_as_several(enum producers producers)
 {
 	struct sender senders[SENDERS];
-	uint32_t next[SENDERS] = { 0 };
 	pthread_t thread[SENDERS];
-	struct vmbus_packet pkt;
-	uint64_t value, ended = 0;
 	unsigned int locks = 0;
 	struct shared s;
-	int err;
 
 	stop = false;
 	shared_open(&s, 1);
@@ -275,25 +299,7 @@ static unsigned int send_as_several(enum producers producers)
 		senders[i] = (struct sender){ .chan = s.guest, .id = i, .messages = MESSAGES / 4 };
 		MUST(!pthread_create(&thread[i], NULL, send_as_one_of_several, &senders[i]));
 	}
-	while (ended < SENDERS) {
-		err = vmbus_recv(s.host, &pkt, &value, sizeof(value));
-		if (err == -EAGAIN) {
-			err = vmbus_wait(s.host, VMBUS_WAIT_RECV, -1);
-			if (err > 0)
-				continue;
-		}
-		CHECK_IS(err, 0);
-		if (err)
-			break;
-		uint64_t id = pkt.transaction_id >> 32;
-
-		if (id >= SENDERS || (uint32_t)pkt.transaction_id != next[id] ||
-		    value != ~pkt.transaction_id) {
-			CHECK_IS(pkt.transaction_id, 0);
-			break;
-		}
-		ended += ++next[id] == senders[id].messages;
-	}
+	receive_from_several(s.host, MESSAGES / 4);
 	stop = true;
 	for (int i = 0; i < SENDERS; i++) {
 		pthread_join(thread[i], NULL);
@@ -377,23 +383,14 @@ TEST(threads_that_spin_send_while_another_waits)
 static void *send_and_wait(void *arg)
 {
 	struct sender *s = arg;
-	unsigned char out[1200];
+	uint64_t out[1200 / 8] = { 0 };
 
-	for (uint32_t sent = 0; sent < s->messages && !stop;) {
+	for (uint32_t sent = 0; sent < s->messages && !stop && !s->err; sent++) {
 		uint64_t id = s->id << 32 | sent;
-		/* Each size needs another amount of room. */
-		size_t len = 100 + s->id * 500;
 
-		memset(out, sent, sizeof(out));
-		s->err = vmbus_send(s->chan, VMBUS_PACKET_INBAND, 0, id, out, len);
-		if (s->err == -EAGAIN) {
-			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, -1);
-			if (s->err > 0)
-				continue;
-		}
-		if (s->err)
-			break;
-		sent++;
+		out[0] = ~id;
+		/* Each size needs another amount of room. */
+		s->err = send_or_wait(s->chan, id, out, 100 + s->id * 500);
 	}
 	return NULL;
 }
@@ -404,23 +401,10 @@ static void *echo(void *arg)
 	unsigned char buf[1200];
 	struct vmbus_packet pkt;
 
-	for (uint32_t done = 0; done < s->messages && !stop;) {
-		s->err = vmbus_recv(s->chan, &pkt, buf, sizeof(buf));
-		if (s->err == -EAGAIN) {
-			s->err = vmbus_wait(s->chan, VMBUS_WAIT_RECV, -1);
-			if (s->err > 0)
-				continue;
-		}
-		if (s->err)
-			break;
-		while ((s->err = vmbus_send(s->chan, 6, 0, pkt.transaction_id, buf, pkt.length)) ==
-			       -EAGAIN &&
-		       !stop) {
-			s->err = vmbus_wait(s->chan, VMBUS_WAIT_SEND, -1);
-			if (s->err < 0)
-				return NULL;
-		}
-		done++;
+	for (uint32_t done = 0; done < s->messages && !stop && !s->err; done++) {
+		s->err = recv_or_wait(s->chan, &pkt, buf, sizeof(buf));
+		if (!s->err)
+			s->err = send_or_wait(s->chan, pkt.transaction_id, buf, pkt.length);
 	}
 	return NULL;
 }
@@ -428,13 +412,8 @@ static void *echo(void *arg)
 static void wait_as_several(enum producers producers)
 {
 	struct sender threads[SENDERS + 1];
-	uint32_t next[SENDERS] = { 0 }, all = SENDERS * (MESSAGES / 20);
 	pthread_t thread[SENDERS + 1];
-	unsigned char buf[1200];
-	struct vmbus_packet pkt;
 	struct shared s;
-	uint64_t id;
-	int err;
 
 	stop = false;
 	shared_open(&s, 1);
@@ -443,26 +422,12 @@ static void wait_as_several(enum producers producers)
 		threads[i] = (struct sender){
 			.chan = i < SENDERS ? s.guest : s.host,
 			.id = i,
-			.messages = i < SENDERS ? MESSAGES / 20 : all,
+			.messages = (i < SENDERS ? 1 : SENDERS) * (MESSAGES / 20),
 		};
 		MUST(!pthread_create(&thread[i], NULL, i < SENDERS ? send_and_wait : echo,
 				     &threads[i]));
 	}
-	for (uint32_t received = 0; received < all;) {
-		err = vmbus_recv(s.guest, &pkt, buf, sizeof(buf));
-		if (err == -EAGAIN) {
-			err = vmbus_wait(s.guest, VMBUS_WAIT_RECV, -1);
-			if (err > 0)
-				continue;
-		}
-		CHECK_IS(err, 0);
-		id = pkt.transaction_id >> 32;
-		if (err || id >= SENDERS || (uint32_t)pkt.transaction_id != next[id]++) {
-			CHECK_IS(pkt.transaction_id, 0);
-			break;
-		}
-		received++;
-	}
+	receive_from_several(s.guest, MESSAGES / 20);
 	stop = checks_failed;
 	for (int i = 0; i <= SENDERS; i++) {
 		pthread_join(thread[i], NULL);
@@ -483,20 +448,8 @@ TEST(several_threads_that_spin_wait_on_a_channel)
 
 TEST(batches_in_place)
 {
-	struct traffic guest = { .messages = MESSAGES * 5, .most = 64 };
-	struct traffic host = guest;
-	struct shared s;
-	pthread_t thread;
-
-	shared_open(&s, 1);
-	guest.chan = s.guest;
-	host.chan = s.host;
-	MUST(!pthread_create(&thread, NULL, receive_in_place, &host));
-	send_batches(&guest);
-	pthread_join(thread, NULL);
-	traffic_check(&guest, "guest");
-	traffic_check(&host, "host");
-	shared_close(&s);
+	run_sides(send_batches, receive_in_place, 1,
+		  (struct traffic){ .messages = MESSAGES * 5, .most = 64 });
 }
 
 TEST_HARNESS_MAIN

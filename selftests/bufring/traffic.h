@@ -29,6 +29,34 @@ static inline int traffic_fail(struct traffic *t, const char *error, int result)
 	return -1;
 }
 
+/* Receive a packet, and wait for it if there is none. */
+static inline int recv_or_wait(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf,
+			       size_t size)
+{
+	int err;
+
+	while ((err = vmbus_recv(chan, pkt, buf, size)) == -EAGAIN) {
+		err = vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
+		if (err < 0)
+			break;
+	}
+	return err;
+}
+
+/* Send a packet, and wait for the room for it. */
+static inline int send_or_wait(struct vmbus_chan *chan, uint64_t id, const void *payload,
+			       size_t len)
+{
+	int err;
+
+	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, id, payload, len)) == -EAGAIN) {
+		err = vmbus_wait(chan, VMBUS_WAIT_SEND, -1);
+		if (err < 0)
+			break;
+	}
+	return err;
+}
+
 static inline int receive_all(struct traffic *t, unsigned char *buf, uint32_t *received)
 {
 	struct vmbus_packet pkt;
