@@ -206,6 +206,8 @@ static void waking_payload(struct model *m)
 	MUST(!sigaction(SIGSEGV, &action, NULL));
 }
 
+#define BATCH 13
+
 /*
  * Send thirteen packets. The library publishes the first eleven early, and the
  * host wakes by itself and receives them. The last packet does not fit, so the
@@ -214,40 +216,23 @@ static void waking_payload(struct model *m)
  * host would find that the ring was not empty before, and count it against the
  * guest.
  */
-static void check_one_signal(int (*send)(struct vmbus_chan *chan, int *signal))
-{
-	int signal = 0;
-	struct model m;
-
-	model_open(&m, 4096);
-	waking_payload(&m);
-	CHECK_IS(send(m.guest, &signal), 12);
-	CHECK_IS(waking.packets, 11);
-	CHECK_IS(m.guest_signals + signal, 1);
-	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 4024);
-	CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(recv_one(m.host), -EAGAIN);
-	CHECK_IS(m.host_signals, 1);
-	guarded_free(waking.page, getpagesize());
-	model_close(&m);
-}
-
-#define BATCH 13
-
-static int send_many(struct vmbus_chan *chan, int *signal)
+MODEL_TEST(a_batch_that_fills_the_ring_signals_once)
 {
 	struct iovec payloads[BATCH];
 
+	waking_payload(m);
 	for (int i = 0; i < BATCH; i++)
 		payloads[i] = (struct iovec){ buf, 72 };
 	payloads[BATCH - 2].iov_base = waking.page;
 	payloads[BATCH - 1].iov_len = 4000;
-	return vmbus_send_many(chan, VMBUS_PACKET_INBAND, 0, 0, payloads, BATCH);
-}
-
-TEST(a_batch_that_fills_the_ring_signals_once)
-{
-	check_one_signal(send_many);
+	CHECK_IS(vmbus_send_many(m->guest, VMBUS_PACKET_INBAND, 0, 0, payloads, BATCH), 12);
+	CHECK_IS(waking.packets, 11);
+	CHECK_IS(m->guest_signals, 1);
+	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 4024);
+	CHECK_IS(recv_one(m->host), 0);
+	CHECK_IS(recv_one(m->host), -EAGAIN);
+	CHECK_IS(m->host_signals, 1);
+	guarded_free(waking.page, getpagesize());
 }
 
 /*
@@ -611,11 +596,6 @@ TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone)
 	close_on_socket(&m, chan);
 }
 
-static int refuse_to_signal(void *ctx)
-{
-	return -ENXIO;
-}
-
 static int signal_with(void *ctx)
 {
 	return *(int *)ctx;
@@ -684,13 +664,14 @@ TEST(a_failed_signal_wakes_the_thread_that_receives)
 	struct vmbus_chan *chan;
 	pthread_t thread;
 	struct model m;
+	int fd[2], error = -ENXIO;
 	void *result;
-	int fd[2];
 
 	model_open(&m, 4096);
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
 	mem = side(&m.to_host, &m.to_guest, NULL);
-	mem.signal = refuse_to_signal;
+	mem.signal = signal_with;
+	mem.ctx = &error;
 	mem.fd = fd[0];
 	MUST(!channel_from_memory(&mem, &chan));
 	MUST(!pthread_create(&thread, NULL, wait_for_a_packet, chan));
