@@ -21,37 +21,25 @@ static char base[] = "/tmp/vmbus-devices-XXXXXX";
  * Return the path of a file in this directory. A later call may overwrite it,
  * but the next one does not.
  */
-static inline char *path_of_args(const char *fmt, va_list args)
+static inline char *__attribute__((format(printf, 1, 2))) path_of(const char *fmt, ...)
 {
 	static char paths[2][512];
 	static unsigned int count;
 	char *path = paths[count++ % 2];
 	int n = snprintf(path, sizeof(paths[0]), "%s/", base);
-
-	vsnprintf(path + n, sizeof(paths[0]) - n, fmt, args);
-	return path;
-}
-
-static inline char *__attribute__((format(printf, 1, 2))) path_of(const char *fmt, ...)
-{
 	va_list args;
-	char *path;
 
 	va_start(args, fmt);
-	path = path_of_args(fmt, args);
+	vsnprintf(path + n, sizeof(paths[0]) - n, fmt, args);
 	va_end(args);
 	return path;
 }
 
-static inline void __attribute__((format(printf, 2, 3))) put(const char *text, const char *fmt, ...)
+/* Write a file, and make its directories. */
+static inline void write_file(const char *text, char *path)
 {
-	va_list args;
-	char *path;
 	int fd;
 
-	va_start(args, fmt);
-	path = path_of_args(fmt, args);
-	va_end(args);
 	for (char *slash = path + sizeof(base); (slash = strchr(slash, '/')); slash++) {
 		*slash = '\0';
 		mkdir(path, 0755);
@@ -62,6 +50,9 @@ static inline void __attribute__((format(printf, 2, 3))) put(const char *text, c
 	MUST(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 	close(fd);
 }
+
+/* Write a file whose path is a format with its arguments. */
+#define put(text, ...) write_file(text, path_of(__VA_ARGS__))
 
 static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
