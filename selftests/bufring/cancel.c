@@ -4,139 +4,113 @@
  * channel.
  */
 
-#include <pthread.h>
-
 #include "model.h"
 
-static struct vmbus_chan *guest, *host;
 static unsigned char buf[4096];
 
-struct waiter {
-	pthread_t thread;
-	unsigned int events;
-	int result;
-};
-
-static void *wait_once(void *arg)
-{
-	struct waiter *w = arg;
-
-	w->result = vmbus_wait(guest, w->events, -1);
-	return NULL;
-}
-
-static void *fill_and_wait(void *arg)
+static void fill_up(struct vmbus_chan *guest)
 {
 	while (!vmbus_send(guest, VMBUS_PACKET_INBAND, 0, 0, buf, 1024))
 		;
-	return wait_once(arg);
 }
 
-static void start(struct waiter *w, void *(*run)(void *), unsigned int events)
+static void start_sender(struct room_thread *sender, struct vmbus_chan *guest)
 {
-	*w = (struct waiter){ .events = events };
-	MUST(!pthread_create(&w->thread, NULL, run, w));
-	WAIT_UNTIL(others_sleep());
+	fill_up(guest);
+	room_thread_start(sender, guest, 1024);
 }
 
-static void cancel(struct waiter *w)
+static pthread_t start_receiver(struct vmbus_chan *guest)
+{
+	pthread_t thread;
+
+	MUST(!pthread_create(&thread, NULL, wait_for_a_packet, guest));
+	until_others_sleep();
+	return thread;
+}
+
+static void cancel(pthread_t thread)
 {
 	void *result;
 
-	MUST(!pthread_cancel(w->thread) && !pthread_join(w->thread, &result));
+	MUST(!pthread_cancel(thread) && !pthread_join(thread, &result));
 	CHECK(result == PTHREAD_CANCELED);
 }
 
-static void pair_open(void)
+static void check_receiver(pthread_t thread, struct vmbus_chan *host)
 {
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
-	set_producers(guest, PRODUCERS_MUTEX);
-}
+	void *result;
 
-static void pair_close(void)
-{
-	vmbus_close(guest);
-	vmbus_close(host);
-}
-
-static void check_receiver(struct waiter *w)
-{
 	CHECK_IS(vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, "x", 1), 0);
-	pthread_join(w->thread, NULL);
-	CHECK_IS(w->result, VMBUS_WAIT_RECV);
+	pthread_join(thread, &result);
+	CHECK_IS((intptr_t)result, VMBUS_WAIT_RECV);
 }
 
 /* Its place in poll() and in the list of those that wait becomes free. */
-TEST(a_cancelled_thread_does_not_sleep_for_others)
+PAIR_TEST(a_cancelled_thread_does_not_sleep_for_others)
 {
-	struct waiter sender, receiver;
+	struct room_thread sender;
 	struct vmbus_packet pkt;
 
-	pair_open();
-	start(&sender, fill_and_wait, VMBUS_WAIT_SEND);
-	cancel(&sender);
-	start(&receiver, wait_once, VMBUS_WAIT_RECV);
-	check_receiver(&receiver);
+	set_producers(guest, PRODUCERS_MUTEX);
+	start_sender(&sender, guest);
+	cancel(sender.thread);
+	check_receiver(start_receiver(guest), host);
 	/* These calls walk the list of waiting threads. */
 	for (int i = 0; i < 2; i++) {
 		while (!vmbus_recv(host, &pkt, buf, sizeof(buf)))
 			;
-		while (!vmbus_send(guest, VMBUS_PACKET_INBAND, 0, 0, buf, 1024))
-			;
+		fill_up(guest);
 	}
-	pair_close();
 }
 
 /* The cancelled thread holds a lock when pthread_cond_wait() returns. */
-TEST(a_cancelled_thread_keeps_no_lock)
+PAIR_TEST(a_cancelled_thread_keeps_no_lock)
 {
-	struct waiter sender, receiver;
+	struct room_thread sender;
+	pthread_t receiver;
 
-	pair_open();
-	start(&receiver, wait_once, VMBUS_WAIT_RECV);
-	start(&sender, fill_and_wait, VMBUS_WAIT_SEND);
-	cancel(&sender);
-	check_receiver(&receiver);
-	pair_close();
+	set_producers(guest, PRODUCERS_MUTEX);
+	receiver = start_receiver(guest);
+	start_sender(&sender, guest);
+	cancel(sender.thread);
+	check_receiver(receiver, host);
 }
 
 /* If the thread that sleeps in poll() is cancelled, another takes its place. */
-TEST(another_thread_sleeps_in_its_place)
+PAIR_TEST(another_thread_sleeps_in_its_place)
 {
-	struct waiter sender, receiver;
+	struct room_thread sender;
+	pthread_t receiver;
 
-	pair_open();
-	start(&sender, fill_and_wait, VMBUS_WAIT_SEND);
-	start(&receiver, wait_once, VMBUS_WAIT_RECV);
-	cancel(&sender);
-	check_receiver(&receiver);
-	pair_close();
+	set_producers(guest, PRODUCERS_MUTEX);
+	start_sender(&sender, guest);
+	receiver = start_receiver(guest);
+	cancel(sender.thread);
+	check_receiver(receiver, host);
 }
 
-static void *send_cancelled(void *arg)
+static void *send_cancelled(void *guest)
 {
 	pthread_cancel(pthread_self());
-	while (!vmbus_send(guest, VMBUS_PACKET_INBAND, 0, 0, buf, 1024))
-		;
+	fill_up(guest);
 	vmbus_ack(guest);
 	pthread_testcancel();
 	return NULL;
 }
 
 /* When the ring is full, the library signals with the lock held. */
-TEST(a_call_that_sends_or_takes_interrupts_is_not_cancelled)
+PAIR_TEST(a_call_that_sends_or_takes_interrupts_is_not_cancelled)
 {
-	struct waiter sender, receiver;
+	pthread_t sender;
 	void *result;
 
-	pair_open();
-	MUST(!pthread_create(&sender.thread, NULL, send_cancelled, NULL));
-	pthread_join(sender.thread, &result);
+	set_producers(guest, PRODUCERS_MUTEX);
+	MUST(!pthread_create(&sender, NULL, send_cancelled, guest));
+	pthread_join(sender, &result);
 	CHECK(result == PTHREAD_CANCELED);
 	CHECK_IS(vmbus_send(guest, VMBUS_PACKET_INBAND, 0, 0, buf, 1024), -EAGAIN);
-	start(&receiver, wait_once, VMBUS_WAIT_RECV);
-	check_receiver(&receiver);
-	pair_close();
+	check_receiver(start_receiver(guest), host);
 }
 
 TEST_HARNESS_MAIN

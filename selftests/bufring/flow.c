@@ -649,11 +649,6 @@ TEST(a_channel_ends_with_enodev_or_eio)
 	close(fd);
 }
 
-static void *wait_for_a_packet(void *chan)
-{
-	return (void *)(intptr_t)vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
-}
-
 /*
  * A sending thread notices that the channel has ended, and nothing makes the
  * descriptor readable.

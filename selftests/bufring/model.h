@@ -253,6 +253,11 @@ static inline int send_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t id,
 	return err ? err : vmbus_flush(chan);
 }
 
+static inline void *wait_for_a_packet(void *chan)
+{
+	return (void *)(intptr_t)vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
+}
+
 /*
  * A thread that is refused a packet of @len bytes. It waits for its room when
  * @go is true, and waits again after a timeout if @again is true.
