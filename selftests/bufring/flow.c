@@ -463,30 +463,6 @@ static struct vmbus_chan *open_on_socket(struct model *m, int *other)
 	return open_on_fd(&m->to_host, &m->to_guest, fd[0], 0);
 }
 
-/* The lock of the tests with several producers */
-static enum producers lock;
-
-static void with_each_lock(void (*test)(void))
-{
-	int failed = checks_failed;
-
-	for (lock = PRODUCERS_MUTEX; lock <= PRODUCERS_SPIN; lock++) {
-		test();
-		if (checks_failed > failed)
-			ksft_print_msg("with the lock %d\n", lock);
-		failed = checks_failed;
-	}
-}
-
-/* Define a test that runs once with each lock. */
-#define TEST_WITH_EACH_LOCK(name)                 \
-	static void name##_with_lock(void);       \
-	TEST(name)                                \
-	{                                         \
-		with_each_lock(name##_with_lock); \
-	}                                         \
-	static void name##_with_lock(void)
-
 /*
  * Open a channel with several producers on a socket, with 40 bytes of room,
  * whose host does not sleep.

@@ -264,7 +264,7 @@ static void *interfere(void *chan)
 	return NULL;
 }
 
-static void try_to_end_a_reservation(enum producers producers)
+TEST_WITH_EACH_LOCK(another_thread_cannot_end_a_reservation)
 {
 	struct vmbus_packet pkt;
 	pthread_t thread;
@@ -272,7 +272,7 @@ static void try_to_end_a_reservation(enum producers producers)
 	struct model m;
 
 	model_open(&m, DATA);
-	set_producers(m.guest, producers);
+	set_producers(m.guest, lock);
 	CHECK_IS(vmbus_reserve(m.guest, 64, &payload), 0);
 	MUST(!pthread_create(&thread, NULL, interfere, m.guest));
 	usleep(50000);
@@ -289,12 +289,6 @@ static void try_to_end_a_reservation(enum producers producers)
 	vmbus_cancel(m.guest);
 	CHECK_IS(vmbus_send(m.guest, 6, 0, 3, out, 8), 0);
 	model_close(&m);
-}
-
-TEST(another_thread_cannot_end_a_reservation)
-{
-	try_to_end_a_reservation(PRODUCERS_MUTEX);
-	try_to_end_a_reservation(PRODUCERS_SPIN);
 }
 
 /* The bytes of a packet behind its descriptor: ranges and payload */

@@ -307,6 +307,30 @@ static inline void room_thread_end(struct room_thread *t, int result)
 	CHECK_IS(t->result, result);
 }
 
+/* The lock of the tests with several producers */
+static enum producers lock;
+
+static inline void with_each_lock(void (*test)(void))
+{
+	int failed = checks_failed;
+
+	for (lock = PRODUCERS_MUTEX; lock <= PRODUCERS_SPIN; lock++) {
+		test();
+		if (checks_failed > failed)
+			ksft_print_msg("with the lock %d\n", lock);
+		failed = checks_failed;
+	}
+}
+
+/* Define a test that runs once with each @lock. */
+#define TEST_WITH_EACH_LOCK(name)                 \
+	static void name##_with_lock(void);       \
+	TEST(name)                                \
+	{                                         \
+		with_each_lock(name##_with_lock); \
+	}                                         \
+	static void name##_with_lock(void)
+
 /* What a packet starts with */
 struct raw_descriptor {
 	uint16_t type, offset8, len8, flags;

@@ -409,7 +409,7 @@ static void *echo(void *arg)
 	return NULL;
 }
 
-static void wait_as_several(enum producers producers)
+TEST_WITH_EACH_LOCK(several_threads_wait_on_a_channel)
 {
 	struct sender threads[SENDERS + 1];
 	pthread_t thread[SENDERS + 1];
@@ -417,7 +417,7 @@ static void wait_as_several(enum producers producers)
 
 	stop = false;
 	shared_open(&s, 1);
-	set_producers(s.guest, producers);
+	set_producers(s.guest, lock);
 	for (uint64_t i = 0; i <= SENDERS; i++) {
 		threads[i] = (struct sender){
 			.chan = i < SENDERS ? s.guest : s.host,
@@ -434,16 +434,6 @@ static void wait_as_several(enum producers producers)
 		CHECK_IS(threads[i].err, 0);
 	}
 	shared_close(&s);
-}
-
-TEST(several_threads_wait_on_a_channel)
-{
-	wait_as_several(PRODUCERS_MUTEX);
-}
-
-TEST(several_threads_that_spin_wait_on_a_channel)
-{
-	wait_as_several(PRODUCERS_SPIN);
 }
 
 TEST(batches_in_place)
