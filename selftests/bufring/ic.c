@@ -331,6 +331,25 @@ SERVED_TEST(versions_are_agreed)
 	CHECK_IS(stats_of(s->ic).answers, 1);
 }
 
+TEST(lists_of_versions_are_copied)
+{
+	struct vmbus_ic_version frameworks[] = { { 3, 0 } }, versions[] = { { 1, 1 } };
+	struct vmbus_ic_options opt = options();
+	struct served s;
+
+	opt.frameworks = frameworks;
+	opt.framework_count = 1;
+	opt.messages = versions;
+	opt.message_count = 1;
+	served_open_with(&s, &opt, 65536 * 2);
+	memset(frameworks, 0, sizeof(frameworks));
+	memset(versions, 0, sizeof(versions));
+	MUST(!host_negotiates(s.host, 77, 1));
+	CHECK_IS(settle(s.ic), 0);
+	CHECK(seen.framework.major == 3 && seen.message.major == 1 && seen.message.minor == 1);
+	served_close(&s);
+}
+
 SERVED_TEST(no_common_version)
 {
 	struct answer a;
