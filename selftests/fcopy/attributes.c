@@ -261,11 +261,11 @@ static void run_on_tmpfs(void)
 
 #define test_on_tmpfs(function)                 \
 	(on_tmpfs[tests_on_tmpfs] = (function), \
-	 add_test(run_on_tmpfs, #function, "", tests_on_tmpfs++))
+	 add_test(INT_MAX, &anywhere, run_on_tmpfs, #function, "", tests_on_tmpfs++))
 
 /* Owner and group */
 
-static void owner_that_a_policy_names(void)
+TEST(owner_that_a_policy_names)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
@@ -286,7 +286,7 @@ static void owner_that_a_policy_names(void)
 	finish();
 }
 
-static void owner_of_the_replaced_file(void)
+TEST(owner_of_the_replaced_file)
 {
 	struct stat old;
 
@@ -313,7 +313,7 @@ static void owner_of_the_replaced_file(void)
 	finish();
 }
 
-static void owner_of_a_replaced_link_does_not_count(void)
+TEST(owner_of_a_replaced_link_does_not_count)
 {
 	struct stat old;
 
@@ -334,7 +334,7 @@ static void owner_of_a_replaced_link_does_not_count(void)
  * A user who can write to the directory could create the target first, even
  * after START.
  */
-static void who_can_be_the_owner(void)
+TEST(who_can_be_the_owner)
 {
 	static const struct {
 		mode_t mode;
@@ -370,7 +370,7 @@ static void who_can_be_the_owner(void)
 	finish();
 }
 
-static void file_system_without_owners(void)
+TEST(file_system_without_owners)
 {
 	static const long without[] = { 0x4d44, 0x2011BAB0, 0x65735546, 0xff534d42, 0xfe534d42 };
 	static const int errors[] = { EPERM, EINVAL, EACCES, ENOSYS, EOPNOTSUPP };
@@ -404,7 +404,7 @@ static void file_system_without_owners(void)
 	finish();
 }
 
-static void real_vfat(void)
+TEST_F(own_mounts, real_vfat)
 {
 	if (mkdir("to", 0755) < 0 ||
 	    system("PATH=$PATH:/sbin:/usr/sbin; mkfs.vfat -C image 1024 >mkfs 2>&1 && "
@@ -747,7 +747,7 @@ static void labels(void)
 	expect_logged("/to/a: cannot copy the label of the replaced file (Permission denied)");
 }
 
-static void label_of_the_policy_that_cannot_be_set(void)
+TEST(label_of_the_policy_that_cannot_be_set)
 {
 	begin();
 	label_error = EIO;
@@ -800,7 +800,7 @@ static void expect_made_owner(uid_t uid, gid_t gid)
 	expect_int(st.st_gid, gid);
 }
 
-static void another_directory_in_its_place(void)
+TEST(another_directory_in_its_place)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
@@ -825,7 +825,7 @@ static void another_directory_in_its_place(void)
 	finish_made();
 }
 
-static void directory_without_owners(void)
+TEST(directory_without_owners)
 {
 	begin_made();
 	settings.has_user = true;
@@ -844,12 +844,6 @@ static void directory_without_owners(void)
 
 int main(void)
 {
-	test(owner_that_a_policy_names);
-	test(owner_of_the_replaced_file);
-	test(owner_of_a_replaced_link_does_not_count);
-	test(who_can_be_the_owner);
-	test(file_system_without_owners);
-	test_in_own_mounts(real_vfat);
 	test_on_tmpfs(acl_of_the_replaced_file);
 	test_on_tmpfs(acl_in_a_sticky_directory_does_not_count);
 	test_on_tmpfs(acl_that_cannot_be_set);
@@ -861,8 +855,5 @@ int main(void)
 	test_on_tmpfs(inherited_acl_that_cannot_be_removed);
 	test_on_tmpfs(new_file_inherits_an_acl);
 	test_on_tmpfs(labels);
-	test(label_of_the_policy_that_cannot_be_set);
-	test(another_directory_in_its_place);
-	test(directory_without_owners);
 	run_tests();
 }

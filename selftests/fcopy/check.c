@@ -88,7 +88,7 @@ static void expect_said_at(int line, const char *const *lines)
 #define TAKEN	   SPACE, "result: hv-fcopyd would accept the copy"
 #define NO_SECTION "section: there is none, so the host may write everywhere"
 
-static void copies_that_would_be_taken(void)
+TEST(copies_that_would_be_taken)
 {
 	mkdir("d", 0755);
 	make_file("d/f", "");
@@ -115,7 +115,7 @@ static void copies_that_would_be_taken(void)
 }
 
 /* The host cannot send these, even if a file system accepts them. */
-static void names_that_no_host_can_send(void)
+TEST(names_that_no_host_can_send)
 {
 	char path[300];
 
@@ -143,7 +143,7 @@ static void names_that_no_host_can_send(void)
 	expect_int(check("/tmp/Grüße 日本 🎉", "src", 0), 0);
 }
 
-static void copies_that_would_be_refused(void)
+TEST(copies_that_would_be_refused)
 {
 	mkdir("d", 0755);
 	mkdir("d/e", 0755);
@@ -186,7 +186,7 @@ static void copies_that_would_be_refused(void)
 	expect(strstr(said, "'..'") && strstr(said, "host: 0x8007007b"));
 }
 
-static void link_on_the_way(void)
+TEST(link_on_the_way)
 {
 	mkdir("d", 0755);
 	expect(symlink("d", "link") == 0);
@@ -202,7 +202,7 @@ static void link_on_the_way(void)
 		    "host: 0x80070150");
 }
 
-static void sections(void)
+TEST(sections)
 {
 	mkdir("a", 0755);
 	mkdir("a/b", 0755);
@@ -238,7 +238,7 @@ static void sections(void)
 }
 
 /* Nobody can tell whether something exists outside of the places. */
-static void nothing_outside_is_looked_at(void)
+TEST(nothing_outside_is_looked_at)
 {
 	static const char *const paths[] = { "/etc/shadow/x", "/etc/no-such-file/x",
 					     "/etc/shadow" };
@@ -262,7 +262,7 @@ static void nothing_outside_is_looked_at(void)
 	default_policy();
 }
 
-static void deceiving_names_are_escaped(void)
+TEST(deceiving_names_are_escaped)
 {
 	mkdir("a\nresult: fine", 0755);
 	mkdir("a\u2028result: fine", 0755);
@@ -282,14 +282,4 @@ static void deceiving_names_are_escaped(void)
 	default_policy();
 }
 
-int main(void)
-{
-	test(copies_that_would_be_taken);
-	test(names_that_no_host_can_send);
-	test(copies_that_would_be_refused);
-	test(link_on_the_way);
-	test(sections);
-	test(nothing_outside_is_looked_at);
-	test(deceiving_names_are_escaped);
-	run_tests();
-}
+TEST_MAIN

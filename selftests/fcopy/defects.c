@@ -107,7 +107,7 @@ static void end_test(int files)
 	expect_int(entries("to"), files);
 }
 
-static void a_size_in_write_beyond_the_packet(void)
+TEST(a_size_in_write_beyond_the_packet)
 {
 	static const uint32_t sizes[] = { 4, 6144, 6145, 65536, 0x7fffffff, 0xffffffff };
 	static const char data[DATA_MAX + 1];
@@ -126,7 +126,7 @@ static void a_size_in_write_beyond_the_packet(void)
 	end_test(0);
 }
 
-static void b_bytes_of_the_message_before(void)
+TEST(b_bytes_of_the_message_before)
 {
 	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
@@ -141,7 +141,7 @@ static void b_bytes_of_the_message_before(void)
 	end_test(0);
 }
 
-static void c_packets_shorter_than_a_header(void)
+TEST(c_packets_shorter_than_a_header)
 {
 	begin_test();
 	message(&request, FCOPY, IC_HEADER);
@@ -152,7 +152,7 @@ static void c_packets_shorter_than_a_header(void)
 	end_test(0);
 }
 
-static void d_links_and_dots(void)
+TEST(d_links_and_dots)
 {
 	begin_test();
 	expect_int(start("../a", OVER_WRITE, 0), E_NAME);
@@ -183,7 +183,7 @@ static void d_links_and_dots(void)
 	end_test(1);
 }
 
-static void e_modes(void)
+TEST(e_modes)
 {
 	struct stat st;
 
@@ -198,7 +198,7 @@ static void e_modes(void)
 	end_test(1);
 }
 
-static void f_the_old_file_until_the_new_one_is_whole(void)
+TEST(f_the_old_file_until_the_new_one_is_whole)
 {
 	begin_test();
 	make_file("to/a", "the old one");
@@ -211,7 +211,7 @@ static void f_the_old_file_until_the_new_one_is_whole(void)
 	end_test(1);
 }
 
-static void g_impossible_indices(void)
+TEST(g_impossible_indices)
 {
 	enum { SIZE = 4096 + 16384 };
 	struct vmbus_memory memory = {
@@ -242,7 +242,7 @@ static void g_impossible_indices(void)
 	}
 }
 
-static void h_cancel(void)
+TEST(h_cancel)
 {
 	int before;
 
@@ -259,7 +259,7 @@ static void h_cancel(void)
 	end_test(0);
 }
 
-static void i_names_beyond_ascii(void)
+TEST(i_names_beyond_ascii)
 {
 	static const uint16_t units[] = { 'G', 'r',    0xfc,   0xdf,   'e',
 					  ' ', 0x65e5, 0x672c, 0xd83c, 0xdf89 };
@@ -288,7 +288,7 @@ static void i_names_beyond_ascii(void)
 	end_test(2);
 }
 
-static void j_orders_that_make_no_sense(void)
+TEST(j_orders_that_make_no_sense)
 {
 	int before, null = open("/dev/null", O_RDONLY | O_CLOEXEC), stdin_was = dup(0);
 
@@ -311,7 +311,7 @@ static void j_orders_that_make_no_sense(void)
 	close(stdin_was);
 }
 
-static void k_errors_of_writing(void)
+TEST(k_errors_of_writing)
 {
 	static const struct {
 		int error;
@@ -360,7 +360,7 @@ static void k_errors_of_writing(void)
 	end_test(1);
 }
 
-static void l_packets_that_share_a_wake_up(void)
+TEST(l_packets_that_share_a_wake_up)
 {
 	begin_test();
 	start_message(&request, in("to/"), "a", 0, 6);
@@ -378,7 +378,7 @@ static void l_packets_that_share_a_wake_up(void)
 	end_test(1);
 }
 
-static void m_wake_up_for_nothing(void)
+TEST(m_wake_up_for_nothing)
 {
 	begin_test();
 	logged[0] = '\0';
@@ -391,7 +391,7 @@ static void m_wake_up_for_nothing(void)
 /*
  * Each value clears the interrupt mask; a value of 0 would set it permanently.
  */
-static void n_what_is_written_to_the_device(void)
+TEST(n_what_is_written_to_the_device)
 {
 	uint32_t values[64];
 	ssize_t n;
@@ -414,7 +414,7 @@ static void n_what_is_written_to_the_device(void)
 	end_test(0);
 }
 
-static void o_ring_to_the_host_full(void)
+TEST(o_ring_to_the_host_full)
 {
 	int posted = 0, answers = 0;
 
@@ -435,7 +435,7 @@ static void o_ring_to_the_host_full(void)
 	end_test(0);
 }
 
-static void p_device_taken_back(void)
+TEST(p_device_taken_back)
 {
 	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
@@ -446,7 +446,7 @@ static void p_device_taken_back(void)
 	end_test(0);
 }
 
-static void q_packets_that_cannot_be_taken(void)
+TEST(q_packets_that_cannot_be_taken)
 {
 	static unsigned char big[17000];
 
@@ -459,7 +459,7 @@ static void q_packets_that_cannot_be_taken(void)
 	end_test(0);
 }
 
-static void s_rings_of_any_size(void)
+TEST(s_rings_of_any_size)
 {
 	static const size_t sizes[] = { 16 << 10, 20 << 10, 28 << 10, 4 << 20 };
 	char data[DATA_MAX];
@@ -485,7 +485,7 @@ static void s_rings_of_any_size(void)
  * These are the headers of a machine with pages of 64 KiB, which this one need
  * not be.
  */
-static void t_pages_of_another_machine(void)
+TEST(t_pages_of_another_machine)
 {
 	enum { PAGE = 65536, SIZE = 2 * PAGE };
 	struct vmbus_memory memory = {
@@ -521,7 +521,7 @@ static void t_pages_of_another_machine(void)
 	free(memory.rx_ring);
 }
 
-static void u_offsets_beyond_the_file(void)
+TEST(u_offsets_beyond_the_file)
 {
 	static const uint64_t offsets[] = { 3,		4096,		1ull << 40,
 					    1ull << 63, UINT64_MAX - 1, UINT64_MAX };
@@ -554,7 +554,7 @@ static void u_offsets_beyond_the_file(void)
  * As after hibernation, the device disappears during the copy, returns, and
  * knows nothing.
  */
-static void v_device_that_comes_back(void)
+TEST(v_device_that_comes_back)
 {
 	for (int i = 0; i < 3; i++) {
 		begin_test();
@@ -573,28 +573,4 @@ static void v_device_that_comes_back(void)
 	}
 }
 
-int main(void)
-{
-	test(a_size_in_write_beyond_the_packet);
-	test(b_bytes_of_the_message_before);
-	test(c_packets_shorter_than_a_header);
-	test(d_links_and_dots);
-	test(e_modes);
-	test(f_the_old_file_until_the_new_one_is_whole);
-	test(g_impossible_indices);
-	test(h_cancel);
-	test(i_names_beyond_ascii);
-	test(j_orders_that_make_no_sense);
-	test(k_errors_of_writing);
-	test(l_packets_that_share_a_wake_up);
-	test(m_wake_up_for_nothing);
-	test(n_what_is_written_to_the_device);
-	test(o_ring_to_the_host_full);
-	test(p_device_taken_back);
-	test(q_packets_that_cannot_be_taken);
-	test(s_rings_of_any_size);
-	test(t_pages_of_another_machine);
-	test(u_offsets_beyond_the_file);
-	test(v_device_that_comes_back);
-	run_tests();
-}
+TEST_MAIN

@@ -105,7 +105,7 @@ static const char *relative(const char *name)
 	return in(name) + 1;
 }
 
-static void path_with_a_slash(void)
+TEST(path_with_a_slash)
 {
 	mkdir("d", 0755);
 	make_file("f", "");
@@ -126,7 +126,7 @@ static void path_with_a_slash(void)
 	expect_refused(in("f/."), "src", FORCE | CREATE, REFUSAL_NOT_DIRECTORY, in("f"));
 }
 
-static void path_of_a_directory(void)
+TEST(path_of_a_directory)
 {
 	mkdir("d", 0755);
 	mkdir("d/e", 0755);
@@ -139,7 +139,7 @@ static void path_of_a_directory(void)
 	expect_refused(in("d/"), "e", FORCE | CREATE, REFUSAL_DIRECTORY, in("d/e"));
 }
 
-static void path_of_a_file(void)
+TEST(path_of_a_file)
 {
 	mkdir("d", 0755);
 	expect_goes(in("new"), "src", 0, ".", "", "new", false);
@@ -158,7 +158,7 @@ static void path_of_a_file(void)
 	expect_refused(in("d/f/x"), "src", FORCE | CREATE, REFUSAL_NOT_DIRECTORY, in("d/f"));
 }
 
-static void missing_parents(void)
+TEST(missing_parents)
 {
 	mkdir("d", 0755);
 	expect_refused(in("d/a/b"), "src", 0, REFUSAL_MISSING, in("d/a"));
@@ -170,7 +170,7 @@ static void missing_parents(void)
 	expect_goes(in("x/y/z.bin"), "src", CREATE, ".", "x/y", "z.bin", false);
 }
 
-static void relative_and_empty_paths(void)
+TEST(relative_and_empty_paths)
 {
 	mkdir("d", 0755);
 	expect_goes(relative("d"), "src", 0, "d", "", "src", true);
@@ -197,7 +197,7 @@ static void relative_and_empty_paths(void)
 }
 
 /* They would create entries of these names in the root directory. */
-static void paths_that_nobody_means(void)
+TEST(paths_that_nobody_means)
 {
 	static const char *const paths[] = { "~/x",
 					     "~",
@@ -234,7 +234,7 @@ static void paths_that_nobody_means(void)
 	rmdir("/~fcopy-test");
 }
 
-static void too_long(void)
+TEST(too_long)
 {
 	char name[NAME_BYTES], path[PATH_MAX];
 
@@ -271,7 +271,7 @@ static void too_long(void)
 }
 
 /* With the missing part, the path is longer than any path may be. */
-static void too_long_behind_a_link(void)
+TEST(too_long_behind_a_link)
 {
 	char place[PATH_MAX], name[201], path[PATH_MAX], half[PATH_MAX] = "";
 	int at, next;
@@ -308,7 +308,7 @@ static void too_long_behind_a_link(void)
 	close(at);
 }
 
-static void force_never_replaces_a_link_to_a_directory(void)
+TEST(force_never_replaces_a_link_to_a_directory)
 {
 	mkdir("d", 0755);
 	mkdir("real", 0755);
@@ -338,7 +338,7 @@ static void force_never_replaces_a_link_to_a_directory(void)
 	expect_refused("/", "bin", FORCE, REFUSAL_DIRECTORY, "/bin");
 }
 
-static void link_to_a_file_is_replaced_itself(void)
+TEST(link_to_a_file_is_replaced_itself)
 {
 	char *before, *after;
 
@@ -385,7 +385,7 @@ static void look_behind(void)
 	expect_int(to.dir, -1);
 }
 
-static void link_that_cannot_be_looked_behind(void)
+TEST(link_that_cannot_be_looked_behind)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
@@ -397,7 +397,7 @@ static void link_that_cannot_be_looked_behind(void)
 	expect_int(in_child(look_behind), 0);
 }
 
-static void no_file(void)
+TEST(no_file)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "d/socket" };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -429,7 +429,7 @@ static bool change_flag(const char *path, int flag, bool on)
 	return good;
 }
 
-static void immutable_and_append_only(void)
+TEST(immutable_and_append_only)
 {
 	mkdir("d", 0755);
 	mkdir("d/e", 0755);
@@ -471,7 +471,7 @@ static void immutable_and_append_only(void)
 	destination_close(&to, false);
 }
 
-static void mounted_files(void)
+TEST_F(own_mounts, mounted_files)
 {
 	mkdir("d", 0755);
 	mkdir("m", 0755);
@@ -526,7 +526,7 @@ static void without_statx(void)
 	destination_close(&to, false);
 }
 
-static void kernel_without_statx(void)
+TEST(kernel_without_statx)
 {
 	int status;
 
@@ -541,7 +541,7 @@ static void kernel_without_statx(void)
 }
 
 /* Overlayfs shows a file of a lower layer with that layer's device. */
-static void overlay(void)
+TEST_F(own_mounts, overlay)
 {
 	mkdir("low", 0755);
 	mkdir("ram", 0755);
@@ -563,7 +563,7 @@ static void overlay(void)
 	expect_refused(in("over"), "f", FORCE, REFUSAL_DISABLED, "places.conf:2");
 }
 
-static void read_only_mount(void)
+TEST_F(own_mounts, read_only_mount)
 {
 	mkdir("d", 0755);
 	make_file("d/f", "");
@@ -621,7 +621,7 @@ static void sticky_as_user(void)
 	destination_close(&to, false);
 }
 
-static void sticky_directories(void)
+TEST(sticky_directories)
 {
 	static const struct {
 		const char *name;
@@ -670,7 +670,7 @@ static void without_permission(void)
 	expect_goes(in("free/f"), "src", FORCE, "free", "", "f", false);
 }
 
-static void missing_permission(void)
+TEST(missing_permission)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
@@ -683,7 +683,7 @@ static void missing_permission(void)
 	expect_int(in_child(without_permission), 0);
 }
 
-static void places_of_the_kernel(void)
+TEST(places_of_the_kernel)
 {
 	expect_refused("/proc/", "x", CREATE, REFUSAL_KERNEL, "/proc");
 	expect_refused("/proc/fcopy-test", "x", 0, REFUSAL_KERNEL, "/proc");
@@ -698,7 +698,7 @@ static void places_of_the_kernel(void)
 	default_policy();
 }
 
-static void places_hold(void)
+TEST(places_hold)
 {
 	mkdir("a", 0755);
 	mkdir("a/b", 0755);
@@ -752,7 +752,7 @@ static void resolve_outside(void)
 }
 
 /* Outside of the places the daemon mounts nothing, and reveals nothing. */
-static void nothing_outside_is_opened(void)
+TEST(nothing_outside_is_opened)
 {
 	int status;
 
@@ -766,7 +766,7 @@ static void nothing_outside_is_opened(void)
 }
 
 /* A link of root in the root's section leads into another place. */
-static void link_into_another_place(void)
+TEST(link_into_another_place)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
@@ -787,7 +787,7 @@ static void link_into_another_place(void)
 }
 
 /* The walk has the permissions of the place's user. */
-static void walk_as_the_user(void)
+TEST(walk_as_the_user)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
@@ -828,7 +828,7 @@ static enum refusal make(const char *path, const char *name)
 	return refusal;
 }
 
-static void directories_are_made(void)
+TEST(directories_are_made)
 {
 	int before = open_files();
 	struct stat st, dir;
@@ -863,7 +863,7 @@ static void directories_are_made(void)
 	expect_int(open_files(), before);
 }
 
-static void made_directories_get_what_the_policy_says(void)
+TEST(made_directories_get_what_the_policy_says)
 {
 	struct stat st;
 
@@ -902,7 +902,7 @@ static void made_directories_get_what_the_policy_says(void)
 	default_policy();
 }
 
-static void made_directories_are_taken_back(void)
+TEST(made_directories_are_taken_back)
 {
 	mkdir("a", 0755);
 	/* Somebody uses the directories. */
@@ -981,7 +981,7 @@ static void nothing_is_left_of_a_failure(void)
 	expect_int(entries("a"), 0);
 }
 
-static void nothing_is_left_of_a_refusal(void)
+TEST(nothing_is_left_of_a_refusal)
 {
 	mkdir("a", 0755);
 	/*
@@ -1129,7 +1129,7 @@ static void others_while_directories_are_made(void)
 }
 
 /* A directory that the copy creates is the place of another section. */
-static void place_that_is_found_later(void)
+TEST(place_that_is_found_later)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
@@ -1149,7 +1149,7 @@ static void place_that_is_found_later(void)
 	default_policy();
 }
 
-static void target_is_looked_at_again(void)
+TEST(target_is_looked_at_again)
 {
 	mkdir("a", 0755);
 	expect_int(make(in("a/b/file"), "src"), REFUSAL_NONE);
@@ -1174,42 +1174,12 @@ static void target_is_looked_at_again(void)
 
 int main(void)
 {
-	test(path_with_a_slash);
-	test(path_of_a_directory);
-	test(path_of_a_file);
-	test(missing_parents);
-	test(relative_and_empty_paths);
-	test(paths_that_nobody_means);
-	test(too_long);
-	test(too_long_behind_a_link);
-	test(force_never_replaces_a_link_to_a_directory);
-	test(link_to_a_file_is_replaced_itself);
-	test(link_that_cannot_be_looked_behind);
-	test(no_file);
-	test(immutable_and_append_only);
-	test_in_own_mounts(mounted_files);
-	test(kernel_without_statx);
-	test_in_own_mounts(overlay);
-	test_in_own_mounts(read_only_mount);
-	test(sticky_directories);
-	test(missing_permission);
-	test(places_of_the_kernel);
-	test(places_hold);
-	test(nothing_outside_is_opened);
-	test(link_into_another_place);
-	test(walk_as_the_user);
-	test(directories_are_made);
-	test(made_directories_get_what_the_policy_says);
-	test(made_directories_are_taken_back);
-	test_variant(nothing_is_left_of_a_failure, "mkdirat", SYS_mkdirat);
-	test_variant(nothing_is_left_of_a_failure, "openat", SYS_openat);
-	test_variant(nothing_is_left_of_a_failure, "fsync", SYS_fsync);
-	test(nothing_is_left_of_a_refusal);
-	test_variant(others_while_directories_are_made, "a directory", 0);
-	test_variant(others_while_directories_are_made, "a file", 1);
-	test_variant(others_while_directories_are_made, "another directory instead", 2);
-	test_variant(others_while_directories_are_made, "a link instead", 3);
-	test(place_that_is_found_later);
-	test(target_is_looked_at_again);
+	test_variant(anywhere, nothing_is_left_of_a_failure, "mkdirat", SYS_mkdirat);
+	test_variant(anywhere, nothing_is_left_of_a_failure, "openat", SYS_openat);
+	test_variant(anywhere, nothing_is_left_of_a_failure, "fsync", SYS_fsync);
+	test_variant(anywhere, others_while_directories_are_made, "a directory", 0);
+	test_variant(anywhere, others_while_directories_are_made, "a file", 1);
+	test_variant(anywhere, others_while_directories_are_made, "another directory instead", 2);
+	test_variant(anywhere, others_while_directories_are_made, "a link instead", 3);
 	run_tests();
 }

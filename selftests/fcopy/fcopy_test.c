@@ -8,32 +8,32 @@
 
 #define TESTS_MAX 256
 
-static struct {
+static struct test {
+	int line;
+	const struct fixture *fixture;
 	void (*function)(void);
 	const char *name;
 	const char *how;
 	int variant;
-	bool own_mounts;
 } tests[TESTS_MAX];
 static unsigned int count, failures;
 
+const struct fixture anywhere, own_mounts = { .own_mounts = true };
 int variant;
 const char *skipped;
 char scratch[256];
 
-void add_test(void (*function)(void), const char *name, const char *how, int number)
+void add_test(int line, const struct fixture *fixture, void (*function)(void), const char *name,
+	      const char *how, int number)
 {
-	if (count == TESTS_MAX)
-		ksft_exit_fail_msg("more tests than TESTS_MAX");
-	tests[count].function = function;
-	tests[count].name = name;
-	tests[count].how = how;
-	tests[count++].variant = number;
-}
+	unsigned int at = count++;
 
-void mounts_before_test(void)
-{
-	tests[count - 1].own_mounts = true;
+	if (count > TESTS_MAX)
+		ksft_exit_fail_msg("more tests than TESTS_MAX");
+	/* A compiler may call the constructors in any order. */
+	for (; at && tests[at - 1].line > line; at--)
+		tests[at] = tests[at - 1];
+	tests[at] = (struct test){ line, fixture, function, name, how, number };
 }
 
 bool expect_at(const char *file, int line, const char *text, bool holds)
@@ -195,24 +195,24 @@ void run_tests(void)
 	umask(022);
 	ksft_print_header();
 	ksft_set_plan(count);
-	for (unsigned int i = 0; i < count; i++) {
+	for (const struct test *test = tests; test < tests + count; test++) {
 		char name[128];
 		int before;
 
-		snprintf(name, sizeof(name), "%s%s%s", tests[i].name, *tests[i].how ? ", " : "",
-			 tests[i].how);
+		snprintf(name, sizeof(name), "%s%s%s", test->name, *test->how ? ", " : "",
+			 test->how);
 		for (char *p = name; *p; p++)
 			if (*p == '_')
 				*p = ' ';
 		failures = 0;
 		skipped = NULL;
-		variant = tests[i].variant;
+		variant = test->variant;
 		before = open_files();
 		scratch_enter();
-		if (tests[i].own_mounts)
-			in_own_mounts(tests[i].function);
+		if (test->fixture->own_mounts)
+			in_own_mounts(test->function);
 		else
-			tests[i].function();
+			test->function();
 		scratch_leave();
 		expect_int(open_files(), before);
 

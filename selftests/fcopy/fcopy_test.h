@@ -19,24 +19,44 @@
 #include "../kselftest/wait.h"
 
 /*
- * A test is a function without arguments and result. main() names the tests,
- * then runs them all:
+ * A test is a function without arguments and result:
  *
- *	test(first);
- *	test_variant(second, "on Sundays", 7);
- *	run_tests();
+ *	TEST(the_sun_rises)
+ *	{
+ *		expect(sun_is_up());
+ *	}
  *
- * Each starts in its own empty directory, and fails if one of its expectations
- * fails.
+ * TEST_F() names what the test needs, too. TEST_MAIN, at the end of the file,
+ * runs all tests in the order of their lines. A main() can add variants of
+ * functions with test_variant() before it calls run_tests(), and they run last.
+ *
+ * Each test starts in its own empty directory, and fails if one of its
+ * expectations fails.
  */
-#define test(function)			    add_test(function, #function, "", 0)
-#define test_variant(function, how, number) add_test(function, #function, how, number)
+#define TEST(name) TEST_F(anywhere, name)
+#define TEST_F(fixture, name)                                          \
+	static void name(void);                                        \
+	__attribute__((constructor)) static void register_##name(void) \
+	{                                                              \
+		add_test(__LINE__, &(fixture), name, #name, "", 0);    \
+	}                                                              \
+	static void name(void)
+#define TEST_MAIN            \
+	int main(void)       \
+	{                    \
+		run_tests(); \
+	}
+#define test_variant(fixture, function, how, number) \
+	add_test(INT_MAX, &(fixture), function, #function, how, number)
 
-/** test_in_own_mounts() - calls the test with in_own_mounts() */
-#define test_in_own_mounts(function) (test(function), mounts_before_test())
-void mounts_before_test(void);
+/** struct fixture - what a test needs */
+struct fixture {
+	bool own_mounts; /* call it with in_own_mounts() */
+};
+extern const struct fixture anywhere, own_mounts;
 
-void add_test(void (*function)(void), const char *name, const char *how, int number);
+void add_test(int line, const struct fixture *fixture, void (*function)(void), const char *name,
+	      const char *how, int number);
 void run_tests(void) __attribute__((noreturn));
 
 /* The number of the variant that is running */

@@ -87,7 +87,7 @@ static bool is_default_min_free(const struct settings *settings)
 	       settings->min_free_percent == 5;
 }
 
-static void without_a_file(void)
+TEST(without_a_file)
 {
 	const struct settings *settings = &policy.everywhere.settings;
 
@@ -104,7 +104,7 @@ static void without_a_file(void)
 	expect(strstr(logged, "/none: No such file"));
 }
 
-static void every_key(void)
+TEST(every_key)
 {
 	expect_int(
 		load("# comment\n; another\n\n[/srv/in]\n enable = no \r\nmax-size=5G\nmin-free=10%\n"
@@ -145,7 +145,7 @@ static void every_key(void)
 	expect(!at(0)->min_free_default && !at(0)->min_free && !at(0)->min_free_percent);
 }
 
-static void user_and_group(void)
+TEST(user_and_group)
 {
 	expect_int(load_keys("user=root\n"), 0);
 	expect(at(0)->has_user && at(0)->identity.uid == 0 && at(0)->identity.gid == 0);
@@ -163,7 +163,7 @@ static void user_and_group(void)
 	expect(strstr(logged, "conf:1: [/srv]: user 4294967293 is not in the user database"));
 }
 
-static void places(void)
+TEST(places)
 {
 	expect_int(load("[/b//]\n[/]\n[/a#b;c]\n[/./a/./b]\n[/x ]\n[/a]b]\n"), 0);
 	expect_int(policy.count, 6);
@@ -181,7 +181,7 @@ static void places(void)
 }
 
 /* A section gets the settings that it does not name from the place above it. */
-static void inherited(void)
+TEST(inherited)
 {
 	expect_int(load("[/a/b/c]\nmode=0600\n[/a/b]\nuser=1\ngroup=2\n[/a-b]\n"
 			"[/a]\nenable=no\nmode=0640\ndirectory-mode=0700\nmax-size=5\nmin-free=6\n"
@@ -215,7 +215,7 @@ static void inherited(void)
 }
 
 /* Text that looks like a comment after a value is a fault for every key. */
-static void comments_behind_values(void)
+TEST(comments_behind_values)
 {
 	static const char *const keys[] = { "enable",	    "user",	 "group",
 					    "max-size",	    "max-total", "max-files",
@@ -240,7 +240,7 @@ static void comments_behind_values(void)
 }
 
 /* Editors on Windows begin a file with a byte order mark. */
-static void byte_order_mark(void)
+TEST(byte_order_mark)
 {
 	expect_int(load("\xef\xbb\xbf"
 			"[/srv]\r\nenable=no\r\nmode=0600\r\n"),
@@ -249,7 +249,7 @@ static void byte_order_mark(void)
 	expect(!policy.places[0].enable && at(0)->mode == 0600);
 }
 
-static void each_fault_has_its_line(void)
+TEST(each_fault_has_its_line)
 {
 	static const struct {
 		const char *line, *what;
@@ -300,7 +300,7 @@ static void each_fault_has_its_line(void)
 	expect_fault("[/srv]\n[etc]\nmode=0600\n", "2", "[etc]: ");
 }
 
-static void sizes(void)
+TEST(sizes)
 {
 	static const char *const bad[] = { "",
 					   "x",
@@ -337,14 +337,14 @@ static void sizes(void)
 	expect(at(0)->max_size == 0 && at(0)->min_free == 0);
 }
 
-static void all_faults_at_once(void)
+TEST(all_faults_at_once)
 {
 	expect_int(load_keys("a=1\nenable=no\nb=2\n"), -EINVAL);
 	expect(strstr(logged, "conf:2: unknown key 'a'"));
 	expect(strstr(logged, "conf:4: unknown key 'b'"));
 }
 
-static void a_faulty_file_changes_nothing(void)
+TEST(a_faulty_file_changes_nothing)
 {
 	expect_int(load("[/a]\nenable=no\n"), 0);
 	expect_int(load("[/b]\nenable=yes\nwrong\n"), -EINVAL);
@@ -352,7 +352,7 @@ static void a_faulty_file_changes_nothing(void)
 	       !policy.places[0].enable);
 }
 
-static void drop_ins(void)
+TEST(drop_ins)
 {
 	char want[512];
 
@@ -391,7 +391,7 @@ static void drop_ins(void)
 	expect_int(at(0)->mode, 0600);
 }
 
-static void long_lines(void)
+TEST(long_lines)
 {
 	char text[PATH_MAX + 64];
 
@@ -409,7 +409,7 @@ static void long_lines(void)
 	expect(strstr(logged, "conf:1: [/aaa"));
 }
 
-static void nul_bytes(void)
+TEST(nul_bytes)
 {
 	static const char text[] = "[/]\nmode=0\0"
 				   "640\n";
@@ -422,7 +422,7 @@ static void nul_bytes(void)
 	expect(strstr(logged, "conf:2: the line contains a NUL byte"));
 }
 
-static void files_of_others_refused(void)
+TEST(files_of_others_refused)
 {
 	expect_int(load_keys("enable=yes\n"), 0);
 	expect(chmod("conf", 0664) == 0);
@@ -453,7 +453,7 @@ static void files_of_others_refused(void)
 	}
 }
 
-static void what_is_no_file(void)
+TEST(what_is_no_file)
 {
 	logged[0] = '\0';
 	mkdir("directory", 0755);
@@ -476,7 +476,7 @@ static void print(const char *path)
 }
 
 /* Each text has every key, and the output is the same text. */
-static void printed_as_it_is_read(void)
+TEST(printed_as_it_is_read)
 {
 	static const char *const texts[] = {
 		"[/]\nenable=no\nuser=54321\ngroup=54322\nmode=0640\ndirectory-mode=0700\nmax-size=2048\n"
@@ -497,7 +497,7 @@ static void printed_as_it_is_read(void)
 	}
 }
 
-static void defaults_are_printed(void)
+TEST(defaults_are_printed)
 {
 	expect_int(load("[/srv//in/]"), 0);
 	print("printed");
@@ -524,7 +524,7 @@ static void find_sample(void)
 }
 
 /* The sample contains every key, commented out, with its default. */
-static void sample_has_the_defaults(void)
+TEST(sample_has_the_defaults)
 {
 	char sample[8192], *line = sample;
 	unsigned int keys = 0;
@@ -556,24 +556,5 @@ static void sample_has_the_defaults(void)
 int main(void)
 {
 	find_sample();
-	test(without_a_file);
-	test(every_key);
-	test(user_and_group);
-	test(places);
-	test(inherited);
-	test(comments_behind_values);
-	test(byte_order_mark);
-	test(each_fault_has_its_line);
-	test(sizes);
-	test(all_faults_at_once);
-	test(a_faulty_file_changes_nothing);
-	test(drop_ins);
-	test(long_lines);
-	test(nul_bytes);
-	test(files_of_others_refused);
-	test(what_is_no_file);
-	test(printed_as_it_is_read);
-	test(defaults_are_printed);
-	test(sample_has_the_defaults);
 	run_tests();
 }

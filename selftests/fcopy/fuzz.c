@@ -293,12 +293,12 @@ int main(int argc, char **argv)
 	if (file) {
 		if (!read_input(file, &input))
 			ksft_exit_fail_perror(file);
-		test(input_is_harmless);
+		test_variant(anywhere, input_is_harmless, "", 0);
 		run_tests();
 	}
 	read_corpus(argv[0]);
-	test(corpus_is_harmless);
-	test(inputs_made_of_the_corpus);
+	test_variant(anywhere, corpus_is_harmless, "", 0);
+	test_variant(anywhere, inputs_made_of_the_corpus, "", 0);
 	run_tests();
 }
 

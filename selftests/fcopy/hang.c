@@ -78,7 +78,7 @@ static struct timespec now(void)
 	return time;
 }
 
-static void start_too_slow(void)
+TEST(start_too_slow)
 {
 	static const enum machine_call calls[] = { ALLOCATE, SYNC_DIRECTORY };
 	struct timespec begun;
@@ -95,7 +95,7 @@ static void start_too_slow(void)
 	}
 }
 
-static void start_again_meanwhile(void)
+TEST(start_again_meanwhile)
 {
 	begin();
 	start_request("a");
@@ -113,7 +113,7 @@ static void start_again_meanwhile(void)
 }
 
 /* A repeated START gets the refusal, and another disk takes the next copy. */
-static void start_again_gets_the_refusal(void)
+TEST(start_again_gets_the_refusal)
 {
 	struct timespec begun;
 
@@ -160,7 +160,7 @@ static void complete_too_slow(void)
 	end_slow(0);
 }
 
-static void complete_again_meanwhile(void)
+TEST(complete_again_meanwhile)
 {
 	begin();
 	complete_request();
@@ -176,7 +176,7 @@ static void complete_again_meanwhile(void)
 }
 
 /* The file is in place, and only its directory is not synced. */
-static void complete_placed(void)
+TEST(complete_placed)
 {
 	struct timespec begun;
 
@@ -196,7 +196,7 @@ static void complete_placed(void)
  * Nobody can know whether the file will appear. When it has, the same COMPLETE
  * is a success.
  */
-static void complete_placing(void)
+TEST(complete_placing)
 {
 	struct timespec begun;
 
@@ -215,7 +215,7 @@ static void complete_placing(void)
 }
 
 /* The daemon answers NEGOTIATE at once, and the copy has ended. */
-static void negotiate_meanwhile(void)
+TEST(negotiate_meanwhile)
 {
 	struct timespec begun;
 
@@ -238,7 +238,7 @@ static void negotiate_meanwhile(void)
 	}
 }
 
-static void cancel_meanwhile(void)
+TEST(cancel_meanwhile)
 {
 	begin();
 	complete_request();
@@ -253,7 +253,7 @@ static void cancel_meanwhile(void)
 }
 
 /* The next copy does not wait for the disk of the cancelled one. */
-static void copy_to_another_disk(void)
+TEST(copy_to_another_disk)
 {
 	struct timespec begun;
 
@@ -322,7 +322,7 @@ static uint64_t fill_both(void)
 	return at;
 }
 
-static void write_too_slow(void)
+TEST(write_too_slow)
 {
 	struct timespec begun;
 	char lost[128];
@@ -343,7 +343,7 @@ static void write_too_slow(void)
 	end_slow(0);
 }
 
-static void write_waits_for_room(void)
+TEST(write_waits_for_room)
 {
 	begin();
 	fill_both();
@@ -362,7 +362,7 @@ static void write_waits_for_room(void)
  * Stop the daemon while the worker writes data and COMPLETE waits for the
  * result.
  */
-static void told_to_stop_while_data_is_written(void)
+TEST(told_to_stop_while_data_is_written)
 {
 	for (int i = 0; i < 3; i++) {
 		begin();
@@ -394,7 +394,7 @@ static void told_to_stop_while_data_is_written(void)
  * More requests than the daemon keeps wait in the ring, and each gets its
  * answer. Each has another status, or the library would take it for a repeat.
  */
-static void many_requests_meanwhile(void)
+TEST(many_requests_meanwhile)
 {
 	const unsigned int count = 3 * SESSION_HELD;
 
@@ -415,7 +415,7 @@ static void many_requests_meanwhile(void)
 }
 
 /* Workers that hang for ever have a limit, and the daemon still answers. */
-static void many_disks_stand_still(void)
+TEST(many_disks_stand_still)
 {
 	begin();
 	hold(ALLOCATE);
@@ -433,7 +433,7 @@ static void many_disks_stand_still(void)
 }
 
 /* NEGOTIATE and SIGTERM while a START hangs; then the next daemon starts. */
-static void told_to_stop_while_a_request_waits(void)
+TEST(told_to_stop_while_a_request_waits)
 {
 	struct timespec begun;
 
@@ -466,23 +466,8 @@ static void told_to_stop_while_a_request_waits(void)
 int main(void)
 {
 	machine_open();
-	test(start_too_slow);
-	test(start_again_meanwhile);
-	test(start_again_gets_the_refusal);
-	test_variant(complete_too_slow, "unnamed files", false);
-	test_variant(complete_too_slow, "named files", true);
-	test(complete_again_meanwhile);
-	test(complete_placed);
-	test(complete_placing);
-	test(negotiate_meanwhile);
-	test(cancel_meanwhile);
-	test(copy_to_another_disk);
-	test_variant(cancel_too_slow, "named files", true);
-	test(write_too_slow);
-	test(write_waits_for_room);
-	test(told_to_stop_while_data_is_written);
-	test(told_to_stop_while_a_request_waits);
-	test(many_requests_meanwhile);
-	test(many_disks_stand_still);
+	test_variant(anywhere, complete_too_slow, "unnamed files", false);
+	test_variant(anywhere, complete_too_slow, "named files", true);
+	test_variant(anywhere, cancel_too_slow, "named files", true);
 	run_tests();
 }

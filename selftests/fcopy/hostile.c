@@ -245,7 +245,7 @@ static void hostile_host(void)
 
 int main(void)
 {
-	test_variant(hostile_host, "unnamed files", 0);
-	test_variant(hostile_host, "named files", NO_TMPFILE);
+	test_variant(anywhere, hostile_host, "unnamed files", 0);
+	test_variant(anywhere, hostile_host, "named files", NO_TMPFILE);
 	run_tests();
 }

@@ -28,7 +28,7 @@ static void without_privilege(void)
 	expect_int(identity_assume(NULL), 0);
 }
 
-static void needs_root(void)
+TEST(needs_root)
 {
 	if (geteuid() != 0) {
 		expect_int(identity_assume(&user), -EPERM);
@@ -38,7 +38,7 @@ static void needs_root(void)
 	expect_int(in_child(without_privilege), 0);
 }
 
-static void files_belong_to_the_user(void)
+TEST(files_belong_to_the_user)
 {
 	struct stat st;
 
@@ -65,7 +65,7 @@ static void files_belong_to_the_user(void)
 	expect(stat("shut/d", &st) == 0 && st.st_uid == 0);
 }
 
-static void one_after_another(void)
+TEST(one_after_another)
 {
 	static const struct identity other = { .uid = 65530, .gid = 65529 };
 
@@ -81,7 +81,7 @@ static void one_after_another(void)
 	expect(is_own());
 }
 
-static void own_user(void)
+TEST(own_user)
 {
 	const struct identity own = { .uid = geteuid(), .gid = 12345 };
 
@@ -89,11 +89,4 @@ static void own_user(void)
 	expect(is_own());
 }
 
-int main(void)
-{
-	test(needs_root);
-	test(files_belong_to_the_user);
-	test(one_after_another);
-	test(own_user);
-	run_tests();
-}
+TEST_MAIN

@@ -186,7 +186,7 @@ static int log_lines(const char *with)
 	return n;
 }
 
-static void state_directory_is_one_daemons(void)
+TEST(state_directory_is_one_daemons)
 {
 	int first = journal_open("state");
 	struct stat st;
@@ -201,7 +201,7 @@ static void state_directory_is_one_daemons(void)
 	expect_int(journal_open("no/where"), -ENOENT);
 }
 
-static void without_a_state_directory_nothing_is_noted(void)
+TEST(without_a_state_directory_nothing_is_noted)
 {
 	int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -213,7 +213,7 @@ static void without_a_state_directory_nothing_is_noted(void)
 	close(dir);
 }
 
-static void names_are_random(void)
+TEST(names_are_random)
 {
 	char other[JOURNAL_NAME_SIZE];
 
@@ -225,7 +225,7 @@ static void names_are_random(void)
 	expect(strcmp(name, other));
 }
 
-static void file_of_a_note_is_removed(void)
+TEST(file_of_a_note_is_removed)
 {
 	begin_test();
 	make_file("to/a", "not ours");
@@ -241,7 +241,7 @@ static void file_of_a_note_is_removed(void)
 	end_test();
 }
 
-static void forgotten_note_removes_nothing(void)
+TEST(forgotten_note_removes_nothing)
 {
 	begin_test();
 	note("to", 0);
@@ -254,7 +254,7 @@ static void forgotten_note_removes_nothing(void)
 }
 
 /* The name alone says that the file is ours. */
-static void file_is_ours_whatever_the_key_says(void)
+TEST(file_is_ours_whatever_the_key_says)
 {
 	begin_test();
 	write_note("file:1:1:%s", in("to"));
@@ -265,7 +265,7 @@ static void file_is_ours_whatever_the_key_says(void)
 	end_test();
 }
 
-static void only_a_regular_file_is_ours(void)
+TEST(only_a_regular_file_is_ours)
 {
 	begin_test();
 	needs_births();
@@ -283,7 +283,7 @@ static void only_a_regular_file_is_ours(void)
 	end_test();
 }
 
-static void missing_file_of_another_directory_waits(void)
+TEST(missing_file_of_another_directory_waits)
 {
 	begin_test();
 	needs_births();
@@ -301,7 +301,7 @@ static void missing_file_of_another_directory_waits(void)
 }
 
 /* FAT and some overlays assign new inode numbers at each mount. */
-static void inode_number_or_birth_alone_is_no_key(void)
+TEST(inode_number_or_birth_alone_is_no_key)
 {
 	char text[PATH_MAX];
 	uint64_t inode, birth;
@@ -323,7 +323,7 @@ static void inode_number_or_birth_alone_is_no_key(void)
 	end_test();
 }
 
-static void directory_without_birth_keeps_its_note(void)
+TEST(directory_without_birth_keeps_its_note)
 {
 	char text[PATH_MAX];
 	int dir;
@@ -344,7 +344,7 @@ static void directory_without_birth_keeps_its_note(void)
 	end_test();
 }
 
-static void what_is_not_where_it_was_waits(void)
+TEST(what_is_not_where_it_was_waits)
 {
 	begin_test();
 	note("to", 0);
@@ -385,7 +385,7 @@ static void made_directories_are_removed_from_any_file_system(void)
 	end_test();
 }
 
-static void made_directories_in_use_stay(void)
+TEST(made_directories_in_use_stay)
 {
 	begin_test();
 	needs_births();
@@ -403,7 +403,7 @@ static void made_directories_in_use_stay(void)
 	end_test();
 }
 
-static void made_directory_below_one_in_use_is_removed(void)
+TEST(made_directory_below_one_in_use_is_removed)
 {
 	begin_test();
 	needs_births();
@@ -418,7 +418,7 @@ static void made_directory_below_one_in_use_is_removed(void)
 	end_test();
 }
 
-static void files_are_removed_before_their_directories(void)
+TEST(files_are_removed_before_their_directories)
 {
 	begin_test();
 	needs_births();
@@ -440,7 +440,7 @@ static void files_are_removed_before_their_directories(void)
 	end_test();
 }
 
-static void directories_wait_for_a_file_that_stays(void)
+TEST(directories_wait_for_a_file_that_stays)
 {
 	begin_test();
 	needs_births();
@@ -460,7 +460,7 @@ static void directories_wait_for_a_file_that_stays(void)
 }
 
 /* The file system reuses an inode number at once, as ext4 does here. */
-static void directory_that_somebody_made_anew_stays(void)
+TEST(directory_that_somebody_made_anew_stays)
 {
 	begin_test();
 	needs_births();
@@ -475,7 +475,7 @@ static void directory_that_somebody_made_anew_stays(void)
 	end_test();
 }
 
-static void parent_that_somebody_made_anew_stays(void)
+TEST(parent_that_somebody_made_anew_stays)
 {
 	begin_test();
 	needs_births();
@@ -494,7 +494,7 @@ static void parent_that_somebody_made_anew_stays(void)
 	end_test();
 }
 
-static void older_parent_that_somebody_put_there_stays(void)
+TEST(older_parent_that_somebody_put_there_stays)
 {
 	begin_test();
 	needs_births();
@@ -515,7 +515,7 @@ static void older_parent_that_somebody_put_there_stays(void)
 }
 
 /* A failed copy was removing them, the deepest one first. */
-static void rollback_that_was_cut_off_is_completed(void)
+TEST(rollback_that_was_cut_off_is_completed)
 {
 	begin_test();
 	needs_births();
@@ -530,7 +530,7 @@ static void rollback_that_was_cut_off_is_completed(void)
 	end_test();
 }
 
-static void directories_that_nobody_finds_wait(void)
+TEST(directories_that_nobody_finds_wait)
 {
 	begin_test();
 	needs_births();
@@ -545,7 +545,7 @@ static void directories_that_nobody_finds_wait(void)
 	end_test();
 }
 
-static void what_is_no_note_is_left_alone(void)
+TEST(what_is_no_note_is_left_alone)
 {
 	struct stat st;
 
@@ -566,7 +566,7 @@ static void what_is_no_note_is_left_alone(void)
 }
 
 /* A newer version may have written it. */
-static void note_that_is_not_understood_stays(void)
+TEST(note_that_is_not_understood_stays)
 {
 	static const char *const texts[] = {
 		"/",
@@ -601,7 +601,7 @@ static void note_that_is_not_understood_stays(void)
 	end_test();
 }
 
-static void note_of_what_is_never_found_expires(void)
+TEST(note_of_what_is_never_found_expires)
 {
 	begin_test();
 	write_note("file:1:1:%s", in("no/where"));
@@ -625,7 +625,7 @@ static void note_of_what_is_never_found_expires(void)
 	end_test();
 }
 
-static void note_of_what_can_be_removed_does_not_expire(void)
+TEST(note_of_what_can_be_removed_does_not_expire)
 {
 	begin_test();
 	note("to", 0);
@@ -641,7 +641,7 @@ static void note_of_what_can_be_removed_does_not_expire(void)
 	end_test();
 }
 
-static void what_cannot_be_removed_is_tried_again(void)
+TEST(what_cannot_be_removed_is_tried_again)
 {
 	begin_test();
 	note("to", 0);
@@ -660,7 +660,7 @@ static void what_cannot_be_removed_is_tried_again(void)
 	end_test();
 }
 
-static void note_that_waits_is_told_once(void)
+TEST(note_that_waits_is_told_once)
 {
 	begin_test();
 	write_note("file:1:1:%s", in("to"));
@@ -678,7 +678,7 @@ static void note_that_waits_is_told_once(void)
 	end_test();
 }
 
-static void many_notes_do_not_flood_the_log(void)
+TEST(many_notes_do_not_flood_the_log)
 {
 	begin_test();
 	for (int i = 0; i < 200; i++) {
@@ -693,7 +693,7 @@ static void many_notes_do_not_flood_the_log(void)
 }
 
 /* A report about a removed entry takes no room. */
-static void new_note_is_told_after_many_others(void)
+TEST(new_note_is_told_after_many_others)
 {
 	begin_test();
 	for (int i = 0; i < 100; i++) {
@@ -707,7 +707,7 @@ static void new_note_is_told_after_many_others(void)
 	end_test();
 }
 
-static void path_that_is_too_long(void)
+TEST(path_that_is_too_long)
 {
 	char place[PATH_MAX];
 	int dir;
@@ -738,14 +738,14 @@ static void in_another_root(void)
 	end_test();
 }
 
-static void file_in_the_root_directory_is_removed(void)
+TEST(file_in_the_root_directory_is_removed)
 {
 	if (geteuid() != 0)
 		skip("run this as root");
 	expect_int(in_child(in_another_root), 0);
 }
 
-static void directory_that_cannot_be_read_is_told_once(void)
+TEST(directory_that_cannot_be_read_is_told_once)
 {
 	begin_test();
 	expect(close(journal) == 0);
@@ -754,7 +754,7 @@ static void directory_that_cannot_be_read_is_told_once(void)
 	expect_int(log_lines("\n"), 1);
 }
 
-static void note_waits_for_its_file_system(void)
+TEST_F(own_mounts, note_waits_for_its_file_system)
 {
 	bool births;
 
@@ -830,7 +830,7 @@ static bool mount_overlay(void)
 		     "lowerdir=lower,upperdir=up/up,workdir=up/work,xino=off") == 0;
 }
 
-static void overlay_is_mounted_again(void)
+TEST_F(own_mounts, overlay_is_mounted_again)
 {
 	bool births;
 
@@ -884,7 +884,7 @@ static void fat(void)
 	end_test();
 }
 
-static void fat_numbers_its_inodes_anew(void)
+TEST(fat_numbers_its_inodes_anew)
 {
 	if (shell("command -v mkfs.vfat >/dev/null"))
 		skip("install dosfstools, which has mkfs.vfat");
@@ -893,43 +893,11 @@ static void fat_numbers_its_inodes_anew(void)
 
 int main(void)
 {
-	test(state_directory_is_one_daemons);
-	test(without_a_state_directory_nothing_is_noted);
-	test(names_are_random);
-	test(file_of_a_note_is_removed);
-	test(forgotten_note_removes_nothing);
-	test(file_is_ours_whatever_the_key_says);
-	test(only_a_regular_file_is_ours);
-	test(missing_file_of_another_directory_waits);
-	test(inode_number_or_birth_alone_is_no_key);
-	test(directory_without_birth_keeps_its_note);
-	test(what_is_not_where_it_was_waits);
-	test_variant(made_directories_are_removed_from_any_file_system, "ext4", LINKS_GONE);
-	test_variant(made_directories_are_removed_from_any_file_system, "ESTALE", IS_STALE);
-	test_variant(made_directories_are_removed_from_any_file_system, "links not counted",
-		     LINKS_STAY);
-	test(made_directories_in_use_stay);
-	test(made_directory_below_one_in_use_is_removed);
-	test(files_are_removed_before_their_directories);
-	test(directories_wait_for_a_file_that_stays);
-	test(directory_that_somebody_made_anew_stays);
-	test(parent_that_somebody_made_anew_stays);
-	test(older_parent_that_somebody_put_there_stays);
-	test(rollback_that_was_cut_off_is_completed);
-	test(directories_that_nobody_finds_wait);
-	test(what_is_no_note_is_left_alone);
-	test(note_that_is_not_understood_stays);
-	test(note_of_what_is_never_found_expires);
-	test(note_of_what_can_be_removed_does_not_expire);
-	test(what_cannot_be_removed_is_tried_again);
-	test(note_that_waits_is_told_once);
-	test(many_notes_do_not_flood_the_log);
-	test(new_note_is_told_after_many_others);
-	test(path_that_is_too_long);
-	test(file_in_the_root_directory_is_removed);
-	test(directory_that_cannot_be_read_is_told_once);
-	test_in_own_mounts(note_waits_for_its_file_system);
-	test_in_own_mounts(overlay_is_mounted_again);
-	test(fat_numbers_its_inodes_anew);
+	test_variant(anywhere, made_directories_are_removed_from_any_file_system, "ext4",
+		     LINKS_GONE);
+	test_variant(anywhere, made_directories_are_removed_from_any_file_system, "ESTALE",
+		     IS_STALE);
+	test_variant(anywhere, made_directories_are_removed_from_any_file_system,
+		     "links not counted", LINKS_STAY);
 	run_tests();
 }

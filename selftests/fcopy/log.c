@@ -121,7 +121,7 @@ static void copies_in_journal(void)
 	log_copy(LOG_NOTICE, &copy, "refused again");
 }
 
-static void journal_gets_fields(void)
+TEST(journal_gets_fields)
 {
 	expect_int(lines_of(copies_in_journal), 6);
 	expect(holds("log",
@@ -159,7 +159,7 @@ static void deceptive_copy(void)
 }
 
 /* A program that reads FCOPY_FILE needs the name as it is. */
-static void the_message_is_escaped_and_the_field_is_not(void)
+TEST(the_message_is_escaped_and_the_field_is_not)
 {
 	expect_int(lines_of(deceptive_copy), 2);
 	expect(holds(
@@ -197,7 +197,7 @@ static size_t count_in(const char *text, const char *what)
 	return n;
 }
 
-static void longest_lines_are_whole(void)
+TEST(longest_lines_are_whole)
 {
 	static char text[1 << 18];
 	ssize_t n;
@@ -224,7 +224,7 @@ static void another_journal(void)
 	log_line(LOG_WARNING, "text");
 }
 
-static void prefixes(void)
+TEST(prefixes)
 {
 	expect_int(lines_of(plain), 1);
 	expect(holds("log", "hv-fcopyd: 7%\n"));
@@ -243,7 +243,7 @@ static void lines_with_controls(void)
 	log_line(LOG_INFO, "a\nb");
 }
 
-static void each_line_is_escaped(void)
+TEST(each_line_is_escaped)
 {
 	expect_int(lines_of(lines_with_controls), 2);
 	expect(holds("log", "hv-fcopyd: a\\x0ahv-fcopyd: b\\x0d\\x09\\x1b[31m\\x7f\n"
@@ -290,7 +290,7 @@ static bool is_deceptive(uint32_t c)
 	       (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
 }
 
-static void each_character(void)
+TEST(each_character)
 {
 	char text[8], want[32];
 
@@ -311,7 +311,7 @@ static void each_character(void)
 	}
 }
 
-static void bytes_that_are_no_utf8(void)
+TEST(bytes_that_are_no_utf8)
 {
 	char text[4] = "", want[16];
 
@@ -335,7 +335,7 @@ static void bytes_that_are_no_utf8(void)
 }
 
 /* Text that looks like an escape is no escape. */
-static void escapes_are_unambiguous(void)
+TEST(escapes_are_unambiguous)
 {
 	expect_escaped("a\\x0ab", "a\\\\x0ab");
 	expect_escaped("a\nb", "a\\x0ab");
@@ -351,7 +351,7 @@ static void escapes_are_unambiguous(void)
 }
 
 /* Truncation never leaves half of a character or of an escape. */
-static void escapes_are_cut_between_characters(void)
+TEST(escapes_are_cut_between_characters)
 {
 	const char *const text = "a\xe6\x97\xa5\n\\\xe2\x80\xae";
 	static const char *const cut[] = {
@@ -419,7 +419,7 @@ static void flood(void)
 	}
 }
 
-static void flood_is_limited(void)
+TEST(flood_is_limited)
 {
 	int about;
 	size_t bytes = bytes_of(flood, &about);
@@ -445,7 +445,7 @@ static void flood_and_more(void)
 	log_line(LOG_INFO, "later");
 }
 
-static void the_log_tells_what_was_left_out(void)
+TEST(the_log_tells_what_was_left_out)
 {
 	int about;
 
@@ -471,7 +471,7 @@ static void unseen_flood(void)
 	log_copy(LOG_INFO, &copy, "seen");
 }
 
-static void unseen_lines_do_not_count(void)
+TEST(unseen_lines_do_not_count)
 {
 	expect_int(lines_of(unseen_flood), 2);
 }
@@ -484,12 +484,12 @@ static void many_messages(void)
 		log_line(LOG_DEBUG, "a message");
 }
 
-static void verbose_lines_are_not_limited(void)
+TEST(verbose_lines_are_not_limited)
 {
 	expect_int(lines_of(many_messages), 20000);
 }
 
-static void is_verbose(void)
+TEST(is_verbose)
 {
 	log_open(false);
 	expect(!log_verbose());
@@ -499,21 +499,7 @@ static void is_verbose(void)
 
 int main(void)
 {
-	test(prefixes);
-	test(is_verbose);
 #if HAVE_SYSTEMD
-	test(journal_gets_fields);
-	test(the_message_is_escaped_and_the_field_is_not);
-	test(longest_lines_are_whole);
 #endif
-	test(each_line_is_escaped);
-	test(each_character);
-	test(bytes_that_are_no_utf8);
-	test(escapes_are_unambiguous);
-	test(escapes_are_cut_between_characters);
-	test(flood_is_limited);
-	test(unseen_lines_do_not_count);
-	test(the_log_tells_what_was_left_out);
-	test(verbose_lines_are_not_limited);
 	run_tests();
 }

@@ -23,7 +23,7 @@ static const char *convert(const uint16_t *units, size_t n)
 	return name_from_utf16(field + 1, name);
 }
 
-static void ascii_and_beyond(void)
+TEST(ascii_and_beyond)
 {
 	static const uint16_t units[] = { 'G', 'r',    0xfc,   0xdf, 'e', ' ', 0x65e5, 0x672c,
 					  ' ', 0xd83c, 0xdf89, '.',  't', 'x', 't' };
@@ -35,7 +35,7 @@ static void ascii_and_beyond(void)
 	expect(!*name);
 }
 
-static void each_character_as_iconv_has_it(void)
+TEST(each_character_as_iconv_has_it)
 {
 	iconv_t cd = iconv_open("UTF-8", "UTF-16LE");
 	unsigned int wrong = 0;
@@ -65,7 +65,7 @@ static void each_character_as_iconv_has_it(void)
 	expect_int(wrong, 0);
 }
 
-static void halves_of_surrogates_refused(void)
+TEST(halves_of_surrogates_refused)
 {
 	static const uint16_t lone[][3] = {
 		{ 0xd800 },	    { 0xdbff, 'a' },	{ 0xdc00 },
@@ -77,7 +77,7 @@ static void halves_of_surrogates_refused(void)
 		expect(convert(lone[i], 3));
 }
 
-static void half_a_pair_at_the_end_refused(void)
+TEST(half_a_pair_at_the_end_refused)
 {
 	uint16_t units[NAME_UNITS];
 
@@ -87,7 +87,7 @@ static void half_a_pair_at_the_end_refused(void)
 	expect(convert(units, NAME_UNITS));
 }
 
-static void longest_names_fit(void)
+TEST(longest_names_fit)
 {
 	uint16_t units[NAME_UNITS];
 
@@ -98,7 +98,7 @@ static void longest_names_fit(void)
 	expect(name[NAME_BYTES] == 'x');
 }
 
-static void no_end_refused(void)
+TEST(no_end_refused)
 {
 	uint16_t units[NAME_UNITS];
 
@@ -112,13 +112,13 @@ static void no_end_refused(void)
 	expect(name[NAME_BYTES] == 'x');
 }
 
-static void control_characters_refused(void)
+TEST(control_characters_refused)
 {
 	for (uint16_t c = 1; c < 0xa0; c++)
 		expect(!!convert(&c, 1) == (c < 0x20 || c >= 0x7f));
 }
 
-static void file_names(void)
+TEST(file_names)
 {
 	static const char *const good[] = {
 		"a", ".hidden", "...", "a..b", "..a", " ", "a b", "C:"
@@ -150,7 +150,7 @@ static const char *const similar_names[] = {
 };
 
 /* journal_clean() would treat a file with such a name as one of a copy. */
-static void own_names_refused(void)
+TEST(own_names_refused)
 {
 	static const struct {
 		const char *before, *after;
@@ -181,7 +181,7 @@ static void own_names_refused(void)
 	}
 }
 
-static void paths(void)
+TEST(paths)
 {
 	static const char *const good[] = {
 		"/",
@@ -238,7 +238,7 @@ static void paths(void)
 }
 
 /* Each fault has its own message. */
-static void paths_refused(void)
+TEST(paths_refused)
 {
 	static const struct {
 		const char *path, *words;
@@ -275,18 +275,4 @@ static void paths_refused(void)
 	}
 }
 
-int main(void)
-{
-	test(ascii_and_beyond);
-	test(each_character_as_iconv_has_it);
-	test(halves_of_surrogates_refused);
-	test(half_a_pair_at_the_end_refused);
-	test(longest_names_fit);
-	test(no_end_refused);
-	test(control_characters_refused);
-	test(file_names);
-	test(own_names_refused);
-	test(paths);
-	test(paths_refused);
-	run_tests();
-}
+TEST_MAIN

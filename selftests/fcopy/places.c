@@ -61,7 +61,7 @@ static void expect_denied_at(int line, enum refusal refusal, const char *detail)
 		ksft_print_msg("line %d: '%s'\n", line, failure.detail);
 }
 
-static void without_a_section(void)
+TEST(without_a_section)
 {
 	default_policy();
 	expect(places_find(&policy, "") == &policy.everywhere);
@@ -69,7 +69,7 @@ static void without_a_section(void)
 	expect_confirmed("/etc", "systemd/system/hv-fcopyd.service");
 }
 
-static void the_deepest_place_decides(void)
+TEST(the_deepest_place_decides)
 {
 	PLACES("+/srv", "-/srv/a", "+/srv/a/b");
 	expect_place("/srv", 1);
@@ -95,7 +95,7 @@ static void the_deepest_place_decides(void)
 	default_policy();
 }
 
-static void place_is_opened_without_links(void)
+TEST(place_is_opened_without_links)
 {
 	int files = open_files(), dir = -1;
 
@@ -120,7 +120,7 @@ static void place_is_opened_without_links(void)
 	default_policy();
 }
 
-static void directory_is_in_its_place(void)
+TEST(directory_is_in_its_place)
 {
 	mkdir("a", 0755);
 	mkdir("a/b", 0755);
@@ -144,7 +144,7 @@ static void directory_is_in_its_place(void)
 	default_policy();
 }
 
-static void file_of_another_section(void)
+TEST(file_of_another_section)
 {
 	mkdir("a", 0755);
 	mkdir("a/etc", 0755);
@@ -157,7 +157,7 @@ static void file_of_another_section(void)
 	default_policy();
 }
 
-static void bind_mount_of_another_place(void)
+TEST_F(own_mounts, bind_mount_of_another_place)
 {
 	mkdir("srv", 0755);
 	mkdir("srv/secret", 0755);
@@ -226,7 +226,7 @@ static void directory_without_case(void)
 }
 
 /* Whatever restricts the host protects itself. */
-static void own_files_are_protected(void)
+TEST(own_files_are_protected)
 {
 	const char *file = in("etc/hyperv-uio/fcopyd.conf");
 	char conf[PATH_MAX];
@@ -267,7 +267,7 @@ static void own_files_are_protected(void)
 	default_policy();
 }
 
-static void warnings(void)
+TEST(warnings)
 {
 	mkdir("a", 0755);
 	expect(symlink("a", "link") == 0);
@@ -283,15 +283,7 @@ static void warnings(void)
 
 int main(void)
 {
-	test(without_a_section);
-	test(the_deepest_place_decides);
-	test(place_is_opened_without_links);
-	test(directory_is_in_its_place);
-	test(file_of_another_section);
-	test_in_own_mounts(bind_mount_of_another_place);
-	test_variant(directory_without_case, "tmpfs", 0);
-	test_variant(directory_without_case, "vfat", 1);
-	test(own_files_are_protected);
-	test(warnings);
+	test_variant(anywhere, directory_without_case, "tmpfs", 0);
+	test_variant(anywhere, directory_without_case, "vfat", 1);
 	run_tests();
 }

@@ -5,7 +5,7 @@
 #include "../../daemons/fcopy/refusal.h"
 #include "fcopy_test.h"
 
-static void each_has_words(void)
+TEST(each_has_words)
 {
 	for (int i = 0; i < REFUSAL_COUNT; i++) {
 		const char *words = refusal_words(i);
@@ -16,7 +16,7 @@ static void each_has_words(void)
 }
 
 /* A token is one word, so that programs can compare it. */
-static void each_has_a_token_of_its_own(void)
+TEST(each_has_a_token_of_its_own)
 {
 	for (int i = 0; i < REFUSAL_COUNT; i++) {
 		const char *token = refusal_token(i);
@@ -32,7 +32,7 @@ static void each_has_a_token_of_its_own(void)
 	}
 }
 
-static void each_has_a_code(void)
+TEST(each_has_a_code)
 {
 	expect_int(hresult_of(REFUSAL_NONE), VMBUS_S_OK);
 	for (int i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
@@ -47,7 +47,7 @@ static void each_has_a_code(void)
 	}
 }
 
-static void text(void)
+TEST(text)
 {
 	struct failure failure;
 	char line[FAILURE_DETAIL + 256], path[4 * FAILURE_DETAIL];
@@ -79,11 +79,4 @@ static void text(void)
 	expect(!strcmp(line, "a directo"));
 }
 
-int main(void)
-{
-	test(each_has_words);
-	test(each_has_a_token_of_its_own);
-	test(each_has_a_code);
-	test(text);
-	run_tests();
-}
+TEST_MAIN

@@ -110,7 +110,7 @@ static void end_test(int files)
 	expect_int(entries("to"), files);
 }
 
-static void versions_are_agreed(void)
+TEST(versions_are_agreed)
 {
 	begin_test();
 	usual_negotiation(&request);
@@ -124,7 +124,7 @@ static void versions_are_agreed(void)
 	end_test(0);
 }
 
-static void framework_of_2008_agreed(void)
+TEST(framework_of_2008_agreed)
 {
 	begin_test();
 	negotiation(&request, 1, 1);
@@ -136,7 +136,7 @@ static void framework_of_2008_agreed(void)
 	end_test(0);
 }
 
-static void no_common_version_ends_a_copy(void)
+TEST(no_common_version_ends_a_copy)
 {
 	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
@@ -163,7 +163,7 @@ static void no_common_version_ends_a_copy(void)
  * A host after servicing or a restore negotiates again, and does not know the
  * copy.
  */
-static void agreement_in_mid_life_ends_a_copy(void)
+TEST(agreement_in_mid_life_ends_a_copy)
 {
 	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
@@ -193,7 +193,7 @@ static void agreement_in_mid_life_ends_a_copy(void)
 	end_test(2);
 }
 
-static void operations_before_agreement(void)
+TEST(operations_before_agreement)
 {
 	mkdir("to", 0755);
 	serve(&policy);
@@ -209,7 +209,7 @@ static void operations_before_agreement(void)
  * Hyper-V sends the destination as it was typed, and the name of the source
  * file.
  */
-static void destination_and_source(void)
+TEST(destination_and_source)
 {
 	begin_test();
 	/*
@@ -244,7 +244,7 @@ static void destination_and_source(void)
 	end_test(5);
 }
 
-static void destinations_refused(void)
+TEST(destinations_refused)
 {
 	static const char *const destinations[] = {
 		"C:\\tmp\\",
@@ -286,7 +286,7 @@ static void destinations_refused(void)
  * The name of the source is that of a Windows file. It counts only where the
  * file gets it.
  */
-static void source_names_count_where_they_are_used(void)
+TEST(source_names_count_where_they_are_used)
 {
 	static const char *const names[] = { "", ".", "..", "../a", "a/b", "a\\b", "a\nb", "\x7f" };
 	static const char *const below[] = { "to/", "to/sub", "to/new/", "to/file" };
@@ -325,7 +325,7 @@ static void source_names_count_where_they_are_used(void)
 	end_test(2);
 }
 
-static void file_systems_that_refuse(void)
+TEST_F(own_mounts, file_systems_that_refuse)
 {
 	begin_test();
 	if (mount("tmpfs", "to", "tmpfs", MS_RDONLY, NULL) < 0)
@@ -341,7 +341,7 @@ static void file_systems_that_refuse(void)
 	umount("to");
 }
 
-static void each_refusal_has_its_code(void)
+TEST(each_refusal_has_its_code)
 {
 	static const struct {
 		int error;
@@ -410,7 +410,7 @@ static void each_refusal_has_its_code(void)
 }
 
 /* The daemon has answered, and then cannot write: the next message gets it. */
-static void late_error(void)
+TEST(late_error)
 {
 	begin_test();
 	for (int then = 0; then < 3; then++) {
@@ -434,7 +434,7 @@ static void late_error(void)
 	end_test(0);
 }
 
-static void refusals_of_the_policy(void)
+TEST(refusals_of_the_policy)
 {
 	struct place other = PLACE_DEFAULTS;
 
@@ -461,7 +461,7 @@ static void refusals_of_the_policy(void)
 	end_test(0);
 }
 
-static void data_without_a_copy(void)
+TEST(data_without_a_copy)
 {
 	begin_test();
 	expect_int(send_data(0, "abc"), E_STATE);
@@ -476,7 +476,7 @@ static void data_without_a_copy(void)
 	end_test(1);
 }
 
-static void failure_is_told_until_the_end(void)
+TEST(failure_is_told_until_the_end)
 {
 	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
@@ -501,7 +501,7 @@ static void failure_is_told_until_the_end(void)
 	end_test(1);
 }
 
-static void start_during_a_copy(void)
+TEST(start_during_a_copy)
 {
 	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
@@ -543,7 +543,7 @@ static void expect_again(uint32_t status)
 /*
  * The host retries what was not answered in time; both requests get an answer.
  */
-static void each_message_again(void)
+TEST(each_message_again)
 {
 	begin_test();
 	expect_int(start("a", 0, 9), S_OK);
@@ -604,7 +604,7 @@ static void each_message_again(void)
 	end_test(3);
 }
 
-static void copy_without_messages_expires(void)
+TEST(copy_without_messages_expires)
 {
 	begin_test();
 	session_tick(served_session), served_run();
@@ -630,7 +630,7 @@ static void copy_without_messages_expires(void)
 	end_test(0);
 }
 
-static void copy_ended_from_this_side(void)
+TEST(copy_ended_from_this_side)
 {
 	struct failure stopped;
 
@@ -663,7 +663,7 @@ static void copy_ended_from_this_side(void)
 }
 
 /* A START that waits for a worker must not begin a copy without its host. */
-static void waiting_start_ends_with_the_device(void)
+TEST(waiting_start_ends_with_the_device)
 {
 	begin_test();
 	inline_cleaning = true;
@@ -681,7 +681,7 @@ static void waiting_start_ends_with_the_device(void)
 	end_test(0);
 }
 
-static void each_end_is_told_with_its_numbers(void)
+TEST(each_end_is_told_with_its_numbers)
 {
 	begin_test();
 	expect_int(start("a", 0, 6), S_OK);
@@ -712,7 +712,7 @@ static void each_end_is_told_with_its_numbers(void)
 	end_test(2);
 }
 
-static void unknown_operations_and_types(void)
+TEST(unknown_operations_and_types)
 {
 	begin_test();
 	expect_int(start("a", 0, 1), S_OK);
@@ -730,7 +730,7 @@ static void unknown_operations_and_types(void)
 	end_test(1);
 }
 
-static void answers_are_not_answered(void)
+TEST(answers_are_not_answered)
 {
 	begin_test();
 	end_message(&request, COMPLETE);
@@ -750,7 +750,7 @@ static size_t padded(size_t n)
 }
 
 /* Try every packet length, with the announced and the real one. */
-static void every_length_of_start(void)
+TEST(every_length_of_start)
 {
 	struct message whole;
 
@@ -777,7 +777,7 @@ static void every_length_of_start(void)
 	end_test(0);
 }
 
-static void every_length_of_write(void)
+TEST(every_length_of_write)
 {
 	struct message whole;
 	char data[64];
@@ -797,7 +797,7 @@ static void every_length_of_write(void)
 	end_test(0);
 }
 
-static void pipe_sizes(void)
+TEST(pipe_sizes)
 {
 	static const uint32_t bad[] = {
 		0, 1, 19, 57, 0x7fffffff, 0xfffffff7, 0xfffffff8, 0xffffffff
@@ -812,32 +812,4 @@ static void pipe_sizes(void)
 	end_test(0);
 }
 
-int main(void)
-{
-	test(versions_are_agreed);
-	test(framework_of_2008_agreed);
-	test(no_common_version_ends_a_copy);
-	test(agreement_in_mid_life_ends_a_copy);
-	test(operations_before_agreement);
-	test(destination_and_source);
-	test(destinations_refused);
-	test(source_names_count_where_they_are_used);
-	test(each_refusal_has_its_code);
-	test_in_own_mounts(file_systems_that_refuse);
-	test(late_error);
-	test(refusals_of_the_policy);
-	test(data_without_a_copy);
-	test(failure_is_told_until_the_end);
-	test(start_during_a_copy);
-	test(each_message_again);
-	test(copy_without_messages_expires);
-	test(copy_ended_from_this_side);
-	test(waiting_start_ends_with_the_device);
-	test(each_end_is_told_with_its_numbers);
-	test(unknown_operations_and_types);
-	test(answers_are_not_answered);
-	test(every_length_of_start);
-	test(every_length_of_write);
-	test(pipe_sizes);
-	run_tests();
-}
+TEST_MAIN

@@ -378,7 +378,7 @@ static void begin_counting(void)
 }
 
 /* COMPLETE has little to wait for, even with a slow disk. */
-static void data_goes_to_the_disk_meanwhile(void)
+TEST(data_goes_to_the_disk_meanwhile)
 {
 	begin_test();
 	/* /tmp may be a small tmpfs. */
@@ -399,7 +399,7 @@ static void data_goes_to_the_disk_meanwhile(void)
 }
 
 /* Where sync_file_range(2) does too little */
-static void data_is_synced_meanwhile(void)
+TEST(data_is_synced_meanwhile)
 {
 	static const unsigned long types[] = { 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42,
 					       0x65735546 };
@@ -420,7 +420,7 @@ static void data_is_synced_meanwhile(void)
 	end_test(1);
 }
 
-static void slow_disk_gets_less_at_a_time(void)
+TEST(slow_disk_gets_less_at_a_time)
 {
 	begin_test();
 	begin_counting();
@@ -446,7 +446,7 @@ static void slow_disk_gets_less_at_a_time(void)
  * A host that is as slow as the disk never lets the daemon wait, and still gets
  * small steps.
  */
-static void slow_host_gets_small_steps(void)
+TEST(slow_host_gets_small_steps)
 {
 	begin_test();
 	begin_counting();
@@ -464,7 +464,7 @@ static void slow_host_gets_small_steps(void)
  * The kernel tells of a write that the disk has refused once only, by any
  * number.
  */
-static void disk_refuses_meanwhile(void)
+TEST(disk_refuses_meanwhile)
 {
 	static const struct {
 		int error;
@@ -671,7 +671,7 @@ static void more_bytes_than_the_policy_allows(void)
 }
 
 /* Where offsets were 32 bits, the second would land at 0. */
-static void offsets_beyond_4_gib(void)
+TEST(offsets_beyond_4_gib)
 {
 	static const uint64_t size = (5ull << 30) + 3;
 	char page[8192], data[8192];
@@ -827,7 +827,7 @@ static void user_of_the_place(void)
 	end_test(0);
 }
 
-static void limits_of_a_place(void)
+TEST(limits_of_a_place)
 {
 	begin_test();
 	policy.places = calloc(1, sizeof(*policy.places));
@@ -852,7 +852,7 @@ static void limits_of_a_place(void)
 }
 
 /* A user moves the directory of the copy into a place that is shut. */
-static void place_that_the_directory_leaves(void)
+TEST(place_that_the_directory_leaves)
 {
 	struct place places[2] = { PLACE_DEFAULTS, PLACE_DEFAULTS };
 
@@ -996,7 +996,7 @@ static void leave_small(int files)
 }
 
 /* 64 KiB of room, and 32 KiB must stay free. */
-static void room_that_must_stay_free(void)
+TEST_F(own_mounts, room_that_must_stay_free)
 {
 	mount_small("size=64k");
 	policy.everywhere.settings.min_free = 32 << 10;
@@ -1026,7 +1026,7 @@ static void room_that_must_stay_free(void)
 }
 
 /* Empty files and directories need inodes. */
-static void inodes_that_must_stay_free(void)
+TEST_F(own_mounts, inodes_that_must_stay_free)
 {
 	char path[PATH_MAX];
 	struct statvfs fs;
@@ -1050,7 +1050,7 @@ static void inodes_that_must_stay_free(void)
 }
 
 /* The default leaves 5% of a small file system, and 16 MiB of a large one. */
-static void min_free_by_default(void)
+TEST_F(own_mounts, min_free_by_default)
 {
 	mount_small("size=1000k");
 	policy = (struct policy)POLICY_DEFAULTS;
@@ -1073,7 +1073,7 @@ static void min_free_by_default(void)
  * for whatever WRITE or COMPLETE exceeds the limit, and however the host sends
  * it.
  */
-static void growing_file_leaves_min_free(void)
+TEST_F(own_mounts, growing_file_leaves_min_free)
 {
 	static const uint64_t announced[] = { 0, 1000, 700 << 10 };
 	enum refusal refusal;
@@ -1133,7 +1133,7 @@ static void growing_file_leaves_min_free(void)
 }
 
 /* A file system in memory takes no memory for bytes that did not come. */
-static void tmpfs_is_not_filled(void)
+TEST_F(own_mounts, tmpfs_is_not_filled)
 {
 	struct stat st;
 
@@ -1196,7 +1196,7 @@ static void start_on_fat(void)
 	leave_small(1);
 }
 
-static void fat_is_not_filled_with_zeros(void)
+TEST(fat_is_not_filled_with_zeros)
 {
 	in_own_mounts(start_on_fat);
 	if (skipped && geteuid() == 0)
@@ -1207,7 +1207,7 @@ static void fat_is_not_filled_with_zeros(void)
  * Where the file system is not in memory, the room is reserved, and the file
  * does not grow by that.
  */
-static void room_is_reserved(void)
+TEST(room_is_reserved)
 {
 	struct stat st;
 
@@ -1241,7 +1241,7 @@ static const struct {
 };
 #define WRITE_ERRORS (sizeof(write_errors) / sizeof(write_errors[0]))
 
-static void room_that_cannot_be_reserved(void)
+TEST(room_that_cannot_be_reserved)
 {
 	begin_test();
 	for (size_t i = 0; i < WRITE_ERRORS; i++) {
@@ -1291,7 +1291,7 @@ static void errors_of_writing(void)
 }
 
 /* The announced size fits, and somebody else takes the space meanwhile. */
-static void full_tmpfs(void)
+TEST_F(own_mounts, full_tmpfs)
 {
 	static char block[4096];
 	enum refusal refusal;
@@ -1348,7 +1348,7 @@ static void directory_that_cannot_be_synced(void)
 }
 
 /* A new directory whose entry may be lost is as good as none. */
-static void new_directory_that_cannot_be_synced(void)
+TEST(new_directory_that_cannot_be_synced)
 {
 	begin_test();
 	directory_sync_error = EIO;
@@ -1450,7 +1450,7 @@ static void file_system_without_a_size(void)
  * On btrfs fsync(2) of a file without a name does nothing, so the file needs
  * its name before; a power loss left an empty file on 6.1 and 6.12.
  */
-static void btrfs_files_are_synced_with_a_name(void)
+TEST(btrfs_files_are_synced_with_a_name)
 {
 	begin_test();
 	claimed_type = BTRFS_SUPER_MAGIC;
@@ -1468,7 +1468,7 @@ static void btrfs_files_are_synced_with_a_name(void)
 }
 
 /* A file without a name gets one through /proc. */
-static void without_procfs(void)
+TEST_F(own_mounts, without_procfs)
 {
 	if (umount2("/proc", MNT_DETACH) < 0 || access("/proc/self", F_OK) == 0)
 		leave_child(CANNOT_MOUNT);
@@ -1546,7 +1546,7 @@ static void renamed_file_is_emptied(void)
 }
 
 /* The server of NFS may report an error although it has renamed the file. */
-static void placed_file_is_not_emptied(void)
+TEST(placed_file_is_not_emptied)
 {
 	begin_test();
 	make_file("to/a", "old");
@@ -1599,59 +1599,39 @@ static void closed_before_it_is_renamed(void)
 
 static void all(const char *how, int lacks)
 {
-	test_variant(whole_or_not_there, how, lacks);
-	test_variant(umask_counts, how, lacks);
-	test_variant(file_that_appears_meanwhile_stays, how, lacks);
-	test_variant(never_over_a_file_in_a_race, how, lacks);
-	test_variant(overwrite, how, lacks);
-	test_variant(made_directories_go_with_the_copy, how, lacks);
-	test_variant(fewer_bytes_than_announced, how, lacks);
-	test_variant(more_bytes_than_announced, how, lacks);
-	test_variant(more_bytes_than_the_policy_allows, how, lacks);
-	test_variant(errors_of_writing, how, lacks);
-	test_variant(directory_that_cannot_be_synced, how, lacks);
-	test_variant(mode_and_owner_of_the_policy, how, lacks);
-	test_variant(user_of_the_place, how, lacks);
-	test_variant(owner_from_the_start, how, lacks);
-	test_variant(owner_in_a_directory_of_all, how, lacks);
-	test_variant(selinux_labels, how, lacks);
-	test_variant(file_size_limit, how, lacks);
-	test_variant(disk_full, how, lacks);
-	test_variant(file_system_without_a_size, how, lacks);
+	test_variant(anywhere, whole_or_not_there, how, lacks);
+	test_variant(anywhere, umask_counts, how, lacks);
+	test_variant(anywhere, file_that_appears_meanwhile_stays, how, lacks);
+	test_variant(anywhere, never_over_a_file_in_a_race, how, lacks);
+	test_variant(anywhere, overwrite, how, lacks);
+	test_variant(anywhere, made_directories_go_with_the_copy, how, lacks);
+	test_variant(anywhere, fewer_bytes_than_announced, how, lacks);
+	test_variant(anywhere, more_bytes_than_announced, how, lacks);
+	test_variant(anywhere, more_bytes_than_the_policy_allows, how, lacks);
+	test_variant(anywhere, errors_of_writing, how, lacks);
+	test_variant(anywhere, directory_that_cannot_be_synced, how, lacks);
+	test_variant(anywhere, mode_and_owner_of_the_policy, how, lacks);
+	test_variant(anywhere, user_of_the_place, how, lacks);
+	test_variant(anywhere, owner_from_the_start, how, lacks);
+	test_variant(anywhere, owner_in_a_directory_of_all, how, lacks);
+	test_variant(anywhere, selinux_labels, how, lacks);
+	test_variant(anywhere, file_size_limit, how, lacks);
+	test_variant(anywhere, disk_full, how, lacks);
+	test_variant(anywhere, file_system_without_a_size, how, lacks);
 }
 
 int main(void)
 {
 	all("unnamed file", 0);
-	test(limits_of_a_place);
-	test(place_that_the_directory_leaves);
-	test_in_own_mounts(room_that_must_stay_free);
-	test_in_own_mounts(inodes_that_must_stay_free);
-	test_in_own_mounts(min_free_by_default);
-	test_in_own_mounts(growing_file_leaves_min_free);
-	test_in_own_mounts(tmpfs_is_not_filled);
-	test(fat_is_not_filled_with_zeros);
-	test(room_is_reserved);
-	test(room_that_cannot_be_reserved);
-	test_in_own_mounts(full_tmpfs);
-	test(new_directory_that_cannot_be_synced);
-	test(data_goes_to_the_disk_meanwhile);
-	test(data_is_synced_meanwhile);
-	test(slow_disk_gets_less_at_a_time);
-	test(slow_host_gets_small_steps);
-	test(disk_refuses_meanwhile);
-	test(offsets_beyond_4_gib);
-	test(btrfs_files_are_synced_with_a_name);
-	test_in_own_mounts(without_procfs);
-	test_variant(notes_have_a_limit, "named files", NO_TMPFILE);
-	test_variant(renamed_file_is_emptied, "named files", NO_TMPFILE);
-	test(placed_file_is_not_emptied);
-	test_variant(placed_file_is_not_emptied, "named files", NO_TMPFILE);
+	test_variant(anywhere, notes_have_a_limit, "named files", NO_TMPFILE);
+	test_variant(anywhere, renamed_file_is_emptied, "named files", NO_TMPFILE);
+	test_variant(anywhere, placed_file_is_not_emptied, "named files", NO_TMPFILE);
 	all("named file", NO_TMPFILE);
-	test_variant(what_cannot_be_removed_stays_noted, "", NO_TMPFILE);
-	test_variant(directories_of_a_file_that_cannot_be_removed, "", NO_TMPFILE);
+	test_variant(anywhere, what_cannot_be_removed_stays_noted, "", NO_TMPFILE);
+	test_variant(anywhere, directories_of_a_file_that_cannot_be_removed, "", NO_TMPFILE);
 	all("named file and hard link", NO_TMPFILE | NO_RENAMEAT2);
-	test_variant(without_links, "named file", NO_TMPFILE | NO_RENAMEAT2);
-	test_variant(closed_before_it_is_renamed, "named file", NO_TMPFILE | NO_RENAMEAT2);
+	test_variant(anywhere, without_links, "named file", NO_TMPFILE | NO_RENAMEAT2);
+	test_variant(anywhere, closed_before_it_is_renamed, "named file",
+		     NO_TMPFILE | NO_RENAMEAT2);
 	run_tests();
 }

@@ -34,7 +34,7 @@ static enum refusal check(const char *path, int how, uint64_t announced)
 	return refusal;
 }
 
-static void without_a_limit(void)
+TEST(without_a_limit)
 {
 	mkdir("a", 0755);
 	default_policy();
@@ -46,7 +46,7 @@ static void without_a_limit(void)
 	default_policy();
 }
 
-static void bytes_of_all_files(void)
+TEST(bytes_of_all_files)
 {
 	mkdir("a", 0755);
 	mkdir("a/b", 0755);
@@ -69,7 +69,7 @@ static void bytes_of_all_files(void)
 	default_policy();
 }
 
-static void number_of_files(void)
+TEST(number_of_files)
 {
 	mkdir("a", 0755);
 	mkdir("a/b", 0755);
@@ -88,7 +88,7 @@ static void number_of_files(void)
 }
 
 /* A deeper place has its own settings, but counts for the one above it. */
-static void place_below_another(void)
+TEST(place_below_another)
 {
 	mkdir("a", 0755);
 	mkdir("a/b", 0755);
@@ -108,7 +108,7 @@ static void place_below_another(void)
 	default_policy();
 }
 
-static void file_system_below_the_place(void)
+TEST_F(own_mounts, file_system_below_the_place)
 {
 	mkdir("a", 0755);
 	mkdir("a/m", 0755);
@@ -126,7 +126,7 @@ static void file_system_below_the_place(void)
 	expect_int(check(in("a/m/g"), 0, 1), REFUSAL_MAX_TOTAL);
 }
 
-static void directories_that_are_nested_deeply(void)
+TEST(directories_that_are_nested_deeply)
 {
 	char path[PATH_MAX] = "a";
 
@@ -142,13 +142,4 @@ static void directories_that_are_nested_deeply(void)
 	default_policy();
 }
 
-int main(void)
-{
-	test(without_a_limit);
-	test(bytes_of_all_files);
-	test(number_of_files);
-	test(place_below_another);
-	test_in_own_mounts(file_system_below_the_place);
-	test(directories_that_are_nested_deeply);
-	run_tests();
-}
+TEST_MAIN

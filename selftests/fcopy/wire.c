@@ -85,7 +85,7 @@ static bool has_bytes(const char *line, const char *key, const struct message *m
 	return strstr(line, text);
 }
 
-static void negotiation_has_all_fields(void)
+TEST(negotiation_has_all_fields)
 {
 	const char *line;
 
@@ -108,7 +108,7 @@ static void negotiation_has_all_fields(void)
 	end_test(0);
 }
 
-static void copy_has_one_line_a_message(void)
+TEST(copy_has_one_line_a_message)
 {
 	const char *line;
 	char text[512];
@@ -190,7 +190,7 @@ static bool tells(const char *bytes, size_t size)
  * The host may fill its messages with the former content of its buffer: after
  * the data of a short WRITE, after COMPLETE, and after the NUL of a name.
  */
-static void contents_are_left_out(void)
+TEST(contents_are_left_out)
 {
 	static const char secret[] = "This text must not appear: 0123456789 abcdefghijklmnop.";
 	const size_t size = sizeof(secret) - 1, head = WRITE_SIZE;
@@ -238,7 +238,7 @@ static void contents_are_left_out(void)
 }
 
 /* Fields that are not text, and one without an end */
-static void names_that_are_no_text(void)
+TEST(names_that_are_no_text)
 {
 	static const uint16_t odd[] = { '/', 0xd83c, 0x1234 };
 
@@ -257,11 +257,4 @@ static void names_that_are_no_text(void)
 	end_test(0);
 }
 
-int main(void)
-{
-	test(negotiation_has_all_fields);
-	test(copy_has_one_line_a_message);
-	test(contents_are_left_out);
-	test(names_that_are_no_text);
-	run_tests();
-}
+TEST_MAIN

@@ -77,7 +77,7 @@ static void complete(size_t size)
 	close(fd);
 }
 
-static void pieces_of_any_size(void)
+TEST(pieces_of_any_size)
 {
 	static const size_t sizes[] = { 1, 4096, 6144, WORKER_HALF - 1, WORKER_HALF };
 
@@ -94,7 +94,7 @@ static void pieces_of_any_size(void)
 }
 
 /* The host may send earlier bytes again, with any content. */
-static void earlier_bytes_again(void)
+TEST(earlier_bytes_again)
 {
 	uint64_t end = 0;
 
@@ -113,7 +113,7 @@ static void earlier_bytes_again(void)
 	complete(end);
 }
 
-static void discarded_copy(void)
+TEST(discarded_copy)
 {
 	begin_test();
 	await_report(REPORT_STARTED);
@@ -125,7 +125,7 @@ static void discarded_copy(void)
 	expect_int(entries("to"), 0);
 }
 
-static void refused_copy(void)
+TEST(refused_copy)
 {
 	begin_test();
 	await_report(REPORT_STARTED);
@@ -140,7 +140,7 @@ static void refused_copy(void)
 	expect_int(reap(), WORKER_ENDED);
 }
 
-static void killed_worker(void)
+TEST(killed_worker)
 {
 	begin_test();
 	await_report(REPORT_STARTED);
@@ -156,10 +156,5 @@ int main(void)
 {
 	if (workers_init(-1, NULL))
 		ksft_exit_fail_perror("workers_init");
-	test(pieces_of_any_size);
-	test(earlier_bytes_again);
-	test(discarded_copy);
-	test(refused_copy);
-	test(killed_worker);
 	run_tests();
 }
