@@ -226,50 +226,33 @@ static struct stat set_old_acl(const unsigned char *acl, size_t size)
 	return look_again();
 }
 
-/*
- * Run a test in a tmpfs that has ACLs. VARIANT is its number in the order of
- * test_on_tmpfs().
- */
-static void (*on_tmpfs[16])(void);
-static int tests_on_tmpfs;
-
-static void in_tmpfs(void)
+static void begin_on_tmpfs(void)
 {
-	int before;
-
 	if (mkdir("mnt", 0755) < 0 || mount("tmpfs", "mnt", "tmpfs", 0, "mode=755") < 0 ||
 	    chdir("mnt") < 0)
 		leave_child(CANNOT_MOUNT);
 	make_file("probe", "");
 	if (setxattr("probe", ACL, acl_of_old, sizeof(acl_of_old), 0) < 0)
 		leave_child(CANNOT_MOUNT);
-	before = open_files();
 	begin();
 	expect(chown("to", 1001, 0) == 0);
-	on_tmpfs[variant]();
-	finish();
-	/* A test may have unmounted /proc. */
-	expect(open_files() == before || open_files() == -1);
 }
 
-static void run_on_tmpfs(void)
-{
-	in_own_mounts(in_tmpfs);
-	if (skipped && geteuid() == 0)
-		skip("run this outside of a container, on a kernel with CONFIG_TMPFS_POSIX_ACL, CONFIG_TMPFS_XATTR and selinux=0");
-}
-
-#define test_on_tmpfs(function)                 \
-	(on_tmpfs[tests_on_tmpfs] = (function), \
-	 add_test(INT_MAX, &anywhere, run_on_tmpfs, #function, "", tests_on_tmpfs++))
+/* A tmpfs that has ACLs */
+static const struct fixture on_tmpfs = {
+	.own_mounts = true,
+	.to_mount =
+		"run this outside of a container, on a kernel with CONFIG_TMPFS_POSIX_ACL, CONFIG_TMPFS_XATTR and selinux=0",
+	.begin = begin_on_tmpfs,
+	.end = finish,
+};
+static const struct fixture new_file = { .begin = begin, .end = finish };
+static const struct fixture new_file_as_root = { .root = true, .begin = begin, .end = finish };
 
 /* Owner and group */
 
-TEST(owner_that_a_policy_names)
+TEST_F(new_file_as_root, owner_that_a_policy_names)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin();
 	settings.has_user = true;
 	settings.identity.uid = 65534;
 	settings.gid = 65533; /* which has no effect without has_group */
@@ -283,16 +266,12 @@ TEST(owner_that_a_policy_names)
 	expect_int(set_owner(&nothing), REFUSAL_NONE);
 	expect_int(chown_calls, 0);
 	expect_quiet();
-	finish();
 }
 
-TEST(owner_of_the_replaced_file)
+TEST_F(new_file_as_root, owner_of_the_replaced_file)
 {
 	struct stat old;
 
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin();
 	expect(chown("to", 1001, 0) == 0);
 	old = make_old(1001, 1002, 0644);
 	expect_int(set_owner(&old), REFUSAL_NONE);
@@ -310,16 +289,12 @@ TEST(owner_of_the_replaced_file)
 	expect_int(set_owner(&old), REFUSAL_NONE);
 	expect_owner(65534, 65534);
 	expect_quiet();
-	finish();
 }
 
-TEST(owner_of_a_replaced_link_does_not_count)
+TEST_F(new_file_as_root, owner_of_a_replaced_link_does_not_count)
 {
 	struct stat old;
 
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin();
 	expect(symlink("/etc/passwd", "to/a") == 0 && lchown("to/a", 1001, 1002) == 0);
 	old = look_again();
 	expect_int(set_owner(&old), REFUSAL_NONE);
@@ -327,14 +302,13 @@ TEST(owner_of_a_replaced_link_does_not_count)
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect_mode(0644);
 	expect_quiet();
-	finish();
 }
 
 /*
  * A user who can write to the directory could create the target first, even
  * after START.
  */
-TEST(who_can_be_the_owner)
+TEST_F(new_file_as_root, who_can_be_the_owner)
 {
 	static const struct {
 		mode_t mode;
@@ -350,9 +324,6 @@ TEST(who_can_be_the_owner)
 	};
 	struct stat old;
 
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int before = current_failed();
 
@@ -367,15 +338,13 @@ TEST(who_can_be_the_owner)
 		expect(unlink("to/a") == 0);
 		begin_again();
 	}
-	finish();
 }
 
-TEST(file_system_without_owners)
+TEST_F(new_file, file_system_without_owners)
 {
 	static const long without[] = { 0x4d44, 0x2011BAB0, 0x65735546, 0xff534d42, 0xfe534d42 };
 	static const int errors[] = { EPERM, EINVAL, EACCES, ENOSYS, EOPNOTSUPP };
 
-	begin();
 	settings.has_user = true;
 	settings.identity.uid = geteuid() + 1;
 	for (int i = 0; i < 25; i++) {
@@ -401,7 +370,6 @@ TEST(file_system_without_owners)
 	chown_error = EDQUOT;
 	expect_int(set_owner(&nothing), REFUSAL_QUOTA);
 	expect_quiet();
-	finish();
 }
 
 TEST_F(own_mounts, real_vfat)
@@ -423,7 +391,7 @@ TEST_F(own_mounts, real_vfat)
 
 /* ACLs */
 
-static void acl_of_the_replaced_file(void)
+TEST_F(on_tmpfs, acl_of_the_replaced_file)
 {
 	struct stat old;
 
@@ -438,7 +406,7 @@ static void acl_of_the_replaced_file(void)
 	expect_quiet();
 }
 
-static void acl_in_a_sticky_directory_does_not_count(void)
+TEST_F(on_tmpfs, acl_in_a_sticky_directory_does_not_count)
 {
 	struct stat old;
 
@@ -452,7 +420,7 @@ static void acl_in_a_sticky_directory_does_not_count(void)
 }
 
 /* The new file is in a file system that has no ACLs. */
-static void acl_that_cannot_be_set(void)
+TEST_F(on_tmpfs, acl_that_cannot_be_set)
 {
 	static const struct {
 		unsigned char acl[4 + 5 * 8];
@@ -497,7 +465,7 @@ static void acl_that_cannot_be_set(void)
 	expect_quiet();
 }
 
-static void acl_that_cannot_be_read(void)
+TEST_F(on_tmpfs, acl_that_cannot_be_read)
 {
 	struct stat old;
 
@@ -520,7 +488,7 @@ static void acl_that_cannot_be_read(void)
 }
 
 /* Somebody replaces the file after the daemon looked. */
-static void acl_of_another_file_is_not_taken(void)
+TEST_F(on_tmpfs, acl_of_another_file_is_not_taken)
 {
 	struct stat old;
 
@@ -561,7 +529,7 @@ static void acl_of_another_file_is_not_taken(void)
 	expect_logged("cannot read the ACL");
 }
 
-static void impossible_acl(void)
+TEST_F(on_tmpfs, impossible_acl)
 {
 	static const unsigned char version[] = {
 		3, 0, 0, 0, USER_OBJ(6), USER_1000(6), GROUP_OBJ(6), MASK(6), OTHER(6)
@@ -611,7 +579,7 @@ static void make_default_acl(void)
 	expect(setxattr("to", DEFAULT_ACL, acl_of_directory, sizeof(acl_of_directory), 0) == 0);
 }
 
-static void replaced_file_without_an_acl(void)
+TEST_F(on_tmpfs, replaced_file_without_an_acl)
 {
 	struct stat old;
 
@@ -648,7 +616,7 @@ static void replaced_file_without_an_acl(void)
 	expect_mode(0604);
 }
 
-static void new_file_below_a_default_acl(void)
+TEST_F(on_tmpfs, new_file_below_a_default_acl)
 {
 
 	make_default_acl();
@@ -668,7 +636,7 @@ static void new_file_below_a_default_acl(void)
 	expect_quiet();
 }
 
-static void inherited_acl_that_cannot_be_removed(void)
+TEST_F(on_tmpfs, inherited_acl_that_cannot_be_removed)
 {
 	struct stat old;
 
@@ -683,7 +651,7 @@ static void inherited_acl_that_cannot_be_removed(void)
 		"/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
 }
 
-static void new_file_inherits_an_acl(void)
+TEST_F(on_tmpfs, new_file_inherits_an_acl)
 {
 	static const unsigned char with_mode[] = { VERSION,	 USER_OBJ(6), USER_1000(6),
 						   GROUP_OBJ(5), MASK(6),     OTHER(0) };
@@ -705,7 +673,7 @@ static bool has_label(const char *wanted)
 	return fgetxattr(file, LABEL, label, sizeof(label) - 1) > 0 && !strcmp(label, wanted);
 }
 
-static void labels(void)
+TEST_F(on_tmpfs, labels)
 {
 	static const char old_label[] = "system_u:object_r:etc_t:s0";
 	struct stat old;
@@ -747,9 +715,8 @@ static void labels(void)
 	expect_logged("/to/a: cannot copy the label of the replaced file (Permission denied)");
 }
 
-TEST(label_of_the_policy_that_cannot_be_set)
+TEST_F(new_file, label_of_the_policy_that_cannot_be_set)
 {
-	begin();
 	label_error = EIO;
 	/* The policy names no label. */
 	expect_int(set_label(), REFUSAL_NONE);
@@ -770,7 +737,6 @@ TEST(label_of_the_policy_that_cannot_be_set)
 	label_error = EOPNOTSUPP;
 	expect_int(set_label(), REFUSAL_NONE);
 	expect_logged("/to/a: files cannot be labelled here: ");
-	finish();
 }
 
 /* Directories that a copy makes */
@@ -791,6 +757,11 @@ static void finish_made(void)
 	finish();
 }
 
+static const struct fixture new_directory = { .begin = begin_made, .end = finish_made };
+static const struct fixture new_directory_as_root = { .root = true,
+						      .begin = begin_made,
+						      .end = finish_made };
+
 static void expect_made_owner(uid_t uid, gid_t gid)
 {
 	struct stat st;
@@ -800,11 +771,8 @@ static void expect_made_owner(uid_t uid, gid_t gid)
 	expect_int(st.st_gid, gid);
 }
 
-TEST(another_directory_in_its_place)
+TEST_F(new_directory_as_root, another_directory_in_its_place)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin_made();
 	/*
 	 * A user moved a directory of root here that has an entry; without a
 	 * change it does no harm.
@@ -822,12 +790,10 @@ TEST(another_directory_in_its_place)
 	expect(rmdir("to/made/precious") == 0 && chown("to/made", 1001, 1001) == 0);
 	expect_int(attributes_directory_owner(&settings, made), -EBUSY);
 	expect_made_owner(1001, 1001);
-	finish_made();
 }
 
-TEST(directory_without_owners)
+TEST_F(new_directory, directory_without_owners)
 {
-	begin_made();
 	settings.has_user = true;
 	settings.identity.uid = geteuid() + 1;
 	chown_error = EPERM;
@@ -839,21 +805,6 @@ TEST(directory_without_owners)
 	chown_error = EDQUOT;
 	expect_int(attributes_directory_owner(&settings, made), -EDQUOT);
 	expect_quiet();
-	finish_made();
 }
 
-int main(void)
-{
-	test_on_tmpfs(acl_of_the_replaced_file);
-	test_on_tmpfs(acl_in_a_sticky_directory_does_not_count);
-	test_on_tmpfs(acl_that_cannot_be_set);
-	test_on_tmpfs(acl_that_cannot_be_read);
-	test_on_tmpfs(acl_of_another_file_is_not_taken);
-	test_on_tmpfs(impossible_acl);
-	test_on_tmpfs(replaced_file_without_an_acl);
-	test_on_tmpfs(new_file_below_a_default_acl);
-	test_on_tmpfs(inherited_acl_that_cannot_be_removed);
-	test_on_tmpfs(new_file_inherits_an_acl);
-	test_on_tmpfs(labels);
-	run_tests();
-}
+TEST_MAIN

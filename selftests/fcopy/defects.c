@@ -101,18 +101,19 @@ static void begin_test(void)
 	expect_int(ask(), S_OK);
 }
 
+static const struct fixture served = { .begin = begin_test };
+
 static void end_test(int files)
 {
 	serve_end();
 	expect_int(entries("to"), files);
 }
 
-TEST(a_size_in_write_beyond_the_packet)
+TEST_F(served, a_size_in_write_beyond_the_packet)
 {
 	static const uint32_t sizes[] = { 4, 6144, 6145, 65536, 0x7fffffff, 0xffffffff };
 	static const char data[DATA_MAX + 1];
 
-	begin_test();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		expect_int(start("a", 0, 1 << 20), S_OK);
 		write_message(&request, 0, "abc", 3);
@@ -126,9 +127,8 @@ TEST(a_size_in_write_beyond_the_packet)
 	end_test(0);
 }
 
-TEST(b_bytes_of_the_message_before)
+TEST_F(served, b_bytes_of_the_message_before)
 {
-	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(end(CANCEL), S_OK);
 	/* A START that ends before its names, and a WRITE before its data */
@@ -141,9 +141,8 @@ TEST(b_bytes_of_the_message_before)
 	end_test(0);
 }
 
-TEST(c_packets_shorter_than_a_header)
+TEST_F(served, c_packets_shorter_than_a_header)
 {
-	begin_test();
 	message(&request, FCOPY, IC_HEADER);
 	memset(request.bytes, 0xff, IC_HEADER);
 	/* The ring pads a packet to a multiple of 8. */
@@ -152,9 +151,8 @@ TEST(c_packets_shorter_than_a_header)
 	end_test(0);
 }
 
-TEST(d_links_and_dots)
+TEST_F(served, d_links_and_dots)
 {
-	begin_test();
 	expect_int(start("../a", OVER_WRITE, 0), E_NAME);
 	expect_int(start("x/../../a", OVER_WRITE, 0), E_NAME);
 	expect_int(start("/etc/a", OVER_WRITE, 0), E_NAME);
@@ -183,11 +181,10 @@ TEST(d_links_and_dots)
 	end_test(1);
 }
 
-TEST(e_modes)
+TEST_F(served, e_modes)
 {
 	struct stat st;
 
-	begin_test();
 	start_message(&request, in("to/new/"), "a", CREATE_PATH, 0);
 	expect_int(ask(), S_OK);
 	expect_int(end(COMPLETE), S_OK);
@@ -198,9 +195,8 @@ TEST(e_modes)
 	end_test(1);
 }
 
-TEST(f_the_old_file_until_the_new_one_is_whole)
+TEST_F(served, f_the_old_file_until_the_new_one_is_whole)
 {
-	begin_test();
 	make_file("to/a", "the old one");
 	expect_int(start("a", OVER_WRITE, 3), S_OK);
 	expect(holds("to/a", "the old one"));
@@ -242,11 +238,10 @@ TEST(g_impossible_indices)
 	}
 }
 
-TEST(h_cancel)
+TEST_F(served, h_cancel)
 {
 	int before;
 
-	begin_test();
 	before = open_files();
 	for (int i = 0; i < 3; i++) {
 		start_message(&request, in("to/new/"), "a", CREATE_PATH, 6);
@@ -259,13 +254,12 @@ TEST(h_cancel)
 	end_test(0);
 }
 
-TEST(i_names_beyond_ascii)
+TEST_F(served, i_names_beyond_ascii)
 {
 	static const uint16_t units[] = { 'G', 'r',    0xfc,   0xdf,   'e',
 					  ' ', 0x65e5, 0x672c, 0xd83c, 0xdf89 };
 	char long_name[256];
 
-	begin_test();
 	start_message(&request, in("to/"), "", 0, 0);
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 		put_unit(&request, SOURCE, i, units[i]);
@@ -311,7 +305,7 @@ TEST(j_orders_that_make_no_sense)
 	close(stdin_was);
 }
 
-TEST(k_errors_of_writing)
+TEST_F(served, k_errors_of_writing)
 {
 	static const struct {
 		int error;
@@ -324,7 +318,6 @@ TEST(k_errors_of_writing)
 	char data[DATA_MAX];
 	uint64_t at;
 
-	begin_test();
 	memset(data, 'd', sizeof(data));
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		/* When COMPLETE comes after the error, */
@@ -360,9 +353,8 @@ TEST(k_errors_of_writing)
 	end_test(1);
 }
 
-TEST(l_packets_that_share_a_wake_up)
+TEST_F(served, l_packets_that_share_a_wake_up)
 {
-	begin_test();
 	start_message(&request, in("to/"), "a", 0, 6);
 	expect_int(post(), 0);
 	write_message(&request, 0, "abc", 3);
@@ -378,9 +370,8 @@ TEST(l_packets_that_share_a_wake_up)
 	end_test(1);
 }
 
-TEST(m_wake_up_for_nothing)
+TEST_F(served, m_wake_up_for_nothing)
 {
-	begin_test();
 	logged[0] = '\0';
 	for (int i = 0; i < 100; i++)
 		expect_int(served_run(), 0);
@@ -391,12 +382,11 @@ TEST(m_wake_up_for_nothing)
 /*
  * Each value clears the interrupt mask; a value of 0 would set it permanently.
  */
-TEST(n_what_is_written_to_the_device)
+TEST_F(served, n_what_is_written_to_the_device)
 {
 	uint32_t values[64];
 	ssize_t n;
 
-	begin_test();
 	/* The host waits for each answer, so the daemon signals each. */
 	for (int i = 0; i < 20; i++) {
 		while (vmbus_ack(served_host) == 0)
@@ -414,11 +404,10 @@ TEST(n_what_is_written_to_the_device)
 	end_test(0);
 }
 
-TEST(o_ring_to_the_host_full)
+TEST_F(served, o_ring_to_the_host_full)
 {
 	int posted = 0, answers = 0;
 
-	begin_test();
 	end_message(&request, CANCEL);
 	for (int i = 0; i < 2000; i++) {
 		posted += post() == 0;
@@ -435,9 +424,8 @@ TEST(o_ring_to_the_host_full)
 	end_test(0);
 }
 
-TEST(p_device_taken_back)
+TEST_F(served, p_device_taken_back)
 {
-	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
 	vmbus_close(served_host);
 	served_host = NULL;
@@ -521,12 +509,11 @@ TEST(t_pages_of_another_machine)
 	free(memory.rx_ring);
 }
 
-TEST(u_offsets_beyond_the_file)
+TEST_F(served, u_offsets_beyond_the_file)
 {
 	static const uint64_t offsets[] = { 3,		4096,		1ull << 40,
 					    1ull << 63, UINT64_MAX - 1, UINT64_MAX };
 
-	begin_test();
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
 		expect_int(start("a", 0, 3), S_OK);
 		expect_int(send_data(offsets[i], "abc"), E_INVALID_ARG);

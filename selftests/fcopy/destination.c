@@ -271,13 +271,11 @@ TEST(too_long)
 }
 
 /* With the missing part, the path is longer than any path may be. */
-TEST(too_long_behind_a_link)
+TEST_F(as_root, too_long_behind_a_link)
 {
 	char place[PATH_MAX], name[201], path[PATH_MAX], half[PATH_MAX] = "";
 	int at, next;
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	at = open(".", PATH_STEP);
 	snprintf(name, sizeof(name), "%0200d", 0);
 	snprintf(place, sizeof(place), "%s", scratch);
@@ -385,10 +383,8 @@ static void look_behind(void)
 	expect_int(to.dir, -1);
 }
 
-TEST(link_that_cannot_be_looked_behind)
+TEST_F(as_root, link_that_cannot_be_looked_behind)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("d", 0755);
 	expect(chown("d", TEST_USER, TEST_USER) == 0);
 	mkdir("closed", 0700);
@@ -526,12 +522,10 @@ static void without_statx(void)
 	destination_close(&to, false);
 }
 
-TEST(kernel_without_statx)
+TEST_F(as_root, kernel_without_statx)
 {
 	int status;
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	status = in_child(without_statx);
 	if (status == NO_MEANWHILE)
 		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
@@ -621,7 +615,7 @@ static void sticky_as_user(void)
 	destination_close(&to, false);
 }
 
-TEST(sticky_directories)
+TEST_F(as_root, sticky_directories)
 {
 	static const struct {
 		const char *name;
@@ -634,8 +628,6 @@ TEST(sticky_directories)
 	};
 	char file[32];
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	for (size_t i = 0; i < 3; i++) {
 		mkdir(directories[i].name, 0755);
 		snprintf(file, sizeof(file), "%s/users", directories[i].name);
@@ -670,10 +662,8 @@ static void without_permission(void)
 	expect_goes(in("free/f"), "src", FORCE, "free", "", "f", false);
 }
 
-TEST(missing_permission)
+TEST_F(as_root, missing_permission)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("d", 0755);
 	mkdir("free", 0755);
 	make_file("d/f", "");
@@ -766,10 +756,8 @@ TEST(nothing_outside_is_opened)
 }
 
 /* A link of root in the root's section leads into another place. */
-TEST(link_into_another_place)
+TEST_F(as_root, link_into_another_place)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("shut", 0755);
 	mkdir("open", 0755);
 	mkdir("open/deep", 0755);
@@ -787,10 +775,8 @@ TEST(link_into_another_place)
 }
 
 /* The walk has the permissions of the place's user. */
-TEST(walk_as_the_user)
+TEST_F(as_root, walk_as_the_user)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("drop", 0755);
 	mkdir("drop/mine", 0755);
 	mkdir("drop/roots", 0700);
@@ -1129,10 +1115,8 @@ static void others_while_directories_are_made(void)
 }
 
 /* A directory that the copy creates is the place of another section. */
-TEST(place_that_is_found_later)
+TEST_F(as_root, place_that_is_found_later)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("a", 0755);
 	mkdir("a/shut", 0755);
 	PLACES("+a", "-a/shut");

@@ -18,7 +18,9 @@ static struct test {
 } tests[TESTS_MAX];
 static unsigned int count, failures;
 
-const struct fixture anywhere, own_mounts = { .own_mounts = true };
+const struct fixture anywhere;
+const struct fixture as_root = { .root = true };
+const struct fixture own_mounts = { .own_mounts = true };
 int variant;
 const char *skipped;
 char scratch[256];
@@ -190,6 +192,40 @@ static void scratch_leave(void)
 	fts_close(tree);
 }
 
+static const struct test *current;
+
+static void run_between(void)
+{
+	const struct fixture *fixture = current->fixture;
+	int before = open_files(), after;
+
+	if (fixture->begin)
+		fixture->begin();
+	if (!skipped)
+		current->function();
+	if (fixture->end)
+		fixture->end();
+	after = open_files();
+	/* A test may have unmounted /proc. */
+	if (after >= 0)
+		expect_int(after, before);
+}
+
+static void run_current(void)
+{
+	const struct fixture *fixture = current->fixture;
+
+	if (fixture->root && geteuid() != 0)
+		skip("run this as root");
+	if (!fixture->own_mounts) {
+		run_between();
+		return;
+	}
+	in_own_mounts(run_between);
+	if (skipped && fixture->to_mount && geteuid() == 0)
+		skip(fixture->to_mount);
+}
+
 void run_tests(void)
 {
 	umask(022);
@@ -197,7 +233,6 @@ void run_tests(void)
 	ksft_set_plan(count);
 	for (const struct test *test = tests; test < tests + count; test++) {
 		char name[128];
-		int before;
 
 		snprintf(name, sizeof(name), "%s%s%s", test->name, *test->how ? ", " : "",
 			 test->how);
@@ -207,14 +242,10 @@ void run_tests(void)
 		failures = 0;
 		skipped = NULL;
 		variant = test->variant;
-		before = open_files();
+		current = test;
 		scratch_enter();
-		if (test->fixture->own_mounts)
-			in_own_mounts(test->function);
-		else
-			test->function();
+		run_current();
 		scratch_leave();
-		expect_int(open_files(), before);
 
 		if (failures)
 			ksft_test_result_fail("%s\n", name);

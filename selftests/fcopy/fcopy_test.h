@@ -49,11 +49,19 @@
 #define test_variant(fixture, function, how, number) \
 	add_test(INT_MAX, &(fixture), function, #function, how, number)
 
-/** struct fixture - what a test needs */
+/** struct fixture - what a test needs, and what surrounds it */
 struct fixture {
-	bool own_mounts; /* call it with in_own_mounts() */
+	bool root;	      /* skip the test without root's rights */
+	bool own_mounts;      /* call it with in_own_mounts() */
+	const char *to_mount; /* the reason to skip it if root cannot mount here */
+	void (*begin)(void);  /* call this before the test, which it may skip() */
+	void (*end)(void);    /* call this after the test, even after skip() */
 };
-extern const struct fixture anywhere, own_mounts;
+extern const struct fixture anywhere, as_root, own_mounts;
+
+/* What the mount of an image with vfat needs */
+#define NEEDS_FAT \
+	"install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP"
 
 void add_test(int line, const struct fixture *fixture, void (*function)(void), const char *name,
 	      const char *how, int number);

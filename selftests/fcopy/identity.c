@@ -38,12 +38,10 @@ TEST(needs_root)
 	expect_int(in_child(without_privilege), 0);
 }
 
-TEST(files_belong_to_the_user)
+TEST_F(as_root, files_belong_to_the_user)
 {
 	struct stat st;
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("open", 0777);
 	mkdir("shut", 0700);
 	mkdir("group", 0770);
@@ -65,12 +63,10 @@ TEST(files_belong_to_the_user)
 	expect(stat("shut/d", &st) == 0 && st.st_uid == 0);
 }
 
-TEST(one_after_another)
+TEST_F(as_root, one_after_another)
 {
 	static const struct identity other = { .uid = 65530, .gid = 65529 };
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	expect_int(identity_assume(&user), 0);
 	expect_int(identity_assume(&user), 0);
 	expect_int(identity_assume(&other), 0);

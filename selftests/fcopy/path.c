@@ -67,10 +67,8 @@ static void expect_refused(const char *path, unsigned int flags, enum refusal re
 	expect_int(open_files(), before);
 }
 
-TEST(target_may_be_a_link_but_to_a_directory)
+TEST_F(as_root, target_may_be_a_link_but_to_a_directory)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("d", 0755);
 	make_file("file", "");
 	expect(symlink("../file", "d/to-file") == 0);
@@ -171,10 +169,8 @@ static void make_deep(size_t length)
 	expect(symlink(place, "deep") == 0);
 }
 
-TEST(place_that_is_too_long)
+TEST_F(as_root, place_that_is_too_long)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	make_deep(PATH_MAX - 7);
 	expect_int(path_resolve(in("deep"), FOLLOW, &result, &failure), REFUSAL_NONE);
 	expect_int(strlen(result.place), PATH_MAX - 7);
@@ -239,10 +235,8 @@ static void make_package(const char *place)
 	expect(mkdir(place, 0755) == 0 && symlink(in("real"), link) == 0);
 }
 
-TEST(links_that_a_user_can_bring_in)
+TEST_F(as_root, links_that_a_user_can_bring_in)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("real/sub", 0755);
 	mkdir("home", 0755);
@@ -284,7 +278,7 @@ TEST(links_that_a_user_can_bring_in)
 	expect_reaches(in("again/sub"), FOLLOW, "real/sub", "");
 }
 
-TEST(links_below_what_others_can_write_to)
+TEST_F(as_root, links_below_what_others_can_write_to)
 {
 	static const struct {
 		mode_t mode, inside;
@@ -303,8 +297,6 @@ TEST(links_below_what_others_can_write_to)
 		{ 0755, 01777, 0, true },
 	};
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("open", 0755);
 	mkdir("open/dir", 0755);
@@ -364,12 +356,10 @@ static void on_fuse(void)
 }
 
 /* A user's FUSE server can show any owner. */
-TEST(links_on_fuse_refused)
+TEST_F(as_root, links_on_fuse_refused)
 {
 	int status;
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("d", 0755);
 	make_package("d/pkg");
@@ -410,10 +400,8 @@ TEST(links_on_disks_of_users_refused)
 	in_own_mounts(disks);
 }
 
-TEST(links_of_root_followed)
+TEST_F(as_root, links_of_root_followed)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("real", 0755);
 	mkdir("real/sub", 0755);
 	mkdir("d", 0755);
@@ -442,10 +430,8 @@ TEST(links_of_root_followed)
 }
 
 /* Nothing is made where only the text of a link leads. */
-TEST(links_that_lead_nowhere)
+TEST_F(as_root, links_that_lead_nowhere)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("d", 0755);
 	expect(symlink("nowhere", "dangling") == 0);
 	expect(symlink("nowhere/", "slash") == 0);
@@ -472,12 +458,10 @@ TEST(links_that_lead_nowhere)
 	expect_reaches(in("behind"), FOLLOW | PATH_TARGET, ".", "behind");
 }
 
-TEST(links_without_end)
+TEST_F(as_root, links_without_end)
 {
 	char from[16], to[16];
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	expect(symlink("b", "a") == 0);
 	expect(symlink("a", "b") == 0);
 	expect_refused(in("a/x"), FOLLOW, REFUSAL_LINK, "too many");
@@ -493,12 +477,10 @@ TEST(links_without_end)
 	expect_refused(in("41/x"), FOLLOW, REFUSAL_LINK, "too many");
 }
 
-TEST(links_that_grow_too_long)
+TEST_F(as_root, links_that_grow_too_long)
 {
 	char text[PATH_MAX];
 
-	if (geteuid() != 0)
-		skip("run this as root");
 	memset(text, '/', sizeof(text));
 	text[PATH_MAX - 1] = '\0';
 	expect(symlink(text, "long") == 0);
@@ -523,6 +505,7 @@ TEST(links_of_procfs_refused)
 	expect_refused(path, FOLLOW, REFUSAL_KERNEL, "cwd");
 	if (geteuid() != 0)
 		skip("run this as root");
+
 	/* A link of root to one of them */
 	expect(symlink("/proc/self/root", "link") == 0);
 	expect_refused(in("link/etc"), FOLLOW, REFUSAL_KERNEL, "/proc/self");
@@ -725,10 +708,8 @@ static void without_descriptors(void)
 	expect(refused > 0 && refused < 4);
 }
 
-TEST(too_many_open_files)
+TEST_F(as_root, too_many_open_files)
 {
-	if (geteuid() != 0)
-		skip("run this as root");
 	mkdir("a", 0755);
 	expect(symlink(in("a"), "a/link") == 0);
 	mkdir("a/b", 0755);

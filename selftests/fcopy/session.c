@@ -93,6 +93,8 @@ static void begin_test(void)
 	logged[0] = '\0';
 }
 
+static const struct fixture served = { .begin = begin_test };
+
 static bool copy_is_active(void)
 {
 	return transfer_active(&inline_transfer);
@@ -110,9 +112,8 @@ static void end_test(int files)
 	expect_int(entries("to"), files);
 }
 
-TEST(versions_are_agreed)
+TEST_F(served, versions_are_agreed)
 {
-	begin_test();
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
 	expect_int(get16(&answer, IC_HEADER), 1);
@@ -124,9 +125,8 @@ TEST(versions_are_agreed)
 	end_test(0);
 }
 
-TEST(framework_of_2008_agreed)
+TEST_F(served, framework_of_2008_agreed)
 {
-	begin_test();
 	negotiation(&request, 1, 1);
 	put32(&request, IC_HEADER + 8, 1);
 	put32(&request, IC_HEADER + 12, 0x10001);
@@ -136,9 +136,8 @@ TEST(framework_of_2008_agreed)
 	end_test(0);
 }
 
-TEST(no_common_version_ends_a_copy)
+TEST_F(served, no_common_version_ends_a_copy)
 {
-	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
 	negotiation(&request, 1, 1);
 	put32(&request, IC_HEADER + 8, 3);
@@ -163,9 +162,8 @@ TEST(no_common_version_ends_a_copy)
  * A host after servicing or a restore negotiates again, and does not know the
  * copy.
  */
-TEST(agreement_in_mid_life_ends_a_copy)
+TEST_F(served, agreement_in_mid_life_ends_a_copy)
 {
-	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(send_data(0, "ab"), S_OK);
 	usual_negotiation(&request);
@@ -209,9 +207,8 @@ TEST(operations_before_agreement)
  * Hyper-V sends the destination as it was typed, and the name of the source
  * file.
  */
-TEST(destination_and_source)
+TEST_F(served, destination_and_source)
 {
-	begin_test();
 	/*
 	 * A file, a directory with and without a slash, and a file that exists
 	 */
@@ -244,7 +241,7 @@ TEST(destination_and_source)
 	end_test(5);
 }
 
-TEST(destinations_refused)
+TEST_F(served, destinations_refused)
 {
 	static const char *const destinations[] = {
 		"C:\\tmp\\",
@@ -265,7 +262,6 @@ TEST(destinations_refused)
 
 	static const size_t count = sizeof(destinations) / sizeof(destinations[0]);
 
-	begin_test();
 	for (size_t i = 0; i < count; i++) {
 		expect_int(start_at(destinations[i], "a", OVER_WRITE | CREATE_PATH, 0), E_NAME);
 		expect(!copy_is_active());
@@ -286,7 +282,7 @@ TEST(destinations_refused)
  * The name of the source is that of a Windows file. It counts only where the
  * file gets it.
  */
-TEST(source_names_count_where_they_are_used)
+TEST_F(served, source_names_count_where_they_are_used)
 {
 	static const char *const names[] = { "", ".", "..", "../a", "a/b", "a\\b", "a\nb", "\x7f" };
 	static const char *const below[] = { "to/", "to/sub", "to/new/", "to/file" };
@@ -294,7 +290,6 @@ TEST(source_names_count_where_they_are_used)
 	uint64_t failed = 0;
 	char path[PATH_MAX];
 
-	begin_test();
 	mkdir("to/sub", 0755);
 	for (size_t i = 0; i < count + 2; i++) {
 		for (int way = 0; way < 4; way++) {
@@ -341,7 +336,7 @@ TEST_F(own_mounts, file_systems_that_refuse)
 	umount("to");
 }
 
-TEST(each_refusal_has_its_code)
+TEST_F(served, each_refusal_has_its_code)
 {
 	static const struct {
 		int error;
@@ -368,7 +363,6 @@ TEST(each_refusal_has_its_code)
 	};
 	char name[257];
 
-	begin_test();
 	make_file("to/file", "");
 	mkdir("to/directory", 0755);
 	expect(mkfifo("to/fifo", 0644) == 0);
@@ -410,9 +404,8 @@ TEST(each_refusal_has_its_code)
 }
 
 /* The daemon has answered, and then cannot write: the next message gets it. */
-TEST(late_error)
+TEST_F(served, late_error)
 {
-	begin_test();
 	for (int then = 0; then < 3; then++) {
 		expect_int(start("a", 0, 1 << 20), S_OK);
 		write_error = EDQUOT;
@@ -434,11 +427,10 @@ TEST(late_error)
 	end_test(0);
 }
 
-TEST(refusals_of_the_policy)
+TEST_F(served, refusals_of_the_policy)
 {
 	struct place other = PLACE_DEFAULTS;
 
-	begin_test();
 	policy.everywhere.settings.max_size = 2;
 	expect_int(start("a", 0, 3), E_TOO_LARGE);
 	policy.everywhere.settings.max_size = UINT64_MAX;
@@ -461,9 +453,8 @@ TEST(refusals_of_the_policy)
 	end_test(0);
 }
 
-TEST(data_without_a_copy)
+TEST_F(served, data_without_a_copy)
 {
-	begin_test();
 	expect_int(send_data(0, "abc"), E_STATE);
 	expect_int(end(COMPLETE), E_STATE);
 	expect_int(end(CANCEL), S_OK);
@@ -476,9 +467,8 @@ TEST(data_without_a_copy)
 	end_test(1);
 }
 
-TEST(failure_is_told_until_the_end)
+TEST_F(served, failure_is_told_until_the_end)
 {
-	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(send_data(1, "b"), E_INVALID_ARG);
 	expect_int(entries("to"), 0);
@@ -501,9 +491,8 @@ TEST(failure_is_told_until_the_end)
 	end_test(1);
 }
 
-TEST(start_during_a_copy)
+TEST_F(served, start_during_a_copy)
 {
-	begin_test();
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(send_data(0, "abc"), S_OK);
 	expect_int(start("b", 0, 1), S_OK);
@@ -543,9 +532,8 @@ static void expect_again(uint32_t status)
 /*
  * The host retries what was not answered in time; both requests get an answer.
  */
-TEST(each_message_again)
+TEST_F(served, each_message_again)
 {
-	begin_test();
 	expect_int(start("a", 0, 9), S_OK);
 	expect_again(S_OK);
 	expect_int(send_data(0, "abc"), S_OK);
@@ -604,9 +592,8 @@ TEST(each_message_again)
 	end_test(3);
 }
 
-TEST(copy_without_messages_expires)
+TEST_F(served, copy_without_messages_expires)
 {
-	begin_test();
 	session_tick(served_session), served_run();
 	expect_int(start("a", 0, 6), S_OK);
 	/* The same START restarts the time, and so does data. */
@@ -630,11 +617,10 @@ TEST(copy_without_messages_expires)
 	end_test(0);
 }
 
-TEST(copy_ended_from_this_side)
+TEST_F(served, copy_ended_from_this_side)
 {
 	struct failure stopped;
 
-	begin_test();
 	refusal_set(&stopped, REFUSAL_STOPPED, "%s", "");
 	expect(!session_abort(served_session, &stopped));
 	/* The answer from before does not count. */
@@ -663,9 +649,8 @@ TEST(copy_ended_from_this_side)
 }
 
 /* A START that waits for a worker must not begin a copy without its host. */
-TEST(waiting_start_ends_with_the_device)
+TEST_F(served, waiting_start_ends_with_the_device)
 {
-	begin_test();
 	inline_cleaning = true;
 	start_message(&request, in("to/"), "a", 0, 3);
 	expect_int(ask(), SILENCE);
@@ -681,9 +666,8 @@ TEST(waiting_start_ends_with_the_device)
 	end_test(0);
 }
 
-TEST(each_end_is_told_with_its_numbers)
+TEST_F(served, each_end_is_told_with_its_numbers)
 {
-	begin_test();
 	expect_int(start("a", 0, 6), S_OK);
 	expect(last_copy.event == LOG_STARTED && last_copy.size == 6 && last_copy.received == 0);
 	expect(!last_copy.failure && !strcmp(last_copy.file, in("to/a")));
@@ -712,9 +696,8 @@ TEST(each_end_is_told_with_its_numbers)
 	end_test(2);
 }
 
-TEST(unknown_operations_and_types)
+TEST_F(served, unknown_operations_and_types)
 {
-	begin_test();
 	expect_int(start("a", 0, 1), S_OK);
 	expect_int(end(4), E_NOT_SUPPORTED);
 	expect_int(end(UINT32_MAX), E_NOT_SUPPORTED);
@@ -730,9 +713,8 @@ TEST(unknown_operations_and_types)
 	end_test(1);
 }
 
-TEST(answers_are_not_answered)
+TEST_F(served, answers_are_not_answered)
 {
-	begin_test();
 	end_message(&request, COMPLETE);
 	request.bytes[25] = 5;
 	expect_int(ask(), SILENCE);
@@ -750,11 +732,10 @@ static size_t padded(size_t n)
 }
 
 /* Try every packet length, with the announced and the real one. */
-TEST(every_length_of_start)
+TEST_F(served, every_length_of_start)
 {
 	struct message whole;
 
-	begin_test();
 	start_message(&whole, in("to/"), "a", 0, 0);
 	for (size_t n = IC_HEADER; n < START_SIZE; n++) {
 		uint64_t failed = failures();
@@ -777,12 +758,11 @@ TEST(every_length_of_start)
 	end_test(0);
 }
 
-TEST(every_length_of_write)
+TEST_F(served, every_length_of_write)
 {
 	struct message whole;
 	char data[64];
 
-	begin_test();
 	memset(data, 'd', sizeof(data));
 	write_message(&whole, 0, data, sizeof(data));
 	for (size_t n = IC_HEADER; n < whole.length; n++) {
@@ -797,13 +777,12 @@ TEST(every_length_of_write)
 	end_test(0);
 }
 
-TEST(pipe_sizes)
+TEST_F(served, pipe_sizes)
 {
 	static const uint32_t bad[] = {
 		0, 1, 19, 57, 0x7fffffff, 0xfffffff7, 0xfffffff8, 0xffffffff
 	};
 
-	begin_test();
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		end_message(&request, CANCEL);
 		put32(&request, 4, bad[i]);

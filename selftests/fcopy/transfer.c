@@ -223,12 +223,23 @@ static void open_transfer(void)
 	logged[0] = '\0';
 }
 
-#define begin_test()                                                                             \
-	do {                                                                                     \
-		if ((variant & NO_RENAMEAT2) && !forbid_renameat2())                             \
-			skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER"); \
-		open_transfer();                                                                 \
-	} while (0)
+#define NEEDS_SECCOMP "this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER"
+
+static void begin_test(void)
+{
+	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
+		skip(NEEDS_SECCOMP);
+	open_transfer();
+}
+
+static const struct fixture with_transfer = { .begin = begin_test };
+static const struct fixture with_transfer_as_root = { .root = true, .begin = begin_test };
+static const struct fixture with_fat = { .own_mounts = true, .to_mount = NEEDS_FAT };
+static const struct fixture with_ext4 = {
+	.own_mounts = true,
+	.to_mount =
+		"install e2fsprogs, and boot a kernel with CONFIG_EXT4_FS and CONFIG_BLK_DEV_LOOP",
+};
 
 /*
  * After each test no copy is active, and nothing remains of one but FILES in
@@ -344,7 +355,6 @@ static void whole_or_not_there(void)
 {
 	struct stat st;
 
-	begin_test();
 	expect_int(start("a", 0, 6), REFUSAL_NONE);
 	expect(access("to/a", F_OK) < 0);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
@@ -362,7 +372,6 @@ static void umask_counts(void)
 {
 	struct stat st;
 
-	begin_test();
 	umask(027);
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	umask(022);
@@ -378,9 +387,8 @@ static void begin_counting(void)
 }
 
 /* COMPLETE has little to wait for, even with a slow disk. */
-TEST(data_goes_to_the_disk_meanwhile)
+TEST_F(with_transfer, data_goes_to_the_disk_meanwhile)
 {
-	begin_test();
 	/* /tmp may be a small tmpfs. */
 	if (bytes_free("to") < 100 << 20) {
 		end_test(0);
@@ -399,12 +407,11 @@ TEST(data_goes_to_the_disk_meanwhile)
 }
 
 /* Where sync_file_range(2) does too little */
-TEST(data_is_synced_meanwhile)
+TEST_F(with_transfer, data_is_synced_meanwhile)
 {
 	static const unsigned long types[] = { 0x794c7630, 0x6969, 0xff534d42, 0xfe534d42,
 					       0x65735546 };
 
-	begin_test();
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		begin_counting();
 		datasyncs = 0;
@@ -420,9 +427,8 @@ TEST(data_is_synced_meanwhile)
 	end_test(1);
 }
 
-TEST(slow_disk_gets_less_at_a_time)
+TEST_F(with_transfer, slow_disk_gets_less_at_a_time)
 {
-	begin_test();
 	begin_counting();
 	write_back.msec = 2100;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
@@ -446,9 +452,8 @@ TEST(slow_disk_gets_less_at_a_time)
  * A host that is as slow as the disk never lets the daemon wait, and still gets
  * small steps.
  */
-TEST(slow_host_gets_small_steps)
+TEST_F(with_transfer, slow_host_gets_small_steps)
 {
-	begin_test();
 	begin_counting();
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	for (uint64_t at = 0; at < 8 << 20; at += PIECE) {
@@ -464,7 +469,7 @@ TEST(slow_host_gets_small_steps)
  * The kernel tells of a write that the disk has refused once only, by any
  * number.
  */
-TEST(disk_refuses_meanwhile)
+TEST_F(with_transfer, disk_refuses_meanwhile)
 {
 	static const struct {
 		int error;
@@ -474,7 +479,6 @@ TEST(disk_refuses_meanwhile)
 		{ EINVAL, REFUSAL_OTHER }, { ENOSYS, REFUSAL_OTHER },	  { EINTR, REFUSAL_OTHER },
 	};
 
-	begin_test();
 	for (size_t i = 0; i < 2 * sizeof(errors) / sizeof(errors[0]); i++) {
 		begin_counting();
 		*(i % 2 ? &write_back.error : &write_back.begin_error) = errors[i / 2].error;
@@ -487,7 +491,6 @@ TEST(disk_refuses_meanwhile)
 
 static void file_that_appears_meanwhile_stays(void)
 {
-	begin_test();
 	expect_int(start("a", 0, 3), REFUSAL_NONE);
 	expect_int(put(0, "new", 3), REFUSAL_NONE);
 	make_file("to/a", "old");
@@ -505,7 +508,6 @@ static void never_over_a_file_in_a_race(void)
 	int lost = 0, made = 0, replaced = 0;
 	pid_t pid;
 
-	begin_test();
 	pid = fork();
 	if (!pid) {
 		for (;;) {
@@ -555,7 +557,6 @@ static void overwrite(void)
 {
 	struct stat old, new;
 
-	begin_test();
 	make_file("to/a", "the old and longer one");
 	expect(chmod("to/a", 04751) == 0);
 	if (geteuid() == 0)
@@ -578,7 +579,6 @@ static void made_directories_go_with_the_copy(void)
 {
 	char name[257];
 
-	begin_test();
 	expect_int(start_at(in("to/x/y/"), "a", CREATE, 5), REFUSAL_NONE);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	discard();
@@ -611,7 +611,6 @@ static void made_directories_go_with_the_copy(void)
  */
 static void fewer_bytes_than_announced(void)
 {
-	begin_test();
 	expect_int(start("a", 0, 4), REFUSAL_NONE);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_INCOMPLETE);
@@ -634,7 +633,6 @@ static void more_bytes_than_announced(void)
 {
 	static const uint64_t announced[] = { 0, 1, 4, 100000, 2 * PIECE, 999999 };
 
-	begin_test();
 	for (size_t i = 0; i < sizeof(announced) / sizeof(announced[0]); i++) {
 		expect_int(start("a", FORCE, announced[i]), REFUSAL_NONE);
 		expect_int(put_many(0, 1000000), REFUSAL_NONE);
@@ -646,7 +644,6 @@ static void more_bytes_than_announced(void)
 
 static void more_bytes_than_the_policy_allows(void)
 {
-	begin_test();
 	policy.everywhere.settings.max_size = 6;
 	expect_int(start("a", 0, 4), REFUSAL_NONE);
 	expect_int(put(0, "abcdef", 6), REFUSAL_NONE);
@@ -671,14 +668,13 @@ static void more_bytes_than_the_policy_allows(void)
 }
 
 /* Where offsets were 32 bits, the second would land at 0. */
-TEST(offsets_beyond_4_gib)
+TEST_F(with_transfer, offsets_beyond_4_gib)
 {
 	static const uint64_t size = (5ull << 30) + 3;
 	char page[8192], data[8192];
 	struct stat st;
 	int fd;
 
-	begin_test();
 	if (start("a", 0, size) == REFUSAL_DISK_FULL) {
 		end_test(0);
 		skip("set TMPDIR to a directory with 5 GiB free");
@@ -708,7 +704,6 @@ static void mode_and_owner_of_the_policy(void)
 {
 	struct stat st;
 
-	begin_test();
 	policy.everywhere.settings.mode = 0660;
 	if (geteuid() == 0) {
 		policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = true;
@@ -747,9 +742,6 @@ static void owner_from_the_start(void)
 {
 	struct stat st;
 
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin_test();
 	policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = true;
 	policy.everywhere.settings.identity.uid = 65534;
 	policy.everywhere.settings.identity.gid = policy.everywhere.settings.gid = 65533;
@@ -792,9 +784,6 @@ static void user_of_the_place(void)
 {
 	struct stat st;
 
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin_test();
 	policy.everywhere.settings.has_user = true;
 	policy.everywhere.settings.identity.uid = policy.everywhere.settings.identity.gid = 65534;
 	expect(chmod(".", 0755) == 0 && chmod("to", 0755) == 0);
@@ -827,9 +816,8 @@ static void user_of_the_place(void)
 	end_test(0);
 }
 
-TEST(limits_of_a_place)
+TEST_F(with_transfer, limits_of_a_place)
 {
-	begin_test();
 	policy.places = calloc(1, sizeof(*policy.places));
 	policy.places[0] = policy.everywhere;
 	policy.places[0].path = strdup(in("to"));
@@ -852,11 +840,10 @@ TEST(limits_of_a_place)
 }
 
 /* A user moves the directory of the copy into a place that is shut. */
-TEST(place_that_the_directory_leaves)
+TEST_F(with_transfer, place_that_the_directory_leaves)
 {
 	struct place places[2] = { PLACE_DEFAULTS, PLACE_DEFAULTS };
 
-	begin_test();
 	places[0].path = strdup(in("to"));
 	places[1].path = strdup(in("to/shut"));
 	places[1].enable = false;
@@ -901,7 +888,6 @@ static void selinux_labels(void)
 	static const char old[] = "system_u:object_r:old_t:s0";
 	int error;
 
-	begin_test();
 	make_file("to/a", "old");
 	error = setxattr("to/a", "security.selinux", old, sizeof(old), 0) < 0 ? errno : 0;
 	if (error) {
@@ -941,9 +927,6 @@ static void owner_in_a_directory_of_all(void)
 	struct stat st;
 	int theirs;
 
-	if (geteuid() != 0)
-		skip("run this as root");
-	begin_test();
 	expect(chmod("to", 01777) == 0);
 	make_file("to/a", "old");
 	expect(chown("to/a", 65534, 65534) == 0);
@@ -1175,7 +1158,7 @@ static void mount_image(const char *mkfs)
 }
 
 /* fallocate() with mode 0 would write zeros, for minutes on a slow disk. */
-static void start_on_fat(void)
+TEST_F(with_fat, fat_is_not_filled_with_zeros)
 {
 	struct stat st;
 	uint64_t before;
@@ -1196,22 +1179,14 @@ static void start_on_fat(void)
 	leave_small(1);
 }
 
-TEST(fat_is_not_filled_with_zeros)
-{
-	in_own_mounts(start_on_fat);
-	if (skipped && geteuid() == 0)
-		skip("install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP");
-}
-
 /*
  * Where the file system is not in memory, the room is reserved, and the file
  * does not grow by that.
  */
-TEST(room_is_reserved)
+TEST_F(with_transfer, room_is_reserved)
 {
 	struct stat st;
 
-	begin_test();
 	allocations = 0;
 	expect_int(start("a", 0, 1 << 20), REFUSAL_NONE);
 	expect_int(allocations, 1);
@@ -1241,9 +1216,8 @@ static const struct {
 };
 #define WRITE_ERRORS (sizeof(write_errors) / sizeof(write_errors[0]))
 
-TEST(room_that_cannot_be_reserved)
+TEST_F(with_transfer, room_that_cannot_be_reserved)
 {
-	begin_test();
 	for (size_t i = 0; i < WRITE_ERRORS; i++) {
 		allocate_error = write_errors[i].error;
 		expect_int(start("a", 0, 1 << 20), write_errors[i].refusal);
@@ -1262,7 +1236,6 @@ TEST(room_that_cannot_be_reserved)
 /* The disk cannot write one of the pieces. An old file stays as it was. */
 static void errors_of_writing(void)
 {
-	begin_test();
 	make_file("to/a", "old");
 	for (size_t i = 0; i < WRITE_ERRORS; i++) {
 		expect_int(start_at(in("to/made/"), "a", CREATE, 1 << 20), REFUSAL_NONE);
@@ -1325,7 +1298,6 @@ TEST_F(own_mounts, full_tmpfs)
  */
 static void directory_that_cannot_be_synced(void)
 {
-	begin_test();
 	for (int i = 0; i < 2; i++) {
 		expect_int(start_at(in("to/x/y/"), "a", CREATE | FORCE, 4), REFUSAL_NONE);
 		expect_int(put(0, i ? "more" : "text", 4), REFUSAL_NONE);
@@ -1348,9 +1320,8 @@ static void directory_that_cannot_be_synced(void)
 }
 
 /* A new directory whose entry may be lost is as good as none. */
-TEST(new_directory_that_cannot_be_synced)
+TEST_F(with_transfer, new_directory_that_cannot_be_synced)
 {
-	begin_test();
 	directory_sync_error = EIO;
 	expect_int(start_at(in("to/x/y/"), "a", CREATE, 4), REFUSAL_IO);
 	directory_sync_error = 0;
@@ -1360,7 +1331,6 @@ TEST(new_directory_that_cannot_be_synced)
 /* The entry of a directory exists as long as its content. */
 static void directories_of_a_file_that_cannot_be_removed(void)
 {
-	begin_test();
 	expect_int(start_at(in("to/x/y/"), "a", CREATE, 3), REFUSAL_NONE);
 	unlink_error = EROFS;
 	discard();
@@ -1392,12 +1362,12 @@ static void limited(void)
 static void file_size_limit(void)
 {
 	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
-		skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER");
+		skip(NEEDS_SECCOMP);
 	expect_int(in_child(limited), 0);
 }
 
 /* The reserved space remains, although somebody else fills the rest. */
-static void reserved_room(void)
+static void disk_full(void)
 {
 	static char block[4096];
 	int fd;
@@ -1417,15 +1387,8 @@ static void reserved_room(void)
 	leave_small(3);
 }
 
-static void disk_full(void)
-{
-	in_own_mounts(reserved_room);
-	if (skipped && geteuid() == 0)
-		skip("install e2fsprogs, and boot a kernel with CONFIG_EXT4_FS and CONFIG_BLK_DEV_LOOP");
-}
-
 /* ramfs has no limit, and reports no blocks at all. */
-static void in_ramfs(void)
+static void file_system_without_a_size(void)
 {
 	char text[8001];
 
@@ -1441,18 +1404,12 @@ static void in_ramfs(void)
 	umount("to");
 }
 
-static void file_system_without_a_size(void)
-{
-	in_own_mounts(in_ramfs);
-}
-
 /*
  * On btrfs fsync(2) of a file without a name does nothing, so the file needs
  * its name before; a power loss left an empty file on 6.1 and 6.12.
  */
-TEST(btrfs_files_are_synced_with_a_name)
+TEST_F(with_transfer, btrfs_files_are_synced_with_a_name)
 {
-	begin_test();
 	claimed_type = BTRFS_SUPER_MAGIC;
 	expect_int(start("a", 0, 3), REFUSAL_NONE);
 	expect_int(entries("to"), 1);
@@ -1472,7 +1429,7 @@ TEST_F(own_mounts, without_procfs)
 {
 	if (umount2("/proc", MNT_DETACH) < 0 || access("/proc/self", F_OK) == 0)
 		leave_child(CANNOT_MOUNT);
-	begin_test();
+	open_transfer();
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	expect(holds("to/a", "new"));
@@ -1483,7 +1440,6 @@ static void what_cannot_be_removed_stays_noted(void)
 {
 	unsigned int left;
 
-	begin_test();
 	expect_int(start("a", 0, 3), REFUSAL_NONE);
 	unlink_error = EROFS;
 	discard();
@@ -1503,7 +1459,6 @@ static void notes_have_a_limit(void)
 	char path[PATH_MAX];
 	struct stat st;
 
-	begin_test();
 	unlink_error = EIO;
 	for (int i = 0; i < 100; i++) {
 		snprintf(path, sizeof(path), "%s/%d/", in("to"), i);
@@ -1528,7 +1483,6 @@ static void renamed_file_is_emptied(void)
 {
 	char path[PATH_MAX];
 
-	begin_test();
 	for (int completes = 0; completes < 2; completes++) {
 		expect_int(start("a", 0, 6), REFUSAL_NONE);
 		expect_int(put(0, "s3cret", 6), REFUSAL_NONE);
@@ -1546,9 +1500,8 @@ static void renamed_file_is_emptied(void)
 }
 
 /* The server of NFS may report an error although it has renamed the file. */
-TEST(placed_file_is_not_emptied)
+TEST_F(with_transfer, placed_file_is_not_emptied)
 {
-	begin_test();
 	make_file("to/a", "old");
 	expect_int(start("a", FORCE, 3), REFUSAL_NONE);
 	expect_int(put(0, "new", 3), REFUSAL_NONE);
@@ -1564,7 +1517,6 @@ static void without_links(void)
 {
 	static const int errors[] = { EPERM, EOPNOTSUPP, ENOSYS };
 
-	begin_test();
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		link_error = errors[i];
 		expect_int(copy("a", 0, "text"), REFUSAL_NONE);
@@ -1585,7 +1537,6 @@ static void without_links(void)
 /* gcsfuse and blobfuse can rename a file only when it is closed. */
 static void closed_before_it_is_renamed(void)
 {
-	begin_test();
 	claimed_type = 0x65735546; /* FUSE */
 	link_error = ENOSYS;
 	open_files_keep_their_name = true;
@@ -1599,39 +1550,39 @@ static void closed_before_it_is_renamed(void)
 
 static void all(const char *how, int lacks)
 {
-	test_variant(anywhere, whole_or_not_there, how, lacks);
-	test_variant(anywhere, umask_counts, how, lacks);
-	test_variant(anywhere, file_that_appears_meanwhile_stays, how, lacks);
-	test_variant(anywhere, never_over_a_file_in_a_race, how, lacks);
-	test_variant(anywhere, overwrite, how, lacks);
-	test_variant(anywhere, made_directories_go_with_the_copy, how, lacks);
-	test_variant(anywhere, fewer_bytes_than_announced, how, lacks);
-	test_variant(anywhere, more_bytes_than_announced, how, lacks);
-	test_variant(anywhere, more_bytes_than_the_policy_allows, how, lacks);
-	test_variant(anywhere, errors_of_writing, how, lacks);
-	test_variant(anywhere, directory_that_cannot_be_synced, how, lacks);
-	test_variant(anywhere, mode_and_owner_of_the_policy, how, lacks);
-	test_variant(anywhere, user_of_the_place, how, lacks);
-	test_variant(anywhere, owner_from_the_start, how, lacks);
-	test_variant(anywhere, owner_in_a_directory_of_all, how, lacks);
-	test_variant(anywhere, selinux_labels, how, lacks);
+	test_variant(with_transfer, whole_or_not_there, how, lacks);
+	test_variant(with_transfer, umask_counts, how, lacks);
+	test_variant(with_transfer, file_that_appears_meanwhile_stays, how, lacks);
+	test_variant(with_transfer, never_over_a_file_in_a_race, how, lacks);
+	test_variant(with_transfer, overwrite, how, lacks);
+	test_variant(with_transfer, made_directories_go_with_the_copy, how, lacks);
+	test_variant(with_transfer, fewer_bytes_than_announced, how, lacks);
+	test_variant(with_transfer, more_bytes_than_announced, how, lacks);
+	test_variant(with_transfer, more_bytes_than_the_policy_allows, how, lacks);
+	test_variant(with_transfer, errors_of_writing, how, lacks);
+	test_variant(with_transfer, directory_that_cannot_be_synced, how, lacks);
+	test_variant(with_transfer, mode_and_owner_of_the_policy, how, lacks);
+	test_variant(with_transfer_as_root, user_of_the_place, how, lacks);
+	test_variant(with_transfer_as_root, owner_from_the_start, how, lacks);
+	test_variant(with_transfer_as_root, owner_in_a_directory_of_all, how, lacks);
+	test_variant(with_transfer, selinux_labels, how, lacks);
 	test_variant(anywhere, file_size_limit, how, lacks);
-	test_variant(anywhere, disk_full, how, lacks);
-	test_variant(anywhere, file_system_without_a_size, how, lacks);
+	test_variant(with_ext4, disk_full, how, lacks);
+	test_variant(own_mounts, file_system_without_a_size, how, lacks);
 }
 
 int main(void)
 {
 	all("unnamed file", 0);
-	test_variant(anywhere, notes_have_a_limit, "named files", NO_TMPFILE);
-	test_variant(anywhere, renamed_file_is_emptied, "named files", NO_TMPFILE);
-	test_variant(anywhere, placed_file_is_not_emptied, "named files", NO_TMPFILE);
+	test_variant(with_transfer, notes_have_a_limit, "named files", NO_TMPFILE);
+	test_variant(with_transfer, renamed_file_is_emptied, "named files", NO_TMPFILE);
+	test_variant(with_transfer, placed_file_is_not_emptied, "named files", NO_TMPFILE);
 	all("named file", NO_TMPFILE);
-	test_variant(anywhere, what_cannot_be_removed_stays_noted, "", NO_TMPFILE);
-	test_variant(anywhere, directories_of_a_file_that_cannot_be_removed, "", NO_TMPFILE);
+	test_variant(with_transfer, what_cannot_be_removed_stays_noted, "", NO_TMPFILE);
+	test_variant(with_transfer, directories_of_a_file_that_cannot_be_removed, "", NO_TMPFILE);
 	all("named file and hard link", NO_TMPFILE | NO_RENAMEAT2);
-	test_variant(anywhere, without_links, "named file", NO_TMPFILE | NO_RENAMEAT2);
-	test_variant(anywhere, closed_before_it_is_renamed, "named file",
+	test_variant(with_transfer, without_links, "named file", NO_TMPFILE | NO_RENAMEAT2);
+	test_variant(with_transfer, closed_before_it_is_renamed, "named file",
 		     NO_TMPFILE | NO_RENAMEAT2);
 	run_tests();
 }

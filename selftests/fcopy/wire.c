@@ -19,6 +19,8 @@ static void begin_test(void)
 	logged[0] = '\0';
 }
 
+static const struct fixture served = { .begin = begin_test };
+
 static void end_test(int files)
 {
 	serve_end();
@@ -85,11 +87,10 @@ static bool has_bytes(const char *line, const char *key, const struct message *m
 	return strstr(line, text);
 }
 
-TEST(negotiation_has_all_fields)
+TEST_F(served, negotiation_has_all_fields)
 {
 	const char *line;
 
-	begin_test();
 	usual_negotiation(&request);
 	put32(&request, 20, 0xabcdef01);
 	put16(&request, 26, 0x7788);
@@ -108,12 +109,11 @@ TEST(negotiation_has_all_fields)
 	end_test(0);
 }
 
-TEST(copy_has_one_line_a_message)
+TEST_F(served, copy_has_one_line_a_message)
 {
 	const char *line;
 	char text[512];
 
-	begin_test();
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
 	logged[0] = '\0';
@@ -190,12 +190,11 @@ static bool tells(const char *bytes, size_t size)
  * The host may fill its messages with the former content of its buffer: after
  * the data of a short WRITE, after COMPLETE, and after the NUL of a name.
  */
-TEST(contents_are_left_out)
+TEST_F(served, contents_are_left_out)
 {
 	static const char secret[] = "This text must not appear: 0123456789 abcdefghijklmnop.";
 	const size_t size = sizeof(secret) - 1, head = WRITE_SIZE;
 
-	begin_test();
 	usual_negotiation(&request);
 	memcpy(request.bytes + request.length, secret, size);
 	request.length += size;
@@ -238,11 +237,10 @@ TEST(contents_are_left_out)
 }
 
 /* Fields that are not text, and one without an end */
-TEST(names_that_are_no_text)
+TEST_F(served, names_that_are_no_text)
 {
 	static const uint16_t odd[] = { '/', 0xd83c, 0x1234 };
 
-	begin_test();
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
 	logged[0] = '\0';
