@@ -90,9 +90,7 @@ static void expect_said_at(int line, const char *const *lines)
 
 TEST(copies_that_would_be_taken)
 {
-	mkdir("d", 0755);
-	make_file("d/f", "");
-	expect(symlink("f", "d/link") == 0);
+	make_tree("d/f", "d/link -> f");
 	expect_int(check(in("d"), "src", 0), 0);
 	expect_said("directory: %/d/", "file: src " INTO, NO_SECTION, TAKEN);
 	expect_int(check(in("d/"), "src", FORCE | CREATE), 0);
@@ -145,9 +143,7 @@ TEST(names_that_no_host_can_send)
 
 TEST(copies_that_would_be_refused)
 {
-	mkdir("d", 0755);
-	mkdir("d/e", 0755);
-	make_file("d/f", "");
+	make_tree("d/e/", "d/f");
 	mkfifo("d/p", 0600);
 	expect_int(check(in("d/f"), "src", 0), 1);
 	expect_said("directory: %/d/", "file: f " ITSELF, "exists: a file",
@@ -188,8 +184,7 @@ TEST(copies_that_would_be_refused)
 
 TEST(link_on_the_way)
 {
-	mkdir("d", 0755);
-	expect(symlink("d", "link") == 0);
+	make_tree("d/", "link -> d");
 	expect(lchown("link", TEST_USER, TEST_USER) == 0 || geteuid() != 0);
 	expect_int(check(in("link/x"), "src", 0), 1);
 	expect_said("directory: %/",
@@ -204,8 +199,7 @@ TEST(link_on_the_way)
 
 TEST(sections)
 {
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
+	make_tree("a/b/");
 	PLACES("+a", "-a/b");
 	expect_int(check(in("a"), "src", 0), 0);
 	expect_said("directory: %/a/", "file: src " INTO, "section: [%/a] (places.conf:1)", TAKEN);
@@ -264,9 +258,7 @@ TEST(nothing_outside_is_looked_at)
 
 TEST(deceiving_names_are_escaped)
 {
-	mkdir("a\nresult: fine", 0755);
-	mkdir("a\u2028result: fine", 0755);
-	make_file("f\xe2\x80\xae", "");
+	make_tree("a\nresult: fine/", "a\u2028result: fine/", "f\xe2\x80\xae");
 	expect_int(check(in("a\u2028result: fine"), "\u202emoc", 0), 0);
 	expect(!strstr(said, "\nresult: fine") && !strchr(said, '\x1b'));
 	expect(strstr(said, "directory: ") && strstr(said, "\\u{2028}"));

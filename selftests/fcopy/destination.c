@@ -107,8 +107,7 @@ static const char *relative(const char *name)
 
 TEST(path_with_a_slash)
 {
-	mkdir("d", 0755);
-	make_file("f", "");
+	make_tree("d/", "f");
 	expect_goes(in("d/"), "src", 0, "d", "", "src", true);
 	expect_goes(in("d//"), "src", FORCE | CREATE, "d", "", "src", true);
 	expect_goes(in("d/."), "src", 0, "d", "", "src", true);
@@ -128,8 +127,7 @@ TEST(path_with_a_slash)
 
 TEST(path_of_a_directory)
 {
-	mkdir("d", 0755);
-	mkdir("d/e", 0755);
+	make_tree("d/e/");
 	for (int how = 0; how < 4; how++) {
 		expect_goes(in("d"), "src", how, "d", "", "src", true);
 		expect_goes(in("d/e"), "src", how, "d/e", "", "src", true);
@@ -308,9 +306,7 @@ TEST_F(as_root, too_long_behind_a_link)
 
 TEST(force_never_replaces_a_link_to_a_directory)
 {
-	mkdir("d", 0755);
-	mkdir("real", 0755);
-	expect(symlink("../real", "d/link") == 0);
+	make_tree("real/", "d/link -> ../real");
 	for (int user = 0; user < 2; user++) {
 		if (user && (geteuid() != 0 || lchown("d/link", TEST_USER, TEST_USER) < 0))
 			break;
@@ -340,12 +336,7 @@ TEST(link_to_a_file_is_replaced_itself)
 {
 	char *before, *after;
 
-	mkdir("d", 0755);
-	mkdir("real", 0755);
-	make_file("real/f", "");
-	expect(symlink("../real/f", "d/link") == 0);
-	expect(symlink("nowhere", "d/dangling") == 0);
-	expect(symlink("endless", "d/endless") == 0);
+	make_tree("real/f", "d/link -> ../real/f", "d/dangling -> nowhere", "d/endless -> endless");
 	for (int user = 0; user < 2; user++) {
 		expect_goes(in("d/link"), "src", FORCE, "d", "", "link", false);
 		expect(S_ISLNK(to.target.st_mode));
@@ -388,8 +379,7 @@ TEST_F(as_root, link_that_cannot_be_looked_behind)
 	mkdir("d", 0755);
 	expect(chown("d", TEST_USER, TEST_USER) == 0);
 	mkdir("closed", 0700);
-	mkdir("closed/real", 0755);
-	expect(symlink("../closed/real", "d/link") == 0);
+	make_tree("closed/real/", "d/link -> ../closed/real");
 	expect_int(in_child(look_behind), 0);
 }
 
@@ -427,9 +417,7 @@ static bool change_flag(const char *path, int flag, bool on)
 
 TEST(immutable_and_append_only)
 {
-	mkdir("d", 0755);
-	mkdir("d/e", 0755);
-	make_file("d/f", "");
+	make_tree("d/e/", "d/f");
 	if (!change_flag("d/f", FS_IMMUTABLE_FL, true))
 		skip("run this as root, with TMPDIR on a file system with immutable files, such as ext4");
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, "f is immutable");
@@ -469,11 +457,7 @@ TEST(immutable_and_append_only)
 
 TEST_F(own_mounts, mounted_files)
 {
-	mkdir("d", 0755);
-	mkdir("m", 0755);
-	make_file("d/f", "");
-	make_file("d/ram", "");
-	make_file("other", "");
+	make_tree("m/", "d/f", "d/ram", "other");
 	if (mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
 		leave_child(CANNOT_MOUNT);
 	make_file("m/f", "");
@@ -501,10 +485,7 @@ static int no_statx(unsigned int n, const uint64_t args[6])
  */
 static void without_statx(void)
 {
-	mkdir("d", 0755);
-	mkdir("m", 0755);
-	make_file("d/f", "");
-	make_file("d/ram", "");
+	make_tree("m/", "d/f", "d/ram");
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
 		leave_child(CANNOT_MOUNT);
@@ -537,16 +518,10 @@ TEST_F(as_root, kernel_without_statx)
 /* Overlayfs shows a file of a lower layer with that layer's device. */
 TEST_F(own_mounts, overlay)
 {
-	mkdir("low", 0755);
-	mkdir("ram", 0755);
-	mkdir("over", 0755);
-	mkdir("low/d", 0755);
-	make_file("low/f", "");
-	make_file("low/d/f", "");
+	make_tree("ram/", "over/", "low/f", "low/d/f");
 	if (mount("tmpfs", "ram", "tmpfs", 0, NULL) < 0)
 		leave_child(CANNOT_MOUNT);
-	mkdir("ram/up", 0755);
-	mkdir("ram/work", 0755);
+	make_tree("ram/up/", "ram/work/");
 	if (mount("overlay", "over", "overlay", 0,
 		  "lowerdir=low,upperdir=ram/up,workdir=ram/work,xino=off") < 0)
 		leave_child(CANNOT_MOUNT);
@@ -559,9 +534,7 @@ TEST_F(own_mounts, overlay)
 
 TEST_F(own_mounts, read_only_mount)
 {
-	mkdir("d", 0755);
-	make_file("d/f", "");
-	mkdir("m", 0755);
+	make_tree("d/f", "m/");
 	if (mount("d", "m", NULL, MS_BIND, NULL) < 0 ||
 	    mount(NULL, "m", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
 		leave_child(CANNOT_MOUNT);
@@ -664,10 +637,7 @@ static void without_permission(void)
 
 TEST_F(as_root, missing_permission)
 {
-	mkdir("d", 0755);
-	mkdir("free", 0755);
-	make_file("d/f", "");
-	make_file("free/f", "");
+	make_tree("d/f", "free/f");
 	expect(chmod("free/f", 0400) == 0);
 	expect(chmod("free", 0777) == 0);
 	expect_int(in_child(without_permission), 0);
@@ -690,10 +660,7 @@ TEST(places_of_the_kernel)
 
 TEST(places_hold)
 {
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
-	make_file("a/secret", "");
-	make_file("a/free", "");
+	make_tree("a/b/", "a/secret", "a/free");
 	PLACES("+a", "-a/secret", "-a/b", "-a/none", "+a/b/in", "+a/missing");
 	mkdir("a/b/in", 0755);
 	expect_goes(in("a/free"), "src", FORCE, "a", "", "free", false);
@@ -758,11 +725,7 @@ TEST(nothing_outside_is_opened)
 /* A link of root in the root's section leads into another place. */
 TEST_F(as_root, link_into_another_place)
 {
-	mkdir("shut", 0755);
-	mkdir("open", 0755);
-	mkdir("open/deep", 0755);
-	expect(symlink("shut", "to-shut") == 0);
-	expect(symlink("open", "to-open") == 0);
+	make_tree("shut/", "open/deep/", "to-shut -> shut", "to-open -> open");
 	PLACES("+/", "-shut", "+open");
 	expect_refused(in("to-shut/f"), "src", 0, REFUSAL_DISABLED, "places.conf:2");
 	expect_goes(in("to-open/f"), "src", 0, "open", "", "f", false);
@@ -777,8 +740,7 @@ TEST_F(as_root, link_into_another_place)
 /* The walk has the permissions of the place's user. */
 TEST_F(as_root, walk_as_the_user)
 {
-	mkdir("drop", 0755);
-	mkdir("drop/mine", 0755);
+	make_tree("drop/mine/");
 	mkdir("drop/roots", 0700);
 	expect(chown("drop/mine", TEST_USER, TEST_USER) == 0 && chmod(".", 0700) == 0);
 	PLACES("+drop");
@@ -1106,8 +1068,7 @@ static void others_while_directories_are_made(void)
 
 	if (variant >= 2 && geteuid() != 0)
 		skip("run this as root");
-	mkdir("a", 0755);
-	mkdir("vault", 0755);
+	make_tree("a/", "vault/");
 	status = in_child(bodies[variant]);
 	if (status == NO_MEANWHILE)
 		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
@@ -1117,8 +1078,7 @@ static void others_while_directories_are_made(void)
 /* A directory that the copy creates is the place of another section. */
 TEST_F(as_root, place_that_is_found_later)
 {
-	mkdir("a", 0755);
-	mkdir("a/shut", 0755);
+	make_tree("a/shut/");
 	PLACES("+a", "-a/shut");
 	expect_int(resolve(in("a/x/y/file"), "src", CREATE), REFUSAL_NONE);
 	/* A user moves the directory into the other place meanwhile. */

@@ -123,6 +123,35 @@ void make_file(const char *path, const char *text)
 	close(fd);
 }
 
+static void make_directories_above(const char *path)
+{
+	char above[PATH_MAX];
+
+	for (size_t n = 1; path[n]; n++) {
+		if (path[n] != '/')
+			continue;
+		snprintf(above, sizeof(above), "%.*s", (int)n, path);
+		if (mkdir(above, 0755) < 0 && errno != EEXIST)
+			ksft_exit_fail_perror(above);
+	}
+}
+
+void make_all(const char *const *entries)
+{
+	for (; *entries; entries++) {
+		const char *arrow = strstr(*entries, " -> ");
+		char name[PATH_MAX];
+
+		snprintf(name, sizeof(name), "%.*s",
+			 (int)(arrow ? arrow - *entries : (ptrdiff_t)strlen(*entries)), *entries);
+		make_directories_above(name);
+		if (arrow)
+			expect(symlink(arrow + 4, name) == 0);
+		else if (name[strlen(name) - 1] != '/')
+			make_file(name, "");
+	}
+}
+
 bool holds(const char *path, const char *text)
 {
 	size_t want = strlen(text);

@@ -114,6 +114,13 @@ void in_own_mounts(void (*body)(void));
 /** in() - returns scratch/NAME, which is valid until eight more calls */
 const char *in(const char *name);
 
+/**
+ * make_tree() - makes empty files, directories ("NAME/") and symbolic links
+ * ("NAME -> TEXT"), with the directories above them
+ */
+#define make_tree(...) make_all((const char *const[]){ __VA_ARGS__, NULL })
+void make_all(const char *const *entries);
+
 /** make_file() - creates a file with TEXT and the mode 0644 */
 void make_file(const char *path, const char *text);
 

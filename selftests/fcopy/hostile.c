@@ -190,9 +190,7 @@ static void attack(void)
 	double seconds = text ? atof(text) : 2;
 	struct timespec begun;
 
-	mkdir("to", 0755);
-	mkdir("to/sub", 0755);
-	expect(symlink("/", "to/link") == 0);
+	make_tree("to/sub/", "to/link -> /");
 	/* All names that the host makes up stay in this directory. */
 	if (geteuid() == 0)
 		expect(chroot(".") == 0 && chdir("/") == 0);

@@ -362,9 +362,7 @@ TEST_F(with_journal, what_is_not_where_it_was_waits)
 static void made_directories_are_removed_from_any_file_system(void)
 {
 	removed_fstat = variant;
-	mkdir("to/a", 0755);
-	mkdir("to/a/b", 0755);
-	mkdir("to/a/b/c", 0755);
+	make_tree("to/a/b/c/");
 	note("to/a/b/c", 2);
 	clean();
 	expect_int(entries("to/a"), 0);
@@ -374,8 +372,7 @@ static void made_directories_are_removed_from_any_file_system(void)
 
 TEST_F(with_births, made_directories_in_use_stay)
 {
-	mkdir("to/a", 0755);
-	mkdir("to/a/b", 0755);
+	make_tree("to/a/b/");
 	note("to/a/b", 2);
 	make_file("to/a/b/file", "");
 	clean();
@@ -389,8 +386,7 @@ TEST_F(with_births, made_directories_in_use_stay)
 
 TEST_F(with_births, made_directory_below_one_in_use_is_removed)
 {
-	mkdir("to/a", 0755);
-	mkdir("to/a/b", 0755);
+	make_tree("to/a/b/");
 	note("to/a/b", 2);
 	make_file("to/a/file", "");
 	clean();
@@ -449,8 +445,7 @@ TEST_F(with_births, directory_that_somebody_made_anew_stays)
 
 TEST_F(with_births, parent_that_somebody_made_anew_stays)
 {
-	mkdir("to/a", 0755);
-	mkdir("to/a/b", 0755);
+	make_tree("to/a/b/");
 	note("to/a/b", 2);
 	rename("to/a/b", "b");
 	rmdir("to/a");
@@ -467,8 +462,7 @@ TEST_F(with_births, older_parent_that_somebody_put_there_stays)
 {
 	mkdir("older", 0755);
 	usleep(BIRTHS_APART);
-	mkdir("to/a", 0755);
-	mkdir("to/a/b", 0755);
+	make_tree("to/a/b/");
 	note("to/a/b", 2);
 	rename("to/a/b", "b");
 	rmdir("to/a");
@@ -483,9 +477,7 @@ TEST_F(with_births, older_parent_that_somebody_put_there_stays)
 /* A failed copy was removing them, the deepest one first. */
 TEST_F(with_births, rollback_that_was_cut_off_is_completed)
 {
-	mkdir("to/a", 0755);
-	mkdir("to/a/b", 0755);
-	mkdir("to/a/b/c", 0755);
+	make_tree("to/a/b/c/");
 	note("to/a/b/c", 3);
 	rmdir("to/a/b/c");
 	clean();
@@ -495,8 +487,7 @@ TEST_F(with_births, rollback_that_was_cut_off_is_completed)
 
 TEST_F(with_births, directories_that_nobody_finds_wait)
 {
-	mkdir("to/a", 0755);
-	mkdir("to/a/b", 0755);
+	make_tree("to/a/b/");
 	note("to/a/b", 2);
 	rmdir("to/a/b");
 	rmdir("to/a");
@@ -772,12 +763,10 @@ TEST_F(in_mounts, overlay_is_mounted_again)
 {
 	bool births;
 
-	mkdir("lower", 0755);
-	mkdir("up", 0755);
+	make_tree("lower/", "up/");
 	if (mount("tmpfs", "up", "tmpfs", 0, NULL) < 0)
 		leave_child(CANNOT_MOUNT);
-	mkdir("up/up", 0755);
-	mkdir("up/work", 0755);
+	make_tree("up/up/", "up/work/");
 	if (!mount_overlay())
 		leave_child(CANNOT_MOUNT);
 	write_four_notes();

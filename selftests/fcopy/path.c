@@ -69,16 +69,9 @@ static void expect_refused(const char *path, unsigned int flags, enum refusal re
 
 TEST_F(as_root, target_may_be_a_link_but_to_a_directory)
 {
-	mkdir("d", 0755);
-	make_file("file", "");
-	expect(symlink("../file", "d/to-file") == 0);
-	expect(symlink("to-file", "d/to-link") == 0);
-	expect(symlink("nowhere", "d/dangling") == 0);
-	expect(symlink("../file/x", "d/below-file") == 0);
-	expect(symlink("endless", "d/endless") == 0);
-	expect(symlink("..", "d/up") == 0);
-	expect(symlink("up", "d/up-up") == 0);
-	expect(symlink("d/to-file", "way") == 0);
+	make_tree("file", "d/to-file -> ../file", "d/to-link -> to-file", "d/dangling -> nowhere",
+		  "d/below-file -> ../file/x", "d/endless -> endless", "d/up -> ..",
+		  "d/up-up -> up", "way -> d/to-file");
 	for (unsigned int flags = PATH_TARGET; flags < 4; flags++) {
 		if (flags & ~(FOLLOW | PATH_TARGET))
 			continue;
@@ -185,9 +178,7 @@ TEST(links_of_users_refused)
 {
 	mkdir("real", 0755);
 	expect(symlink(in("real"), "absolute") == 0);
-	expect(symlink("real", "relative") == 0);
-	mkdir("open", 0755);
-	expect(symlink("../real", "open/link") == 0);
+	make_tree("relative -> real", "open/link -> ../real");
 	if (geteuid() == 0) {
 		/*
 		 * A user's link in root's directory, and root's link in a
@@ -237,10 +228,7 @@ static void make_package(const char *place)
 
 TEST_F(as_root, links_that_a_user_can_bring_in)
 {
-	mkdir("real", 0755);
-	mkdir("real/sub", 0755);
-	mkdir("home", 0755);
-	mkdir("home/user", 0755);
+	make_tree("real/sub/", "home/user/");
 	make_package("home/user/pkg");
 	expect_reaches(in("home/user/pkg/link"), FOLLOW, "real", "");
 	expect(chown("home/user", TEST_USER, TEST_USER) == 0);
@@ -263,9 +251,8 @@ TEST_F(as_root, links_that_a_user_can_bring_in)
 	 * root's link leads there; it may also name the user's directory
 	 * itself.
 	 */
-	expect(symlink("home/user/incoming/a", "way") == 0);
-	expect(symlink("home/user/../../real", "around") == 0);
-	expect(symlink("home/user/incoming/../../../real", "through") == 0);
+	make_tree("way -> home/user/incoming/a", "around -> home/user/../../real",
+		  "through -> home/user/incoming/../../../real");
 	expect_reaches(in("way/b"), FOLLOW, "home/user/incoming/a/b", "");
 	expect_refused(in("way/b/link"), FOLLOW, REFUSAL_LINK, in("home/user/, which"));
 	expect_reaches(in("around/sub"), FOLLOW, "real/sub", "");
@@ -297,9 +284,7 @@ TEST_F(as_root, links_below_what_others_can_write_to)
 		{ 0755, 01777, 0, true },
 	};
 
-	mkdir("real", 0755);
-	mkdir("open", 0755);
-	mkdir("open/dir", 0755);
+	make_tree("real/", "open/dir/");
 	make_package("open/dir/pkg");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int before = current_failed();
@@ -360,8 +345,7 @@ TEST_F(as_root, links_on_fuse_refused)
 {
 	int status;
 
-	mkdir("real", 0755);
-	mkdir("d", 0755);
+	make_tree("real/", "d/");
 	make_package("d/pkg");
 	status = in_child(on_fuse);
 	if (status == NO_MEANWHILE)
@@ -402,15 +386,10 @@ TEST(links_on_disks_of_users_refused)
 
 TEST_F(as_root, links_of_root_followed)
 {
-	mkdir("real", 0755);
-	mkdir("real/sub", 0755);
-	mkdir("d", 0755);
+	make_tree("real/sub/", "d/");
 	expect(symlink(in("real"), "absolute") == 0);
-	expect(symlink("real/", "slash") == 0);
-	expect(symlink("../real", "d/up") == 0);
-	expect(symlink("./d/up", "twice") == 0);
-	expect(symlink("d/../d/./../real//sub/..", "dots") == 0);
-	expect(symlink("/../../..", "root") == 0);
+	make_tree("slash -> real/", "d/up -> ../real", "twice -> ./d/up",
+		  "dots -> d/../d/./../real//sub/..", "root -> /../../..");
 	for (unsigned int flags = FOLLOW; flags < 4; flags += PATH_TARGET) {
 		expect_reaches(in("absolute"), flags, "real", "");
 		expect_reaches(in("absolute/sub"), flags, "real/sub", "");
@@ -432,14 +411,9 @@ TEST_F(as_root, links_of_root_followed)
 /* Nothing is made where only the text of a link leads. */
 TEST_F(as_root, links_that_lead_nowhere)
 {
-	mkdir("d", 0755);
-	expect(symlink("nowhere", "dangling") == 0);
-	expect(symlink("nowhere/", "slash") == 0);
-	expect(symlink("d/no/where", "deeper") == 0);
-	expect(symlink("d", "good") == 0);
-	expect(symlink("good/nowhere", "behind") == 0);
-	expect(symlink("good/nowhere/../no", "up") == 0);
-	expect(symlink("behind", "twice") == 0);
+	make_tree("d/", "dangling -> nowhere", "slash -> nowhere/", "deeper -> d/no/where",
+		  "good -> d", "behind -> good/nowhere", "up -> good/nowhere/../no",
+		  "twice -> behind");
 	expect_refused(in("dangling"), FOLLOW, REFUSAL_MISSING, in("nowhere"));
 	expect_refused(in("slash"), FOLLOW, REFUSAL_MISSING, in("nowhere"));
 	expect_refused(in("dangling/x"), FOLLOW | PATH_TARGET, REFUSAL_MISSING, in("nowhere"));
@@ -462,8 +436,7 @@ TEST_F(as_root, links_without_end)
 {
 	char from[16], to[16];
 
-	expect(symlink("b", "a") == 0);
-	expect(symlink("a", "b") == 0);
+	make_tree("a -> b", "b -> a");
 	expect_refused(in("a/x"), FOLLOW, REFUSAL_LINK, "too many");
 	expect_refused(in("a/x"), FOLLOW | PATH_TARGET, REFUSAL_LINK, "too many");
 	/* Make as many links as the kernel follows, and one more. */
@@ -545,12 +518,7 @@ TEST_F(own_mounts, kernel_file_systems_mounted_elsewhere_refused)
 {
 	const char *part = part_of_dev();
 
-	mkdir("dev", 0755);
-	mkdir("part", 0755);
-	mkdir("proc", 0755);
-	mkdir("pts", 0755);
-	mkdir("ram", 0755);
-	mkdir("sys", 0755);
+	make_tree("dev/", "part/", "proc/", "pts/", "ram/", "sys/");
 	if (mount("/dev", "dev", NULL, MS_BIND, NULL) < 0 ||
 	    (part && mount(part, "part", NULL, MS_BIND, NULL) < 0) ||
 	    mount("proc", "proc", "proc", 0, NULL) < 0 ||
@@ -805,10 +773,7 @@ static void race_with_a_link(void)
 	pthread_t thread;
 	int opened = 0, refused = 0;
 
-	mkdir("vault", 0755);
-	mkdir("vault/in", 0755);
-	mkdir("door", 0755);
-	mkdir("door/in", 0755);
+	make_tree("vault/in/", "door/in/");
 	expect(symlink(in("vault"), "trap") == 0);
 	if (geteuid() == 0)
 		expect(lchown("trap", TEST_USER, TEST_USER) == 0);

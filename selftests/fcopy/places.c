@@ -99,10 +99,7 @@ TEST(place_is_opened_without_links)
 {
 	int files = open_files(), dir = -1;
 
-	mkdir("real", 0755);
-	mkdir("real/sub", 0755);
-	make_file("file", "");
-	expect(symlink("real", "link") == 0);
+	make_tree("real/sub/", "file", "link -> real");
 	PLACES("+real/sub", "+link/sub", "+link", "+none", "+real/none/x", "+file", "+/");
 	expect_int(places_open(&policy.places[0], &dir, &failure), REFUSAL_NONE);
 	close(dir);
@@ -122,10 +119,7 @@ TEST(place_is_opened_without_links)
 
 TEST(directory_is_in_its_place)
 {
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
-	mkdir("a/shut", 0755);
-	mkdir("other", 0755);
+	make_tree("a/b/", "a/shut/", "other/");
 	PLACES("+a", "-a/shut", "-a/missing", "-other");
 	expect_confirmed(in("a"), "f");
 	expect_confirmed(in("a/b"), "x/y/f");
@@ -146,9 +140,7 @@ TEST(directory_is_in_its_place)
 
 TEST(file_of_another_section)
 {
-	mkdir("a", 0755);
-	mkdir("a/etc", 0755);
-	make_file("a/etc/shadow", "");
+	make_tree("a/etc/shadow");
 	expect(link("a/etc/shadow", "a/hard") == 0);
 	PLACES("+a", "-a/etc/shadow");
 	expect_denied(in("a"), "hard", "places.conf:2");
@@ -159,12 +151,7 @@ TEST(file_of_another_section)
 
 TEST_F(own_mounts, bind_mount_of_another_place)
 {
-	mkdir("srv", 0755);
-	mkdir("srv/secret", 0755);
-	mkdir("srv/secret/in", 0755);
-	mkdir("srv/bound", 0755);
-	mkdir("srv/deep", 0755);
-	mkdir("srv/ram", 0755);
+	make_tree("srv/secret/in/", "srv/bound/", "srv/deep/", "srv/ram/");
 	if (mount("srv/secret", "srv/bound", NULL, MS_BIND, NULL) < 0 ||
 	    mount("srv/secret/in", "srv/deep", NULL, MS_BIND, NULL) < 0 ||
 	    mount("tmpfs", "srv/ram", "tmpfs", 0, NULL) < 0)
@@ -241,15 +228,13 @@ TEST(own_files_are_protected)
 	expect_denied(in("etc/hyperv-uio"), "fcopyd.conf", "configuration of hv-fcopyd");
 	expect_denied(in("etc/hyperv-uio"), "fcopyd.conf.d/x.conf", "configuration of hv-fcopyd");
 	expect_confirmed(in("etc/hyperv-uio"), "fcopyd.confd");
-	make_file("etc/hyperv-uio/fcopyd.conf", "");
-	mkdir("etc/hyperv-uio/fcopyd.conf.d", 0755);
+	make_tree("etc/hyperv-uio/fcopyd.conf", "etc/hyperv-uio/fcopyd.conf.d/");
 	expect_denied(in("etc/hyperv-uio"), "fcopyd.conf", "configuration of hv-fcopyd");
 	expect_denied(in("etc/hyperv-uio/fcopyd.conf.d"), "x.conf", "configuration of hv-fcopyd");
 	expect_denied(in("etc/hyperv-uio/fcopyd.conf.d"), "d/x.conf", "configuration of hv-fcopyd");
 	expect_confirmed(in("etc/hyperv-uio"), "bind.d/x");
 	/* A link has the name of the file, and of the directory. */
-	mkdir("conf", 0755);
-	mkdir("conf/d", 0755);
+	make_tree("conf/d/");
 	expect(rename("etc/hyperv-uio/fcopyd.conf", "conf/c") == 0);
 	expect(symlink(in("conf/c"), "etc/hyperv-uio/fcopyd.conf") == 0);
 	expect(rmdir("etc/hyperv-uio/fcopyd.conf.d") == 0);
@@ -269,8 +254,7 @@ TEST(own_files_are_protected)
 
 TEST(warnings)
 {
-	mkdir("a", 0755);
-	expect(symlink("a", "link") == 0);
+	make_tree("a/", "link -> a");
 	PLACES("+a", "+none", "+link", "+/proc", "-other", "+/");
 	logged[0] = '\0';
 	places_warn(&policy);

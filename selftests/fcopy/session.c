@@ -363,8 +363,7 @@ TEST_F(served, each_refusal_has_its_code)
 	};
 	char name[257];
 
-	make_file("to/file", "");
-	mkdir("to/directory", 0755);
+	make_tree("to/file", "to/directory/");
 	expect(mkfifo("to/fifo", 0644) == 0);
 	mkdir("to/directory/sub", 0755);
 	expect_int(start("file", 0, 0), E_EXISTS);

@@ -48,8 +48,7 @@ TEST(without_a_limit)
 
 TEST(bytes_of_all_files)
 {
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
+	make_tree("a/b/");
 	make_file("a/three", "123");
 	make_file("a/b/two", "12");
 	expect(symlink("three", "a/link") == 0);
@@ -71,9 +70,7 @@ TEST(bytes_of_all_files)
 
 TEST(number_of_files)
 {
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
-	make_file("a/b/f", "");
+	make_tree("a/b/f");
 	PLACES("+a");
 	policy.places[0].max_files = 3;
 	expect_int(check(in("a/g"), 0, 0), REFUSAL_NONE);
@@ -90,8 +87,7 @@ TEST(number_of_files)
 /* A deeper place has its own settings, but counts for the one above it. */
 TEST(place_below_another)
 {
-	mkdir("a", 0755);
-	mkdir("a/b", 0755);
+	make_tree("a/b/");
 	make_file("a/f", "12345");
 	make_file("a/b/f", "12345");
 	PLACES("+a", "+a/b");
@@ -110,8 +106,7 @@ TEST(place_below_another)
 
 TEST_F(own_mounts, file_system_below_the_place)
 {
-	mkdir("a", 0755);
-	mkdir("a/m", 0755);
+	make_tree("a/m/");
 	if (mount("tmpfs", "a/m", "tmpfs", 0, NULL) < 0)
 		leave_child(CANNOT_MOUNT);
 	make_file("a/f", "12345");
