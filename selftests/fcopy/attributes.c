@@ -150,22 +150,11 @@ static enum refusal set_label(void)
 /* Make to/a, the file that is replaced. */
 static struct stat make_old(uid_t uid, gid_t gid, mode_t mode)
 {
-	struct stat st = { 0 };
-
 	make_file("to/a", "old");
 	/* chown() clears set-user-id. */
 	expect(geteuid() != 0 || syscall(SYS_fchownat, AT_FDCWD, "to/a", uid, gid, 0) == 0);
 	expect(chmod("to/a", mode) == 0);
-	expect(lstat("to/a", &st) == 0);
-	return st;
-}
-
-static struct stat look_again(void)
-{
-	struct stat st = { 0 };
-
-	expect(lstat("to/a", &st) == 0);
-	return st;
+	return stat_of("to/a");
 }
 
 static void expect_owner(uid_t uid, gid_t gid)
@@ -223,7 +212,7 @@ static bool has_no_acl(void)
 static struct stat set_old_acl(const unsigned char *acl, size_t size)
 {
 	expect(setxattr("to/a", ACL, acl, size, 0) == 0);
-	return look_again();
+	return stat_of("to/a");
 }
 
 static void begin_on_tmpfs(void)
@@ -296,7 +285,7 @@ TEST_F(new_file_as_root, owner_of_a_replaced_link_does_not_count)
 	struct stat old;
 
 	expect(symlink("/etc/passwd", "to/a") == 0 && lchown("to/a", 1001, 1002) == 0);
-	old = look_again();
+	old = stat_of("to/a");
 	expect_int(set_owner(&old), REFUSAL_NONE);
 	expect_owner(0, 0);
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
@@ -459,7 +448,7 @@ TEST_F(on_tmpfs, acl_that_cannot_be_set)
 	/* Without an ACL, the group bits are those of the group. */
 	logged[0] = '\0';
 	expect(removexattr("to/a", ACL) == 0 && chmod("to/a", 0664) == 0);
-	old = look_again();
+	old = stat_of("to/a");
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect_mode(0664);
 	expect_quiet();
@@ -481,7 +470,7 @@ TEST_F(on_tmpfs, acl_that_cannot_be_read)
 	/* The group had no permissions, so there is nothing to warn about. */
 	logged[0] = '\0';
 	expect(removexattr("to/a", ACL) == 0 && chmod("to/a", 0604) == 0);
-	old = look_again();
+	old = stat_of("to/a");
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect_mode(0604);
 	expect(!strstr(logged, "ACL"));
@@ -686,7 +675,7 @@ TEST_F(on_tmpfs, labels)
 	expect_int(set_label(), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));
 	/* The label of the policy wins. */
-	old = look_again();
+	old = stat_of("to/a");
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));
 	settings.label[0] = '\0';

@@ -183,15 +183,11 @@ TEST_F(served, d_links_and_dots)
 
 TEST_F(served, e_modes)
 {
-	struct stat st;
-
 	start_message(&request, in("to/new/"), "a", CREATE_PATH, 0);
 	expect_int(ask(), S_OK);
 	expect_int(end(COMPLETE), S_OK);
-	expect(stat("to/new/a", &st) == 0);
-	expect_int(st.st_mode & 07777, 0644);
-	expect(stat("to/new", &st) == 0);
-	expect_int(st.st_mode & 07777, 0755);
+	expect_int(mode_of("to/new/a"), 0644);
+	expect_int(mode_of("to/new"), 0755);
 	end_test(1);
 }
 

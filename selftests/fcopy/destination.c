@@ -755,14 +755,6 @@ TEST_F(as_root, walk_as_the_user)
 	expect(chmod(".", 0755) == 0);
 }
 
-static struct stat status_of(const char *path)
-{
-	struct stat st = { .st_mode = 0 };
-
-	expect(lstat(path, &st) == 0);
-	return st;
-}
-
 /* destination_resolve() that succeeds, and destination_make() */
 static enum refusal make(const char *path, const char *name)
 {
@@ -787,8 +779,8 @@ TEST(directories_are_made)
 	expect_int(to.created, 3);
 	expect(!*to.missing);
 	expect(!strcmp(to.directory, in("a/b/c")) && !strcmp(to.name, "file"));
-	st = status_of("a/b/c");
-	expect_int(st.st_mode & 07777, 0750);
+	st = stat_of("a/b/c");
+	expect_int(mode_of("a/b/c"), 0750);
 	expect(fstat(to.dir, &dir) == 0 && path_same_file(&st, &dir));
 	expect(fsync(to.dir) == 0);
 	expect_int(entries("a/b/c"), 0);
@@ -813,8 +805,6 @@ TEST(directories_are_made)
 
 TEST(made_directories_get_what_the_policy_says)
 {
-	struct stat st;
-
 	default_policy();
 	policy.everywhere.settings.directory_mode = 0775;
 	if (geteuid() == 0) {
@@ -829,24 +819,20 @@ TEST(made_directories_get_what_the_policy_says)
 	expect_int(umask(022), 077);
 	destination_close(&to, false);
 	for (int i = 0; i < 2; i++) {
-		st = status_of(i ? "a/b" : "a");
-		expect_int(st.st_mode & 07777, 0775);
-		if (geteuid() == 0) {
-			expect_int(st.st_uid, 12345);
-			expect_int(st.st_gid, 54321);
-		}
+		expect_int(mode_of(i ? "a/b" : "a"), 0775);
+		if (geteuid() == 0)
+			expect(belongs_to(i ? "a/b" : "a", 12345, 54321));
 	}
 	if (geteuid() == 0) {
 		policy.everywhere.settings.has_user = false;
 		expect_int(make(in("a/z/file"), "src"), REFUSAL_NONE);
 		destination_close(&to, false);
-		expect_int(status_of("a/z").st_uid, 0);
-		expect_int(status_of("a/z").st_gid, 54321);
+		expect(belongs_to("a/z", 0, 54321));
 	}
 	policy.everywhere.settings.directory_mode = 01777;
 	expect_int(make(in("t/file"), "src"), REFUSAL_NONE);
 	destination_close(&to, false);
-	expect_int(status_of("t").st_mode & 07777, 01777);
+	expect_int(mode_of("t"), 01777);
 	default_policy();
 }
 
@@ -981,7 +967,7 @@ static void somebody_is_faster(void)
 	expect_int(meanwhile_calls, 4);
 	/* Their directory belongs to them, and so does everything above it. */
 	expect_int(to.created, 2);
-	expect_int(status_of("a/b/c").st_mode & 07777, 0711);
+	expect_int(mode_of("a/b/c"), 0711);
 	destination_close(&to, true);
 	expect_int(entries("a/b/c"), 0);
 	expect_int(entries("a/b"), 1);
@@ -1031,7 +1017,7 @@ static void somebody_swaps_what_was_made(void)
 	identity_assume(NULL);
 	expect_int(to.dir, -1);
 	/* The other directory keeps its owner, and stays. */
-	expect_int(status_of("a/b").st_uid, TEST_USER);
+	expect_int(stat_of("a/b").st_uid, TEST_USER);
 	expect_int(entries("a/b"), 0);
 }
 

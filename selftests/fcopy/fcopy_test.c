@@ -167,6 +167,26 @@ bool holds(const char *path, const char *text)
 	return n == (ssize_t)want && !memcmp(have, text, want);
 }
 
+struct stat stat_of(const char *path)
+{
+	struct stat st = { .st_mode = 0 };
+
+	expect(lstat(path, &st) == 0);
+	return st;
+}
+
+mode_t mode_of(const char *path)
+{
+	return stat_of(path).st_mode & 07777;
+}
+
+bool belongs_to(const char *path, uid_t uid, gid_t gid)
+{
+	struct stat st = stat_of(path);
+
+	return st.st_uid == uid && st.st_gid == gid;
+}
+
 int entries(const char *path)
 {
 	struct dirent *entry;

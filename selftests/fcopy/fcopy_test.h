@@ -127,6 +127,11 @@ void make_file(const char *path, const char *text);
 /** holds() - returns whether the file at PATH contains exactly TEXT */
 bool holds(const char *path, const char *text);
 
+/** stat_of() - returns what lstat(2) tells about PATH, which must exist */
+struct stat stat_of(const char *path);
+mode_t mode_of(const char *path);
+bool belongs_to(const char *path, uid_t uid, gid_t gid);
+
 /**
  * entries() - returns the number of entries in a directory, including hidden
  * ones, or -1 if PATH is no directory

@@ -353,8 +353,6 @@ static uint64_t bytes_free(const char *path)
 
 static void whole_or_not_there(void)
 {
-	struct stat st;
-
 	expect_int(start("a", 0, 6), REFUSAL_NONE);
 	expect(access("to/a", F_OK) < 0);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
@@ -362,21 +360,17 @@ static void whole_or_not_there(void)
 	expect(access("to/a", F_OK) < 0);
 	expect_int(complete(), REFUSAL_NONE);
 	expect(holds("to/a", "abcdef"));
-	expect(stat("to/a", &st) == 0);
-	expect_int(st.st_mode & 07777, 0644);
-	expect_int(st.st_nlink, 1);
+	expect_int(mode_of("to/a"), 0644);
+	expect_int(stat_of("to/a").st_nlink, 1);
 	end_test(1);
 }
 
 static void umask_counts(void)
 {
-	struct stat st;
-
 	umask(027);
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	umask(022);
-	expect(stat("to/a", &st) == 0);
-	expect_int(st.st_mode & 07777, 0640);
+	expect_int(mode_of("to/a"), 0640);
 	end_test(1);
 }
 
@@ -555,23 +549,21 @@ static void never_over_a_file_in_a_race(void)
 
 static void overwrite(void)
 {
-	struct stat old, new;
+	struct stat old;
 
 	make_file("to/a", "the old and longer one");
 	expect(chmod("to/a", 04751) == 0);
 	if (geteuid() == 0)
 		expect(chown("to", 65534, 0) == 0 && chown("to/a", 65534, 65534) == 0 &&
 		       chmod("to/a", 04751) == 0);
-	expect(stat("to/a", &old) == 0);
+	old = stat_of("to/a");
 	expect_int(start("a", FORCE, 3), REFUSAL_NONE);
 	expect_int(put(0, "new", 3), REFUSAL_NONE);
 	expect(holds("to/a", "the old and longer one"));
 	expect_int(complete(), REFUSAL_NONE);
 	expect(holds("to/a", "new"));
-	expect(stat("to/a", &new) == 0);
-	expect_int(new.st_mode & 07777, 0751);
-	expect_int(new.st_uid, old.st_uid);
-	expect_int(new.st_gid, old.st_gid);
+	expect_int(mode_of("to/a"), 0751);
+	expect(belongs_to("to/a", old.st_uid, old.st_gid));
 	end_test(1);
 }
 
@@ -672,7 +664,6 @@ TEST_F(with_transfer, offsets_beyond_4_gib)
 {
 	static const uint64_t size = (5ull << 30) + 3;
 	char page[8192], data[8192];
-	struct stat st;
 	int fd;
 
 	if (start("a", 0, size) == REFUSAL_DISK_FULL) {
@@ -689,8 +680,7 @@ TEST_F(with_transfer, offsets_beyond_4_gib)
 	transfer.flushed = transfer.received;
 	expect_int(put(size - 3, "end", 3), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_NONE);
-	expect(stat("to/a", &st) == 0);
-	expect_int(st.st_size, size);
+	expect_int(size_of("to/a"), size);
 	fd = open("to/a", O_RDONLY | O_CLOEXEC);
 	expect(pread(fd, page, 3, size - 3) == 3 && !memcmp(page, "end", 3));
 	expect(pread(fd, page, sizeof(page), 4ull << 30) == sizeof(page));
@@ -702,8 +692,6 @@ TEST_F(with_transfer, offsets_beyond_4_gib)
 
 static void mode_and_owner_of_the_policy(void)
 {
-	struct stat st;
-
 	policy.everywhere.settings.mode = 0660;
 	if (geteuid() == 0) {
 		policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = true;
@@ -712,12 +700,9 @@ static void mode_and_owner_of_the_policy(void)
 		expect(chmod(".", 0755) == 0 && chown("to", 65534, 0) == 0);
 	}
 	expect_int(copy("a", 0, "abc"), REFUSAL_NONE);
-	expect(stat("to/a", &st) == 0);
-	expect_int(st.st_mode & 07777, 0660);
-	if (geteuid() == 0) {
-		expect_int(st.st_uid, 65534);
-		expect_int(st.st_gid, 65533);
-	}
+	expect_int(mode_of("to/a"), 0660);
+	if (geteuid() == 0)
+		expect(belongs_to("to/a", 65534, 65533));
 	/* A file that replaces another one gets it, too. */
 	policy = (struct policy)POLICY_DEFAULTS;
 	policy.everywhere.settings.mode = 0600;
@@ -728,9 +713,8 @@ static void mode_and_owner_of_the_policy(void)
 	}
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	policy = (struct policy)POLICY_DEFAULTS;
-	expect(stat("to/a", &st) == 0);
-	expect_int(st.st_mode & 07777, 0600);
-	expect_int(st.st_uid, geteuid() == 0 ? 12345 : geteuid());
+	expect_int(mode_of("to/a"), 0600);
+	expect_int(stat_of("to/a").st_uid, geteuid() == 0 ? 12345 : geteuid());
 	end_test(1);
 }
 
@@ -764,26 +748,22 @@ static void owner_from_the_start(void)
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	expect(unlink("to/a") == 0);
 	expect_int(complete(), REFUSAL_NONE);
-	expect(stat("to/a", &st) == 0);
-	expect(st.st_uid == 0 && st.st_gid == 0);
-	expect_int(st.st_mode & 07777, 0644);
+	expect(belongs_to("to/a", 0, 0));
+	expect_int(mode_of("to/a"), 0644);
 	/* and replaces one that has appeared. */
 	expect_int(start("b", FORCE, 3), REFUSAL_NONE);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	make_file("to/b", "old");
 	expect(chown("to/b", 65533, 65534) == 0 && chmod("to/b", 0640) == 0);
 	expect_int(complete(), REFUSAL_NONE);
-	expect(stat("to/b", &st) == 0);
-	expect(st.st_uid == 65533 && st.st_gid == 65534);
-	expect_int(st.st_mode & 07777, 0640);
+	expect(belongs_to("to/b", 65533, 65534));
+	expect_int(mode_of("to/b"), 0640);
 	end_test(2);
 }
 
 /* The user of the place has no other rights than anywhere else. */
 static void user_of_the_place(void)
 {
-	struct stat st;
-
 	policy.everywhere.settings.has_user = true;
 	policy.everywhere.settings.identity.uid = policy.everywhere.settings.identity.gid = 65534;
 	expect(chmod(".", 0755) == 0 && chmod("to", 0755) == 0);
@@ -796,8 +776,8 @@ static void user_of_the_place(void)
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_NONE);
 	expect_int(identity_uid(), 0);
-	expect(stat("to/mine/new/a", &st) == 0 && st.st_uid == 65534 && st.st_gid == 65534);
-	expect(stat("to/mine/new", &st) == 0 && st.st_uid == 65534 && st.st_gid == 65534);
+	expect(belongs_to("to/mine/new/a", 65534, 65534));
+	expect(belongs_to("to/mine/new", 65534, 65534));
 	/* Nothing is left of a copy that ends. */
 	expect_int(start_at(in("to/mine/x/"), "a", CREATE, 3), REFUSAL_NONE);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
@@ -810,7 +790,7 @@ static void user_of_the_place(void)
 	expect_int(start_at(in("to/mine/roots"), "a", FORCE, 3), REFUSAL_NONE);
 	expect_int(put(0, "new", 3), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_NONE);
-	expect(stat("to/mine/roots", &st) == 0 && st.st_uid == 65534);
+	expect_int(stat_of("to/mine/roots").st_uid, 65534);
 	expect(unlink("to/mine/roots") == 0 && unlink("to/mine/new/a") == 0 &&
 	       rmdir("to/mine/new") == 0 && rmdir("to/mine") == 0);
 	end_test(0);
@@ -941,7 +921,7 @@ static void owner_in_a_directory_of_all(void)
 	expect(seteuid(0) == 0);
 	expect_int(put(0, "new", 3), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_NONE);
-	expect(stat("to/a", &st) == 0);
+	st = stat_of("to/a");
 	expect(st.st_uid == 0 && st.st_nlink == 1 && holds("to/a", "new"));
 
 	/*
@@ -1457,8 +1437,6 @@ static void notes_have_a_limit(void)
 {
 	unsigned int left;
 	char path[PATH_MAX];
-	struct stat st;
-
 	unlink_error = EIO;
 	for (int i = 0; i < 100; i++) {
 		snprintf(path, sizeof(path), "%s/%d/", in("to"), i);
@@ -1471,7 +1449,7 @@ static void notes_have_a_limit(void)
 	/* A copy to another disk still has a note. */
 	expect_int(start("b", 0, 3), REFUSAL_NONE);
 	snprintf(path, sizeof(path), "state/%s", transfer.temporary);
-	expect(lstat(path, &st) == 0);
+	stat_of(path);
 	discard();
 	expect_int(journal_clean(transfer.journal, NULL, &left), 0);
 	expect_int(left, 0);
