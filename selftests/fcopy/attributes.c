@@ -217,12 +217,10 @@ static struct stat set_old_acl(const unsigned char *acl, size_t size)
 
 static void begin_on_tmpfs(void)
 {
-	if (mkdir("mnt", 0755) < 0 || mount("tmpfs", "mnt", "tmpfs", 0, "mode=755") < 0 ||
-	    chdir("mnt") < 0)
-		leave_child(CANNOT_MOUNT);
+	mount_tmpfs("mnt", "mode=755");
+	expect(chdir("mnt") == 0);
 	make_file("probe", "");
-	if (setxattr("probe", ACL, acl_of_old, sizeof(acl_of_old), 0) < 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(setxattr("probe", ACL, acl_of_old, sizeof(acl_of_old), 0) == 0);
 	begin();
 	expect(chown("to", 1001, 0) == 0);
 }
@@ -432,8 +430,8 @@ TEST_F(on_tmpfs, acl_that_cannot_be_set)
 
 	finish();
 	expect(unlink("to/new") == 0);
-	if (mkdir("ramfs", 0755) < 0 || mount("ramfs", "ramfs", "ramfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	mkdir("ramfs", 0755);
+	need_mount(mount("ramfs", "ramfs", "ramfs", 0, NULL) == 0);
 	begin_in("ramfs/new");
 	make_old(0, 0, 0644);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -460,8 +458,7 @@ TEST_F(on_tmpfs, acl_that_cannot_be_read)
 
 	make_old(0, 0, 0644);
 	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
-	if (umount2("/proc", MNT_DETACH) < 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(umount2("/proc", MNT_DETACH) == 0);
 	expect_int(set_rest("a", &old), REFUSAL_NONE);
 	expect(has_no_acl());
 	expect_mode(0604);
@@ -669,8 +666,7 @@ TEST_F(on_tmpfs, labels)
 
 	expect_int(set_label(), REFUSAL_NONE);
 	old = make_old(0, 0, 0644);
-	if (setxattr("to/a", LABEL, old_label, sizeof(old_label), 0) < 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(setxattr("to/a", LABEL, old_label, sizeof(old_label), 0) == 0);
 	strcpy(settings.label, "system_u:object_r:tmp_t:s0");
 	expect_int(set_label(), REFUSAL_NONE);
 	expect(has_label("system_u:object_r:tmp_t:s0"));

@@ -364,23 +364,17 @@ TEST(link_to_a_file_is_replaced_itself)
 }
 
 /* A link that this user cannot look behind may lead to a directory. */
-static void look_behind(void)
-{
-	if (!as_user())
-		leave_child(NO_MEANWHILE);
-	expect_int(resolve(in("d"), "link", FORCE), REFUSAL_DIRECTORY);
-	expect_int(to.dir, -1);
-	expect_int(resolve(in("d/link"), "src", FORCE), REFUSAL_LINK);
-	expect_int(to.dir, -1);
-}
-
-TEST_F(as_root, link_that_cannot_be_looked_behind)
+TEST_F(as_root_in_own_process, link_that_cannot_be_looked_behind)
 {
 	mkdir("d", 0755);
 	expect(chown("d", TEST_USER, TEST_USER) == 0);
 	mkdir("closed", 0700);
 	make_tree("closed/real/", "d/link -> ../closed/real");
-	expect_int(in_child(look_behind), 0);
+	as_user();
+	expect_int(resolve(in("d"), "link", FORCE), REFUSAL_DIRECTORY);
+	expect_int(to.dir, -1);
+	expect_int(resolve(in("d/link"), "src", FORCE), REFUSAL_LINK);
+	expect_int(to.dir, -1);
 }
 
 TEST(no_file)
@@ -457,13 +451,11 @@ TEST(immutable_and_append_only)
 
 TEST_F(own_mounts, mounted_files)
 {
-	make_tree("m/", "d/f", "d/ram", "other");
-	if (mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	make_tree("d/f", "d/ram", "other");
+	mount_tmpfs("m", NULL);
 	make_file("m/f", "");
-	if (mount("other", "d/f", NULL, MS_BIND, NULL) < 0 ||
-	    mount("m/f", "d/ram", NULL, MS_BIND, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(mount("other", "d/f", NULL, MS_BIND, NULL) == 0 &&
+		   mount("m/f", "d/ram", NULL, MS_BIND, NULL) == 0);
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_MOUNT_POINT, in("d/f"));
 	expect_refused(in("d"), "f", FORCE, REFUSAL_MOUNT_POINT, in("d/f"));
 	expect_refused(in("d/ram"), "src", FORCE, REFUSAL_MOUNT_POINT, in("d/ram"));
@@ -483,17 +475,13 @@ static int no_statx(unsigned int n, const uint64_t args[6])
  * Before Linux 4.11 and 5.8: the kernel tells neither attributes nor mount
  * points.
  */
-static void without_statx(void)
+TEST_F(own_mounts, kernel_without_statx)
 {
-	make_tree("m/", "d/f", "d/ram");
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	make_tree("d/f", "d/ram");
+	mount_tmpfs("m", NULL);
 	make_file("m/f", "");
-	if (mount("m/f", "d/ram", NULL, MS_BIND, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
-	if (!meanwhile(SYS_statx, no_statx))
-		leave_child(NO_MEANWHILE);
+	need_mount(mount("m/f", "d/ram", NULL, MS_BIND, NULL) == 0);
+	meanwhile(SYS_statx, no_statx);
 	expect_int(resolve(in("d/f"), "src", FORCE), REFUSAL_NONE);
 	expect(meanwhile_calls > 0);
 	expect(!destination_is_append_only(&to));
@@ -503,28 +491,14 @@ static void without_statx(void)
 	destination_close(&to, false);
 }
 
-TEST_F(as_root, kernel_without_statx)
-{
-	int status;
-
-	status = in_child(without_statx);
-	if (status == NO_MEANWHILE)
-		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
-	if (status == CANNOT_MOUNT)
-		skip("run this outside of a container: root cannot mount here");
-	expect_int(status, 0);
-}
-
 /* Overlayfs shows a file of a lower layer with that layer's device. */
 TEST_F(own_mounts, overlay)
 {
-	make_tree("ram/", "over/", "low/f", "low/d/f");
-	if (mount("tmpfs", "ram", "tmpfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	make_tree("over/", "low/f", "low/d/f");
+	mount_tmpfs("ram", NULL);
 	make_tree("ram/up/", "ram/work/");
-	if (mount("overlay", "over", "overlay", 0,
-		  "lowerdir=low,upperdir=ram/up,workdir=ram/work,xino=off") < 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(mount("overlay", "over", "overlay", 0,
+			 "lowerdir=low,upperdir=ram/up,workdir=ram/work,xino=off") == 0);
 	expect_goes(in("over/f"), "src", FORCE, "over", "", "f", false);
 	expect_goes(in("over/d"), "f", FORCE, "over/d", "", "f", true);
 	PLACES("+over", "-over/f");
@@ -535,9 +509,8 @@ TEST_F(own_mounts, overlay)
 TEST_F(own_mounts, read_only_mount)
 {
 	make_tree("d/f", "m/");
-	if (mount("d", "m", NULL, MS_BIND, NULL) < 0 ||
-	    mount(NULL, "m", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(mount("d", "m", NULL, MS_BIND, NULL) == 0 &&
+		   mount(NULL, "m", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	expect_refused(in("m/new"), "src", 0, REFUSAL_READ_ONLY, in("m"));
 	expect_refused(in("m/f"), "src", FORCE, REFUSAL_READ_ONLY, in("m"));
 	expect_refused(in("m/x/new"), "src", CREATE, REFUSAL_READ_ONLY, in("m"));
@@ -579,8 +552,7 @@ static void without_cap_fowner(void)
 
 static void sticky_as_user(void)
 {
-	if (!as_user())
-		leave_child(NO_MEANWHILE);
+	as_user();
 	expect_int(resolve(in("s/roots"), "src", FORCE), REFUSAL_NONE);
 	destination_close(&to, false);
 	expect_int(resolve(in("own/roots"), "src", FORCE), REFUSAL_ACCESS);
@@ -622,10 +594,12 @@ TEST_F(as_root, sticky_directories)
 	expect_int(in_child(without_cap_fowner), 0);
 }
 
-static void without_permission(void)
+TEST_F(as_root_in_own_process, missing_permission)
 {
-	if (!as_user())
-		leave_child(NO_MEANWHILE);
+	make_tree("d/f", "free/f");
+	expect(chmod("free/f", 0400) == 0);
+	expect(chmod("free", 0777) == 0);
+	as_user();
 	expect_refused(in("d/new"), "src", 0, REFUSAL_ACCESS, in("d/"));
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_ACCESS, in("d/"));
 	expect_refused(in("d/x/new"), "src", CREATE, REFUSAL_ACCESS, in("d/"));
@@ -633,14 +607,6 @@ static void without_permission(void)
 	expect_goes(in("free/new"), "src", 0, "free", "", "new", false);
 	/* The file's own bits do not matter. */
 	expect_goes(in("free/f"), "src", FORCE, "free", "", "f", false);
-}
-
-TEST_F(as_root, missing_permission)
-{
-	make_tree("d/f", "free/f");
-	expect(chmod("free/f", 0400) == 0);
-	expect(chmod("free", 0777) == 0);
-	expect_int(in_child(without_permission), 0);
 }
 
 TEST(places_of_the_kernel)
@@ -692,12 +658,14 @@ static int only_count(unsigned int n, const uint64_t args[6])
 	return 0;
 }
 
-static void resolve_outside(void)
+/* Outside of the places the daemon mounts nothing, and reveals nothing. */
+TEST_F(in_own_process, nothing_outside_is_opened)
 {
 	unsigned int before;
 
-	if (!meanwhile(SYS_openat, only_count))
-		leave_child(NO_MEANWHILE);
+	mkdir("a", 0755);
+	PLACES("+a", "-shut");
+	meanwhile(SYS_openat, only_count);
 	before = meanwhile_calls;
 	expect_int(resolve("/etc/shadow/x", "src", FORCE | CREATE), REFUSAL_RULE);
 	expect_int(resolve(in("other/x"), "src", FORCE | CREATE), REFUSAL_RULE);
@@ -706,20 +674,6 @@ static void resolve_outside(void)
 	expect_int(resolve(in("a/x"), "src", 0), REFUSAL_NONE);
 	expect(meanwhile_calls > before);
 	destination_close(&to, false);
-}
-
-/* Outside of the places the daemon mounts nothing, and reveals nothing. */
-TEST(nothing_outside_is_opened)
-{
-	int status;
-
-	mkdir("a", 0755);
-	PLACES("+a", "-shut");
-	status = in_child(resolve_outside);
-	default_policy();
-	if (status == NO_MEANWHILE)
-		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
-	expect_int(status, 0);
 }
 
 /* A link of root in the root's section leads into another place. */
@@ -874,8 +828,7 @@ static void make_in_vain(void)
 
 	if (!expect_int(resolve(in("a/b/c/d/file"), "src", CREATE), REFUSAL_NONE))
 		return;
-	if (!meanwhile(variant, fail_one))
-		leave_child(NO_MEANWHILE);
+	meanwhile(variant, fail_one);
 	refusal = destination_make(&to, &policy, &failure);
 	if ((int)meanwhile_calls < failing_call) {
 		/* No call was left that could fail. */
@@ -891,28 +844,58 @@ static void make_in_vain(void)
 	expect_int(failure.error, calls_to_fail);
 	expect(strstr(failure.detail, in("a")));
 	expect_int(to.dir, -1);
-	/* Three descriptors belong to meanwhile(). */
-	expect_int(open_files(), before + 3);
+	expect_int(open_files(), before);
 	expect_int(entries(in("a")), 0);
 }
 
-static void nothing_is_left_of_a_failure(void)
+/* Call @body until no system call is left that could fail. */
+static void fail_each_call(void (*body)(void))
 {
 	int status = 0;
 
-	mkdir("a", 0755);
-	calls_to_fail = variant == SYS_openat ? EMFILE : EIO;
 	for (failing_call = 1; failing_call < 100; failing_call++) {
-		status = in_child(make_in_vain);
+		status = in_child(body);
 		if (status != 0)
 			break;
 	}
 	if (status == NO_MEANWHILE)
-		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
+		leave_child(status);
 	if (!expect_int(status, 42))
 		ksft_print_msg("it was call %d\n", failing_call);
 	expect(failing_call >= 4);
+}
+
+static void nothing_is_left_of_a_failure(void)
+{
+	mkdir("a", 0755);
+	calls_to_fail = variant == SYS_openat ? EMFILE : EIO;
+	fail_each_call(make_in_vain);
 	expect_int(entries("a"), 0);
+}
+
+static void resolve_in_vain(void)
+{
+	int before = open_files();
+	enum refusal refusal;
+
+	meanwhile(SYS_openat, fail_one);
+	refusal = resolve(in("link/b/file"), "src", CREATE);
+	if ((int)meanwhile_calls < failing_call) {
+		expect_int(refusal, REFUSAL_NONE);
+		leave_child(42);
+	}
+	expect_int(refusal, REFUSAL_FILES);
+	expect_int(failure.error, EMFILE);
+	expect_int(to.dir, -1);
+	expect_int(open_files(), before);
+}
+
+TEST_F(as_root_in_own_process, too_many_open_files)
+{
+	mkdir("a", 0755);
+	expect(symlink(in("a"), "link") == 0);
+	calls_to_fail = EMFILE;
+	fail_each_call(resolve_in_vain);
 }
 
 TEST(nothing_is_left_of_a_refusal)
@@ -950,6 +933,17 @@ TEST(nothing_is_left_of_a_refusal)
 	}
 }
 
+/* Others are active while directories are made. */
+static void make_tree_of_others(void)
+{
+	make_tree("a/", "vault/");
+}
+
+static const struct fixture among_others = { .child = true, .begin = make_tree_of_others };
+static const struct fixture among_others_as_root = { .root = true,
+						     .child = true,
+						     .begin = make_tree_of_others };
+
 static int faster(unsigned int n, const uint64_t args[6])
 {
 	if (n == 2)
@@ -958,11 +952,10 @@ static int faster(unsigned int n, const uint64_t args[6])
 }
 
 /* Somebody makes the second one of four. */
-static void somebody_is_faster(void)
+TEST_F(among_others, somebody_is_faster)
 {
 	expect_int(resolve(in("a/b/c/d/e/file"), "src", CREATE), REFUSAL_NONE);
-	if (!meanwhile(SYS_mkdirat, faster))
-		leave_child(NO_MEANWHILE);
+	meanwhile(SYS_mkdirat, faster);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NONE);
 	expect_int(meanwhile_calls, 4);
 	/* Their directory belongs to them, and so does everything above it. */
@@ -980,11 +973,10 @@ static int faster_with_a_file(unsigned int n, const uint64_t args[6])
 	return 0;
 }
 
-static void somebody_is_faster_with_a_file(void)
+TEST_F(among_others, somebody_is_faster_with_a_file)
 {
 	expect_int(resolve(in("a/b/c/d/e/file"), "src", CREATE), REFUSAL_NONE);
-	if (!meanwhile(SYS_mkdirat, faster_with_a_file))
-		leave_child(NO_MEANWHILE);
+	meanwhile(SYS_mkdirat, faster_with_a_file);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
 	expect(strstr(failure.detail, in("a/b/c/d")));
 	expect_int(to.dir, -1);
@@ -1004,14 +996,13 @@ static int swap_made(unsigned int n, const uint64_t args[6])
 	return 0;
 }
 
-static void somebody_swaps_what_was_made(void)
+TEST_F(among_others_as_root, somebody_swaps_what_was_made)
 {
 	policy.everywhere.settings.has_user = true;
 	policy.everywhere.settings.identity.uid = 12345;
 	expect(chmod(".", 0755) == 0 && chmod("a", 0777) == 0);
 	expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
-	if (!meanwhile(SYS_openat, swap_made))
-		leave_child(NO_MEANWHILE);
+	meanwhile(SYS_openat, swap_made);
 	expect_int(identity_assume(&policy.everywhere.settings.identity), 0);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_BUSY);
 	identity_assume(NULL);
@@ -1032,33 +1023,13 @@ static int swap_for_a_link(unsigned int n, const uint64_t args[6])
 	return 0;
 }
 
-static void somebody_swaps_it_for_a_link(void)
+TEST_F(among_others_as_root, somebody_swaps_it_for_a_link)
 {
 	expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
-	if (!meanwhile(SYS_openat, swap_for_a_link))
-		leave_child(NO_MEANWHILE);
+	meanwhile(SYS_openat, swap_for_a_link);
 	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
 	expect_int(to.dir, -1);
 	expect_int(entries("vault"), 0);
-}
-
-static void others_while_directories_are_made(void)
-{
-	static void (*const bodies[])(void) = {
-		somebody_is_faster,
-		somebody_is_faster_with_a_file,
-		somebody_swaps_what_was_made,
-		somebody_swaps_it_for_a_link,
-	};
-	int status;
-
-	if (variant >= 2 && geteuid() != 0)
-		skip("run this as root");
-	make_tree("a/", "vault/");
-	status = in_child(bodies[variant]);
-	if (status == NO_MEANWHILE)
-		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
-	expect_int(status, 0);
 }
 
 /* A directory that the copy creates is the place of another section. */
@@ -1104,12 +1075,8 @@ TEST(target_is_looked_at_again)
 
 int main(void)
 {
-	test_variant(anywhere, nothing_is_left_of_a_failure, "mkdirat", SYS_mkdirat);
-	test_variant(anywhere, nothing_is_left_of_a_failure, "openat", SYS_openat);
-	test_variant(anywhere, nothing_is_left_of_a_failure, "fsync", SYS_fsync);
-	test_variant(anywhere, others_while_directories_are_made, "a directory", 0);
-	test_variant(anywhere, others_while_directories_are_made, "a file", 1);
-	test_variant(anywhere, others_while_directories_are_made, "another directory instead", 2);
-	test_variant(anywhere, others_while_directories_are_made, "a link instead", 3);
+	test_variant(in_own_process, nothing_is_left_of_a_failure, "mkdirat", SYS_mkdirat);
+	test_variant(in_own_process, nothing_is_left_of_a_failure, "openat", SYS_openat);
+	test_variant(in_own_process, nothing_is_left_of_a_failure, "fsync", SYS_fsync);
 	run_tests();
 }

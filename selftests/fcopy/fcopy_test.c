@@ -20,8 +20,10 @@ static unsigned int count, failures;
 
 const struct fixture anywhere;
 const struct fixture as_root = { .root = true };
+const struct fixture in_own_process = { .child = true };
+const struct fixture as_root_in_own_process = { .root = true, .child = true };
 const struct fixture own_mounts = { .own_mounts = true };
-int variant;
+int variant, descriptors_of_helpers;
 const char *skipped;
 char scratch[256];
 
@@ -82,26 +84,16 @@ int in_child(void (*body)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void (*mounting_body)(void);
-
-static void with_own_mounts(void)
+void need_mount(bool mounted)
 {
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (!mounted)
 		leave_child(CANNOT_MOUNT);
-	mounting_body();
 }
 
-void in_own_mounts(void (*body)(void))
+void mount_tmpfs(const char *directory, const char *options)
 {
-	int status;
-
-	if (geteuid() != 0)
-		skip("run this as root");
-	mounting_body = body;
-	status = in_child(with_own_mounts);
-	if (status == CANNOT_MOUNT)
-		skip("run this outside of a container: root cannot mount here");
-	expect_int(status, 0);
+	mkdir(directory, 0755);
+	need_mount(mount("tmpfs", directory, "tmpfs", 0, options) == 0);
 }
 
 const char *in(const char *name)
@@ -205,7 +197,9 @@ int entries(const char *path)
 
 int open_files(void)
 {
-	return entries("/proc/self/fd");
+	int n = entries("/proc/self/fd");
+
+	return n < 0 ? n : n - descriptors_of_helpers;
 }
 
 static void scratch_enter(void)
@@ -260,19 +254,32 @@ static void run_between(void)
 		expect_int(after, before);
 }
 
+static void run_in_child(void)
+{
+	if (current->fixture->own_mounts)
+		need_mount(unshare(CLONE_NEWNS) == 0 &&
+			   mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	run_between();
+}
+
 static void run_current(void)
 {
 	const struct fixture *fixture = current->fixture;
+	int status;
 
-	if (fixture->root && geteuid() != 0)
+	if ((fixture->root || fixture->own_mounts) && geteuid() != 0)
 		skip("run this as root");
-	if (!fixture->own_mounts) {
+	if (!fixture->child && !fixture->own_mounts) {
 		run_between();
 		return;
 	}
-	in_own_mounts(run_between);
-	if (skipped && fixture->to_mount && geteuid() == 0)
-		skip(fixture->to_mount);
+	status = in_child(run_in_child);
+	if (status == NO_MEANWHILE)
+		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
+	if (status == CANNOT_MOUNT)
+		skip(fixture->to_mount ?:
+					 "run this outside of a container: root cannot mount here");
+	expect_int(status, 0);
 }
 
 void run_tests(void)

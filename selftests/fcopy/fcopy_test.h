@@ -52,12 +52,13 @@
 /** struct fixture - what a test needs, and what surrounds it */
 struct fixture {
 	bool root;	      /* skip the test without root's rights */
-	bool own_mounts;      /* call it with in_own_mounts() */
+	bool child;	      /* run it in its own process, which may leave_child() */
+	bool own_mounts;      /* likewise, as root, with mounts that vanish */
 	const char *to_mount; /* the reason to skip it if root cannot mount here */
 	void (*begin)(void);  /* call this before the test, which it may skip() */
 	void (*end)(void);    /* call this after the test, even after skip() */
 };
-extern const struct fixture anywhere, as_root, own_mounts;
+extern const struct fixture anywhere, as_root, in_own_process, as_root_in_own_process, own_mounts;
 
 /* What the mount of an image with vfat needs */
 #define NEEDS_FAT \
@@ -103,13 +104,17 @@ int in_child(void (*body)(void));
  * reason to skip the test, or with 1 if the test has failed
  */
 void leave_child(int status) __attribute__((noreturn));
-
-/**
- * in_own_mounts() - in_child() of root, with mounts that vanish; BODY may
- * leave_child(CANNOT_MOUNT)
- */
-void in_own_mounts(void (*body)(void));
+#define NO_MEANWHILE 98 /* see meanwhile.h */
 #define CANNOT_MOUNT 99
+
+/** need_mount() - leaves a test with own_mounts unless it has MOUNTED */
+void need_mount(bool mounted);
+
+/** mount_tmpfs() - creates the directory and mounts a tmpfs on it */
+void mount_tmpfs(const char *directory, const char *options);
+
+/* Descriptors of this process that open_files() does not count */
+extern int descriptors_of_helpers;
 
 /** in() - returns scratch/NAME, which is valid until eight more calls */
 const char *in(const char *name);

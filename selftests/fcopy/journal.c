@@ -110,6 +110,12 @@ static void begin_with_births(void)
 
 static const struct fixture with_journal = { .begin = begin_test, .end = end_test };
 static const struct fixture with_births = { .begin = begin_with_births, .end = end_test };
+static const struct fixture in_own_root = {
+	.root = true,
+	.child = true,
+	.begin = begin_test,
+	.end = end_test,
+};
 static const struct fixture in_mounts = {
 	.own_mounts = true,
 	.begin = begin_test,
@@ -652,11 +658,10 @@ TEST_F(with_journal, path_that_is_too_long)
 	close(dir);
 }
 
-static void in_another_root(void)
+TEST_F(in_own_root, file_in_the_root_directory_is_removed)
 {
 	int dir;
 
-	begin_test();
 	make_file(temporary_in("to"), "");
 	expect(chroot("to") == 0);
 	dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -664,12 +669,6 @@ static void in_another_root(void)
 	clean();
 	expect_int(entries("/"), 0);
 	close(dir);
-	end_test();
-}
-
-TEST_F(as_root, file_in_the_root_directory_is_removed)
-{
-	expect_int(in_child(in_another_root), 0);
 }
 
 TEST(directory_that_cannot_be_read_is_told_once)
@@ -685,9 +684,7 @@ TEST_F(in_mounts, note_waits_for_its_file_system)
 {
 	bool births;
 
-	mkdir("mount", 0755);
-	if (mount("tmpfs", "mount", "tmpfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	mount_tmpfs("mount", NULL);
 	note("mount", 0);
 	make_file(temporary_in("mount"), "");
 	mkdir("mount/a", 0755);
@@ -759,12 +756,10 @@ TEST_F(in_mounts, overlay_is_mounted_again)
 {
 	bool births;
 
-	make_tree("lower/", "up/");
-	if (mount("tmpfs", "up", "tmpfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	mkdir("lower", 0755);
+	mount_tmpfs("up", NULL);
 	make_tree("up/up/", "up/work/");
-	if (!mount_overlay())
-		leave_child(CANNOT_MOUNT);
+	need_mount(mount_overlay());
 	write_four_notes();
 	/* The tmpfs of older kernels, such as 5.10, shows no birth times. */
 	births = entries("state") == 4;
@@ -786,14 +781,13 @@ TEST_F(in_mounts_with_fat, fat_numbers_its_inodes_anew)
 {
 	bool births;
 
-	if (shell("truncate -s 8M image && mkfs.vfat image >/dev/null && mount -t vfat -o loop image to"))
-		leave_child(CANNOT_MOUNT);
+	need_mount(!shell(
+		"truncate -s 8M image && mkfs.vfat image >/dev/null && mount -t vfat -o loop image to"));
 	write_four_notes();
 	/* Since Linux 5.19 FAT shows birth times. */
 	births = entries("state") == 4;
 	expect(!shell("umount to"));
-	if (shell("mount -t vfat -o loop image to"))
-		leave_child(CANNOT_MOUNT);
+	need_mount(!shell("mount -t vfat -o loop image to"));
 	clean();
 	expect_int(exists("to/a"), !births);
 	expect_int(entries("to/left"), 0);

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fcopy_test.h"
 #include "meanwhile.h"
 
 volatile unsigned int meanwhile_calls;
@@ -52,7 +53,7 @@ static void *supervise(void *function)
 	}
 }
 
-bool meanwhile(int number, meanwhile_fn *function)
+void meanwhile(int number, meanwhile_fn *function)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -65,16 +66,18 @@ bool meanwhile(int number, meanwhile_fn *function)
 	int listener;
 
 	if (pipe(channel) < 0 || pthread_create(&thread, NULL, supervise, (void *)function) != 0)
-		return false;
+		leave_child(NO_MEANWHILE);
 	pthread_detach(thread);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
 			   &program);
-	return listener >= 0 && write(channel[1], &listener, sizeof(listener)) == sizeof(listener);
+	if (listener < 0 || write(channel[1], &listener, sizeof(listener)) != sizeof(listener))
+		leave_child(NO_MEANWHILE);
+	descriptors_of_helpers += 3;
 }
 #else
-bool meanwhile(int number, meanwhile_fn *function)
+void meanwhile(int number, meanwhile_fn *function)
 {
-	return false;
+	leave_child(NO_MEANWHILE);
 }
 #endif

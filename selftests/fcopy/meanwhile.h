@@ -5,7 +5,6 @@
 #ifndef FCOPY_MEANWHILE_H
 #define FCOPY_MEANWHILE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -22,12 +21,10 @@ typedef int meanwhile_fn(unsigned int n, const uint64_t args[6]);
  *
  * @function runs in another thread of the process, whose system calls nobody
  * intercepts. The filter stays until the process ends, so call this in a child:
- * in_child(). Returns false where the kernel has no SECCOMP_RET_USER_NOTIF.
+ * in_child(). It leaves the child with NO_MEANWHILE where the kernel has no
+ * SECCOMP_RET_USER_NOTIF.
  */
-bool meanwhile(int number, meanwhile_fn *function);
-
-/* The exit status of a child if meanwhile() returned false */
-#define NO_MEANWHILE 98
+void meanwhile(int number, meanwhile_fn *function);
 
 /* How often the system call has been intercepted */
 extern volatile unsigned int meanwhile_calls;

@@ -5,7 +5,6 @@
  */
 #include <pthread.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
@@ -321,15 +320,17 @@ static int fake_type(unsigned int n, const uint64_t args[6])
 	return MEANWHILE_DONE;
 }
 
-static void on_fuse(void)
+/* A user's FUSE server can show any owner. */
+TEST_F(as_root_in_own_process, links_on_fuse_refused)
 {
 	struct stat st;
 
+	make_tree("real/", "d/");
+	make_package("d/pkg");
 	fake_magic = 0x65735546;
 	expect(lstat("d/pkg/link", &st) == 0);
 	fake_inode = st.st_ino;
-	if (!meanwhile(SYS_fstatfs, fake_type))
-		leave_child(NO_MEANWHILE);
+	meanwhile(SYS_fstatfs, fake_type);
 	expect_refused(in("d/pkg/link"), FOLLOW, REFUSAL_LINK, "link is a link on FUSE");
 	expect_reaches(in("d/pkg/new"), FOLLOW, "d/pkg", "new");
 	/* Another file system is mounted below FUSE. */
@@ -340,48 +341,27 @@ static void on_fuse(void)
 	expect_reaches(in("d/pkg/link"), FOLLOW, "real", "");
 }
 
-/* A user's FUSE server can show any owner. */
-TEST_F(as_root, links_on_fuse_refused)
-{
-	int status;
-
-	make_tree("real/", "d/");
-	make_package("d/pkg");
-	status = in_child(on_fuse);
-	if (status == NO_MEANWHILE)
-		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
-	expect_int(status, 0);
-}
-
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
 
-static void disks(void)
+TEST_F(own_mounts, links_on_disks_of_users_refused)
 {
-	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 || mkdir("/run/media", 0755) < 0 ||
-	    mkdir("/run/media/user", 0755) < 0)
-		leave_child(CANNOT_MOUNT);
+	mkdir("real", 0755);
+	mount_tmpfs("/run", "mode=755");
+	make_tree("/run/media/user/");
 	make_package("/run/media/user/stick");
 	expect_refused("/run/media/user/stick/link", FOLLOW, REFUSAL_LINK,
 		       "/run/media/, where users mount disks");
 	expect(symlink("user/stick", "/run/media/default") == 0);
 	expect_reaches("/run/media/default", FOLLOW, "/run/media/user/stick", "");
-	mkdir("m", 0755);
-	if (mount("tmpfs", "m", "tmpfs", 0, "mode=755") < 0)
-		leave_child(CANNOT_MOUNT);
+	mount_tmpfs("m", "mode=755");
 	expect(symlink(in("real"), "m/link") == 0);
 	expect_reaches(in("m/link"), FOLLOW, "real", "");
 	if (mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_NOSYMFOLLOW, NULL) < 0 ||
 	    access("m/link", F_OK) == 0)
 		return;
 	expect_refused(in("m/link"), FOLLOW, REFUSAL_LINK, "nosymfollow");
-}
-
-TEST(links_on_disks_of_users_refused)
-{
-	mkdir("real", 0755);
-	in_own_mounts(disks);
 }
 
 TEST_F(as_root, links_of_root_followed)
@@ -518,14 +498,14 @@ TEST_F(own_mounts, kernel_file_systems_mounted_elsewhere_refused)
 {
 	const char *part = part_of_dev();
 
-	make_tree("dev/", "part/", "proc/", "pts/", "ram/", "sys/");
+	make_tree("dev/", "part/", "proc/", "pts/", "sys/");
 	if (mount("/dev", "dev", NULL, MS_BIND, NULL) < 0 ||
 	    (part && mount(part, "part", NULL, MS_BIND, NULL) < 0) ||
 	    mount("proc", "proc", "proc", 0, NULL) < 0 ||
 	    mount("/sys/kernel", "sys", NULL, MS_BIND, NULL) < 0 ||
-	    mount("devpts", "pts", "devpts", 0, "newinstance") < 0 ||
-	    mount("tmpfs", "ram", "tmpfs", 0, NULL) < 0)
+	    mount("devpts", "pts", "devpts", 0, "newinstance") < 0)
 		leave_child(CANNOT_MOUNT);
+	mount_tmpfs("ram", NULL);
 	expect_int(check_place(in("dev")), REFUSAL_KERNEL);
 	expect(strstr(failure.detail, in("dev")) && strstr(failure.detail, "/dev"));
 	expect_int(check_place(in("dev/fcopy-test")), REFUSAL_KERNEL);
@@ -568,9 +548,7 @@ static bool kernel_has(const char *type)
 /* Above such a mount ".." leads nowhere, and not to the root. */
 TEST_F(own_mounts, detached_mount_refused)
 {
-	mkdir("m", 0755);
-	if (mount("tmpfs", "m", "tmpfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	mount_tmpfs("m", NULL);
 	mkdir("m/d", 0755);
 	expect_int(path_resolve(in("m/d"), 0, &result, &failure), REFUSAL_NONE);
 	expect_int(places_check_kernel(result.dir, result.place, &failure), REFUSAL_NONE);
@@ -608,19 +586,17 @@ TEST_F(own_mounts, each_file_system_of_the_kernel)
 		umount2("m", MNT_DETACH);
 	}
 	ksft_print_msg("%u types of file systems\n", mounted);
-	if (!mounted)
-		leave_child(CANNOT_MOUNT);
+	need_mount(mounted);
 }
 
 static void on_this_type(void)
 {
-	if (!meanwhile(SYS_fstatfs, fake_type))
-		leave_child(NO_MEANWHILE);
+	meanwhile(SYS_fstatfs, fake_type);
 	expect_int(check_place(scratch), REFUSAL_KERNEL);
 }
 
 /* Most of these file systems need special hardware or a cluster. */
-TEST(file_systems_by_magic)
+TEST_F(in_own_process, file_systems_by_magic)
 {
 	static const unsigned long magics[] = {
 		0x67596969 /* rpc_pipefs */, 0xabba1974 /* xenfs */,
@@ -636,52 +612,10 @@ TEST(file_systems_by_magic)
 		fake_magic = magics[i];
 		status = in_child(on_this_type);
 		if (status == NO_MEANWHILE)
-			skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
+			leave_child(status);
 		if (!expect_int(status, 0))
 			ksft_print_msg("type 0x%lx\n", magics[i]);
 	}
-}
-
-/* Every walk with too few descriptors fails cleanly. */
-static void without_descriptors(void)
-{
-	struct rlimit limit = { 0, 0 };
-	int next, refused = 0;
-
-	/*
-	 * Descriptors that this program inherited would count against the
-	 * limit.
-	 */
-	for (int fd = 3; fd < 1024; fd++)
-		close(fd);
-	next = dup(0);
-	close(next);
-	for (limit.rlim_cur = next; limit.rlim_cur < (rlim_t)next + 4; limit.rlim_cur++) {
-		limit.rlim_max = next + 10;
-		expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-		if (path_resolve(in("a/link/b"), FOLLOW, &result, &failure) == REFUSAL_NONE) {
-			close(result.dir);
-		} else {
-			expect_int(failure.refusal, REFUSAL_FILES);
-			expect_int(failure.error, EMFILE);
-			expect_int(result.dir, -1);
-			refused++;
-		}
-		/* Nothing stays open. */
-		if (limit.rlim_cur > (rlim_t)next) {
-			expect_int(dup(0), next);
-			close(next);
-		}
-	}
-	expect(refused > 0 && refused < 4);
-}
-
-TEST_F(as_root, too_many_open_files)
-{
-	mkdir("a", 0755);
-	expect(symlink(in("a"), "a/link") == 0);
-	mkdir("a/b", 0755);
-	expect_int(in_child(without_descriptors), 0);
 }
 
 static void joined(const char *place, const char *components, const char *want)
@@ -729,27 +663,17 @@ static int sync_fails(unsigned int n, const uint64_t args[6])
 	return n == 1 ? EINVAL : n == 2 ? EIO : 0;
 }
 
-static void sync_directories(void)
+TEST_F(in_own_process, directory_that_cannot_be_synced)
 {
 	int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (!meanwhile(SYS_fsync, sync_fails))
-		leave_child(NO_MEANWHILE);
+	meanwhile(SYS_fsync, sync_fails);
 	expect_int(path_sync_directory(dir), 0);
 	expect_int(path_sync_directory(dir), -EIO);
 	expect_int(path_sync_directory(dir), 0);
 	expect_int(meanwhile_calls, 3);
 	close(dir);
-}
-
-TEST(directory_that_cannot_be_synced)
-{
-	int status = in_child(sync_directories);
-
 	expect_int(path_sync_directory(-1), -EBADF);
-	if (status == NO_MEANWHILE)
-		skip("run this on Linux 5.5 or newer with CONFIG_SECCOMP_FILTER, outside of a container");
-	expect_int(status, 0);
 }
 
 static volatile bool racing;

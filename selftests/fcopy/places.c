@@ -151,11 +151,10 @@ TEST(file_of_another_section)
 
 TEST_F(own_mounts, bind_mount_of_another_place)
 {
-	make_tree("srv/secret/in/", "srv/bound/", "srv/deep/", "srv/ram/");
-	if (mount("srv/secret", "srv/bound", NULL, MS_BIND, NULL) < 0 ||
-	    mount("srv/secret/in", "srv/deep", NULL, MS_BIND, NULL) < 0 ||
-	    mount("tmpfs", "srv/ram", "tmpfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	make_tree("srv/secret/in/", "srv/bound/", "srv/deep/");
+	need_mount(mount("srv/secret", "srv/bound", NULL, MS_BIND, NULL) == 0 &&
+		   mount("srv/secret/in", "srv/deep", NULL, MS_BIND, NULL) == 0);
+	mount_tmpfs("srv/ram", NULL);
 	PLACES("+srv", "-srv/secret");
 	expect_denied(in("srv/bound"), "f", "places.conf:2");
 	expect_denied(in("srv/bound/in"), "f", "places.conf:2");
@@ -178,38 +177,33 @@ static void in_folding_directory(void)
 	expect_confirmed(in("m/d"), "secret2");
 }
 
-static void casefold_tmpfs(void)
+static const struct fixture on_tmpfs = {
+	.own_mounts = true,
+	.to_mount =
+		"this kernel's tmpfs has no casefold: boot Linux 6.13 or newer with CONFIG_UNICODE",
+};
+
+TEST_F(on_tmpfs, directory_of_tmpfs_without_case)
 {
 	int dir, flags = FS_CASEFOLD_FL;
 
-	mkdir("m", 0755);
-	if (mount("tmpfs", "m", "tmpfs", 0, "casefold") < 0)
-		leave_child(CANNOT_MOUNT);
+	mount_tmpfs("m", "casefold");
 	mkdir("m/d", 0755);
 	dir = open("m/d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ioctl(dir, FS_IOC_SETFLAGS, &flags) < 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(ioctl(dir, FS_IOC_SETFLAGS, &flags) == 0);
 	close(dir);
 	in_folding_directory();
 }
 
-static void vfat(void)
+static const struct fixture on_fat = { .own_mounts = true, .to_mount = NEEDS_FAT };
+
+TEST_F(on_fat, directory_of_fat_without_case)
 {
 	mkdir("m", 0755);
-	if (system("truncate -s 4M image && mkfs.vfat image >/dev/null 2>&1 &&"
-		   " mount -o loop image m 2>/dev/null") != 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(system("truncate -s 4M image && mkfs.vfat image >/dev/null 2>&1 &&"
+			  " mount -o loop image m 2>/dev/null") == 0);
 	mkdir("m/d", 0755);
 	in_folding_directory();
-}
-
-static void directory_without_case(void)
-{
-	in_own_mounts(variant ? vfat : casefold_tmpfs);
-	if (skipped && geteuid() == 0)
-		skip(variant ?
-			     "install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP" :
-			     "this kernel's tmpfs has no casefold: boot Linux 6.13 or newer with CONFIG_UNICODE");
 }
 
 /* Whatever restricts the host protects itself. */
@@ -265,9 +259,4 @@ TEST(warnings)
 	default_policy();
 }
 
-int main(void)
-{
-	test_variant(anywhere, directory_without_case, "tmpfs", 0);
-	test_variant(anywhere, directory_without_case, "vfat", 1);
-	run_tests();
-}
+TEST_MAIN

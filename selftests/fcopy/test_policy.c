@@ -64,9 +64,9 @@ char *snapshot(const char *path)
 	return text;
 }
 
-bool as_user(void)
+void as_user(void)
 {
-	return geteuid() == 0 && setgroups(0, NULL) == 0 &&
-	       setresgid(TEST_USER, TEST_USER, TEST_USER) == 0 &&
-	       setresuid(TEST_USER, TEST_USER, TEST_USER) == 0;
+	if (setgroups(0, NULL) < 0 || setresgid(TEST_USER, TEST_USER, TEST_USER) < 0 ||
+	    setresuid(TEST_USER, TEST_USER, TEST_USER) < 0)
+		ksft_exit_fail_perror("setresuid");
 }

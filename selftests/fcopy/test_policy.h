@@ -33,11 +33,8 @@ void default_policy(void);
  */
 char *snapshot(const char *path);
 
-/**
- * as_user() - makes this process, a child of root, an unprivileged user;
- * returns whether that succeeded
- */
-bool as_user(void);
+/** as_user() - makes this process, a child of root, an unprivileged user */
+void as_user(void);
 #define TEST_USER 65534
 
 #endif

@@ -948,8 +948,7 @@ static void mount_small(const char *options)
 {
 	open_transfer();
 	memory_is_disk = false;
-	if (mount("tmpfs", "to", "tmpfs", 0, options) < 0)
-		leave_child(CANNOT_MOUNT);
+	mount_tmpfs("to", options);
 }
 
 static void leave_small(int files)
@@ -1127,8 +1126,7 @@ static void run(const char *format, ...)
 	va_end(args);
 	fflush(NULL);
 	status = system(command);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		leave_child(CANNOT_MOUNT);
+	need_mount(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 static void mount_image(const char *mkfs)
@@ -1376,8 +1374,7 @@ static void file_system_without_a_size(void)
 	text[8000] = '\0';
 	open_transfer();
 	memory_is_disk = false;
-	if (mount("ramfs", "to", "ramfs", 0, NULL) < 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(mount("ramfs", "to", "ramfs", 0, NULL) == 0);
 	expect_int(copy("a", 0, text), REFUSAL_NONE);
 	expect(holds("to/a", text));
 	end_test(1);
@@ -1407,8 +1404,7 @@ TEST_F(with_transfer, btrfs_files_are_synced_with_a_name)
 /* A file without a name gets one through /proc. */
 TEST_F(own_mounts, without_procfs)
 {
-	if (umount2("/proc", MNT_DETACH) < 0 || access("/proc/self", F_OK) == 0)
-		leave_child(CANNOT_MOUNT);
+	need_mount(umount2("/proc", MNT_DETACH) == 0 && access("/proc/self", F_OK) < 0);
 	open_transfer();
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
