@@ -8,13 +8,8 @@
 #include <sys/syscall.h>
 #include "../../lib/from_memory.h"
 
-#include "fcopy_test.h"
-#include "served.h"
+#include "conversation.h"
 #include "test_log.h"
-
-static struct policy policy = POLICY_DEFAULTS;
-static struct message request, answer;
-static uint64_t transaction;
 
 /*
  * The effect on the next write: it fails with write_error, or writes only half
@@ -54,7 +49,7 @@ static void open_rings(size_t size)
 
 static int post(void)
 {
-	return vmbus_send(served_host, VMBUS_PACKET_INBAND, 0, ++transaction, request.bytes,
+	return vmbus_send(served_host, VMBUS_PACKET_INBAND, 0, ++served_transaction, request.bytes,
 			  request.length);
 }
 
@@ -68,48 +63,7 @@ static uint32_t take(void)
 	return status_of(&answer);
 }
 
-static uint32_t ask(void)
-{
-	expect_int(post(), 0);
-	expect_int(served_run(), 0);
-	return take();
-}
-
-static uint32_t start(const char *name, uint32_t flags, uint64_t size)
-{
-	start_message(&request, in("to/"), name, flags, size);
-	return ask();
-}
-
-static uint32_t send_data(uint64_t offset, const char *text)
-{
-	write_message(&request, offset, text, strlen(text));
-	return ask();
-}
-
-static uint32_t end(uint32_t operation)
-{
-	end_message(&request, operation);
-	return ask();
-}
-
-static void begin_test(void)
-{
-	mkdir("to", 0755);
-	open_rings(5 * 4096);
-	usual_negotiation(&request);
-	expect_int(ask(), S_OK);
-}
-
-static const struct fixture served = { .begin = begin_test };
-
-static void end_test(int files)
-{
-	serve_end();
-	expect_int(entries("to"), files);
-}
-
-TEST_F(served, a_size_in_write_beyond_the_packet)
+TEST_F(conversation, a_size_in_write_beyond_the_packet)
 {
 	static const uint32_t sizes[] = { 4, 6144, 6145, 65536, 0x7fffffff, 0xffffffff };
 	static const char data[DATA_MAX + 1];
@@ -124,10 +78,9 @@ TEST_F(served, a_size_in_write_beyond_the_packet)
 	expect_int(start("a", 0, 1 << 20), S_OK);
 	write_message(&request, 0, data, sizeof(data));
 	expect_int(ask(), E_INVALID_ARG);
-	end_test(0);
 }
 
-TEST_F(served, b_bytes_of_the_message_before)
+TEST_F(conversation, b_bytes_of_the_message_before)
 {
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(end(CANCEL), S_OK);
@@ -138,20 +91,18 @@ TEST_F(served, b_bytes_of_the_message_before)
 	expect_int(start("b", 0, 3), S_OK);
 	end_message(&request, WRITE);
 	expect_int(ask(), E_INVALID_ARG);
-	end_test(0);
 }
 
-TEST_F(served, c_packets_shorter_than_a_header)
+TEST_F(conversation, c_packets_shorter_than_a_header)
 {
 	message(&request, FCOPY, IC_HEADER);
 	memset(request.bytes, 0xff, IC_HEADER);
 	/* The ring pads a packet to a multiple of 8. */
 	for (request.length = 0; request.length <= 24; request.length++)
-		expect_int(ask(), UINT32_MAX);
-	end_test(0);
+		expect_int(ask(), SILENCE);
 }
 
-TEST_F(served, d_links_and_dots)
+TEST_F(conversation, d_links_and_dots)
 {
 	expect_int(start("../a", OVER_WRITE, 0), E_NAME);
 	expect_int(start("x/../../a", OVER_WRITE, 0), E_NAME);
@@ -161,9 +112,7 @@ TEST_F(served, d_links_and_dots)
 	/* The copy replaces a link, and does not touch what it points to. */
 	make_file("victim", "untouched");
 	expect(symlink("../victim", "to/link") == 0);
-	expect_int(start("link", OVER_WRITE, 3), S_OK);
-	expect_int(send_data(0, "new"), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy("link", OVER_WRITE, "new"), S_OK);
 	expect(holds("victim", "untouched") && holds("to/link", "new"));
 	/* A user's link on the way */
 	mkdir("vault", 0755);
@@ -178,20 +127,20 @@ TEST_F(served, d_links_and_dots)
 	start_message(&request, in("door"), "a", OVER_WRITE, 0);
 	expect_int(ask(), E_LINK);
 	expect_int(entries("vault"), 0);
-	end_test(1);
+	expected_files = 1;
 }
 
-TEST_F(served, e_modes)
+TEST_F(conversation, e_modes)
 {
 	start_message(&request, in("to/new/"), "a", CREATE_PATH, 0);
 	expect_int(ask(), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect_int(mode_of("to/new/a"), 0644);
 	expect_int(mode_of("to/new"), 0755);
-	end_test(1);
+	expected_files = 1;
 }
 
-TEST_F(served, f_the_old_file_until_the_new_one_is_whole)
+TEST_F(conversation, f_the_old_file_until_the_new_one_is_whole)
 {
 	make_file("to/a", "the old one");
 	expect_int(start("a", OVER_WRITE, 3), S_OK);
@@ -200,7 +149,7 @@ TEST_F(served, f_the_old_file_until_the_new_one_is_whole)
 	expect(holds("to/a", "the old one"));
 	expect_int(end(COMPLETE), E_INCOMPLETE);
 	expect(holds("to/a", "the old one"));
-	end_test(1);
+	expected_files = 1;
 }
 
 TEST(g_impossible_indices)
@@ -234,7 +183,7 @@ TEST(g_impossible_indices)
 	}
 }
 
-TEST_F(served, h_cancel)
+TEST_F(conversation, h_cancel)
 {
 	int before;
 
@@ -247,10 +196,9 @@ TEST_F(served, h_cancel)
 		expect_int(open_files(), before);
 		expect_int(entries("to"), 0);
 	}
-	end_test(0);
 }
 
-TEST_F(served, i_names_beyond_ascii)
+TEST_F(conversation, i_names_beyond_ascii)
 {
 	static const uint16_t units[] = { 'G', 'r',    0xfc,   0xdf,   'e',
 					  ' ', 0x65e5, 0x672c, 0xd83c, 0xdf89 };
@@ -270,12 +218,11 @@ TEST_F(served, i_names_beyond_ascii)
 	 */
 	memset(long_name, 'l', 200);
 	long_name[200] = '\0';
-	expect_int(start(long_name, 0, 0), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy(long_name, 0, ""), S_OK);
 	snprintf(long_name, sizeof(long_name), "to/%0200d", 0);
 	memset(long_name + 3, 'l', 200);
 	expect(access(long_name, F_OK) == 0);
-	end_test(2);
+	expected_files = 2;
 }
 
 TEST(j_orders_that_make_no_sense)
@@ -284,7 +231,7 @@ TEST(j_orders_that_make_no_sense)
 
 	dup2(null, 0);
 	close(null);
-	begin_test();
+	begin_conversation();
 	before = open_files();
 	expect_int(end(COMPLETE), E_STATE);
 	expect_int(end(COMPLETE), E_STATE);
@@ -296,12 +243,12 @@ TEST(j_orders_that_make_no_sense)
 	expect_int(end(CANCEL), S_OK);
 	expect_int(end(COMPLETE), E_STATE);
 	expect_int(open_files(), before);
-	end_test(0);
+	end_conversation();
 	dup2(stdin_was, 0);
 	close(stdin_was);
 }
 
-TEST_F(served, k_errors_of_writing)
+TEST_F(conversation, k_errors_of_writing)
 {
 	static const struct {
 		int error;
@@ -346,10 +293,10 @@ TEST_F(served, k_errors_of_writing)
 	expect_int(end(COMPLETE), S_OK);
 	short_writes = false;
 	expect(holds("to/a", "01234567890123456789"));
-	end_test(1);
+	expected_files = 1;
 }
 
-TEST_F(served, l_packets_that_share_a_wake_up)
+TEST_F(conversation, l_packets_that_share_a_wake_up)
 {
 	start_message(&request, in("to/"), "a", 0, 6);
 	expect_int(post(), 0);
@@ -363,22 +310,21 @@ TEST_F(served, l_packets_that_share_a_wake_up)
 	for (int i = 0; i < 4; i++)
 		expect_int(take(), S_OK);
 	expect(holds("to/a", "abcdef"));
-	end_test(1);
+	expected_files = 1;
 }
 
-TEST_F(served, m_wake_up_for_nothing)
+TEST_F(conversation, m_wake_up_for_nothing)
 {
 	logged[0] = '\0';
 	for (int i = 0; i < 100; i++)
 		expect_int(served_run(), 0);
 	expect(!*logged);
-	end_test(0);
 }
 
 /*
  * Each value clears the interrupt mask; a value of 0 would set it permanently.
  */
-TEST_F(served, n_what_is_written_to_the_device)
+TEST_F(conversation, n_what_is_written_to_the_device)
 {
 	uint32_t values[64];
 	ssize_t n;
@@ -397,10 +343,9 @@ TEST_F(served, n_what_is_written_to_the_device)
 			expect(values[k] != 0);
 		expect_int(take(), S_OK);
 	}
-	end_test(0);
 }
 
-TEST_F(served, o_ring_to_the_host_full)
+TEST_F(conversation, o_ring_to_the_host_full)
 {
 	int posted = 0, answers = 0;
 
@@ -417,30 +362,23 @@ TEST_F(served, o_ring_to_the_host_full)
 		expect_int(served_run(), 0);
 	}
 	expect_int(answers, posted);
-	end_test(0);
 }
 
-TEST_F(served, p_device_taken_back)
+TEST_F(conversation, p_device_taken_back)
 {
 	expect_int(start("a", 0, 3), S_OK);
 	vmbus_close(served_host);
 	served_host = NULL;
 	expect_int(served_run(), -ENODEV);
 	expect(!transfer_active(&inline_transfer));
-	end_test(0);
 }
 
-TEST(q_packets_that_cannot_be_taken)
+TEST_F(conversation, q_packets_that_cannot_be_taken)
 {
 	static unsigned char big[17000];
 
-	mkdir("to", 0755);
-	open_rings(32 * 1024);
-	usual_negotiation(&request);
-	expect_int(ask(), S_OK);
 	expect_int(vmbus_send(served_host, VMBUS_PACKET_INBAND, 0, 1, big, sizeof(big)), 0);
 	expect_int(end(CANCEL), S_OK);
-	end_test(0);
 }
 
 TEST(s_rings_of_any_size)
@@ -494,18 +432,17 @@ TEST(t_pages_of_another_machine)
 	serve_on(guest, host, &policy);
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
-	expect_int(start("a", 0, 3), S_OK);
-	expect_int(send_data(0, "abc"), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy("a", 0, "abc"), S_OK);
 	expect(holds("to/a", "abc"));
-	end_test(1);
+	expected_files = 1;
+	end_conversation();
 	close(ends[0]);
 	close(ends[1]);
 	free(memory.tx_ring);
 	free(memory.rx_ring);
 }
 
-TEST_F(served, u_offsets_beyond_the_file)
+TEST_F(conversation, u_offsets_beyond_the_file)
 {
 	static const uint64_t offsets[] = { 3,		4096,		1ull << 40,
 					    1ull << 63, UINT64_MAX - 1, UINT64_MAX };
@@ -530,7 +467,6 @@ TEST_F(served, u_offsets_beyond_the_file)
 	expect_int(send_data(4, "e"), S_OK);
 	expect_int(end(COMPLETE), E_TOO_LARGE);
 	policy.everywhere.settings.max_size = UINT64_MAX;
-	end_test(0);
 }
 
 /*
@@ -540,19 +476,19 @@ TEST_F(served, u_offsets_beyond_the_file)
 TEST(v_device_that_comes_back)
 {
 	for (int i = 0; i < 3; i++) {
-		begin_test();
+		begin_conversation();
 		expect_int(start("a", OVER_WRITE, 6), S_OK);
 		expect_int(send_data(0, "abc"), S_OK);
 		vmbus_close(served_host);
 		served_host = NULL;
 		expect_int(served_run(), -ENODEV);
-		end_test(i > 0);
-		begin_test();
+		expected_files = i > 0;
+		end_conversation();
+		begin_conversation();
 		expect_int(send_data(3, "def"), E_STATE);
-		expect_int(start("a", OVER_WRITE, 3), S_OK);
-		expect_int(send_data(0, "abc"), S_OK);
-		expect_int(end(COMPLETE), S_OK);
-		end_test(1);
+		expect_int(copy("a", OVER_WRITE, "abc"), S_OK);
+		expected_files = 1;
+		end_conversation();
 	}
 }
 

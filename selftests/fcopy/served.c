@@ -16,6 +16,7 @@ static struct vmbus_chan *served_guest;
 
 struct session *const served_session = &server.session;
 struct vmbus_chan *served_host;
+uint64_t served_transaction;
 
 static void reload(void)
 {
@@ -81,17 +82,16 @@ int served_run(void)
 
 uint32_t served_ask(const struct message *request, struct message *answered)
 {
-	static uint64_t transaction;
 	struct vmbus_packet packet;
 
-	expect_int(vmbus_send(served_host, VMBUS_PACKET_INBAND, 0, ++transaction, request->bytes,
-			      request->length),
+	expect_int(vmbus_send(served_host, VMBUS_PACKET_INBAND, 0, ++served_transaction,
+			      request->bytes, request->length),
 		   0);
-	served_run();
+	expect_int(served_run(), 0);
 	memset(answered, 0, sizeof(*answered));
 	if (vmbus_recv(served_host, &packet, answered->bytes, sizeof(answered->bytes)))
 		return SILENCE;
-	expect_int(packet.transaction_id, transaction);
+	expect_int(packet.transaction_id, served_transaction);
 	answered->length = request->length;
 	return status_of(answered);
 }

@@ -16,6 +16,9 @@
 extern struct session *const served_session;
 extern struct vmbus_chan *served_host;
 
+/* The id of the last request */
+extern uint64_t served_transaction;
+
 /** serve() - open rings, and a daemon that serves on them */
 void serve(const struct policy *policy);
 

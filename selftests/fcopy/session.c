@@ -3,12 +3,8 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
-#include "fcopy_test.h"
-#include "served.h"
+#include "conversation.h"
 #include "test_log.h"
-
-static struct policy policy = POLICY_DEFAULTS;
-static struct message request, answer;
 
 static int write_error, place_error;
 
@@ -40,79 +36,18 @@ int renameat(int from, const char *name, int to, const char *target)
 	return syscall(SYS_renameat2, from, name, to, target, 0);
 }
 
-/* Send `request` to the daemon; `answer` has the answer. */
-static uint32_t ask(void)
-{
-	return served_ask(&request, &answer);
-}
-
-static uint32_t ask_fcopy(void)
-{
-	uint32_t status = ask();
-
-	expect(is_answer(&answer, &request));
-	return status;
-}
-
-static uint32_t start_at(const char *destination, const char *source, uint32_t flags, uint64_t size)
-{
-	start_message(&request, destination, source, flags, size);
-	return ask_fcopy();
-}
-
-static uint32_t start(const char *source, uint32_t flags, uint64_t size)
-{
-	return start_at(in("to/"), source, flags, size);
-}
-
-static uint32_t send_data(uint64_t offset, const char *text)
-{
-	write_message(&request, offset, text, strlen(text));
-	return ask_fcopy();
-}
-
-static uint32_t end(uint32_t operation)
-{
-	end_message(&request, operation);
-	return ask_fcopy();
-}
-
-static void begin_test(void)
-{
-	mkdir("to", 0755);
-	policy = (struct policy)POLICY_DEFAULTS;
-	/*
-	 * The disk of the machine that tests may be full up to the last 16 MiB.
-	 */
-	policy.everywhere.settings.min_free_default = false;
-	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
-	serve(&policy);
-	usual_negotiation(&request);
-	expect_int(ask(), S_OK);
-	memset(logged_events, 0, sizeof(logged_events));
-	logged[0] = '\0';
-}
-
-static const struct fixture served = { .begin = begin_test };
-
 static bool copy_is_active(void)
 {
 	return transfer_active(&inline_transfer);
 }
 
-/* The number of copies that were refused or lost since begin_test() */
+/* The number of copies that were refused or lost since begin_conversation() */
 static unsigned int failures(void)
 {
 	return logged_events[LOG_REFUSED] + logged_events[LOG_LOST];
 }
 
-static void end_test(int files)
-{
-	serve_end();
-	expect_int(entries("to"), files);
-}
-
-TEST_F(served, versions_are_agreed)
+TEST_F(conversation, versions_are_agreed)
 {
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
@@ -122,10 +57,9 @@ TEST_F(served, versions_are_agreed)
 	expect_int(get32(&answer, IC_HEADER + 12), 0x10001);
 	expect_int(answer.bytes[24], request.bytes[24]);
 	expect_int(answer.bytes[25], 5);
-	end_test(0);
 }
 
-TEST_F(served, framework_of_2008_agreed)
+TEST_F(conversation, framework_of_2008_agreed)
 {
 	negotiation(&request, 1, 1);
 	put32(&request, IC_HEADER + 8, 1);
@@ -133,10 +67,9 @@ TEST_F(served, framework_of_2008_agreed)
 	expect_int(ask(), S_OK);
 	expect_int(get32(&answer, IC_HEADER + 8), 1);
 	expect_int(end(CANCEL), S_OK);
-	end_test(0);
 }
 
-TEST_F(served, no_common_version_ends_a_copy)
+TEST_F(conversation, no_common_version_ends_a_copy)
 {
 	expect_int(start("a", 0, 3), S_OK);
 	negotiation(&request, 1, 1);
@@ -155,14 +88,13 @@ TEST_F(served, no_common_version_ends_a_copy)
 	expect_int(send_data(0, "abc"), E_STATE);
 	expect_int(end(COMPLETE), E_STATE);
 	expect_int(start("a", 0, 3), S_OK);
-	end_test(0);
 }
 
 /*
  * A host after servicing or a restore negotiates again, and does not know the
  * copy.
  */
-TEST_F(served, agreement_in_mid_life_ends_a_copy)
+TEST_F(conversation, agreement_in_mid_life_ends_a_copy)
 {
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(send_data(0, "ab"), S_OK);
@@ -177,9 +109,7 @@ TEST_F(served, agreement_in_mid_life_ends_a_copy)
 	expect_int(end(COMPLETE), E_ABORTED);
 	/* The same file, and another one */
 	for (int i = 0; i < 2; i++) {
-		expect_int(start(i ? "b" : "a", 0, 3), S_OK);
-		expect_int(send_data(0, "abc"), S_OK);
-		expect_int(end(COMPLETE), S_OK);
+		expect_int(copy(i ? "b" : "a", 0, "abc"), S_OK);
 		usual_negotiation(&request);
 		expect_int(ask(), S_OK);
 		/*
@@ -188,7 +118,7 @@ TEST_F(served, agreement_in_mid_life_ends_a_copy)
 		expect_int(end(COMPLETE), E_STATE);
 	}
 	expect_int(failures(), 1);
-	end_test(2);
+	expected_files = 2;
 }
 
 TEST(operations_before_agreement)
@@ -200,48 +130,42 @@ TEST(operations_before_agreement)
 	expect_int(end(COMPLETE), E_NOT_CONNECTED);
 	expect_int(end(CANCEL), E_NOT_CONNECTED);
 	expect_int(end(99), E_NOT_CONNECTED);
-	end_test(0);
+	expected_files = 0;
+	end_conversation();
 }
 
 /*
  * Hyper-V sends the destination as it was typed, and the name of the source
  * file.
  */
-TEST_F(served, destination_and_source)
+TEST_F(conversation, destination_and_source)
 {
 	/*
 	 * A file, a directory with and without a slash, and a file that exists
 	 */
-	expect_int(start_at(in("to/new"), "source", 0, 0), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy_at(in("to/new"), "source", 0, ""), S_OK);
 	expect(holds("to/new", "") && access("to/source", F_OK) < 0);
-	expect_int(start_at(in("to/"), "source", 0, 0), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy_at(in("to/"), "source", 0, ""), S_OK);
 	expect(holds("to/source", ""));
-	expect_int(start_at(in("to"), "second", 0, 0), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy_at(in("to"), "second", 0, ""), S_OK);
 	expect(holds("to/second", ""));
 	expect_int(start_at(in("to"), "second", 0, 0), E_EXISTS);
 	expect_int(start_at(in("to/new"), "source", 0, 0), E_EXISTS);
-	expect_int(start_at(in("to/new"), "source", OVER_WRITE, 3), S_OK);
-	expect_int(send_data(0, "abc"), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy_at(in("to/new"), "source", OVER_WRITE, "abc"), S_OK);
 	expect(holds("to/new", "abc"));
 	/* Directories that are missing */
 	expect_int(start_at(in("to/x/y"), "source", 0, 0), E_NO_PATH);
 	expect_int(start_at(in("to/x/y/"), "source", 0, 0), E_NO_PATH);
-	expect_int(start_at(in("to/x/y"), "source", CREATE_PATH, 0), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy_at(in("to/x/y"), "source", CREATE_PATH, ""), S_OK);
 	expect(holds("to/x/y", ""));
-	expect_int(start_at(in("to/d/"), "source", CREATE_PATH, 0), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy_at(in("to/d/"), "source", CREATE_PATH, ""), S_OK);
 	expect(holds("to/d/source", ""));
 	/* Other bits of the flags mean nothing. */
 	expect_int(start_at(in("to/new"), "source", ~(OVER_WRITE | CREATE_PATH), 0), E_EXISTS);
-	end_test(5);
+	expected_files = 5;
 }
 
-TEST_F(served, destinations_refused)
+TEST_F(conversation, destinations_refused)
 {
 	static const char *const destinations[] = {
 		"C:\\tmp\\",
@@ -275,14 +199,13 @@ TEST_F(served, destinations_refused)
 	put_unit(&request, DESTINATION, 1, 0xdc00);
 	expect_int(ask_fcopy(), E_NAME);
 	expect_int(failures(), count + 2);
-	end_test(0);
 }
 
 /*
  * The name of the source is that of a Windows file. It counts only where the
  * file gets it.
  */
-TEST_F(served, source_names_count_where_they_are_used)
+TEST_F(conversation, source_names_count_where_they_are_used)
 {
 	static const char *const names[] = { "", ".", "..", "../a", "a/b", "a\\b", "a\nb", "\x7f" };
 	static const char *const below[] = { "to/", "to/sub", "to/new/", "to/file" };
@@ -317,12 +240,17 @@ TEST_F(served, source_names_count_where_they_are_used)
 	path[256] = '\0';
 	expect_int(start(path, 0, 0), E_NAME_TOO_LONG);
 	expect_int(start_at(in("to/file"), path, OVER_WRITE, 0), S_OK);
-	end_test(2);
+	expected_files = 2;
 }
 
-TEST_F(own_mounts, file_systems_that_refuse)
+static const struct fixture in_mounts = {
+	.own_mounts = true,
+	.begin = begin_conversation,
+	.end = end_conversation,
+};
+
+TEST_F(in_mounts, file_systems_that_refuse)
 {
-	begin_test();
 	need_mount(mount("tmpfs", "to", "tmpfs", MS_RDONLY, NULL) == 0);
 	expect_int(start("a", 0, 1), E_WRITE_PROTECT);
 	umount("to");
@@ -330,11 +258,9 @@ TEST_F(own_mounts, file_systems_that_refuse)
 	expect_int(start("a", 0, 65537), E_DISK_FULL);
 	policy.everywhere.settings.min_free = 65536;
 	expect_int(start("a", 0, 1), E_DISK_FULL);
-	end_test(0);
-	umount("to");
 }
 
-TEST_F(served, each_refusal_has_its_code)
+TEST_F(conversation, each_refusal_has_its_code)
 {
 	static const struct {
 		int error;
@@ -397,11 +323,11 @@ TEST_F(served, each_refusal_has_its_code)
 		expect_int(end(COMPLETE), errors[i].code);
 		write_error = 0;
 	}
-	end_test(4);
+	expected_files = 4;
 }
 
 /* The daemon has answered, and then cannot write: the next message gets it. */
-TEST_F(served, late_error)
+TEST_F(conversation, late_error)
 {
 	for (int then = 0; then < 3; then++) {
 		expect_int(start("a", 0, 1 << 20), S_OK);
@@ -421,10 +347,9 @@ TEST_F(served, late_error)
 		}
 		expect_int(end(COMPLETE), then < 2 ? E_QUOTA : E_STATE);
 	}
-	end_test(0);
 }
 
-TEST_F(served, refusals_of_the_policy)
+TEST_F(conversation, refusals_of_the_policy)
 {
 	struct place other = PLACE_DEFAULTS;
 
@@ -447,24 +372,22 @@ TEST_F(served, refusals_of_the_policy)
 	expect_int(end(CANCEL), S_OK);
 	policy.count = 0;
 	free(other.path);
-	end_test(0);
 }
 
-TEST_F(served, data_without_a_copy)
+TEST_F(conversation, data_without_a_copy)
 {
 	expect_int(send_data(0, "abc"), E_STATE);
 	expect_int(end(COMPLETE), E_STATE);
 	expect_int(end(CANCEL), S_OK);
-	expect_int(start("a", 0, 0), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy("a", 0, ""), S_OK);
 	expect_int(send_data(0, "abc"), E_STATE);
 	expect_int(end(COMPLETE), E_STATE);
 	expect_int(end(CANCEL), S_OK);
 	expect(holds("to/a", ""));
-	end_test(1);
+	expected_files = 1;
 }
 
-TEST_F(served, failure_is_told_until_the_end)
+TEST_F(conversation, failure_is_told_until_the_end)
 {
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(send_data(1, "b"), E_INVALID_ARG);
@@ -485,16 +408,14 @@ TEST_F(served, failure_is_told_until_the_end)
 	expect_int(send_data(0, "abc"), E_EXISTS);
 	expect_int(end(CANCEL), S_OK);
 	expect_int(send_data(0, "abc"), E_STATE);
-	end_test(1);
+	expected_files = 1;
 }
 
-TEST_F(served, start_during_a_copy)
+TEST_F(conversation, start_during_a_copy)
 {
 	expect_int(start("a", 0, 3), S_OK);
 	expect_int(send_data(0, "abc"), S_OK);
-	expect_int(start("b", 0, 1), S_OK);
-	expect_int(send_data(0, "b"), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy("b", 0, "b"), S_OK);
 	expect(holds("to/b", "b"));
 	/* Also if the new one is refused */
 	expect_int(start("a", 0, 3), S_OK);
@@ -510,7 +431,7 @@ TEST_F(served, start_during_a_copy)
 	expect(!copy_is_active());
 	expect_int(send_data(0, "abc"), E_INVALID_ARG);
 	expect_int(end(COMPLETE), E_INVALID_ARG);
-	end_test(1);
+	expected_files = 1;
 }
 
 static void change_transaction(void)
@@ -529,7 +450,7 @@ static void expect_again(uint32_t status)
 /*
  * The host retries what was not answered in time; both requests get an answer.
  */
-TEST_F(served, each_message_again)
+TEST_F(conversation, each_message_again)
 {
 	expect_int(start("a", 0, 9), S_OK);
 	expect_again(S_OK);
@@ -586,10 +507,10 @@ TEST_F(served, each_message_again)
 	expect_int(served_session->start.announced, 4);
 	expect_int(start("d", OVER_WRITE, 4), S_OK);
 	expect(served_session->start.request.force);
-	end_test(3);
+	expected_files = 3;
 }
 
-TEST_F(served, copy_without_messages_expires)
+TEST_F(conversation, copy_without_messages_expires)
 {
 	session_tick(served_session), served_run();
 	expect_int(start("a", 0, 6), S_OK);
@@ -611,10 +532,9 @@ TEST_F(served, copy_without_messages_expires)
 	expect_int(send_data(3, "def"), E_TIMEOUT);
 	expect_int(end(COMPLETE), E_TIMEOUT);
 	expect_int(end(COMPLETE), E_TIMEOUT);
-	end_test(0);
 }
 
-TEST_F(served, copy_ended_from_this_side)
+TEST_F(conversation, copy_ended_from_this_side)
 {
 	struct failure stopped;
 
@@ -642,11 +562,10 @@ TEST_F(served, copy_ended_from_this_side)
 		expect_int(send_data(3, "def"), E_STATE);
 		expect_int(end(COMPLETE), E_STATE);
 	}
-	end_test(0);
 }
 
 /* A START that waits for a worker must not begin a copy without its host. */
-TEST_F(served, waiting_start_ends_with_the_device)
+TEST_F(conversation, waiting_start_ends_with_the_device)
 {
 	inline_cleaning = true;
 	start_message(&request, in("to/"), "a", 0, 3);
@@ -660,10 +579,9 @@ TEST_F(served, waiting_start_ends_with_the_device)
 	inline_cleaning = false;
 	session_reap(served_session);
 	expect(!session_busy(served_session) && !copy_is_active());
-	end_test(0);
 }
 
-TEST_F(served, each_end_is_told_with_its_numbers)
+TEST_F(conversation, each_end_is_told_with_its_numbers)
 {
 	expect_int(start("a", 0, 6), S_OK);
 	expect(last_copy.event == LOG_STARTED && last_copy.size == 6 && last_copy.received == 0);
@@ -675,9 +593,7 @@ TEST_F(served, each_end_is_told_with_its_numbers)
 	expect(last_copy.failure && last_copy.failure->refusal == REFUSAL_INCOMPLETE);
 	expect(strstr(logged, "lost after 3 of 6 bytes: "));
 	expect(strstr(logged, "nothing is left of it"));
-	expect_int(start("a", 0, 6), S_OK);
-	expect_int(send_data(0, "abcdef"), S_OK);
-	expect_int(end(COMPLETE), S_OK);
+	expect_int(copy("a", 0, "abcdef"), S_OK);
 	expect(last_copy.event == LOG_RECEIVED && last_copy.received == 6 && !last_copy.failure);
 	expect(!strstr(logged, "the host announced"));
 	expect_int(start("a", 0, 1), E_EXISTS);
@@ -690,10 +606,10 @@ TEST_F(served, each_end_is_told_with_its_numbers)
 	expect_int(send_data(0, "abcdef"), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect(strstr(logged, "received 6 bytes (the host announced 2)"));
-	end_test(2);
+	expected_files = 2;
 }
 
-TEST_F(served, unknown_operations_and_types)
+TEST_F(conversation, unknown_operations_and_types)
 {
 	expect_int(start("a", 0, 1), S_OK);
 	expect_int(end(4), E_NOT_SUPPORTED);
@@ -707,10 +623,10 @@ TEST_F(served, unknown_operations_and_types)
 	/* The copy has not noticed. */
 	expect_int(send_data(0, "a"), S_OK);
 	expect_int(end(COMPLETE), S_OK);
-	end_test(1);
+	expected_files = 1;
 }
 
-TEST_F(served, answers_are_not_answered)
+TEST_F(conversation, answers_are_not_answered)
 {
 	end_message(&request, COMPLETE);
 	request.bytes[25] = 5;
@@ -719,7 +635,6 @@ TEST_F(served, answers_are_not_answered)
 	expect_int(ask(), SILENCE);
 	request.bytes[25] = 0;
 	expect_int(ask(), E_STATE);
-	end_test(0);
 }
 
 /* The length of a packet of @n bytes in the ring */
@@ -729,7 +644,7 @@ static size_t padded(size_t n)
 }
 
 /* Try every packet length, with the announced and the real one. */
-TEST_F(served, every_length_of_start)
+TEST_F(conversation, every_length_of_start)
 {
 	struct message whole;
 
@@ -752,10 +667,9 @@ TEST_F(served, every_length_of_start)
 	request = whole;
 	request.length = START_SIZE + 4;
 	expect_int(ask(), S_OK);
-	end_test(0);
 }
 
-TEST_F(served, every_length_of_write)
+TEST_F(conversation, every_length_of_write)
 {
 	struct message whole;
 	char data[64];
@@ -771,10 +685,9 @@ TEST_F(served, every_length_of_write)
 		/* Too short to be a WRITE, it has not ended the copy. */
 		expect(copy_is_active() == (n < END_SIZE));
 	}
-	end_test(0);
 }
 
-TEST_F(served, pipe_sizes)
+TEST_F(conversation, pipe_sizes)
 {
 	static const uint32_t bad[] = {
 		0, 1, 19, 57, 0x7fffffff, 0xfffffff7, 0xfffffff8, 0xffffffff
@@ -785,7 +698,6 @@ TEST_F(served, pipe_sizes)
 		put32(&request, 4, bad[i]);
 		expect_int(ask_fcopy(), E_INVALID_ARG);
 	}
-	end_test(0);
 }
 
 TEST_MAIN

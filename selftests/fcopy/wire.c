@@ -3,43 +3,16 @@
  * Test what hv-fcopyd -v logs: one line with the raw fields of each message,
  * and no contents of files. The test sends the messages as the host.
  */
-#include "fcopy_test.h"
-#include "served.h"
+#include "conversation.h"
 #include "test_log.h"
-
-static const struct policy policy = POLICY_DEFAULTS;
-static struct message request, answer;
-static uint64_t transaction;
 
 static void begin_test(void)
 {
-	mkdir("to", 0755);
-	serve(&policy);
-	transaction = 0x1000;
-	logged[0] = '\0';
+	begin_conversation();
+	served_transaction = 0xfff;
 }
 
-static const struct fixture served = { .begin = begin_test };
-
-static void end_test(int files)
-{
-	serve_end();
-	expect_int(entries("to"), files);
-}
-
-static uint32_t ask(void)
-{
-	struct vmbus_packet packet;
-
-	expect_int(vmbus_send(served_host, VMBUS_PACKET_INBAND, 0, transaction++, request.bytes,
-			      request.length),
-		   0);
-	expect_int(served_run(), 0);
-	if (vmbus_recv(served_host, &packet, answer.bytes, sizeof(answer.bytes)))
-		return UINT32_MAX;
-	answer.length = packet.length;
-	return status_of(&answer);
-}
+static const struct fixture served = { .begin = begin_test, .end = end_conversation };
 
 /*
  * Return the only line that begins with @begin, or NULL. The result is valid
@@ -106,7 +79,6 @@ TEST_F(served, negotiation_has_all_fields)
 	expect(strstr(line, " id=0x1000 status=0x00000000 NEGOTIATE "));
 	expect(has_bytes(line, "header", &answer, 0, IC_HEADER));
 	expect(has_bytes(line, "versions", &answer, IC_HEADER, 16));
-	end_test(0);
 }
 
 TEST_F(served, copy_has_one_line_a_message)
@@ -167,7 +139,7 @@ TEST_F(served, copy_has_one_line_a_message)
 	message(&request, 6, 80);
 	expect_int(ask(), E_NOT_SUPPORTED);
 	expect(strstr(only_line("host "), " unknown "));
-	end_test(1);
+	expected_files = 1;
 }
 
 /*
@@ -233,7 +205,7 @@ TEST_F(served, contents_are_left_out)
 	/* The check above would find it. */
 	strcat(logged, "0123456789");
 	expect(tells(secret, size));
-	end_test(1);
+	expected_files = 1;
 }
 
 /* Fields that are not text, and one without an end */
@@ -252,7 +224,6 @@ TEST_F(served, names_that_are_no_text)
 	expect_int(ask(), E_NAME);
 	expect(has_bytes(only_line("host "), "file_name", &request, SOURCE, 520));
 	expect(strstr(logged, " path_name=2f003cd83412 after-names=zeros "));
-	end_test(0);
 }
 
 TEST_MAIN
