@@ -205,6 +205,9 @@ static bool forbid_renameat2(void)
 	       errno == ENOSYS;
 }
 
+/* The number of entries that to/ must have at the end */
+static int expected_files;
+
 static void open_transfer(void)
 {
 	int journal;
@@ -220,41 +223,46 @@ static void open_transfer(void)
 	journal = journal_open("state");
 	expect(journal >= 0);
 	transfer_init(&transfer, journal, &policy, &id);
+	expected_files = 0;
 	logged[0] = '\0';
 }
 
-#define NEEDS_SECCOMP "this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER"
-
 static void begin_test(void)
 {
-	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
-		skip(NEEDS_SECCOMP);
 	open_transfer();
+	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
+		skip("this kernel has no seccomp: boot one with CONFIG_SECCOMP_FILTER");
 }
 
-static const struct fixture with_transfer = { .begin = begin_test };
-static const struct fixture with_transfer_as_root = { .root = true, .begin = begin_test };
-static const struct fixture with_fat = { .own_mounts = true, .to_mount = NEEDS_FAT };
-static const struct fixture with_ext4 = {
-	.own_mounts = true,
-	.to_mount =
-		"install e2fsprogs, and boot a kernel with CONFIG_EXT4_FS and CONFIG_BLK_DEV_LOOP",
-};
+#define NEEDS_EXT4 \
+	"install e2fsprogs, and boot a kernel with CONFIG_EXT4_FS and CONFIG_BLK_DEV_LOOP"
 
-/*
- * After each test no copy is active, and nothing remains of one but FILES in
- * to/.
- */
-static void end_test(int files)
+/* No copy is active, and nothing remains but the expected files in to/. */
+static void end_test(void)
 {
 	write_back.counts = false;
 	expect(!transfer_active(&transfer));
-	expect_int(entries("to"), files);
+	expect_int(entries("to"), expected_files);
 	expect_int(entries("state"), 0);
 	expect_int(logged_errors, 0);
 	logged_errors = 0;
 	close(transfer.journal);
 }
+
+static const struct fixture with_transfer = { .begin = begin_test, .end = end_test };
+static const struct fixture with_transfer_as_root = { .root = true,
+						      .begin = begin_test,
+						      .end = end_test };
+static const struct fixture with_limit = { .child = true, .begin = begin_test, .end = end_test };
+static const struct fixture in_mounts = { .own_mounts = true,
+					  .begin = open_transfer,
+					  .end = end_test };
+static const struct fixture on_fat = {
+	.own_mounts = true, .to_mount = NEEDS_FAT, .begin = open_transfer, .end = end_test
+};
+static const struct fixture on_ext4 = {
+	.own_mounts = true, .to_mount = NEEDS_EXT4, .begin = open_transfer, .end = end_test
+};
 
 static enum refusal start_at(const char *path, const char *name, unsigned int flags, uint64_t size)
 {
@@ -336,6 +344,14 @@ static enum refusal put_many(uint64_t from, uint64_t to)
 	return refusal;
 }
 
+/* Send this number of bytes, and COMPLETE if they are accepted. */
+static enum refusal put_whole(uint64_t size)
+{
+	enum refusal refusal = put_many(0, size);
+
+	return refusal != REFUSAL_NONE ? refusal : complete();
+}
+
 static long long size_of(const char *path)
 {
 	struct stat st;
@@ -362,7 +378,7 @@ static void whole_or_not_there(void)
 	expect(holds("to/a", "abcdef"));
 	expect_int(mode_of("to/a"), 0644);
 	expect_int(stat_of("to/a").st_nlink, 1);
-	end_test(1);
+	expected_files = 1;
 }
 
 static void umask_counts(void)
@@ -371,7 +387,7 @@ static void umask_counts(void)
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	umask(022);
 	expect_int(mode_of("to/a"), 0640);
-	end_test(1);
+	expected_files = 1;
 }
 
 static void begin_counting(void)
@@ -384,10 +400,8 @@ static void begin_counting(void)
 TEST_F(with_transfer, data_goes_to_the_disk_meanwhile)
 {
 	/* /tmp may be a small tmpfs. */
-	if (bytes_free("to") < 100 << 20) {
-		end_test(0);
+	if (bytes_free("to") < 100 << 20)
 		skip("set TMPDIR to a directory with 100 MiB free");
-	}
 	begin_counting();
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 80 << 20), REFUSAL_NONE);
@@ -397,7 +411,7 @@ TEST_F(with_transfer, data_goes_to_the_disk_meanwhile)
 	expect_int(write_back.max, 16 << 20);
 	expect(transfer.received - write_back.waited <= 32 << 20);
 	expect_int(complete(), REFUSAL_NONE);
-	end_test(1);
+	expected_files = 1;
 }
 
 /* Where sync_file_range(2) does too little */
@@ -418,7 +432,7 @@ TEST_F(with_transfer, data_is_synced_meanwhile)
 		claimed_type = 0;
 		expect_int(complete(), REFUSAL_NONE);
 	}
-	end_test(1);
+	expected_files = 1;
 }
 
 TEST_F(with_transfer, slow_disk_gets_less_at_a_time)
@@ -439,7 +453,7 @@ TEST_F(with_transfer, slow_disk_gets_less_at_a_time)
 	expect_int(put_many(8 << 20, 16 << 20), REFUSAL_NONE);
 	expect(write_back.begun - write_back.waited >= 1 << 20);
 	expect_int(complete(), REFUSAL_NONE);
-	end_test(1);
+	expected_files = 1;
 }
 
 /*
@@ -456,7 +470,7 @@ TEST_F(with_transfer, slow_host_gets_small_steps)
 	}
 	expect(transfer.received - write_back.waited <= 1 << 20);
 	expect_int(complete(), REFUSAL_NONE);
-	end_test(1);
+	expected_files = 1;
 }
 
 /*
@@ -480,7 +494,6 @@ TEST_F(with_transfer, disk_refuses_meanwhile)
 		expect_int(put_many(0, 4 << 20), errors[i / 2].refusal);
 		expect(!transfer_active(&transfer));
 	}
-	end_test(0);
 }
 
 static void file_that_appears_meanwhile_stays(void)
@@ -490,7 +503,7 @@ static void file_that_appears_meanwhile_stays(void)
 	make_file("to/a", "old");
 	expect_int(complete(), REFUSAL_EXISTS);
 	expect(holds("to/a", "old"));
-	end_test(1);
+	expected_files = 1;
 }
 
 /*
@@ -544,7 +557,6 @@ static void never_over_a_file_in_a_race(void)
 	ksft_print_msg("%d made, %d refused\n", made, lost);
 	expect(made > 0);
 	expect_int(replaced, 0);
-	end_test(0);
 }
 
 static void overwrite(void)
@@ -564,7 +576,7 @@ static void overwrite(void)
 	expect(holds("to/a", "new"));
 	expect_int(mode_of("to/a"), 0751);
 	expect(belongs_to("to/a", old.st_uid, old.st_gid));
-	end_test(1);
+	expected_files = 1;
 }
 
 static void made_directories_go_with_the_copy(void)
@@ -594,7 +606,7 @@ static void made_directories_go_with_the_copy(void)
 	make_file("to/x/theirs", "");
 	discard();
 	expect_int(entries("to/x"), 1);
-	end_test(1);
+	expected_files = 1;
 }
 
 /*
@@ -618,7 +630,6 @@ static void fewer_bytes_than_announced(void)
 	expect_int(start("a", 0, 2 * PIECE + 1), REFUSAL_NONE);
 	expect_int(put_many(0, 2 * PIECE), REFUSAL_NONE);
 	expect_int(complete(), REFUSAL_INCOMPLETE);
-	end_test(0);
 }
 
 static void more_bytes_than_announced(void)
@@ -627,11 +638,10 @@ static void more_bytes_than_announced(void)
 
 	for (size_t i = 0; i < sizeof(announced) / sizeof(announced[0]); i++) {
 		expect_int(start("a", FORCE, announced[i]), REFUSAL_NONE);
-		expect_int(put_many(0, 1000000), REFUSAL_NONE);
-		expect_int(complete(), REFUSAL_NONE);
+		expect_int(put_whole(1000000), REFUSAL_NONE);
 		expect_int(size_of("to/a"), 1000000);
 	}
-	end_test(1);
+	expected_files = 1;
 }
 
 static void more_bytes_than_the_policy_allows(void)
@@ -656,7 +666,7 @@ static void more_bytes_than_the_policy_allows(void)
 	expect_int(start("b", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 3 * PIECE), REFUSAL_NONE);
 	expect_int(put(3 * PIECE, "x", 1), REFUSAL_MAX_SIZE);
-	end_test(1);
+	expected_files = 1;
 }
 
 /* Where offsets were 32 bits, the second would land at 0. */
@@ -666,10 +676,8 @@ TEST_F(with_transfer, offsets_beyond_4_gib)
 	char page[8192], data[8192];
 	int fd;
 
-	if (start("a", 0, size) == REFUSAL_DISK_FULL) {
-		end_test(0);
+	if (start("a", 0, size) == REFUSAL_DISK_FULL)
 		skip("set TMPDIR to a directory with 5 GiB free");
-	}
 	expect(transfer_active(&transfer));
 	memset(data, 'x', sizeof(data));
 	/* What came before, without sending it */
@@ -687,7 +695,7 @@ TEST_F(with_transfer, offsets_beyond_4_gib)
 	expect(!memcmp(page, data, sizeof(page)));
 	expect(pread(fd, page, 1, 0) == 1 && page[0] == 0);
 	close(fd);
-	end_test(1);
+	expected_files = 1;
 }
 
 static void mode_and_owner_of_the_policy(void)
@@ -715,7 +723,7 @@ static void mode_and_owner_of_the_policy(void)
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect_int(mode_of("to/a"), 0600);
 	expect_int(stat_of("to/a").st_uid, geteuid() == 0 ? 12345 : geteuid());
-	end_test(1);
+	expected_files = 1;
 }
 
 /*
@@ -758,7 +766,7 @@ static void owner_from_the_start(void)
 	expect_int(complete(), REFUSAL_NONE);
 	expect(belongs_to("to/b", 65533, 65534));
 	expect_int(mode_of("to/b"), 0640);
-	end_test(2);
+	expected_files = 2;
 }
 
 /* The user of the place has no other rights than anywhere else. */
@@ -793,7 +801,6 @@ static void user_of_the_place(void)
 	expect_int(stat_of("to/mine/roots").st_uid, 65534);
 	expect(unlink("to/mine/roots") == 0 && unlink("to/mine/new/a") == 0 &&
 	       rmdir("to/mine/new") == 0 && rmdir("to/mine") == 0);
-	end_test(0);
 }
 
 TEST_F(with_transfer, limits_of_a_place)
@@ -816,7 +823,7 @@ TEST_F(with_transfer, limits_of_a_place)
 	free(policy.places[0].path);
 	free(policy.places);
 	policy = (struct policy)POLICY_DEFAULTS;
-	end_test(1);
+	expected_files = 1;
 }
 
 /* A user moves the directory of the copy into a place that is shut. */
@@ -839,7 +846,6 @@ TEST_F(with_transfer, place_that_the_directory_leaves)
 	policy = (struct policy)POLICY_DEFAULTS;
 	free(places[0].path);
 	free(places[1].path);
-	end_test(0);
 }
 
 static bool has_label(const char *path, const char *wanted)
@@ -872,7 +878,6 @@ static void selinux_labels(void)
 	error = setxattr("to/a", "security.selinux", old, sizeof(old), 0) < 0 ? errno : 0;
 	if (error) {
 		unlink("to/a");
-		end_test(0);
 		skip(advice_about_labels(error));
 	}
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
@@ -885,7 +890,7 @@ static void selinux_labels(void)
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect(has_label("to/a", "system_u:object_r:new_t:s0"));
-	end_test(2);
+	expected_files = 2;
 }
 
 /* Return the path of the temporary name in to/, or "" if there is none. */
@@ -941,24 +946,17 @@ static void owner_in_a_directory_of_all(void)
 		discard();
 	}
 	theirs = *path && access(path, F_OK) == 0;
-	end_test(1 + theirs);
+	expected_files = 1 + theirs;
 }
 
 static void mount_small(const char *options)
 {
-	open_transfer();
 	memory_is_disk = false;
 	mount_tmpfs("to", options);
 }
 
-static void leave_small(int files)
-{
-	end_test(files);
-	umount("to");
-}
-
 /* 64 KiB of room, and 32 KiB must stay free. */
-TEST_F(own_mounts, room_that_must_stay_free)
+TEST_F(in_mounts, room_that_must_stay_free)
 {
 	mount_small("size=64k");
 	policy.everywhere.settings.min_free = 32 << 10;
@@ -984,11 +982,10 @@ TEST_F(own_mounts, room_that_must_stay_free)
 	discard();
 	policy.everywhere.settings.min_free++;
 	expect_int(start("a", 0, 0), REFUSAL_MIN_FREE);
-	leave_small(0);
 }
 
 /* Empty files and directories need inodes. */
-TEST_F(own_mounts, inodes_that_must_stay_free)
+TEST_F(in_mounts, inodes_that_must_stay_free)
 {
 	char path[PATH_MAX];
 	struct statvfs fs;
@@ -1008,11 +1005,11 @@ TEST_F(own_mounts, inodes_that_must_stay_free)
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	discard();
-	leave_small(n - 1);
+	expected_files = n - 1;
 }
 
 /* The default leaves 5% of a small file system, and 16 MiB of a large one. */
-TEST_F(own_mounts, min_free_by_default)
+TEST_F(in_mounts, min_free_by_default)
 {
 	mount_small("size=1000k");
 	policy = (struct policy)POLICY_DEFAULTS;
@@ -1020,14 +1017,14 @@ TEST_F(own_mounts, min_free_by_default)
 	discard();
 	expect_int(start("a", 0, (950 << 10) + 1), REFUSAL_MIN_FREE);
 	expect(strstr(failure.detail, "51200 of them kept free"));
-	leave_small(0);
+	end_test();
+	umount("to");
 
 	mount_small("size=400m");
 	policy = (struct policy)POLICY_DEFAULTS;
 	expect_int(start("a", 0, 384 << 20), REFUSAL_NONE);
 	discard();
 	expect_int(start("a", 0, (384 << 20) + 1), REFUSAL_MIN_FREE);
-	leave_small(0);
 }
 
 /*
@@ -1035,7 +1032,7 @@ TEST_F(own_mounts, min_free_by_default)
  * for whatever WRITE or COMPLETE exceeds the limit, and however the host sends
  * it.
  */
-TEST_F(own_mounts, growing_file_leaves_min_free)
+TEST_F(in_mounts, growing_file_leaves_min_free)
 {
 	static const uint64_t announced[] = { 0, 1000, 700 << 10 };
 	enum refusal refusal;
@@ -1045,16 +1042,12 @@ TEST_F(own_mounts, growing_file_leaves_min_free)
 	for (size_t i = 0; i < sizeof(announced) / sizeof(announced[0]); i++) {
 		/* Exactly as much as there may be */
 		expect_int(start("a", 0, announced[i]), REFUSAL_NONE);
-		expect_int(put_many(0, 768 << 10), REFUSAL_NONE);
-		expect_int(complete(), REFUSAL_NONE);
+		expect_int(put_whole(768 << 10), REFUSAL_NONE);
 		expect_int(bytes_free("to"), 256 << 10);
 		unlink("to/a");
 		/* One page more */
 		expect_int(start("a", 0, announced[i]), REFUSAL_NONE);
-		refusal = put_many(0, 772 << 10);
-		if (refusal == REFUSAL_NONE)
-			refusal = complete();
-		expect_int(refusal, REFUSAL_MIN_FREE);
+		expect_int(put_whole(772 << 10), REFUSAL_MIN_FREE);
 		expect_int(failure.refusal, REFUSAL_MIN_FREE);
 		expect(!transfer_active(&transfer));
 		expect_int(entries("to"), 0);
@@ -1064,10 +1057,7 @@ TEST_F(own_mounts, growing_file_leaves_min_free)
 	/* All of it is less than a piece. */
 	policy.everywhere.settings.min_free = (1 << 20) - (16 << 10);
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
-	refusal = put_many(0, 100 << 10);
-	if (refusal == REFUSAL_NONE)
-		refusal = complete();
-	expect_int(refusal, REFUSAL_MIN_FREE);
+	expect_int(put_whole(100 << 10), REFUSAL_MIN_FREE);
 
 	/* A first byte that comes again */
 	policy.everywhere.settings.min_free = 256 << 10;
@@ -1080,22 +1070,21 @@ TEST_F(own_mounts, growing_file_leaves_min_free)
 		expect(bytes_free("to") >= 256 << 10);
 	}
 	expect_int(refusal, REFUSAL_MIN_FREE);
-	leave_small(0);
+	end_test();
+	umount("to");
 
 	/* The daemon looks for room in steps, and more than once. */
 	mount_small("size=32m");
 	policy.everywhere.settings.min_free = 4 << 20;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
-	expect_int(put_many(0, 28 << 20), REFUSAL_NONE);
-	expect_int(complete(), REFUSAL_NONE);
+	expect_int(put_whole(28 << 20), REFUSAL_NONE);
 	unlink("to/a");
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 29 << 20), REFUSAL_MIN_FREE);
-	leave_small(0);
 }
 
 /* A file system in memory takes no memory for bytes that did not come. */
-TEST_F(own_mounts, tmpfs_is_not_filled)
+TEST_F(in_mounts, tmpfs_is_not_filled)
 {
 	struct stat st;
 
@@ -1106,10 +1095,9 @@ TEST_F(own_mounts, tmpfs_is_not_filled)
 	expect_int(bytes_free("to"), 8 << 20);
 	expect(fstat(transfer.file, &st) == 0);
 	expect_int(st.st_blocks, 0);
-	expect_int(put_many(0, 4 << 20), REFUSAL_NONE);
-	expect_int(complete(), REFUSAL_NONE);
+	expect_int(put_whole(4 << 20), REFUSAL_NONE);
 	expect_int(size_of("to/a"), 4 << 20);
-	leave_small(1);
+	expected_files = 1;
 }
 
 static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -1131,12 +1119,11 @@ static void run(const char *format, ...)
 
 static void mount_image(const char *mkfs)
 {
-	open_transfer();
 	run("truncate -s 64M image && %s image >/dev/null 2>&1 && mount -o loop image to", mkfs);
 }
 
 /* fallocate() with mode 0 would write zeros, for minutes on a slow disk. */
-TEST_F(with_fat, fat_is_not_filled_with_zeros)
+TEST_F(on_fat, fat_is_not_filled_with_zeros)
 {
 	struct stat st;
 	uint64_t before;
@@ -1154,7 +1141,7 @@ TEST_F(with_fat, fat_is_not_filled_with_zeros)
 	expect_int(start("a", 0, 5ull << 30), REFUSAL_DISK_FULL);
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	expect(holds("to/a", "text"));
-	leave_small(1);
+	expected_files = 1;
 }
 
 /*
@@ -1181,7 +1168,7 @@ TEST_F(with_transfer, room_is_reserved)
 	allocate_error = ENOSYS;
 	expect_int(copy("b", 0, "text"), REFUSAL_NONE);
 	allocate_error = 0;
-	end_test(2);
+	expected_files = 2;
 }
 
 static const struct {
@@ -1208,7 +1195,6 @@ TEST_F(with_transfer, room_that_cannot_be_reserved)
 		allocate_error = 0;
 	}
 	unlink("to/empty");
-	end_test(0);
 }
 
 /* The disk cannot write one of the pieces. An old file stays as it was. */
@@ -1238,14 +1224,13 @@ static void errors_of_writing(void)
 		expect_int(copy("b", FORCE, "text"), REFUSAL_NONE);
 		unlink("to/b");
 	}
-	end_test(1);
+	expected_files = 1;
 }
 
 /* The announced size fits, and somebody else takes the space meanwhile. */
-TEST_F(own_mounts, full_tmpfs)
+TEST_F(in_mounts, full_tmpfs)
 {
 	static char block[4096];
-	enum refusal refusal;
 	int fd;
 
 	mount_small("size=1m");
@@ -1254,20 +1239,14 @@ TEST_F(own_mounts, full_tmpfs)
 	while (write(fd, block, sizeof(block)) > 0)
 		;
 	close(fd);
-	refusal = put_many(0, 512 << 10);
-	if (refusal == REFUSAL_NONE)
-		refusal = complete();
-	expect_int(refusal, REFUSAL_DISK_FULL);
+	expect_int(put_whole(512 << 10), REFUSAL_DISK_FULL);
 	expect(!transfer_active(&transfer));
 	expect_int(entries("to"), 1);
 	expect_int(start("b", 0, 4096), REFUSAL_DISK_FULL);
 	/* And for a file that grows */
 	expect_int(start("b", 0, 0), REFUSAL_NONE);
-	refusal = put_many(0, 4096);
-	if (refusal == REFUSAL_NONE)
-		refusal = complete();
-	expect_int(refusal, REFUSAL_DISK_FULL);
-	leave_small(1);
+	expect_int(put_whole(4096), REFUSAL_DISK_FULL);
+	expected_files = 1;
 }
 
 /*
@@ -1294,7 +1273,7 @@ static void directory_that_cannot_be_synced(void)
 	directory_sync_error = EINVAL;
 	expect_int(copy("b", 0, "text"), REFUSAL_NONE);
 	directory_sync_error = 0;
-	end_test(2);
+	expected_files = 2;
 }
 
 /* A new directory whose entry may be lost is as good as none. */
@@ -1303,7 +1282,6 @@ TEST_F(with_transfer, new_directory_that_cannot_be_synced)
 	directory_sync_error = EIO;
 	expect_int(start_at(in("to/x/y/"), "a", CREATE, 4), REFUSAL_IO);
 	directory_sync_error = 0;
-	end_test(0);
 }
 
 /* The entry of a directory exists as long as its content. */
@@ -1317,14 +1295,13 @@ static void directories_of_a_file_that_cannot_be_removed(void)
 	expect(transfer.left);
 	/* The next START cleans up. */
 	expect_int(copy("b", 0, "text"), REFUSAL_NONE);
-	end_test(1);
+	expected_files = 1;
 }
 
-static void limited(void)
+static void file_size_limit(void)
 {
 	struct rlimit limit = { .rlim_cur = 4096, .rlim_max = 4096 };
 
-	open_transfer();
 	signal(SIGXFSZ, SIG_IGN);
 	expect(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 	expect_int(start("a", 0, 4097), REFUSAL_TOO_LARGE);
@@ -1334,14 +1311,7 @@ static void limited(void)
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 4097), REFUSAL_TOO_LARGE);
 	expect_int(copy("b", 0, "b"), REFUSAL_NONE);
-	end_test(1);
-}
-
-static void file_size_limit(void)
-{
-	if ((variant & NO_RENAMEAT2) && !forbid_renameat2())
-		skip(NEEDS_SECCOMP);
-	expect_int(in_child(limited), 0);
+	expected_files = 1;
 }
 
 /* The reserved space remains, although somebody else fills the rest. */
@@ -1358,11 +1328,10 @@ static void disk_full(void)
 	while (write(fd, block, sizeof(block)) > 0)
 		;
 	close(fd);
-	expect_int(put_many(0, 4 << 20), REFUSAL_NONE);
-	expect_int(complete(), REFUSAL_NONE);
+	expect_int(put_whole(4 << 20), REFUSAL_NONE);
 	expect_int(size_of("to/a"), 4 << 20);
 	expect_int(start("b", 0, 1 << 20), REFUSAL_DISK_FULL);
-	leave_small(3);
+	expected_files = 3;
 }
 
 /* ramfs has no limit, and reports no blocks at all. */
@@ -1372,13 +1341,11 @@ static void file_system_without_a_size(void)
 
 	memset(text, 'x', sizeof(text));
 	text[8000] = '\0';
-	open_transfer();
 	memory_is_disk = false;
 	need_mount(mount("ramfs", "to", "ramfs", 0, NULL) == 0);
 	expect_int(copy("a", 0, text), REFUSAL_NONE);
 	expect(holds("to/a", text));
-	end_test(1);
-	umount("to");
+	expected_files = 1;
 }
 
 /*
@@ -1398,18 +1365,17 @@ TEST_F(with_transfer, btrfs_files_are_synced_with_a_name)
 	expect_int(synced_names, 1);
 	expect(holds("to/a", "new"));
 	claimed_type = 0;
-	end_test(1);
+	expected_files = 1;
 }
 
 /* A file without a name gets one through /proc. */
-TEST_F(own_mounts, without_procfs)
+TEST_F(in_mounts, without_procfs)
 {
 	need_mount(umount2("/proc", MNT_DETACH) == 0 && access("/proc/self", F_OK) < 0);
-	open_transfer();
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
 	expect(holds("to/a", "new"));
-	end_test(1);
+	expected_files = 1;
 }
 
 static void what_cannot_be_removed_stays_noted(void)
@@ -1425,7 +1391,6 @@ static void what_cannot_be_removed_stays_noted(void)
 	expect(transfer.left);
 	expect_int(journal_clean(transfer.journal, NULL, &left), 0);
 	expect_int(left, 0);
-	end_test(0);
 }
 
 /* The file system of a user whose unlink() always fails */
@@ -1449,7 +1414,7 @@ static void notes_have_a_limit(void)
 	discard();
 	expect_int(journal_clean(transfer.journal, NULL, &left), 0);
 	expect_int(left, 0);
-	end_test(entries("to"));
+	expected_files = entries("to");
 }
 
 /* A user who owns the directory renames the temporary file. */
@@ -1470,7 +1435,6 @@ static void renamed_file_is_emptied(void)
 		expect(strstr(logged, "the unfinished file still has a name, and is empty now"));
 		expect(unlink("to/stolen") == 0);
 	}
-	end_test(0);
 }
 
 /* The server of NFS may report an error although it has renamed the file. */
@@ -1483,7 +1447,7 @@ TEST_F(with_transfer, placed_file_is_not_emptied)
 	expect_int(complete(), REFUSAL_IO);
 	rename_error = 0;
 	expect(holds("to/a", "new"));
-	end_test(1);
+	expected_files = 1;
 }
 
 /* exfat-fuse and object stores have neither RENAME_NOREPLACE nor hard links. */
@@ -1505,7 +1469,6 @@ static void without_links(void)
 		expect_int(unlink("to/a"), 0);
 	}
 	link_error = 0;
-	end_test(0);
 }
 
 /* gcsfuse and blobfuse can rename a file only when it is closed. */
@@ -1519,7 +1482,7 @@ static void closed_before_it_is_renamed(void)
 	expect(holds("to/a", "new"));
 	open_files_keep_their_name = false;
 	claimed_type = link_error = 0;
-	end_test(1);
+	expected_files = 1;
 }
 
 static void all(const char *how, int lacks)
@@ -1540,9 +1503,9 @@ static void all(const char *how, int lacks)
 	test_variant(with_transfer_as_root, owner_from_the_start, how, lacks);
 	test_variant(with_transfer_as_root, owner_in_a_directory_of_all, how, lacks);
 	test_variant(with_transfer, selinux_labels, how, lacks);
-	test_variant(anywhere, file_size_limit, how, lacks);
-	test_variant(with_ext4, disk_full, how, lacks);
-	test_variant(own_mounts, file_system_without_a_size, how, lacks);
+	test_variant(with_limit, file_size_limit, how, lacks);
+	test_variant(on_ext4, disk_full, how, lacks);
+	test_variant(in_mounts, file_system_without_a_size, how, lacks);
 }
 
 int main(void)
