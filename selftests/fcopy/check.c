@@ -197,7 +197,7 @@ TEST(link_on_the_way)
 		    "host: 0x80070150");
 }
 
-TEST(sections)
+TEST_F(with_places, sections)
 {
 	make_tree("a/b/");
 	PLACES("+a", "-a/b");
@@ -228,11 +228,10 @@ TEST(sections)
 	expect_said("section: [%/none] (places.conf:1)",
 		    "result: refused: a directory does not exist: [%/none] (places.conf:1)",
 		    "host: 0x80070003");
-	default_policy();
 }
 
 /* Nobody can tell whether something exists outside of the places. */
-TEST(nothing_outside_is_looked_at)
+TEST_F(with_places, nothing_outside_is_looked_at)
 {
 	static const char *const paths[] = { "/etc/shadow/x", "/etc/no-such-file/x",
 					     "/etc/shadow" };
@@ -253,10 +252,9 @@ TEST(nothing_outside_is_looked_at)
 		expect(!strcmp(host, first));
 	}
 	free(first);
-	default_policy();
 }
 
-TEST(deceiving_names_are_escaped)
+TEST_F(with_places, deceiving_names_are_escaped)
 {
 	make_tree("a\nresult: fine/", "a\u2028result: fine/", "f\xe2\x80\xae");
 	expect_int(check(in("a\u2028result: fine"), "\u202emoc", 0), 0);
@@ -271,7 +269,6 @@ TEST(deceiving_names_are_escaped)
 	PLACES("+a\nresult: fine");
 	expect_int(check(in("a\u2028"), "src", 0), 1);
 	expect(!strstr(said, "\nresult: fine"));
-	default_policy();
 }
 
 TEST_MAIN

@@ -609,7 +609,7 @@ TEST_F(as_root_in_own_process, missing_permission)
 	expect_goes(in("free/f"), "src", FORCE, "free", "", "f", false);
 }
 
-TEST(places_of_the_kernel)
+TEST_F(with_places, places_of_the_kernel)
 {
 	expect_refused("/proc/", "x", CREATE, REFUSAL_KERNEL, "/proc");
 	expect_refused("/proc/fcopy-test", "x", 0, REFUSAL_KERNEL, "/proc");
@@ -621,10 +621,9 @@ TEST(places_of_the_kernel)
 	expect_refused("", "proc", FORCE, REFUSAL_DIRECTORY, "/proc");
 	PLACES("+/proc", "+/dev");
 	expect_refused("/proc/", "x", CREATE, REFUSAL_KERNEL, "/proc");
-	default_policy();
 }
 
-TEST(places_hold)
+TEST_F(with_places, places_hold)
 {
 	make_tree("a/b/", "a/secret", "a/free");
 	PLACES("+a", "-a/secret", "-a/b", "-a/none", "+a/b/in", "+a/missing");
@@ -650,7 +649,6 @@ TEST(places_hold)
 	expect_refused(in("a/missing"), "src", CREATE, REFUSAL_MISSING, "places.conf:6");
 	expect_refused(in("a/missing/x/"), "src", CREATE, REFUSAL_MISSING, "places.conf:6");
 	expect_refused(in("a"), "missing", CREATE, REFUSAL_RULE, "section of its own");
-	default_policy();
 }
 
 static int only_count(unsigned int n, const uint64_t args[6])
@@ -677,7 +675,7 @@ TEST_F(in_own_process, nothing_outside_is_opened)
 }
 
 /* A link of root in the root's section leads into another place. */
-TEST_F(as_root, link_into_another_place)
+TEST_F(with_places_as_root, link_into_another_place)
 {
 	make_tree("shut/", "open/deep/", "to-shut -> shut", "to-open -> open");
 	PLACES("+/", "-shut", "+open");
@@ -688,11 +686,10 @@ TEST_F(as_root, link_into_another_place)
 	/* A walk that begins at the other place follows no link. */
 	expect(symlink("deep", "open/link") == 0);
 	expect_refused(in("open/link/f"), "src", 0, REFUSAL_LINK, in("open/link"));
-	default_policy();
 }
 
 /* The walk has the permissions of the place's user. */
-TEST_F(as_root, walk_as_the_user)
+TEST_F(with_places_as_root, walk_as_the_user)
 {
 	make_tree("drop/mine/");
 	mkdir("drop/roots", 0700);
@@ -705,7 +702,6 @@ TEST_F(as_root, walk_as_the_user)
 	expect_refused(in("drop/roots/f"), "src", 0, REFUSAL_ACCESS, in("drop/roots"));
 	expect_refused(in("drop/f"), "src", 0, REFUSAL_ACCESS, in("drop/ (as user app)"));
 	expect_int(identity_uid(), 0);
-	default_policy();
 	expect(chmod(".", 0755) == 0);
 }
 
@@ -757,9 +753,8 @@ TEST(directories_are_made)
 	expect_int(open_files(), before);
 }
 
-TEST(made_directories_get_what_the_policy_says)
+TEST_F(with_places, made_directories_get_what_the_policy_says)
 {
-	default_policy();
 	policy.everywhere.settings.directory_mode = 0775;
 	if (geteuid() == 0) {
 		policy.everywhere.settings.has_user = policy.everywhere.settings.has_group = true;
@@ -787,7 +782,6 @@ TEST(made_directories_get_what_the_policy_says)
 	expect_int(make(in("t/file"), "src"), REFUSAL_NONE);
 	destination_close(&to, false);
 	expect_int(mode_of("t"), 01777);
-	default_policy();
 }
 
 TEST(made_directories_are_taken_back)
@@ -1033,7 +1027,7 @@ TEST_F(among_others_as_root, somebody_swaps_it_for_a_link)
 }
 
 /* A directory that the copy creates is the place of another section. */
-TEST_F(as_root, place_that_is_found_later)
+TEST_F(with_places_as_root, place_that_is_found_later)
 {
 	make_tree("a/shut/");
 	PLACES("+a", "-a/shut");
@@ -1047,7 +1041,6 @@ TEST_F(as_root, place_that_is_found_later)
 	expect(strstr(failure.detail, "places.conf:2"));
 	expect_int(to.dir, -1);
 	expect_int(entries("a/shut"), 0);
-	default_policy();
 }
 
 TEST(target_is_looked_at_again)

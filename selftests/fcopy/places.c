@@ -69,7 +69,7 @@ TEST(without_a_section)
 	expect_confirmed("/etc", "systemd/system/hv-fcopyd.service");
 }
 
-TEST(the_deepest_place_decides)
+TEST_F(with_places, the_deepest_place_decides)
 {
 	PLACES("+/srv", "-/srv/a", "+/srv/a/b");
 	expect_place("/srv", 1);
@@ -92,10 +92,9 @@ TEST(the_deepest_place_decides)
 	expect_place("/srv/x", 4);
 	expect_place("/etc", 3);
 	expect_place("", 3);
-	default_policy();
 }
 
-TEST(place_is_opened_without_links)
+TEST_F(with_places, place_is_opened_without_links)
 {
 	int files = open_files(), dir = -1;
 
@@ -114,10 +113,9 @@ TEST(place_is_opened_without_links)
 	expect_int(places_open(&policy.places[6], &dir, &failure), REFUSAL_NONE);
 	close(dir);
 	expect_int(open_files(), files);
-	default_policy();
 }
 
-TEST(directory_is_in_its_place)
+TEST_F(with_places, directory_is_in_its_place)
 {
 	make_tree("a/b/", "a/shut/", "other/");
 	PLACES("+a", "-a/shut", "-a/missing", "-other");
@@ -135,10 +133,9 @@ TEST(directory_is_in_its_place)
 		expect(strstr(failure.detail, i ? "no longer in" : "places.conf:2"));
 		close(dir);
 	}
-	default_policy();
 }
 
-TEST(file_of_another_section)
+TEST_F(with_places, file_of_another_section)
 {
 	make_tree("a/etc/shadow");
 	expect(link("a/etc/shadow", "a/hard") == 0);
@@ -146,7 +143,6 @@ TEST(file_of_another_section)
 	expect_denied(in("a"), "hard", "places.conf:2");
 	expect_confirmed(in("a"), "soft");
 	expect_confirmed(in("a/etc"), "shadow-");
-	default_policy();
 }
 
 TEST_F(own_mounts, bind_mount_of_another_place)
@@ -207,7 +203,7 @@ TEST_F(on_fat, directory_of_fat_without_case)
 }
 
 /* Whatever restricts the host protects itself. */
-TEST(own_files_are_protected)
+TEST_F(with_places, own_files_are_protected)
 {
 	const char *file = in("etc/hyperv-uio/fcopyd.conf");
 	char conf[PATH_MAX];
@@ -242,11 +238,9 @@ TEST(own_files_are_protected)
 	if (access("/etc/systemd", F_OK) == 0)
 		expect_denied("/etc/systemd", "x", "/etc/systemd");
 	expect_confirmed("/etc", "systemd.conf");
-	policy.file = NULL;
-	default_policy();
 }
 
-TEST(warnings)
+TEST_F(with_places, warnings)
 {
 	make_tree("a/", "link -> a");
 	PLACES("+a", "+none", "+link", "+/proc", "-other", "+/");
@@ -256,7 +250,6 @@ TEST(warnings)
 	expect(strstr(logged, "places.conf:3: ") && strstr(logged, "a symbolic link"));
 	expect(strstr(logged, "places.conf:4: ") && strstr(logged, "belongs to the kernel"));
 	expect(!strstr(logged, "places.conf:1") && !strstr(logged, "places.conf:5"));
-	default_policy();
 }
 
 TEST_MAIN

@@ -17,6 +17,9 @@ void default_policy(void)
 	policy = (struct policy)POLICY_DEFAULTS;
 }
 
+const struct fixture with_places = { .end = default_policy };
+const struct fixture with_places_as_root = { .root = true, .end = default_policy };
+
 struct place *add_place(bool enable, const char *path)
 {
 	struct place *place;

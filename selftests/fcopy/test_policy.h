@@ -7,6 +7,7 @@
 #define FCOPY_TEST_POLICY_H
 
 #include "../../daemons/fcopy/policy.h"
+#include "fcopy_test.h"
 
 extern struct policy policy;
 
@@ -26,6 +27,9 @@ struct place *add_place(bool enable, const char *path);
 
 /** default_policy() - sets the defaults, without places */
 void default_policy(void);
+
+/* The tests that set a policy */
+extern const struct fixture with_places, with_places_as_root;
 
 /**
  * snapshot() - lists everything below @path with type, mode, owner, size and

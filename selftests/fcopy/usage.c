@@ -34,7 +34,7 @@ static enum refusal check(const char *path, int how, uint64_t announced)
 	return refusal;
 }
 
-TEST(without_a_limit)
+TEST_F(with_places, without_a_limit)
 {
 	mkdir("a", 0755);
 	default_policy();
@@ -43,10 +43,9 @@ TEST(without_a_limit)
 	PLACES("+a");
 	expect_int(check(in("a/f"), 0, UINT64_MAX), REFUSAL_NONE);
 	expect(left == UINT64_MAX);
-	default_policy();
 }
 
-TEST(bytes_of_all_files)
+TEST_F(with_places, bytes_of_all_files)
 {
 	make_tree("a/b/");
 	make_file("a/three", "123");
@@ -65,10 +64,9 @@ TEST(bytes_of_all_files)
 	policy.places[0].max_total = 3;
 	expect_int(check(in("a/f"), 0, 0), REFUSAL_MAX_TOTAL);
 	expect_int(check(in("a/three"), FORCE, 1), REFUSAL_NONE);
-	default_policy();
 }
 
-TEST(number_of_files)
+TEST_F(with_places, number_of_files)
 {
 	make_tree("a/b/f");
 	PLACES("+a");
@@ -81,11 +79,10 @@ TEST(number_of_files)
 	expect_int(check(in("a/b/f"), FORCE, 0), REFUSAL_NONE);
 	policy.places[0].max_files = 0;
 	expect_int(check(in("a/g"), 0, 0), REFUSAL_MAX_FILES);
-	default_policy();
 }
 
 /* A deeper place has its own settings, but counts for the one above it. */
-TEST(place_below_another)
+TEST_F(with_places, place_below_another)
 {
 	make_tree("a/b/");
 	make_file("a/f", "12345");
@@ -101,7 +98,6 @@ TEST(place_below_another)
 	expect_int(check(in("a/b/g"), 0, 2), REFUSAL_NONE);
 	expect_int(check(in("a/b/g"), 0, 3), REFUSAL_MAX_TOTAL);
 	expect(strstr(failure.detail, "places.conf:1"));
-	default_policy();
 }
 
 TEST_F(own_mounts, file_system_below_the_place)
@@ -120,7 +116,7 @@ TEST_F(own_mounts, file_system_below_the_place)
 	expect_int(check(in("a/m/g"), 0, 1), REFUSAL_MAX_TOTAL);
 }
 
-TEST(directories_that_are_nested_deeply)
+TEST_F(with_places, directories_that_are_nested_deeply)
 {
 	char path[PATH_MAX] = "a";
 
@@ -133,7 +129,6 @@ TEST(directories_that_are_nested_deeply)
 	}
 	expect_int(check(in("a/f"), 0, 0), REFUSAL_NAME_TOO_LONG);
 	expect(strstr(failure.detail, "cannot be counted"));
-	default_policy();
 }
 
 TEST_MAIN
