@@ -32,6 +32,7 @@ bool machine_no_tmpfile;
 pid_t daemon_pid;
 struct vmbus_chan *host;
 struct message request, answer;
+struct timespec posted;
 
 /* The device: the guest's end, the host's end, and the rings */
 static struct {
@@ -446,6 +447,7 @@ void hold(enum machine_call call)
 void post_held(enum machine_call call)
 {
 	hold(call);
+	clock_gettime(CLOCK_MONOTONIC, &posted);
 	post();
 	WAIT_UNTIL(machine->held);
 }

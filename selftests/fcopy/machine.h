@@ -108,7 +108,11 @@ void begin_copy(void);
 /** hold() - holds workers in this call from now on */
 void hold(enum machine_call call);
 
-/** post_held() - posts the request, and waits until a worker is held */
+/**
+ * post_held() - posts the request, and waits until a worker is held; `posted`
+ * has the time
+ */
+extern struct timespec posted;
 void post_held(enum machine_call call);
 
 int milliseconds_since(const struct timespec *begun);

@@ -12,32 +12,31 @@
 #include "../../daemons/fcopy/worker.h"
 #include "machine.h"
 
+/* Wait for a message to the service manager. */
+static void wait_until_told(const char *text)
+{
+	if (HAVE_SYSTEMD)
+		WAIT_UNTIL(says(text));
+}
+
 TEST(copies_and_ends_when_told)
 {
 	begin_test();
-#if HAVE_SYSTEMD
-	WAIT_UNTIL(says("READY=1"));
-#endif
+	wait_until_told("READY=1");
 	begin_copy();
 	expect(says("to/made/a: receiving 10 bytes"));
-#if HAVE_SYSTEMD
 	/* At the next tick after a second */
-	WAIT_UNTIL(says("Receiving a file: 5 of 10 bytes, 50%, 0.0 MB/s"));
+	wait_until_told("Receiving a file: 5 of 10 bytes, 50%, 0.0 MB/s");
 	says(NULL);
-#endif
 	write_message(&request, 5, "56789", 5);
 	expect_int(ask(), S_OK);
 	end_message(&request, COMPLETE);
 	expect_int(ask(), S_OK);
 	expect(holds("to/made/a", "0123456789"));
-#if HAVE_SYSTEMD
-	WAIT_UNTIL(says("Waiting for Copy-VMFile"));
-#endif
+	wait_until_told("Waiting for Copy-VMFile");
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
-#if HAVE_SYSTEMD
-	WAIT_UNTIL(says("STOPPING=1"));
-#endif
+	wait_until_told("STOPPING=1");
 	end_test(1);
 }
 
@@ -142,9 +141,7 @@ TEST(device_taken_back_in_a_copy)
 	begin_copy();
 	rescind();
 	expect_int(end_of_daemon(), 0);
-#if HAVE_SYSTEMD
-	WAIT_UNTIL(says("STOPPING=1"));
-#endif
+	wait_until_told("STOPPING=1");
 	expect(says("lost after 5 of 10 bytes: the device was lost: "));
 	end_test(0);
 }
@@ -178,10 +175,8 @@ TEST(device_offered_late)
 	for (int i = 0; i < 2; i++) {
 		start_daemon();
 		WAIT_UNTIL(says("the host has not offered the device again; waiting"));
-#if HAVE_SYSTEMD
-		WAIT_UNTIL(says("READY=1"));
-		WAIT_UNTIL(says("STATUS=Waiting for the device"));
-#endif
+		wait_until_told("READY=1");
+		wait_until_told("STATUS=Waiting for the device");
 		/* A new configuration does not end the wait. */
 		kill(daemon_pid, SIGHUP);
 		WAIT_UNTIL(says("reloaded the configuration"));
