@@ -20,14 +20,13 @@ int clock_gettime(clockid_t id, struct timespec *time)
 int sd_journal_sendv(const struct iovec *iov, int n);
 #endif
 
-/* Run BODY in a child, which logs into a file. Return the number of lines. */
-static int lines_of(void (*body)(void))
+/* The number of lines of the log */
+static int log_lines(void)
 {
 	static char text[1 << 20];
 	int fd, n = 0;
 	ssize_t got;
 
-	expect_int(in_child(body), 0);
 	fd = open("log", O_RDONLY | O_CLOEXEC);
 	got = read(fd, text, sizeof(text));
 	close(fd);
@@ -44,14 +43,15 @@ static void to_file(void)
 	close(fd);
 }
 
-static void plain(void)
+static void open_log(void)
 {
 	to_file();
 	unsetenv("JOURNAL_STREAM");
 	log_open(false);
-	log_line(LOG_INFO, "%d%%", 7);
-	log_line(LOG_DEBUG, "not asked for");
 }
+
+/* Each test logs into a file, in its own process. */
+static const struct fixture logs = { .child = true, .begin = open_log };
 
 /* Make the file what systemd calls the journal's stream. */
 static void as_journal(bool debug)
@@ -65,13 +65,6 @@ static void as_journal(bool debug)
 		 (unsigned long long)st.st_ino);
 	setenv("JOURNAL_STREAM", stream, 1);
 	log_open(debug);
-}
-
-static void journal(void)
-{
-	as_journal(true);
-	log_line(LOG_WARNING, "text");
-	log_line(LOG_DEBUG, "asked for");
 }
 
 static bool journal_is_deaf;
@@ -91,7 +84,7 @@ int sd_journal_sendv(const struct iovec *iov, int n)
 	return write(STDERR_FILENO, text, at) == at ? 0 : -EIO;
 }
 
-static void copies_in_journal(void)
+TEST_F(logs, journal_gets_fields)
 {
 	struct failure failure = { .refusal = REFUSAL_EXISTS };
 	struct log_copy copy = { .event = LOG_STARTED, .file = "/srv/a b", .size = 10 };
@@ -119,11 +112,7 @@ static void copies_in_journal(void)
 	/* Without the journal, the line is not lost with its fields. */
 	journal_is_deaf = true;
 	log_copy(LOG_NOTICE, &copy, "refused again");
-}
-
-TEST(journal_gets_fields)
-{
-	expect_int(lines_of(copies_in_journal), 6);
+	expect_int(log_lines(), 6);
 	expect(holds("log",
 		     "MESSAGE=/srv/a b: receiving 10 bytes|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
 		     "MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|"
@@ -146,7 +135,8 @@ TEST(journal_gets_fields)
 		     "<5>refused again\n"));
 }
 
-static void deceptive_copy(void)
+/* A program that reads FCOPY_FILE needs the name as it is. */
+TEST_F(logs, the_message_is_escaped_and_the_field_is_not)
 {
 	struct log_copy copy = { .event = LOG_STARTED,
 				 .file = "/a\xe2\x80\xae"
@@ -156,12 +146,7 @@ static void deceptive_copy(void)
 	log_copy(LOG_INFO, &copy, "x\ny");
 	journal_is_deaf = true;
 	log_copy(LOG_INFO, &copy, "x\ny");
-}
-
-/* A program that reads FCOPY_FILE needs the name as it is. */
-TEST(the_message_is_escaped_and_the_field_is_not)
-{
-	expect_int(lines_of(deceptive_copy), 2);
+	expect_int(log_lines(), 2);
 	expect(holds(
 		"log",
 		"MESSAGE=/a\\u{202e}b\\\\\\xff: x\\x0ay|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
@@ -175,19 +160,6 @@ TEST(the_message_is_escaped_and_the_field_is_not)
 #define LONGEST (PATH_MAX + NAME_BYTES - 1)
 static char longest_file[LONGEST + 1], longest_detail[FAILURE_DETAIL];
 
-static void longest(void)
-{
-	struct failure failure = { .refusal = REFUSAL_IO, .error = EIO };
-	struct log_copy copy = { .event = LOG_LOST, .file = longest_file, .failure = &failure };
-
-	memset(longest_file, '\x01', LONGEST);
-	memset(longest_detail, '\x02', sizeof(longest_detail) - 1);
-	as_journal(false);
-	log_copy(LOG_NOTICE, &copy, "lost: %s, the end", longest_detail);
-	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
-	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
-}
-
 static size_t count_in(const char *text, const char *what)
 {
 	size_t n = 0;
@@ -197,13 +169,21 @@ static size_t count_in(const char *text, const char *what)
 	return n;
 }
 
-TEST(longest_lines_are_whole)
+TEST_F(logs, longest_lines_are_whole)
 {
 	static char text[1 << 18];
 	ssize_t n;
 	int fd;
+	struct failure failure = { .refusal = REFUSAL_IO, .error = EIO };
+	struct log_copy copy = { .event = LOG_LOST, .file = longest_file, .failure = &failure };
 
-	expect_int(lines_of(longest), 3);
+	memset(longest_file, '\x01', LONGEST);
+	memset(longest_detail, '\x02', sizeof(longest_detail) - 1);
+	as_journal(false);
+	log_copy(LOG_NOTICE, &copy, "lost: %s, the end", longest_detail);
+	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
+	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
+	expect_int(log_lines(), 3);
 	fd = open("log", O_RDONLY | O_CLOEXEC);
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
@@ -216,36 +196,32 @@ TEST(longest_lines_are_whole)
 }
 #endif
 
-static void another_journal(void)
+TEST_F(logs, prefixes)
 {
+	log_line(LOG_INFO, "%d%%", 7);
+	log_line(LOG_DEBUG, "not asked for");
+	expect_int(log_lines(), 1);
+	expect(holds("log", "hv-fcopyd: 7%\n"));
+	as_journal(true);
+	log_line(LOG_WARNING, "text");
+	log_line(LOG_DEBUG, "asked for");
+	expect_int(log_lines(), 2);
+	expect(holds("log", "<4>text\n<7>asked for\n"));
+	/* Another journal */
 	to_file();
 	setenv("JOURNAL_STREAM", "1:1", 1);
 	log_open(false);
 	log_line(LOG_WARNING, "text");
-}
-
-TEST(prefixes)
-{
-	expect_int(lines_of(plain), 1);
-	expect(holds("log", "hv-fcopyd: 7%\n"));
-	expect_int(lines_of(journal), 2);
-	expect(holds("log", "<4>text\n<7>asked for\n"));
-	expect_int(lines_of(another_journal), 1);
+	expect_int(log_lines(), 1);
 	expect(holds("log", "hv-fcopyd: text\n"));
 }
 
 /* A path or text of the host must not split a line in two. */
-static void lines_with_controls(void)
+TEST_F(logs, each_line_is_escaped)
 {
-	to_file();
-	log_open(false);
 	log_line(LOG_INFO, "a\nhv-fcopyd: b\r\t\x1b[31m\x7f");
 	log_line(LOG_INFO, "a\nb");
-}
-
-TEST(each_line_is_escaped)
-{
-	expect_int(lines_of(lines_with_controls), 2);
+	expect_int(log_lines(), 2);
 	expect(holds("log", "hv-fcopyd: a\\x0ahv-fcopyd: b\\x0d\\x09\\x1b[31m\\x7f\n"
 			    "hv-fcopyd: a\\x0ab\n"));
 }
@@ -382,14 +358,13 @@ TEST(escapes_are_cut_between_characters)
 }
 
 /* The bytes of the log, and how many of its lines are about dropped ones */
-static size_t bytes_of(void (*body)(void), int *about)
+static size_t bytes_of(int *about)
 {
 	FILE *file;
 	char line[65536];
 	size_t bytes = 0;
 
 	*about = 0;
-	expect_int(in_child(body), 0);
 	file = fopen("log", "re");
 	while (file && fgets(line, sizeof(line), file)) {
 		bytes += strlen(line);
@@ -403,12 +378,12 @@ static size_t bytes_of(void (*body)(void), int *about)
 #define DAY (24 * 3600)
 
 /* A host repeats two messages for a day, fifty times a second. */
-static void flood(void)
+TEST_F(logs, flood_is_limited)
 {
+	int about;
+	size_t bytes;
 	struct log_copy copy = { .event = LOG_REFUSED, .file = "/a/file" };
 
-	to_file();
-	log_open(false);
 	for (int second = 0; second < DAY; second++) {
 		for (int i = 0; i < 50; i++) {
 			log_line(LOG_WARNING, "line %d", i);
@@ -417,22 +392,16 @@ static void flood(void)
 		now++;
 		log_tick();
 	}
-}
-
-TEST(flood_is_limited)
-{
-	int about;
-	size_t bytes = bytes_of(flood, &about);
-
+	bytes = bytes_of(&about);
 	ksft_print_msg("%zu bytes a day, %d lines about dropped ones\n", bytes, about);
 	expect(bytes > 100000 && bytes < LOG_BUDGET + DAY * LOG_REFILL);
 	expect(about > 0 && about <= DAY / (LOG_RESUME / LOG_REFILL) + 1);
 }
 
-static void flood_and_more(void)
+TEST_F(logs, the_log_tells_what_was_left_out)
 {
-	to_file();
-	log_open(false);
+	int about;
+
 	for (int i = 0; i < 10000; i++)
 		log_line(LOG_NOTICE, "line %d", i);
 	log_line(LOG_ERR, "an error has its line");
@@ -443,13 +412,7 @@ static void flood_and_more(void)
 	log_tick();
 	log_tick();
 	log_line(LOG_INFO, "later");
-}
-
-TEST(the_log_tells_what_was_left_out)
-{
-	int about;
-
-	bytes_of(flood_and_more, &about);
+	bytes_of(&about);
 	expect_int(about, 1);
 	expect(system("tail -n 3 log | sed 's/[0-9][0-9]* more/N more/' >end") == 0);
 	expect(holds("end", "hv-fcopyd: an error has its line\n"
@@ -457,36 +420,26 @@ TEST(the_log_tells_what_was_left_out)
 }
 
 /* Lines that nobody asked for take no room from others. */
-static void unseen_flood(void)
+TEST_F(logs, unseen_lines_do_not_count)
 {
 	struct log_copy copy = { .event = LOG_STARTED };
 
-	to_file();
-	log_open(false);
 	for (int i = 0; i < 100000; i++) {
 		log_line(LOG_DEBUG, "unseen");
 		log_copy(LOG_DEBUG, &copy, "unseen");
 	}
 	log_line(LOG_INFO, "seen");
 	log_copy(LOG_INFO, &copy, "seen");
+	expect_int(log_lines(), 2);
 }
 
-TEST(unseen_lines_do_not_count)
-{
-	expect_int(lines_of(unseen_flood), 2);
-}
-
-static void many_messages(void)
+TEST_F(logs, verbose_lines_are_not_limited)
 {
 	to_file();
 	log_open(true);
 	for (int i = 0; i < 20000; i++)
 		log_line(LOG_DEBUG, "a message");
-}
-
-TEST(verbose_lines_are_not_limited)
-{
-	expect_int(lines_of(many_messages), 20000);
+	expect_int(log_lines(), 20000);
 }
 
 TEST(is_verbose)
