@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "fcopy_test.h"
+#include "hostile_host.h"
 #include "served.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -108,16 +109,6 @@ struct input {
 static struct input corpus[CORPUS_MAX], input;
 static unsigned int inputs;
 static const char *file;
-static uint64_t state;
-
-static uint64_t below(uint64_t n)
-{
-	uint64_t z = state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (z ^ z >> 31) % n;
-}
 
 static bool read_input(const char *path, struct input *to)
 {
@@ -269,10 +260,10 @@ static void inputs_made_of_the_corpus(void)
 	const char *text = getenv("FUZZ_SEED");
 
 	if (text)
-		state = strtoull(text, NULL, 0);
+		hostile_seed = strtoull(text, NULL, 0);
 	else
-		expect(getrandom(&state, sizeof(state), 0) == sizeof(state));
-	ksft_print_msg("FUZZ_SEED=%llu\n", (unsigned long long)state);
+		expect(getrandom(&hostile_seed, sizeof(hostile_seed), 0) == sizeof(hostile_seed));
+	ksft_print_msg("FUZZ_SEED=%llu\n", (unsigned long long)hostile_seed);
 	expect_int(in_child(run_mutations), 0);
 }
 
