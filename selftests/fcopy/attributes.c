@@ -209,6 +209,14 @@ static bool has_no_acl(void)
 	return fgetxattr(file, ACL, NULL, 0) < 0 && (errno == ENODATA || errno == EOPNOTSUPP);
 }
 
+/* Expect that the new file gets these permission bits, and no ACL. */
+static void expect_no_acl(const struct stat *old, mode_t mode)
+{
+	expect_int(set_rest("a", old), REFUSAL_NONE);
+	expect_mode(mode);
+	expect(has_no_acl());
+}
+
 static struct stat set_old_acl(const unsigned char *acl, size_t size)
 {
 	expect(setxattr("to/a", ACL, acl, size, 0) == 0);
@@ -400,9 +408,7 @@ TEST_F(on_tmpfs, acl_in_a_sticky_directory_does_not_count)
 	expect(chmod("to", 01777) == 0);
 	make_old(1001, 1002, 0644);
 	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect(has_no_acl());
-	expect_mode(0644);
+	expect_no_acl(&old, 0644);
 	expect_quiet();
 }
 
@@ -459,9 +465,7 @@ TEST_F(on_tmpfs, acl_that_cannot_be_read)
 	make_old(0, 0, 0644);
 	old = set_old_acl(acl_of_old, sizeof(acl_of_old));
 	need_mount(umount2("/proc", MNT_DETACH) == 0);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect(has_no_acl());
-	expect_mode(0604);
+	expect_no_acl(&old, 0604);
 	expect_logged(
 		"/to/a: cannot read the ACL of the replaced file (No such file or directory)");
 	/* The group had no permissions, so there is nothing to warn about. */
@@ -485,33 +489,25 @@ TEST_F(on_tmpfs, acl_of_another_file_is_not_taken)
 	expect(rename("to/a", "to/aside") == 0);
 	make_file("to/a", "other");
 	expect(chmod("to/a", 0674) == 0);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect_mode(0604);
-	expect(has_no_acl());
+	expect_no_acl(&old, 0604);
 	expect_logged("/to/a: cannot read the ACL of the replaced file (Stale file handle)");
 
 	/* A link leads to the file itself. */
 	logged[0] = '\0';
 	expect(unlink("to/a") == 0 && symlink("aside", "to/a") == 0);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect_mode(0604);
-	expect(has_no_acl());
+	expect_no_acl(&old, 0604);
 	expect_logged("cannot read the ACL");
 
 	/* Nothing has the name. */
 	logged[0] = '\0';
 	expect(unlink("to/a") == 0);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect_mode(0604);
-	expect(has_no_acl());
+	expect_no_acl(&old, 0604);
 	expect_logged("cannot read the ACL");
 
 	/* The same file has another mode. */
 	logged[0] = '\0';
 	expect(rename("to/aside", "to/a") == 0 && chmod("to/a", 0604) == 0);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect_mode(0604);
-	expect(has_no_acl());
+	expect_no_acl(&old, 0604);
 	expect_logged("cannot read the ACL");
 }
 
@@ -536,9 +532,7 @@ TEST_F(on_tmpfs, impossible_acl)
 		logged[0] = '\0';
 		acl_read = cases[i].acl;
 		acl_read_size = cases[i].size;
-		expect_int(set_rest("a", &old), REFUSAL_NONE);
-		expect_mode(0604);
-		expect(has_no_acl());
+		expect_no_acl(&old, 0604);
 		expect_logged("cannot read the ACL of the replaced file (Invalid argument)");
 	}
 	/*
@@ -574,9 +568,7 @@ TEST_F(on_tmpfs, replaced_file_without_an_acl)
 	begin_again();
 	expect(has_acl(acl_inherited, sizeof(acl_inherited)));
 	expect_int(set_owner(&old), REFUSAL_NONE);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect(has_no_acl());
-	expect_mode(0664);
+	expect_no_acl(&old, 0664);
 	expect_quiet();
 
 	/* The ACL of the replaced file takes its place, */
@@ -589,17 +581,13 @@ TEST_F(on_tmpfs, replaced_file_without_an_acl)
 	/* and it goes, too, if that one cannot be set */
 	begin_again();
 	acl_set_error = ENOSPC;
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect(has_no_acl());
-	expect_mode(0644);
+	expect_no_acl(&old, 0644);
 	expect_logged("/to/a: cannot set the ACL of the replaced file (No space left on device)");
 
 	/* or read. */
 	begin_again();
 	expect(unlink("to/a") == 0);
-	expect_int(set_rest("a", &old), REFUSAL_NONE);
-	expect(has_no_acl());
-	expect_mode(0604);
+	expect_no_acl(&old, 0604);
 }
 
 TEST_F(on_tmpfs, new_file_below_a_default_acl)
