@@ -167,22 +167,9 @@ TEST_F(conversation, destination_and_source)
 
 TEST_F(conversation, destinations_refused)
 {
-	static const char *const destinations[] = {
-		"C:\\tmp\\",
-		"C:/tmp",
-		"C:",
-		"/..",
-		"/tmp/..",
-		"/tmp/../tmp",
-		"..",
-		"../tmp",
-		"\\tmp",
-		"/tmp\\a",
-		"%TEMP%/a",
-		"/tmp/a\nb",
-		"/tmp/a\x7f"
-		"b",
-	};
+	/* name.c has more of them. */
+	static const char *const destinations[] = { "C:\\tmp\\", "/tmp/..", "%TEMP%/a",
+						    "/tmp/a\nb" };
 
 	static const size_t count = sizeof(destinations) / sizeof(destinations[0]);
 
@@ -315,13 +302,7 @@ TEST_F(conversation, each_refusal_has_its_code)
 		expect_int(send_data(0, "abc"), S_OK);
 		place_error = errors[i].error;
 		expect_int(end(COMPLETE), errors[i].code);
-		/* and in a write */
 		place_error = 0;
-		expect_int(start("a", 0, 3), S_OK);
-		write_error = errors[i].error;
-		expect_int(send_data(0, "abc"), S_OK);
-		expect_int(end(COMPLETE), errors[i].code);
-		write_error = 0;
 	}
 	expected_files = 4;
 }
@@ -329,24 +310,16 @@ TEST_F(conversation, each_refusal_has_its_code)
 /* The daemon has answered, and then cannot write: the next message gets it. */
 TEST_F(conversation, late_error)
 {
-	for (int then = 0; then < 3; then++) {
-		expect_int(start("a", 0, 1 << 20), S_OK);
-		write_error = EDQUOT;
-		expect_int(send_data(0, "abc"), S_OK);
-		write_error = 0;
-		expect_int(entries("to"), 0);
-		expect(strstr(logged, "lost after 3 of 1048576 bytes: "));
-		if (then == 0) {
-			expect_int(send_data(3, "abc"), E_QUOTA);
-			expect_int(send_data(3, "abc"), E_QUOTA);
-			expect_int(end(COMPLETE), E_QUOTA);
-		} else if (then == 1) {
-			expect_int(end(COMPLETE), E_QUOTA);
-		} else {
-			expect_int(end(CANCEL), S_OK);
-		}
-		expect_int(end(COMPLETE), then < 2 ? E_QUOTA : E_STATE);
-	}
+	expect_int(start("a", 0, 1 << 20), S_OK);
+	write_error = EDQUOT;
+	expect_int(send_data(0, "abc"), S_OK);
+	write_error = 0;
+	expect_int(entries("to"), 0);
+	expect(strstr(logged, "lost after 3 of 1048576 bytes: "));
+	expect_int(send_data(3, "abc"), E_QUOTA);
+	expect_int(send_data(3, "abc"), E_QUOTA);
+	expect_int(end(CANCEL), S_OK);
+	expect_int(end(COMPLETE), E_STATE);
 }
 
 TEST_F(conversation, refusals_of_the_policy)
