@@ -36,6 +36,7 @@ TEST(copies_and_ends_when_told)
 	wait_until_told("Waiting for Copy-VMFile");
 	kill(daemon_pid, SIGTERM);
 	expect_int(end_of_daemon(), 0);
+	expect(says("ending: Terminated"));
 	wait_until_told("STOPPING=1");
 	end_test(1);
 }
