@@ -148,6 +148,7 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
+	machine->worker = getpid();
 	pass(ALLOCATE);
 	return syscall(SYS_fallocate, fd, mode, offset, length);
 }

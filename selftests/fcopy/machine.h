@@ -27,6 +27,7 @@ extern struct machine {
 	atomic_uint reads;     /* of its device */
 	atomic_uint signals;   /* to the host */
 	atomic_uint answers;   /* that a test has counted */
+	atomic_int worker;     /* the process that made room for the last copy */
 } *machine;
 
 /* The files of the workers have names from the start (no O_TMPFILE). */
