@@ -36,6 +36,14 @@ static const char *only_line(const char *begin)
 	return found == 1 ? line : "";
 }
 
+/* Send the request, expect this status, and return the line of the request. */
+static const char *host_line(uint32_t status)
+{
+	logged[0] = '\0';
+	expect_int(ask(), status);
+	return only_line("host ");
+}
+
 static bool ends_with(const char *line, const char *end)
 {
 	size_t length = strlen(line), tail = strlen(end);
@@ -88,12 +96,10 @@ TEST_F(served, copy_has_one_line_a_message)
 
 	usual_negotiation(&request);
 	expect_int(ask(), S_OK);
-	logged[0] = '\0';
 	start_message(&request, in("to/"), "Source File", 0xf0000002, 7);
 	for (int i = 0; i < 32; i++)
 		request.bytes[IC_HEADER + 4 + i] = 0x40 + i;
-	expect_int(ask(), S_OK);
-	line = only_line("host ");
+	line = host_line(S_OK);
 	expect(strstr(line, " START "));
 	expect(has_bytes(line, "header", &request, 0, IC_HEADER));
 	expect(has_bytes(line, "operation", &request, IC_HEADER, OPERATION));
@@ -105,40 +111,28 @@ TEST_F(served, copy_has_one_line_a_message)
 	line = only_line("guest ");
 	expect(strstr(line, " status=0x00000000 START ") && !strstr(line, "file_name"));
 
-	logged[0] = '\0';
 	write_message(&request, 0, "abcdefg", 7);
 	put32(&request, IC_HEADER + OPERATION, 0x0a0b0c0d);
 	request.length += 5;
-	expect_int(ask(), S_OK);
-	line = only_line("host ");
+	line = host_line(S_OK);
 	expect(strstr(line, " WRITE "));
 	expect(ends_with(line, " padding=0xa0b0c0d offset=0 size=7 rest=9"));
 	only_line("guest ");
 
-	logged[0] = '\0';
 	end_message(&request, COMPLETE);
-	expect_int(ask(), S_OK);
-	expect(strstr(only_line("host "), " COMPLETE "));
-	logged[0] = '\0';
+	expect(strstr(host_line(S_OK), " COMPLETE "));
 	end_message(&request, CANCEL);
-	expect_int(ask(), S_OK);
-	expect(strstr(only_line("host "), " CANCEL "));
+	expect(strstr(host_line(S_OK), " CANCEL "));
 	/* Without a copy, and what the daemon does not know */
-	logged[0] = '\0';
 	write_message(&request, 4711, "abcdefg", 7);
-	expect_int(ask(), E_STATE);
-	expect(strstr(only_line("host "), " offset=4711 size=7 "));
+	expect(strstr(host_line(E_STATE), " offset=4711 size=7 "));
 	expect(strstr(only_line("guest "), " status=0x8007139f WRITE "));
-	logged[0] = '\0';
 	end_message(&request, 77);
-	expect_int(ask(), E_NOT_SUPPORTED);
-	line = only_line("host ");
+	line = host_line(E_NOT_SUPPORTED);
 	expect(strstr(line, " unknown ") &&
 	       has_bytes(line, "operation", &request, IC_HEADER, OPERATION));
-	logged[0] = '\0';
 	message(&request, 6, 80);
-	expect_int(ask(), E_NOT_SUPPORTED);
-	expect(strstr(only_line("host "), " unknown "));
+	expect(strstr(host_line(E_NOT_SUPPORTED), " unknown "));
 	expected_files = 1;
 }
 
