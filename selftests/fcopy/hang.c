@@ -42,6 +42,8 @@ static void begin(void)
 	negotiate();
 }
 
+static const struct fixture on_machine = { .begin = begin };
+
 /* Check that the disk and copies work again. @files: in to/made */
 static void end_slow(int files)
 {
@@ -93,9 +95,8 @@ TEST(start_too_slow)
 	}
 }
 
-TEST(start_again_meanwhile)
+TEST_F(on_machine, start_again_meanwhile)
 {
-	begin();
 	start_request("a");
 	post_held(ALLOCATE);
 	post();
@@ -110,9 +111,8 @@ TEST(start_again_meanwhile)
 }
 
 /* A repeated START gets the refusal, and another disk takes the next copy. */
-TEST(start_again_gets_the_refusal)
+TEST_F(on_machine, start_again_gets_the_refusal)
 {
-	begin();
 	start_request("a");
 	post_held(ALLOCATE);
 	post();
@@ -134,7 +134,6 @@ static void complete_request(void)
 
 static void complete_too_slow(void)
 {
-	begin();
 	complete_request();
 	post_held(SYNC);
 	expect_int(status_at_limit(), E_TIMEOUT);
@@ -151,9 +150,8 @@ static void complete_too_slow(void)
 	end_slow(0);
 }
 
-TEST(complete_again_meanwhile)
+TEST_F(on_machine, complete_again_meanwhile)
 {
-	begin();
 	complete_request();
 	post_held(SYNC);
 	post();
@@ -166,9 +164,8 @@ TEST(complete_again_meanwhile)
 }
 
 /* The file is in place, and only its directory is not synced. */
-TEST(complete_placed)
+TEST_F(on_machine, complete_placed)
 {
-	begin();
 	complete_request();
 	post_held(SYNC_DIRECTORY);
 	expect_int(status_at_limit(), S_OK);
@@ -182,9 +179,8 @@ TEST(complete_placed)
  * Nobody can know whether the file will appear. When it has, the same COMPLETE
  * is a success.
  */
-TEST(complete_placing)
+TEST_F(on_machine, complete_placing)
 {
-	begin();
 	complete_request();
 	post_held(LINKING);
 	expect_int(status_at_limit(), E_TIMEOUT);
@@ -220,9 +216,8 @@ TEST(negotiate_meanwhile)
 	}
 }
 
-TEST(cancel_meanwhile)
+TEST_F(on_machine, cancel_meanwhile)
 {
-	begin();
 	complete_request();
 	post_held(SYNC);
 	end_message(&request, CANCEL);
@@ -235,11 +230,10 @@ TEST(cancel_meanwhile)
 }
 
 /* The next copy does not wait for the disk of the cancelled one. */
-TEST(copy_to_another_disk)
+TEST_F(on_machine, copy_to_another_disk)
 {
 	struct timespec begun;
 
-	begin();
 	start_request("a");
 	post_held(ALLOCATE);
 	end_message(&request, CANCEL);
@@ -259,7 +253,6 @@ TEST(copy_to_another_disk)
 
 static void cancel_too_slow(void)
 {
-	begin();
 	expect_int(start("a"), S_OK);
 	end_message(&request, CANCEL);
 	post_held(UNLINK);
@@ -304,12 +297,11 @@ static uint64_t fill_both(void)
 	return at;
 }
 
-TEST(write_too_slow)
+TEST_F(on_machine, write_too_slow)
 {
 	char lost[128];
 	uint64_t at;
 
-	begin();
 	at = fill_both();
 	posted = now();
 	post();
@@ -324,9 +316,8 @@ TEST(write_too_slow)
 	end_slow(0);
 }
 
-TEST(write_waits_for_room)
+TEST_F(on_machine, write_waits_for_room)
 {
-	begin();
 	fill_both();
 	post();
 	post();
@@ -375,11 +366,10 @@ TEST(told_to_stop_while_data_is_written)
  * More requests than the daemon keeps wait in the ring, and each gets its
  * answer. Each has another status, or the library would take it for a repeat.
  */
-TEST(many_requests_meanwhile)
+TEST_F(on_machine, many_requests_meanwhile)
 {
 	const unsigned int count = 3 * SESSION_HELD;
 
-	begin();
 	complete_request();
 	post_held(SYNC);
 	for (unsigned int i = 1; i < count; i++) {
@@ -395,9 +385,8 @@ TEST(many_requests_meanwhile)
 }
 
 /* Workers that hang for ever have a limit, and the daemon still answers. */
-TEST(many_disks_stand_still)
+TEST_F(on_machine, many_disks_stand_still)
 {
-	begin();
 	hold(ALLOCATE);
 	for (int i = 0; i < WORKERS_MAX; i++) {
 		start_request("a");
@@ -446,8 +435,8 @@ TEST(told_to_stop_while_a_request_waits)
 int main(void)
 {
 	machine_open();
-	test_variant(anywhere, complete_too_slow, "unnamed files", false);
-	test_variant(anywhere, complete_too_slow, "named files", true);
-	test_variant(anywhere, cancel_too_slow, "named files", true);
+	test_variant(on_machine, complete_too_slow, "unnamed files", false);
+	test_variant(on_machine, complete_too_slow, "named files", true);
+	test_variant(on_machine, cancel_too_slow, "named files", true);
 	run_tests();
 }

@@ -12,6 +12,8 @@
 #include "../../daemons/fcopy/worker.h"
 #include "machine.h"
 
+static const struct fixture on_machine = { .begin = begin_test };
+
 /* Wait for a message to the service manager. */
 static void wait_until_told(const char *text)
 {
@@ -19,9 +21,8 @@ static void wait_until_told(const char *text)
 		WAIT_UNTIL(says(text));
 }
 
-TEST(copies_and_ends_when_told)
+TEST_F(on_machine, copies_and_ends_when_told)
 {
-	begin_test();
 	wait_until_told("READY=1");
 	begin_copy();
 	expect(says("to/made/a: receiving 10 bytes"));
@@ -102,9 +103,8 @@ static void read_again(const char *text)
 #endif
 }
 
-TEST(configuration_read_again_in_a_copy)
+TEST_F(on_machine, configuration_read_again_in_a_copy)
 {
-	begin_test();
 	begin_copy();
 	read_again("[/]\nmode=0640\n");
 	/* This copy keeps its settings. */
@@ -136,9 +136,8 @@ TEST(configuration_read_again_in_a_copy)
 	stop_test(1);
 }
 
-TEST(device_taken_back_in_a_copy)
+TEST_F(on_machine, device_taken_back_in_a_copy)
 {
-	begin_test();
 	begin_copy();
 	rescind();
 	expect_int(end_of_daemon(), 0);
@@ -148,9 +147,8 @@ TEST(device_taken_back_in_a_copy)
 }
 
 /* A sleep closes the device, which stays where it is. */
-TEST(device_closed_in_a_copy)
+TEST_F(on_machine, device_closed_in_a_copy)
 {
-	begin_test();
 	begin_copy();
 	lose_host();
 	expect_int(end_of_daemon(), 0);
@@ -158,9 +156,8 @@ TEST(device_closed_in_a_copy)
 	end_test(0);
 }
 
-TEST(index_that_cannot_be)
+TEST_F(on_machine, index_that_cannot_be)
 {
-	begin_test();
 	begin_copy();
 	break_ring();
 	expect_int(end_of_daemon(), EX_IOERR);
@@ -225,9 +222,8 @@ TEST(device_that_is_busy_for_a_time)
 }
 
 /* A copy stalls: the daemon ends it, and then itself. */
-TEST(daemon_ends_after_a_forgotten_copy)
+TEST_F(on_machine, daemon_ends_after_a_forgotten_copy)
 {
-	begin_test();
 	begin_copy();
 	WAIT_UNTIL(says("lost after 5 of 10 bytes: the host did not continue the copy in time"));
 	WAIT_UNTIL(says("ending: the host has not continued a copy"));
@@ -236,9 +232,8 @@ TEST(daemon_ends_after_a_forgotten_copy)
 }
 
 /* A host that has nothing to copy is left alone. */
-TEST(idle_host_is_left_alone)
+TEST_F(on_machine, idle_host_is_left_alone)
 {
-	begin_test();
 	negotiate();
 	sleep(12);
 	negotiate();
@@ -338,9 +333,8 @@ TEST(configuration_read_again_while_a_copy_ends)
 }
 
 /* The configuration shuts the place while the worker makes room. */
-TEST(configuration_read_again_while_a_disk_is_slow)
+TEST_F(on_machine, configuration_read_again_while_a_disk_is_slow)
 {
-	begin_test();
 	negotiate();
 	start_message(&request, in("to/"), "a", 0, 10);
 	post_held(ALLOCATE);
@@ -389,9 +383,7 @@ static void send_version(char version)
 	}
 }
 
-/*
- * Return the version in place, or 0 if there is none; fail if it is not whole.
- */
+/* Return the version in place, or 0 without one; fail if it is not whole. */
 static char version_in_place(void)
 {
 	static char data[VERSION_SIZE + 1];
@@ -457,11 +449,10 @@ static void killed_at_any_moment(void)
  * read the interrupt. The daemon then ends when the copy has expired, at the
  * latest.
  */
-TEST(rescind_that_comes_with_a_packet)
+TEST_F(on_machine, rescind_that_comes_with_a_packet)
 {
 	struct timespec begun;
 
-	begin_test();
 	begin_copy();
 	usleep(50000);
 	clock_gettime(CLOCK_MONOTONIC, &begun);
@@ -505,11 +496,10 @@ static void end_flood(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-TEST(signals_in_a_flood)
+TEST_F(on_machine, signals_in_a_flood)
 {
 	pid_t flood;
 
-	begin_test();
 	begin_copy();
 	flood = start_flood();
 	usleep(100000);
@@ -520,11 +510,10 @@ TEST(signals_in_a_flood)
 	end_test(0);
 }
 
-TEST(rescind_in_a_flood)
+TEST_F(on_machine, rescind_in_a_flood)
 {
 	pid_t flood;
 
-	begin_test();
 	begin_copy();
 	flood = start_flood();
 	usleep(100000);
@@ -562,11 +551,10 @@ static unsigned int calls_a_packet(unsigned int packets)
 }
 
 /* A host so slow that the daemon sleeps before each packet */
-TEST(two_system_calls_a_packet)
+TEST_F(on_machine, two_system_calls_a_packet)
 {
 	const unsigned int packets = 500;
 
-	begin_test();
 	begin_copy();
 	write_message(&request, 0, "01234", 5);
 	for (int i = 0; i < 100; i++)
@@ -581,12 +569,11 @@ TEST(two_system_calls_a_packet)
 }
 
 /* The ring has several packets each time that the daemon looks. */
-TEST(queued_packets_share_system_calls)
+TEST_F(on_machine, queued_packets_share_system_calls)
 {
 	const unsigned int bursts = 100, burst = 20;
 	struct vmbus_packet packet;
 
-	begin_test();
 	begin_copy();
 	write_message(&request, 0, "01234", 5);
 	count_from_here();
@@ -610,12 +597,11 @@ TEST(queued_packets_share_system_calls)
  * This prints a number that has no limit: how often the spin finds the next
  * packet of a fast host.
  */
-TEST(lockstep_with_a_fast_host)
+TEST_F(on_machine, lockstep_with_a_fast_host)
 {
 	const unsigned int packets = 20000;
 	struct timespec begun;
 
-	begin_test();
 	begin_copy();
 	write_message(&request, 0, "01234", 5);
 	count_from_here();
