@@ -10,9 +10,7 @@ void begin_conversation(void)
 {
 	mkdir("to", 0755);
 	policy = (struct policy)POLICY_DEFAULTS;
-	/*
-	 * The disk of the machine that tests may be full up to the last 16 MiB.
-	 */
+	/* The disk of this machine may be full up to the last 16 MiB. */
 	policy.everywhere.settings.min_free_default = false;
 	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
 	expected_files = 0;

@@ -11,9 +11,7 @@
 #include "conversation.h"
 #include "test_log.h"
 
-/*
- * The effect on the next write: it fails with write_error, or writes only half
- */
+/* What happens to writes: they fail with write_error, or write only half */
 static int write_error;
 static bool short_writes;
 static int fsync_error;
@@ -321,9 +319,7 @@ TEST_F(conversation, m_wake_up_for_nothing)
 	expect(!*logged);
 }
 
-/*
- * Each value clears the interrupt mask; a value of 0 would set it permanently.
- */
+/* Each value clears the interrupt mask; a value of 0 would set it for ever. */
 TEST_F(conversation, n_what_is_written_to_the_device)
 {
 	uint32_t values[64];

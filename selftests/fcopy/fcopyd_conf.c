@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Test fcopyd.conf: keys, faults with file and line, and the order of drop-ins.
- */
+/* Test fcopyd.conf: keys, faults with file and line, the order of drop-ins. */
 #include <limits.h>
 
 #include "../../daemons/fcopy/config.h"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The messages of a hostile host. The same seed makes the same ones.
- */
+/* The messages of a hostile host. The same seed makes the same ones. */
 #ifndef FCOPY_HOSTILE_HOST_H
 #define FCOPY_HOSTILE_HOST_H
 

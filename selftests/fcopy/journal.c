@@ -609,9 +609,7 @@ TEST_F(with_journal, note_that_waits_is_told_once)
 	for (int i = 0; i < 10; i++)
 		clean();
 	expect_int(log_lines("\n"), 1);
-	/*
-	 * The file appears and cannot be removed, which is worth a new message.
-	 */
+	/* A file that appears and cannot be removed is a new message. */
 	make_file(temporary_in("to"), "");
 	unlink_error = EACCES;
 	for (int i = 0; i < 10; i++)
@@ -769,9 +767,7 @@ TEST_F(in_mounts, overlay_is_mounted_again)
 	expect_int(exists("to/a"), !births);
 	expect_int(entries("to/left"), 0);
 	expect(exists("to/anew"));
-	/*
-	 * The entry of the removed file stays where the inode numbers changed.
-	 */
+	/* The note of the removed file stays if inode numbers changed. */
 	expect(entries("state") == 1 || entries("state") == 2);
 	umount("to");
 	umount("up");

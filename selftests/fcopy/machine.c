@@ -83,9 +83,7 @@ int machine_open_file(const char *path, int flags, ...)
 	return device_fd;
 }
 
-/*
- * Read as UIO does: consume all interrupts at once, and fail after a rescind.
- */
+/* Read as UIO does: consume all interrupts at once, fail after a rescind. */
 static ssize_t read_device(int fd, void *data, size_t size)
 {
 	char all[4096];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Interfere in the middle of a function, as other users and failing kernels do.
- */
+/* Interfere amid a function, as other users and failing kernels do. */
 #ifndef FCOPY_MEANWHILE_H
 #define FCOPY_MEANWHILE_H
 

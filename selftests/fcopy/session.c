@@ -112,9 +112,7 @@ TEST_F(conversation, agreement_in_mid_life_ends_a_copy)
 		expect_int(copy(i ? "b" : "a", 0, "abc"), S_OK);
 		usual_negotiation(&request);
 		expect_int(ask(), S_OK);
-		/*
-		 * This is no repetition: the host has forgotten that one, too.
-		 */
+		/* This is no repetition: the host has forgotten it, too. */
 		expect_int(end(COMPLETE), E_STATE);
 	}
 	expect_int(failures(), 1);
@@ -140,9 +138,7 @@ TEST(operations_before_agreement)
  */
 TEST_F(conversation, destination_and_source)
 {
-	/*
-	 * A file, a directory with and without a slash, and a file that exists
-	 */
+	/* A file, a directory with and without a slash, an existing file */
 	expect_int(copy_at(in("to/new"), "source", 0, ""), S_OK);
 	expect(holds("to/new", "") && access("to/source", F_OK) < 0);
 	expect_int(copy_at(in("to/"), "source", 0, ""), S_OK);
@@ -420,9 +416,7 @@ static void expect_again(uint32_t status)
 	expect_int(ask_fcopy(), status);
 }
 
-/*
- * The host retries what was not answered in time; both requests get an answer.
- */
+/* The host retries what was not answered in time; both get an answer. */
 TEST_F(conversation, each_message_again)
 {
 	expect_int(start("a", 0, 9), S_OK);

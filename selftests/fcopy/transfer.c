@@ -213,9 +213,7 @@ static void open_transfer(void)
 	int journal;
 
 	policy = (struct policy)POLICY_DEFAULTS;
-	/*
-	 * The disk of the machine that tests may be full up to the last 16 MiB.
-	 */
+	/* The disk of this machine may be full up to the last 16 MiB. */
 	policy.everywhere.settings.min_free_default = false;
 	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
 	mkdir("state", 0700);
@@ -405,9 +403,7 @@ TEST_F(with_transfer, data_goes_to_the_disk_meanwhile)
 	begin_counting();
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	expect_int(put_many(0, 80 << 20), REFUSAL_NONE);
-	/*
-	 * The steps grow with a fast disk: 1, 2, 4, 8, and then always 16 MiB.
-	 */
+	/* The steps grow with a fast disk: 1, 2, 4, 8, and then 16 MiB. */
 	expect_int(write_back.max, 16 << 20);
 	expect(transfer.received - write_back.waited <= 32 << 20);
 	expect_int(complete(), REFUSAL_NONE);
@@ -1160,9 +1156,7 @@ TEST_F(with_transfer, room_is_reserved)
 	expect_int(st.st_size, 0);
 	expect(st.st_blocks >= (1 << 20) / 512);
 	discard();
-	/*
-	 * A file system that cannot reserve room takes the file all the same.
-	 */
+	/* A file system that cannot reserve room takes the file, too. */
 	allocate_error = EOPNOTSUPP;
 	expect_int(copy("a", 0, "text"), REFUSAL_NONE);
 	allocate_error = ENOSYS;

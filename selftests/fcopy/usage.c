@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Test max-total= and max-files=: what counts, and when a copy is refused.
- */
+/* Test max-total= and max-files=: what counts, and when a copy is refused. */
 #include <sys/mount.h>
 
 #include "../../daemons/fcopy/usage.h"
