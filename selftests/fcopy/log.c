@@ -20,18 +20,20 @@ int clock_gettime(clockid_t id, struct timespec *time)
 int sd_journal_sendv(const struct iovec *iov, int n);
 #endif
 
-/* The number of lines of the log */
-static int log_lines(void)
+/* Read the log, and return how often it has this text. */
+static size_t count(const char *what)
 {
-	static char text[1 << 20];
-	int fd, n = 0;
-	ssize_t got;
+	static char text[32 << 20];
+	size_t n = 0;
+	ssize_t size;
+	int fd;
 
 	fd = open("log", O_RDONLY | O_CLOEXEC);
-	got = read(fd, text, sizeof(text));
+	size = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	for (ssize_t i = 0; i < got; i++)
-		n += text[i] == '\n';
+	text[size > 0 ? size : 0] = '\0';
+	for (const char *at = text; (at = strstr(at, what)); at += strlen(what))
+		n++;
 	return n;
 }
 
@@ -112,7 +114,7 @@ TEST_F(logs, journal_gets_fields)
 	/* Without the journal, the line is not lost with its fields. */
 	journal_is_deaf = true;
 	log_copy(LOG_NOTICE, &copy, "refused again");
-	expect_int(log_lines(), 6);
+	expect_int(count("\n"), 6);
 	expect(holds("log",
 		     "MESSAGE=/srv/a b: receiving 10 bytes|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
 		     "MESSAGE_ID=9f18bc4133394017b7d003115907b3f9|FCOPY_EVENT=started|"
@@ -146,7 +148,7 @@ TEST_F(logs, the_message_is_escaped_and_the_field_is_not)
 	log_copy(LOG_INFO, &copy, "x\ny");
 	journal_is_deaf = true;
 	log_copy(LOG_INFO, &copy, "x\ny");
-	expect_int(log_lines(), 2);
+	expect_int(count("\n"), 2);
 	expect(holds(
 		"log",
 		"MESSAGE=/a\\u{202e}b\\\\\\xff: x\\x0ay|PRIORITY=6|SYSLOG_IDENTIFIER=hv-fcopyd|"
@@ -160,20 +162,8 @@ TEST_F(logs, the_message_is_escaped_and_the_field_is_not)
 #define LONGEST (PATH_MAX + NAME_BYTES - 1)
 static char longest_file[LONGEST + 1], longest_detail[FAILURE_DETAIL];
 
-static size_t count_in(const char *text, const char *what)
-{
-	size_t n = 0;
-
-	for (; (text = strstr(text, what)); text += strlen(what))
-		n++;
-	return n;
-}
-
 TEST_F(logs, longest_lines_are_whole)
 {
-	static char text[1 << 18];
-	ssize_t n;
-	int fd;
 	struct failure failure = { .refusal = REFUSAL_IO, .error = EIO };
 	struct log_copy copy = { .event = LOG_LOST, .file = longest_file, .failure = &failure };
 
@@ -183,16 +173,12 @@ TEST_F(logs, longest_lines_are_whole)
 	log_copy(LOG_NOTICE, &copy, "lost: %s, the end", longest_detail);
 	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
 	log_line(LOG_NOTICE, "%s%s, the end", longest_file, longest_detail);
-	expect_int(log_lines(), 3);
-	fd = open("log", O_RDONLY | O_CLOEXEC);
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	expect_int(count_in(text, "\\x01"), 3 * LONGEST);
-	expect_int(count_in(text, "\\x02"), 3 * (FAILURE_DETAIL - 1));
-	expect_int(count_in(text, ", the end"), 3);
+	expect_int(count("\n"), 3);
+	expect_int(count("\\x01"), 3 * LONGEST);
+	expect_int(count("\\x02"), 3 * (FAILURE_DETAIL - 1));
+	expect_int(count(", the end"), 3);
 	/* The field */
-	expect_int(count_in(text, "\x01"), LONGEST);
+	expect_int(count("\x01"), LONGEST);
 }
 #endif
 
@@ -200,19 +186,19 @@ TEST_F(logs, prefixes)
 {
 	log_line(LOG_INFO, "%d%%", 7);
 	log_line(LOG_DEBUG, "not asked for");
-	expect_int(log_lines(), 1);
+	expect_int(count("\n"), 1);
 	expect(holds("log", "hv-fcopyd: 7%\n"));
 	as_journal(true);
 	log_line(LOG_WARNING, "text");
 	log_line(LOG_DEBUG, "asked for");
-	expect_int(log_lines(), 2);
+	expect_int(count("\n"), 2);
 	expect(holds("log", "<4>text\n<7>asked for\n"));
 	/* Another journal */
 	to_file();
 	setenv("JOURNAL_STREAM", "1:1", 1);
 	log_open(false);
 	log_line(LOG_WARNING, "text");
-	expect_int(log_lines(), 1);
+	expect_int(count("\n"), 1);
 	expect(holds("log", "hv-fcopyd: text\n"));
 }
 
@@ -221,7 +207,7 @@ TEST_F(logs, each_line_is_escaped)
 {
 	log_line(LOG_INFO, "a\nhv-fcopyd: b\r\t\x1b[31m\x7f");
 	log_line(LOG_INFO, "a\nb");
-	expect_int(log_lines(), 2);
+	expect_int(count("\n"), 2);
 	expect(holds("log", "hv-fcopyd: a\\x0ahv-fcopyd: b\\x0d\\x09\\x1b[31m\\x7f\n"
 			    "hv-fcopyd: a\\x0ab\n"));
 }
@@ -357,23 +343,7 @@ TEST(escapes_are_cut_between_characters)
 	expect(escaped[0] == 'x');
 }
 
-/* The bytes of the log, and how many of its lines are about dropped ones */
-static size_t bytes_of(int *about)
-{
-	FILE *file;
-	char line[65536];
-	size_t bytes = 0;
-
-	*about = 0;
-	file = fopen("log", "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		bytes += strlen(line);
-		*about += !!strstr(line, " more lines were suppressed");
-	}
-	if (file)
-		fclose(file);
-	return bytes;
-}
+#define SUPPRESSED " more lines were suppressed"
 
 #define DAY (24 * 3600)
 
@@ -392,7 +362,8 @@ TEST_F(logs, flood_is_limited)
 		now++;
 		log_tick();
 	}
-	bytes = bytes_of(&about);
+	about = count(SUPPRESSED);
+	bytes = stat_of("log").st_size;
 	ksft_print_msg("%zu bytes a day, %d lines about dropped ones\n", bytes, about);
 	expect(bytes > 100000 && bytes < LOG_BUDGET + DAY * LOG_REFILL);
 	expect(about > 0 && about <= DAY / (LOG_RESUME / LOG_REFILL) + 1);
@@ -400,8 +371,6 @@ TEST_F(logs, flood_is_limited)
 
 TEST_F(logs, the_log_tells_what_was_left_out)
 {
-	int about;
-
 	for (int i = 0; i < 10000; i++)
 		log_line(LOG_NOTICE, "line %d", i);
 	log_line(LOG_ERR, "an error has its line");
@@ -412,8 +381,7 @@ TEST_F(logs, the_log_tells_what_was_left_out)
 	log_tick();
 	log_tick();
 	log_line(LOG_INFO, "later");
-	bytes_of(&about);
-	expect_int(about, 1);
+	expect_int(count(SUPPRESSED), 1);
 	expect(system("tail -n 3 log | sed 's/[0-9][0-9]* more/N more/' >end") == 0);
 	expect(holds("end", "hv-fcopyd: an error has its line\n"
 			    "hv-fcopyd: N more lines were suppressed\nhv-fcopyd: later\n"));
@@ -430,7 +398,7 @@ TEST_F(logs, unseen_lines_do_not_count)
 	}
 	log_line(LOG_INFO, "seen");
 	log_copy(LOG_INFO, &copy, "seen");
-	expect_int(log_lines(), 2);
+	expect_int(count("\n"), 2);
 }
 
 TEST_F(logs, verbose_lines_are_not_limited)
@@ -439,7 +407,7 @@ TEST_F(logs, verbose_lines_are_not_limited)
 	log_open(true);
 	for (int i = 0; i < 20000; i++)
 		log_line(LOG_DEBUG, "a message");
-	expect_int(log_lines(), 20000);
+	expect_int(count("\n"), 20000);
 }
 
 TEST(is_verbose)
