@@ -131,6 +131,18 @@ TEST(file_names)
 		expect(name_check_file(bad[i]));
 }
 
+/* Expect that each of these paths has the fault that these words describe. */
+#define expect_fault(words, ...) expect_faults(words, (const char *const[]){ __VA_ARGS__, NULL })
+static void expect_faults(const char *words, const char *const *paths)
+{
+	for (; *paths; paths++) {
+		const char *wrong = name_check_path(*paths);
+
+		if (!expect(wrong && strstr(wrong, words)))
+			ksft_print_msg("'%s': %s\n", *paths, wrong ? wrong : "accepted");
+	}
+}
+
 /* FAT removes dots at the end of a name, and ignores case. */
 static const char *const own_names[] = {
 	".hv-fcopyd.0123456789abcdef",	".hv-fcopyd.ffffffffffffffff",
@@ -165,9 +177,7 @@ TEST(own_names_refused)
 		for (size_t j = 0; j < sizeof(places) / sizeof(places[0]); j++) {
 			snprintf(path, sizeof(path), "%s%s%s", places[j].before, own_names[i],
 				 places[j].after);
-			wrong = name_check_path(path);
-			if (!expect(wrong && strstr(wrong, "hv-fcopyd uses itself")))
-				ksft_print_msg("'%s': %s\n", path, wrong ? wrong : "accepted");
+			expect_fault("hv-fcopyd uses itself", path);
 		}
 	}
 	for (size_t i = 0; i < sizeof(similar_names) / sizeof(similar_names[0]); i++) {
@@ -237,42 +247,13 @@ TEST(paths)
 			ksft_print_msg("'%s'\n", good[i]);
 }
 
-/* Each fault has its own message. */
 TEST(paths_refused)
 {
-	static const struct {
-		const char *path, *words;
-	} bad[] = {
-		{ "..", "'..'" },
-		{ "/..", "'..'" },
-		{ "/../", "'..'" },
-		{ "/a/..", "'..'" },
-		{ "/a/../b", "'..'" },
-		{ "/a//../b", "'..'" },
-		{ "../a", "'..'" },
-		{ "a/..", "'..'" },
-		{ "\\tmp", "backslash" },
-		{ "/a\\b", "backslash" },
-		{ "tmp\\", "backslash" },
-		{ "\\\\server\\share", "backslash" },
-		{ "C:", "drive letter" },
-		{ "C:/", "drive letter" },
-		{ "c:/tmp", "drive letter" },
-		{ "Z:/../x", "drive letter" },
-		{ "C:\\tmp", "drive letter" },
-		{ "%TEMP%", "variables are not expanded" },
-		{ "%TEMP%/x", "variables are not expanded" },
-		{ "%TEMP%\\x", "variables are not expanded" },
-		{ "%_a1%x", "variables are not expanded" },
-		{ "%ProgramFiles(x86)%/x", "variables are not expanded" },
-	};
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		const char *wrong = name_check_path(bad[i].path);
-
-		if (!expect(wrong && strstr(wrong, bad[i].words)))
-			ksft_print_msg("'%s': %s\n", bad[i].path, wrong ? wrong : "accepted");
-	}
+	expect_fault("'..'", "..", "/..", "/../", "/a/..", "/a/../b", "/a//../b", "../a", "a/..");
+	expect_fault("backslash", "\\tmp", "/a\\b", "tmp\\", "\\\\server\\share");
+	expect_fault("drive letter", "C:", "C:/", "c:/tmp", "Z:/../x", "C:\\tmp");
+	expect_fault("variables are not expanded", "%TEMP%", "%TEMP%/x", "%TEMP%\\x", "%_a1%x",
+		     "%ProgramFiles(x86)%/x");
 }
 
 TEST_MAIN
