@@ -150,23 +150,39 @@ TEST_F(conversation, f_the_old_file_until_the_new_one_is_whole)
 	expected_files = 1;
 }
 
+/* Make empty rings with headers of this size, and a socket for interrupts. */
+static struct vmbus_memory make_rings(size_t header, size_t size, int ends[2])
+{
+	struct vmbus_memory memory = {
+		.flags = VMBUS_MEMORY_RESET, .tx_size = size, .rx_size = size, .header_size = header
+	};
+
+	expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+	memory.fd = ends[0];
+	memory.tx_ring = aligned_alloc(header, size);
+	memory.rx_ring = aligned_alloc(header, size);
+	memset(memory.tx_ring, 0, size);
+	memset(memory.rx_ring, 0, size);
+	return memory;
+}
+
+static void free_rings(const struct vmbus_memory *memory, const int ends[2])
+{
+	close(ends[0]);
+	close(ends[1]);
+	free(memory->tx_ring);
+	free(memory->rx_ring);
+}
+
 TEST(g_impossible_indices)
 {
 	enum { SIZE = 4096 + 16384 };
-	struct vmbus_memory memory = {
-		.flags = VMBUS_MEMORY_RESET, .tx_size = SIZE, .rx_size = SIZE, .header_size = 4096
-	};
 	struct vmbus_chan *guest;
 	int ends[2];
 
 	for (int i = 0; i < 2; i++) {
-		expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) ==
-		       0);
-		memory.fd = ends[0];
-		memory.tx_ring = aligned_alloc(4096, SIZE);
-		memory.rx_ring = aligned_alloc(4096, SIZE);
-		memset(memory.tx_ring, 0, SIZE);
-		memset(memory.rx_ring, 0, SIZE);
+		struct vmbus_memory memory = make_rings(4096, SIZE, ends);
+
 		expect_int(channel_from_memory(&memory, &guest), 0);
 		serve_on(guest, NULL, &policy);
 		expect_int(served_run(), 0);
@@ -174,10 +190,7 @@ TEST(g_impossible_indices)
 		*(volatile uint32_t *)memory.rx_ring = i ? 0xfffffff8 : SIZE - 4096;
 		expect_int(served_run(), -EIO);
 		serve_end();
-		close(ends[0]);
-		close(ends[1]);
-		free(memory.tx_ring);
-		free(memory.rx_ring);
+		free_rings(&memory, ends);
 	}
 }
 
@@ -406,20 +419,12 @@ TEST(s_rings_of_any_size)
 TEST(t_pages_of_another_machine)
 {
 	enum { PAGE = 65536, SIZE = 2 * PAGE };
-	struct vmbus_memory memory = {
-		.flags = VMBUS_MEMORY_RESET, .tx_size = SIZE, .rx_size = SIZE, .header_size = PAGE
-	};
-	struct vmbus_memory other = memory;
 	struct vmbus_chan *guest, *host;
 	int ends[2];
+	struct vmbus_memory memory = make_rings(PAGE, SIZE, ends);
+	struct vmbus_memory other = memory;
 
 	mkdir("to", 0755);
-	expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-	memory.tx_ring = aligned_alloc(PAGE, SIZE);
-	memory.rx_ring = aligned_alloc(PAGE, SIZE);
-	memset(memory.tx_ring, 0, SIZE);
-	memset(memory.rx_ring, 0, SIZE);
-	memory.fd = ends[0];
 	other.tx_ring = memory.rx_ring;
 	other.rx_ring = memory.tx_ring;
 	other.fd = ends[1];
@@ -432,10 +437,7 @@ TEST(t_pages_of_another_machine)
 	expect(holds("to/a", "abc"));
 	expected_files = 1;
 	end_conversation();
-	close(ends[0]);
-	close(ends[1]);
-	free(memory.tx_ring);
-	free(memory.rx_ring);
+	free_rings(&memory, ends);
 }
 
 TEST_F(conversation, u_offsets_beyond_the_file)
