@@ -7,8 +7,6 @@
 #include "fcopy_test.h"
 #include "test_policy.h"
 
-enum { FORCE = 1, CREATE = 2 };
-
 /* Without root's rights, the output begins with this note. */
 #define NOTE \
 	"note: the daemon runs as root, but this process does not, so the daemon may decide differently\n"
@@ -18,18 +16,13 @@ static const char *name_fault;
 
 static int check(const char *path, const char *name, int how)
 {
-	struct destination_request request = {
-		.path = path,
-		.name = name,
-		.name_fault = name_fault,
-		.force = how & FORCE,
-		.create = how & CREATE,
-	};
+	struct destination_request request = request_for(path, name, how);
 	char *before = snapshot(scratch), *after;
 	int files = open_files(), result;
 	size_t size;
 	FILE *to;
 
+	request.name_fault = name_fault;
 	free(output);
 	output = NULL;
 	to = open_memstream(&output, &size);

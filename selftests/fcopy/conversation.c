@@ -2,17 +2,13 @@
 #include "conversation.h"
 #include "test_log.h"
 
-struct policy policy = POLICY_DEFAULTS;
 struct message request, answer;
 int expected_files;
 
 void begin_conversation(void)
 {
 	mkdir("to", 0755);
-	policy = (struct policy)POLICY_DEFAULTS;
-	/* The disk of this machine may be full up to the last 16 MiB. */
-	policy.everywhere.settings.min_free_default = false;
-	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
+	policy_without_min_free();
 	expected_files = 0;
 	serve(&policy);
 	usual_negotiation(&request);
@@ -24,6 +20,7 @@ void begin_conversation(void)
 void end_conversation(void)
 {
 	serve_end();
+	default_policy();
 	expect_int(entries("to"), expected_files);
 }
 

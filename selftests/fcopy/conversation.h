@@ -8,8 +8,8 @@
 
 #include "fcopy_test.h"
 #include "served.h"
+#include "test_policy.h"
 
-extern struct policy policy;
 extern struct message request, answer;
 
 /** begin_conversation() - makes to/, serves with the policy, and negotiates */

@@ -20,19 +20,12 @@
 #include "meanwhile.h"
 #include "test_policy.h"
 
-enum { FORCE = 1, CREATE = 2 };
-
 static struct destination to;
 static struct failure failure;
 
 static enum refusal resolve(const char *path, const char *name, int how)
 {
-	struct destination_request request = {
-		.path = path,
-		.name = name,
-		.force = how & FORCE,
-		.create = how & CREATE,
-	};
+	struct destination_request request = request_for(path, name, how);
 
 	memset(&to, 'x', sizeof(to));
 	failure = (struct failure){ 0 };
@@ -434,9 +427,7 @@ TEST(immutable_and_append_only)
 	expect_goes(in("d/e/new"), "src", 0, "d/e", "", "new", false);
 	change_flag("d", FS_IMMUTABLE_FL, false);
 
-	/*
-	 * An append-only directory accepts new files, but none can be removed.
-	 */
+	/* An append-only directory accepts new files and keeps them. */
 	expect(change_flag("d", FS_APPEND_FL, true));
 	expect_refused(in("d/f"), "src", FORCE, REFUSAL_IMMUTABLE, in("d/ is append-only"));
 	expect_goes(in("d/new"), "src", 0, "d", "", "new", false);

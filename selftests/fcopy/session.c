@@ -320,27 +320,17 @@ TEST_F(conversation, late_error)
 
 TEST_F(conversation, refusals_of_the_policy)
 {
-	struct place other = PLACE_DEFAULTS;
-
 	policy.everywhere.settings.max_size = 2;
 	expect_int(start("a", 0, 3), E_TOO_LARGE);
-	policy.everywhere.settings.max_size = UINT64_MAX;
-	other.path = strdup(in("other"));
-	policy.places = &other;
-	policy.count = 1;
+	PLACES("+other");
 	expect_int(start("a", 0, 3), E_ACCESS);
 	expect_int(last_failure.refusal, REFUSAL_RULE);
-	free(other.path);
-
 	/* A section shuts the place. */
-	other.path = strdup(in("to"));
-	other.enable = false;
+	PLACES("-to");
 	expect_int(start("b", 0, 3), E_POLICY);
 	expect_int(last_failure.refusal, REFUSAL_DISABLED);
 	expect_int(send_data(0, "abc"), E_POLICY);
 	expect_int(end(CANCEL), S_OK);
-	policy.count = 0;
-	free(other.path);
 }
 
 TEST_F(conversation, data_without_a_copy)

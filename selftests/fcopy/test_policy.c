@@ -44,6 +44,20 @@ void set_places(const char *const *places)
 		add_place(**places == '+', (*places)[1] == '/' ? *places + 1 : in(*places + 1));
 }
 
+void policy_without_min_free(void)
+{
+	default_policy();
+	policy.everywhere.settings.min_free_default = false;
+	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
+}
+
+struct destination_request request_for(const char *path, const char *name, int how)
+{
+	return (struct destination_request){
+		.path = path, .name = name, .force = how & FORCE, .create = how & CREATE
+	};
+}
+
 static FILE *snapshot_to;
 
 static int describe(const char *path, const struct stat *st, int type, struct FTW *ftw)

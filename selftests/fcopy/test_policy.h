@@ -6,7 +6,7 @@
 #ifndef FCOPY_TEST_POLICY_H
 #define FCOPY_TEST_POLICY_H
 
-#include "../../daemons/fcopy/policy.h"
+#include "../../daemons/fcopy/destination.h"
 #include "fcopy_test.h"
 
 extern struct policy policy;
@@ -30,6 +30,13 @@ void default_policy(void);
 
 /* The tests that set a policy */
 extern const struct fixture with_places, with_places_as_root;
+
+/** policy_without_min_free() - the disk may be full up to the last 16 MiB */
+void policy_without_min_free(void);
+
+/** request_for() - returns a request with the flags @how */
+struct destination_request request_for(const char *path, const char *name, int how);
+enum { FORCE = 1, CREATE = 2 };
 
 /**
  * snapshot() - lists everything below @path with type, mode, owner, size and

@@ -26,16 +26,14 @@
 #include "fcopy_test.h"
 #include "no_tmpfile.h"
 #include "test_log.h"
+#include "test_policy.h"
 
 /* A variant is a feature that the system lacks. */
 #define NO_TMPFILE   1
 #define NO_RENAMEAT2 2
 
-enum { FORCE = 1, CREATE = 2 };
-
 static struct transfer transfer;
 static _Atomic uint64_t id;
-static struct policy policy = POLICY_DEFAULTS;
 static struct failure failure;
 
 /*
@@ -212,10 +210,7 @@ static void open_transfer(void)
 {
 	int journal;
 
-	policy = (struct policy)POLICY_DEFAULTS;
-	/* The disk of this machine may be full up to the last 16 MiB. */
-	policy.everywhere.settings.min_free_default = false;
-	policy.everywhere.settings.min_free = policy.everywhere.settings.min_free_percent = 0;
+	policy_without_min_free();
 	mkdir("state", 0700);
 	mkdir("to", 0755);
 	journal = journal_open("state");
@@ -245,6 +240,7 @@ static void end_test(void)
 	expect_int(logged_errors, 0);
 	logged_errors = 0;
 	close(transfer.journal);
+	default_policy();
 }
 
 static const struct fixture with_transfer = { .begin = begin_test, .end = end_test };
@@ -264,9 +260,7 @@ static const struct fixture on_ext4 = {
 
 static enum refusal start_at(const char *path, const char *name, unsigned int flags, uint64_t size)
 {
-	struct destination_request request = {
-		.path = path, .name = name, .force = flags & FORCE, .create = flags & CREATE
-	};
+	struct destination_request request = request_for(path, name, flags);
 	unsigned int left;
 	enum refusal refusal;
 
@@ -708,7 +702,7 @@ static void mode_and_owner_of_the_policy(void)
 	if (geteuid() == 0)
 		expect(belongs_to("to/a", 65534, 65533));
 	/* A file that replaces another one gets it, too. */
-	policy = (struct policy)POLICY_DEFAULTS;
+	default_policy();
 	policy.everywhere.settings.mode = 0600;
 	if (geteuid() == 0) {
 		policy.everywhere.settings.has_user = true;
@@ -716,7 +710,6 @@ static void mode_and_owner_of_the_policy(void)
 		expect(chown("to", 12345, 0) == 0 && chown("to/a", 12345, 0) == 0);
 	}
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
-	policy = (struct policy)POLICY_DEFAULTS;
 	expect_int(mode_of("to/a"), 0600);
 	expect_int(stat_of("to/a").st_uid, geteuid() == 0 ? 12345 : geteuid());
 	expected_files = 1;
@@ -740,7 +733,7 @@ static void owner_from_the_start(void)
 	expect_int(st.st_gid, 65533);
 	expect_int(st.st_mode & 07777, 0600);
 	discard();
-	policy = (struct policy)POLICY_DEFAULTS;
+	default_policy();
 
 	make_file("to/a", "old");
 	expect(chown("to", 65533, 0) == 0 && chown("to/a", 65533, 65534) == 0);
@@ -801,10 +794,10 @@ static void user_of_the_place(void)
 
 TEST_F(with_transfer, limits_of_a_place)
 {
-	policy.places = calloc(1, sizeof(*policy.places));
-	policy.places[0] = policy.everywhere;
-	policy.places[0].path = strdup(in("to"));
-	policy.count = 1;
+	struct settings settings = policy.everywhere.settings;
+
+	PLACES("+to");
+	policy.places[0].settings = settings;
 	policy.places[0].max_total = 8;
 	expect_int(start("a", 0, 9), REFUSAL_MAX_TOTAL);
 	expect_int(copy("a", 0, "123456"), REFUSAL_NONE);
@@ -816,22 +809,16 @@ TEST_F(with_transfer, limits_of_a_place)
 	policy.places[0].max_files = 1;
 	expect_int(start("b", 0, 1), REFUSAL_MAX_FILES);
 	expect_int(copy("a", FORCE, "12345678"), REFUSAL_NONE);
-	free(policy.places[0].path);
-	free(policy.places);
-	policy = (struct policy)POLICY_DEFAULTS;
 	expected_files = 1;
 }
 
 /* A user moves the directory of the copy into a place that is shut. */
 TEST_F(with_transfer, place_that_the_directory_leaves)
 {
-	struct place places[2] = { PLACE_DEFAULTS, PLACE_DEFAULTS };
+	struct settings settings = policy.everywhere.settings;
 
-	places[0].path = strdup(in("to"));
-	places[1].path = strdup(in("to/shut"));
-	places[1].enable = false;
-	policy.places = places;
-	policy.count = 2;
+	PLACES("+to", "-to/shut");
+	policy.places[0].settings = settings;
 	expect(mkdir("to/in", 0755) == 0 && mkdir("to/shut", 0755) == 0);
 	expect_int(start_at(in("to/in/"), "a", 0, 3), REFUSAL_NONE);
 	expect_int(put(0, "abc", 3), REFUSAL_NONE);
@@ -839,9 +826,6 @@ TEST_F(with_transfer, place_that_the_directory_leaves)
 	expect_int(complete(), REFUSAL_RULE);
 	expect_int(entries("to/shut/in"), 0);
 	expect(rmdir("to/shut/in") == 0 && rmdir("to/shut") == 0);
-	policy = (struct policy)POLICY_DEFAULTS;
-	free(places[0].path);
-	free(places[1].path);
 }
 
 static bool has_label(const char *path, const char *wanted)
@@ -884,7 +868,6 @@ static void selinux_labels(void)
 	expect(has_label("to/b", "system_u:object_r:new_t:s0"));
 	/* A file that replaces another one gets it, too. */
 	expect_int(copy("a", FORCE, "new"), REFUSAL_NONE);
-	policy = (struct policy)POLICY_DEFAULTS;
 	expect(has_label("to/a", "system_u:object_r:new_t:s0"));
 	expected_files = 2;
 }
@@ -998,7 +981,7 @@ TEST_F(in_mounts, inodes_that_must_stay_free)
 	policy.everywhere.settings.min_free_percent = 0;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	discard();
-	policy = (struct policy)POLICY_DEFAULTS;
+	default_policy();
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
 	discard();
 	expected_files = n - 1;
@@ -1008,16 +991,17 @@ TEST_F(in_mounts, inodes_that_must_stay_free)
 TEST_F(in_mounts, min_free_by_default)
 {
 	mount_small("size=1000k");
-	policy = (struct policy)POLICY_DEFAULTS;
+	default_policy();
 	expect_int(start("a", 0, 950 << 10), REFUSAL_NONE);
 	discard();
 	expect_int(start("a", 0, (950 << 10) + 1), REFUSAL_MIN_FREE);
 	expect(strstr(failure.detail, "51200 of them kept free"));
 	end_test();
 	umount("to");
+	open_transfer();
 
 	mount_small("size=400m");
-	policy = (struct policy)POLICY_DEFAULTS;
+	default_policy();
 	expect_int(start("a", 0, 384 << 20), REFUSAL_NONE);
 	discard();
 	expect_int(start("a", 0, (384 << 20) + 1), REFUSAL_MIN_FREE);
@@ -1068,6 +1052,7 @@ TEST_F(in_mounts, growing_file_leaves_min_free)
 	expect_int(refusal, REFUSAL_MIN_FREE);
 	end_test();
 	umount("to");
+	open_transfer();
 
 	/* The daemon looks for room in steps, and more than once. */
 	mount_small("size=32m");

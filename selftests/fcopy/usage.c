@@ -7,19 +7,12 @@
 #include "test_log.h"
 #include "test_policy.h"
 
-enum { FORCE = 1, CREATE = 2 };
-
 static struct failure failure;
 static uint64_t left;
 
 static enum refusal check(const char *path, int how, uint64_t announced)
 {
-	struct destination_request request = {
-		.path = path,
-		.name = "src",
-		.force = how & FORCE,
-		.create = how & CREATE,
-	};
+	struct destination_request request = request_for(path, "src", how);
 	int files = open_files();
 	struct destination to;
 	enum refusal refusal;
