@@ -147,20 +147,16 @@ static void witness(void)
 
 	for (size_t i = 0; i < size; i++)
 		data[i] = draw();
-	for (size_t at = 0, step = 0; step < 3; step++) {
-		if (step == 0)
-			usual_negotiation(&m);
-		else if (step == 1)
-			start_message(&m, to, "witness", OVER_WRITE, below(2) ? size : 0);
-		for (; step == 2 && at < size; at += DATA_MAX) {
-			write_message(&m, at, data + at,
-				      size - at < DATA_MAX ? size - at : DATA_MAX);
-			lockstep(&m);
-		}
-		if (step == 2)
-			end_message(&m, COMPLETE);
+	usual_negotiation(&m);
+	lockstep(&m);
+	start_message(&m, to, "witness", OVER_WRITE, below(2) ? size : 0);
+	lockstep(&m);
+	for (size_t at = 0; at < size; at += DATA_MAX) {
+		write_message(&m, at, data + at, size - at < DATA_MAX ? size - at : DATA_MAX);
 		lockstep(&m);
 	}
+	end_message(&m, COMPLETE);
+	lockstep(&m);
 	snprintf(path, sizeof(path), "%s/witness", to);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	expect(fd >= 0);
