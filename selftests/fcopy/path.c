@@ -19,9 +19,7 @@
 static struct path result;
 static struct failure failure;
 
-/*
- * Expect that PATH leads to WHAT, and that only MISSING of it does not exist.
- */
+/* Expect that PATH leads to WHAT, and that only MISSING does not exist. */
 static void expect_reaches(const char *path, unsigned int flags, const char *what,
 			   const char *missing)
 {
@@ -66,55 +64,10 @@ static void expect_refused(const char *path, unsigned int flags, enum refusal re
 	expect_int(open_files(), before);
 }
 
-TEST_F(as_root, target_may_be_a_link_but_to_a_directory)
-{
-	make_tree("file", "d/to-file -> ../file", "d/to-link -> to-file", "d/dangling -> nowhere",
-		  "d/below-file -> ../file/x", "d/endless -> endless", "d/up -> ..",
-		  "d/up-up -> up", "way -> d/to-file");
-	for (unsigned int flags = PATH_TARGET; flags < 4; flags++) {
-		if (flags & ~(FOLLOW | PATH_TARGET))
-			continue;
-		expect_reaches(in("d/to-file"), flags, "d", "to-file");
-		expect_reaches(in("d/to-link"), flags, "d", "to-link");
-		expect_reaches(in("d/dangling"), flags, "d", "dangling");
-		expect_reaches(in("d/below-file"), flags, "d", "below-file");
-		expect_reaches(in("d/endless"), flags, "d", "endless");
-		expect_reaches(in("way"), flags, ".", "way");
-	}
-	expect_reaches(in("d/up"), FOLLOW | PATH_TARGET, ".", "");
-	expect_reaches(in("d/up-up"), FOLLOW | PATH_TARGET, ".", "");
-	expect_reaches(in("d/up-up/d/to-file"), FOLLOW | PATH_TARGET, "d", "to-file");
-	expect_refused(in("d/up"), PATH_TARGET, REFUSAL_LINK, in("d/up"));
-	/* Without PATH_TARGET, and where the link is not the last component */
-	expect_refused(in("d/to-file"), FOLLOW, REFUSAL_NOT_DIRECTORY, in("file"));
-	expect_refused(in("d/to-file/x"), FOLLOW | PATH_TARGET, REFUSAL_NOT_DIRECTORY, in("file"));
-	expect_refused(in("way/x"), FOLLOW | PATH_TARGET, REFUSAL_NOT_DIRECTORY, in("file"));
-	/* Any user's links, too, because the caller replaces the link. */
-	expect(lchown("d/to-file", TEST_USER, TEST_USER) == 0);
-	expect(lchown("d/up", TEST_USER, TEST_USER) == 0);
-	expect_reaches(in("d/to-file"), FOLLOW | PATH_TARGET, "d", "to-file");
-	expect_refused(in("d/up"), FOLLOW | PATH_TARGET, REFUSAL_LINK, in("d/up"));
-}
-
+/* The host cannot send so long a path. */
 TEST(too_long)
 {
-	char path[PATH_MAX + 300], name[NAME_MAX + 1], text[PATH_MAX];
-
-	snprintf(name, sizeof(name), "%0255d", 0);
-	snprintf(path, sizeof(path), "%s/%s", scratch, name);
-	expect_reaches(path, PATH_TARGET, ".", name);
-	snprintf(path, sizeof(path), "%s/%0256d", scratch, 0);
-	expect_refused(path, PATH_TARGET, REFUSAL_NAME_TOO_LONG, "/000");
-	expect(strstr(failure.detail, scratch));
-	snprintf(path, sizeof(path), "%s/a/%0256d/b", scratch, 0);
-	expect_refused(path, 0, REFUSAL_NAME_TOO_LONG, "000");
-	/* 128 characters of 2 bytes */
-	snprintf(path, sizeof(path), "%s/", scratch);
-	for (int i = 0; i < 128; i++)
-		strcat(path, "\xc3\xa9");
-	expect_refused(path, PATH_TARGET, REFUSAL_NAME_TOO_LONG, "\xc3\xa9");
-	path[strlen(path) - 2] = '\0';
-	expect_reaches(path, PATH_TARGET, ".", path + strlen(scratch) + 1);
+	char path[PATH_MAX + 300], text[PATH_MAX];
 
 	memset(path, '/', sizeof(path));
 	path[PATH_MAX] = '\0';
@@ -616,64 +569,6 @@ TEST_F(in_own_process, file_systems_by_magic)
 		if (!expect_int(status, 0))
 			ksft_print_msg("type 0x%lx\n", magics[i]);
 	}
-}
-
-static void joined(const char *place, const char *components, const char *want)
-{
-	char text[PATH_MAX];
-
-	strcpy(text, place);
-	expect(path_join(text, components));
-	if (!expect(!strcmp(text, want)))
-		ksft_print_msg("'%s' + '%s' is '%s', expected '%s'\n", place, components, text,
-			       want);
-}
-
-TEST(join)
-{
-	char place[PATH_MAX], name[NAME_MAX + 1];
-	const char *rest;
-
-	joined("", "", "");
-	joined("", "/", "");
-	joined("", "a", "/a");
-	joined("", "//a//b/", "/a/b");
-	joined("/a", ".", "/a");
-	joined("/a", "./b/./.", "/a/b");
-	joined("/a", "..", "");
-	joined("/a/b", "../../../c", "/c");
-	joined("/a", "..b/.c/...", "/a/..b/.c/...");
-	memset(place, 'x', sizeof(place));
-	place[0] = '/';
-	place[PATH_MAX - 3] = '\0';
-	expect(path_join(place, "y"));
-	expect_int(strlen(place), PATH_MAX - 1);
-	place[PATH_MAX - 2] = '\0';
-	expect(!path_join(place, "y"));
-
-	rest = "//a/.//bc";
-	expect(path_next(&rest, name) && !strcmp(name, "a"));
-	expect(path_next(&rest, name) && !strcmp(name, "."));
-	expect(path_next(&rest, name) && !strcmp(name, "bc"));
-	expect(!path_next(&rest, name) && !*rest);
-}
-
-static int sync_fails(unsigned int n, const uint64_t args[6])
-{
-	return n == 1 ? EINVAL : n == 2 ? EIO : 0;
-}
-
-TEST_F(in_own_process, directory_that_cannot_be_synced)
-{
-	int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	meanwhile(SYS_fsync, sync_fails);
-	expect_int(path_sync_directory(dir), 0);
-	expect_int(path_sync_directory(dir), -EIO);
-	expect_int(path_sync_directory(dir), 0);
-	expect_int(meanwhile_calls, 3);
-	close(dir);
-	expect_int(path_sync_directory(-1), -EBADF);
 }
 
 static volatile bool racing;
