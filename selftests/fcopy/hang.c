@@ -68,7 +68,7 @@ static uint32_t status_at_limit(void)
 {
 	uint32_t status = hear();
 
-	expect(milliseconds_since(&posted) >= LIMIT - 50);
+	expect(milliseconds_since(&posted_at) >= LIMIT - 50);
 	return status;
 }
 
@@ -303,7 +303,7 @@ TEST_F(on_machine, write_too_slow)
 	uint64_t at;
 
 	at = fill_both();
-	posted = now();
+	posted_at = now();
 	post();
 	expect_int(status_at_limit(), E_TIMEOUT);
 	snprintf(lost, sizeof(lost),

@@ -32,7 +32,7 @@ bool machine_no_tmpfile;
 pid_t daemon_pid;
 struct vmbus_chan *host;
 struct message request, answer;
-struct timespec posted;
+struct timespec posted_at;
 
 /* The device: the guest's end, the host's end, and the rings */
 static struct {
@@ -446,7 +446,7 @@ void hold(enum machine_call call)
 void post_held(enum machine_call call)
 {
 	hold(call);
-	clock_gettime(CLOCK_MONOTONIC, &posted);
+	clock_gettime(CLOCK_MONOTONIC, &posted_at);
 	post();
 	WAIT_UNTIL(machine->held);
 }

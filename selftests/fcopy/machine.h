@@ -110,10 +110,10 @@ void begin_copy(void);
 void hold(enum machine_call call);
 
 /**
- * post_held() - posts the request, and waits until a worker is held; `posted`
- * has the time
+ * post_held() - posts the request, and waits until a worker is held;
+ * `posted_at` has the time
  */
-extern struct timespec posted;
+extern struct timespec posted_at;
 void post_held(enum machine_call call);
 
 int milliseconds_since(const struct timespec *begun);
