@@ -11,18 +11,26 @@
 #include "conversation.h"
 #include "test_log.h"
 
-/* What happens to writes: they fail with write_error, or write only half */
+/*
+ * What happens to writes: they fail with write_error, or a signal interrupts
+ * every second one, and the others write only half.
+ */
 static int write_error;
-static bool short_writes;
+static bool disturb_writes;
 static int fsync_error;
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 {
-	if (write_error) {
-		errno = write_error;
+	static bool interrupt;
+
+	interrupt = disturb_writes && !interrupt;
+	if (write_error || interrupt) {
+		errno = interrupt ? EINTR : write_error;
 		return -1;
 	}
-	return syscall(SYS_pwrite64, fd, data, short_writes && size > 1 ? size / 2 : size, offset);
+	if (disturb_writes)
+		size -= size / 2;
+	return syscall(SYS_pwrite64, fd, data, size, offset);
 }
 
 int fsync(int fd)
@@ -299,10 +307,10 @@ TEST_F(conversation, k_errors_of_writing)
 		expect_int(entries("to"), 0);
 	}
 	expect_int(start("a", 0, 20), S_OK);
-	short_writes = true;
+	disturb_writes = true;
 	expect_int(send_data(0, "01234567890123456789"), S_OK);
 	expect_int(end(COMPLETE), S_OK);
-	short_writes = false;
+	disturb_writes = false;
 	expect(holds("to/a", "01234567890123456789"));
 	expected_files = 1;
 }
