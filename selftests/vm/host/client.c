@@ -179,13 +179,11 @@ static void show_event(struct host *host, const struct host_packet *message)
 {
 	const struct frame *frame = &message->frame;
 
-	if (frame->op == FRAME_MALFORMED) {
-		host->malformed++;
+	if (frame->op == FRAME_MALFORMED)
 		printf("malformed channel %u: %s\n", frame->channel, message->payload);
-	} else if (host->verbose) {
+	else if (host->verbose)
 		printf("event %s channel %u at %.3f\n", event_names[frame->op - FRAME_OFFERED],
 		       frame->channel, (double)(host_now() - host->began) / 1000);
-	}
 }
 
 /* Handle a message, and keep or free it. Returns 0 or -errno. */

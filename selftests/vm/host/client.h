@@ -49,7 +49,6 @@ struct host {
 	struct frame_channel channel[HOST_MAX_CHANNELS];
 	uint32_t openings[HOST_MAX_CHANNELS]; /* number of FRAME_OPENED so far */
 	uint64_t resets;		      /* number of FRAME_RESET so far */
-	uint64_t malformed;		      /* number of FRAME_MALFORMED so far */
 	struct host_packet *packets;
 	struct host_packet **packets_end;
 	uint32_t tag;		   /* the tag of the last request */

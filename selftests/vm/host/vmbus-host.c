@@ -41,16 +41,14 @@ static const char usage[] =
 	"  migrate MS                   Leave the guest's signals unanswered for a moment, stop the guest for this time,\n"
 	"                               and lose these signals and the interrupts that are sent meanwhile.\n"
 	"  monitored on|off             Make the channels of the offers that follow monitored, or not.\n"
-	"  send LEN [COUNT [TYPE]]      Send packets with a pattern as payload (default: 1 of type 6), xids from 1 on.\n"
+	"  send LEN [COUNT]             Send packets with a pattern as payload (default: 1), xids from 1 on.\n"
 	"  send-hex HEX                 Send a packet with this payload.\n"
 	"  complete HEX                 Send a completion of the last packet that came, with this payload.\n"
 	"  packet-raw HEX               Send these bytes as a packet, its header and trailer included.\n"
 	"  sync                         Wait until all packets are in the ring.\n"
 	"  echo COUNT                   Wait for this number of packets, each with the contents and the xid of the next one sent.\n"
 	"  expect-hex HEX               Wait for one packet, whose payload must begin with these bytes.\n"
-	"  drain MS                     Take packets until none comes for this time.\n"
 	"  none MS                      Fail if a packet comes within this time.\n"
-	"  show MS                      Print a packet's payload in hex, or that none came within this time.\n"
 	"  hold on|off                  on: leave the guest's packets in its ring; off: take them again.\n"
 	"  signal                       Interrupt the guest.\n"
 	"  raw-write PLACE OFFSET HEX   Write bytes to tx or rx, or to the guest's GPADL that has this handle. The guest\n"
@@ -239,18 +237,16 @@ static int remember(struct script *s, uint64_t xid, uint32_t len)
 static int do_send(struct script *s)
 {
 	static uint8_t payload[FRAME_MAX_LEN];
-	uint64_t len, count, type;
+	uint64_t len, count;
 	int ret = take_number(s, 1, UINT64_MAX, FRAME_MAX_LEN, &len);
 
 	if (!ret)
 		ret = take_number(s, 2, 1, UINT32_MAX, &count);
-	if (!ret)
-		ret = take_number(s, 3, 6, UINT16_MAX, &type);
 	for (uint64_t i = 0; !ret && i < count; i++) {
 		struct frame frame = {
 			.op = FRAME_PACKET,
 			.channel = s->channel,
-			.type = (uint16_t)type,
+			.type = PACKET_INBAND,
 			.xid = s->xid++,
 			.len = (uint32_t)len,
 		};
@@ -390,66 +386,20 @@ static int do_expect_hex(struct script *s)
 	return take_packets(s, 1, "got", check_hex);
 }
 
-static int do_drain(struct script *s)
-{
-	uint64_t ms, count = 0;
-	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
-
-	while (!ret) {
-		struct host_packet *packet;
-
-		ret = host_take_packet(&s->host, &packet, (int)ms);
-		if (ret == -ETIMEDOUT) {
-			printf("drained %" PRIu64 " packets\n", count);
-			return 0;
-		}
-		if (!ret) {
-			count++;
-			free(packet);
-		}
-	}
-	return ret;
-}
-
-/* Take the next packet within the milliseconds that the command names. */
-static int take_packet_within(struct script *s, struct host_packet **packet)
-{
-	uint64_t ms;
-	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
-
-	return ret ? ret : host_take_packet(&s->host, packet, (int)ms);
-}
-
 static int do_none(struct script *s)
 {
 	struct host_packet *packet;
-	int ret = take_packet_within(s, &packet);
+	uint64_t ms;
+	int ret = take_number(s, 1, UINT64_MAX, 86400000, &ms);
 
-	if (ret == -ETIMEDOUT)
-		return 0;
+	if (!ret)
+		ret = host_take_packet(&s->host, &packet, (int)ms);
 	if (ret)
-		return ret;
+		return ret == -ETIMEDOUT ? 0 : ret;
 	ret = host_error(&s->host, -EPROTO, "a packet of type %u with %u bytes came",
 			 packet->frame.type, packet->frame.len);
 	free(packet);
 	return ret;
-}
-
-static int do_show(struct script *s)
-{
-	struct host_packet *packet;
-	int ret = take_packet_within(s, &packet);
-
-	if (ret == -ETIMEDOUT) {
-		printf("packet none\n");
-		return 0;
-	}
-	if (ret)
-		return ret;
-	print_hex("packet", packet->payload + packet->frame.arg,
-		  packet->frame.len - packet->frame.arg);
-	free(packet);
-	return 0;
 }
 
 /* Take the arguments PLACE OFFSET HEX. The first two go into the frame. */
@@ -612,15 +562,13 @@ static const struct {
 	{ "wait-reset", do_wait_reset, 0 },
 	{ "offer-sub", do_offer_sub, 2 },
 	{ "delay", do_delay, 2 },
-	{ "send", do_send, 3 },
+	{ "send", do_send, 2 },
 	{ "send-hex", do_send_hex, 1 },
 	{ "complete", do_complete, 1 },
 	{ "packet-raw", do_packet_raw, 1 },
 	{ "echo", do_echo, 1 },
 	{ "expect-hex", do_expect_hex, 1 },
-	{ "drain", do_drain, 1 },
 	{ "none", do_none, 1 },
-	{ "show", do_show, 1 },
 	{ "raw-write", do_raw_write, 3 },
 	{ "raw-expect", do_raw_expect, 3 },
 	{ "raw-wait", do_raw_wait, 3 },
@@ -721,11 +669,7 @@ static int run(struct script *s, const char *line)
 	for (word = strtok_r(words, " \t\r\n", &save); word && s->argc < MAX_ARGS;
 	     word = strtok_r(NULL, " \t\r\n", &save))
 		s->argv[s->argc++] = word;
-	if (!s->argc || *s->argv[0] == '#') {
-		free(words);
-		return 0;
-	}
-	ret = run_words(s);
+	ret = s->argc ? run_words(s) : complain(s, "the line is empty");
 	if (ret) {
 		fflush(stdout);
 		fprintf(stderr, "vmbus-host: '%s' failed: %s\n", line, s->host.error);

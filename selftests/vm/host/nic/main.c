@@ -220,7 +220,6 @@ static void set_up(struct nic *nic, int index, char *path, int timeout_ms)
 {
 	nic->host.in_order = true;
 	nic->index = index;
-	nic->name = path;
 	nic->link = true;
 	nic->newest = NVSP_VERSION_61;
 	nic->rescind_in = -1;

@@ -131,7 +131,6 @@ struct session {
 struct nic {
 	struct host host;
 	int index;
-	const char *name;  /* the name of its socket */
 	struct nic *other; /* the second NIC, if there is one */
 	bool bridge;	   /* the frames of one NIC go to the other */
 	bool refuse_subs;
