@@ -46,7 +46,6 @@ static const char usage[] =
 	"  --raw-path-name HEX     These bytes replace the field of the destination. HEX has four\n"
 	"                          digits for each unit of UTF-16LE (\"a\" is 6100), 260 at most;\n"
 	"                          zeros fill the rest.\n"
-	"  --size BYTES            START declares this size (default: the real one).\n"
 	"  --cancel-after BYTES    The host cancels when it has sent this many bytes.\n"
 	"  --generate BYTES:SEED   The host sends reproducible bytes instead of a file.\n"
 	"  --hostile SECONDS:SEED  The host sends altered and unordered messages for this time.\n"
@@ -54,7 +53,6 @@ static const char usage[] =
 	"                          --timeout (default: 60, as on a real host).\n"
 	"  --limit SECONDS         The program fails if an answer takes longer (default: 30).\n"
 	"  --new-id                Each repeated message of a copy has a new transaction id.\n"
-	"  --twice                 The host sends each START, WRITE and COMPLETE twice at once.\n"
 	"  --renegotiate-after BYTES  When the host has sent this many bytes, it negotiates anew and\n"
 	"                          forgets the copy, as after a save and restore.\n"
 	"  --migrate-after BYTES   When the host has sent this many bytes, the guest stands still for\n"
@@ -63,8 +61,6 @@ static const char usage[] =
 	"  --wait-after BYTES      When the host has sent this many bytes, it waits until its\n"
 	"                          standard input has a line or ends.\n"
 	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
-	"  --order reversed|swapped  The host sends the parts from the last to the first, or swaps\n"
-	"                          the parts of each pair.\n"
 	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
 	"                          device (default: 60).\n"
 	"The program prints the versions, the status of each step, bytes, the seconds of the data\n"
@@ -85,8 +81,6 @@ struct version {
 static const struct version frameworks[] = { { 1, 0 }, { 3, 0 } };
 static const struct version services[] = { { 1, 0 }, { 1, 1 } };
 
-enum order { ASCENDING, REVERSED, SWAPPED };
-
 /* A request that has no answer yet */
 struct request {
 	uint8_t transaction;
@@ -98,7 +92,6 @@ struct request {
 
 struct copy {
 	struct host host;
-	enum order order;
 	int timeout_ms;
 	uint64_t xid;
 	uint8_t transaction;   /* the id of the next request */
@@ -108,7 +101,7 @@ struct copy {
 	int pause_ms;	       /* before each WRITE */
 	int64_t longest_ms;    /* the time of the answer that took longest */
 	uint64_t migrate_after, wait_after;
-	bool new_id, twice;
+	bool new_id;
 	unsigned int repeated; /* number of repeated messages */
 	unsigned int unanswered;
 	struct request request[MAX_UNANSWERED]; /* those without an answer, oldest first */
@@ -198,18 +191,10 @@ static void post_as(struct copy *copy, const char *what, struct message *m, uint
 		(struct request){ transaction, get16(m, 12), frame.len, host_now() };
 }
 
-/* Send the next request, and with --twice its repetition. */
+/* Send the next request. */
 static void post(struct copy *copy, const char *what, struct message *m)
 {
-	uint8_t transaction = copy->transaction++;
-
-	post_as(copy, what, m, transaction);
-	if (copy->twice && get16(m, 12) == FCOPY) {
-		if (copy->new_id)
-			transaction = copy->transaction++;
-		post_as(copy, what, m, transaction);
-		copy->repeated++;
-	}
+	post_as(copy, what, m, copy->transaction++);
 }
 
 /* Returns the seconds of CLOCK_MONOTONIC. */
@@ -477,24 +462,6 @@ static uint32_t step(const char *name, uint32_t status)
 	return status;
 }
 
-/*
- * Returns the offset of the part that follows after @sent bytes. All parts but
- * the last are whole.
- */
-static uint64_t place_of(const struct copy *copy, uint64_t size, uint64_t sent)
-{
-	uint64_t n = sent ? (sent - 1) / DATA_MAX + 1 : 0, last = size ? (size - 1) / DATA_MAX : 0;
-
-	if (copy->order == REVERSED)
-		/* The last part, which is short, comes first. */
-		n = last - (sent ? (sent - 1 - (size - 1) % DATA_MAX) / DATA_MAX + 1 : 0);
-	else if (copy->order == SWAPPED && n % 2 && n + 1 < last)
-		n++;
-	else if (copy->order == SWAPPED && n && n % 2 == 0 && n < last)
-		n--;
-	return n * DATA_MAX;
-}
-
 /* Let the guest stand still for a moment, as in a migration. */
 static void migrate(struct copy *copy)
 {
@@ -528,7 +495,6 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 
 	while (!status) {
 		uint8_t data[DATA_MAX] = { 0 };
-		uint64_t offset = place_of(copy, size, *sent);
 		ssize_t len;
 
 		if (*sent >= copy->wait_after) {
@@ -538,12 +504,12 @@ static uint32_t send_contents(struct copy *copy, uint64_t size, uint64_t cancel_
 		*cancelled = *sent >= cancel_after;
 		if (*cancelled || *sent >= size)
 			return 0;
-		len = pread(copy->file, data, sizeof(data), (off_t)offset);
+		len = pread(copy->file, data, sizeof(data), (off_t)*sent);
 		if (len <= 0)
 			fail(EXIT_USAGE, "the source file",
 			     len ? strerror(errno) : "it is shorter");
 		/* Each WRITE has room for a whole part. */
-		write_message(&m, offset, data, sizeof(data));
+		write_message(&m, *sent, data, sizeof(data));
 		put32(&m, IC_HEADER + 48, (uint32_t)len);
 		usleep((useconds_t)copy->pause_ms * 1000);
 		post(copy, "write", &m);
@@ -652,12 +618,12 @@ static uint64_t seeded(const char *option, const char *text)
 }
 
 struct arguments {
-	const char *source, *destination, *generated, *hostile, *order;
+	const char *source, *destination, *generated, *hostile;
 	const char *raw_file_name, *raw_path_name;
 	const char *socket, *path;
-	uint64_t size, cancel_after, renegotiate_after, migrate_after, wait_after;
+	uint64_t cancel_after, renegotiate_after, migrate_after, wait_after;
 	uint64_t retry_after, limit, pause, timeout;
-	bool force, create_full_path, new_id, twice, negotiates;
+	bool force, create_full_path, new_id, negotiates;
 };
 
 static void read_options(int argc, char **argv, struct arguments *args)
@@ -674,8 +640,6 @@ static void read_options(int argc, char **argv, struct arguments *args)
 		{ "raw-path-name", .text = &args->raw_path_name },
 		{ "generate", .text = &args->generated },
 		{ "hostile", .text = &args->hostile },
-		{ "order", .text = &args->order },
-		{ "size", .value = &args->size },
 		{ "cancel-after", .value = &args->cancel_after },
 		{ "renegotiate-after", .value = &args->renegotiate_after },
 		{ "migrate-after", .value = &args->migrate_after },
@@ -687,7 +651,6 @@ static void read_options(int argc, char **argv, struct arguments *args)
 		{ "force", .flag = &args->force },
 		{ "create-full-path", .flag = &args->create_full_path },
 		{ "new-id", .flag = &args->new_id },
-		{ "twice", .flag = &args->twice },
 		{ "negotiate-only", .flag = &args->negotiates },
 	};
 	enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
@@ -723,11 +686,6 @@ static void parse(int argc, char **argv, struct arguments *args, struct copy *co
 	copy->migrate_after = args->migrate_after;
 	copy->wait_after = args->wait_after;
 	copy->new_id = args->new_id;
-	copy->twice = args->twice;
-	if (args->order)
-		copy->order = !strcmp(args->order, "reversed") ? REVERSED : SWAPPED;
-	if (copy->order == SWAPPED && strcmp(args->order, "swapped"))
-		fail(EXIT_USAGE, "--order", "reversed or swapped is expected");
 	operands = args->generated || args->hostile || args->negotiates ? 1 : 2;
 	if (argc - optind != operands || (args->generated && args->hostile)) {
 		fputs(usage, stderr);
@@ -844,7 +802,6 @@ int main(int argc, char **argv)
 {
 	struct arguments args = { .source = NULL,
 				  .destination = "/tmp/",
-				  .size = UINT64_MAX,
 				  .cancel_after = UINT64_MAX,
 				  .renegotiate_after = UINT64_MAX,
 				  .migrate_after = UINT64_MAX,
@@ -864,7 +821,7 @@ int main(int argc, char **argv)
 		fail(EXIT_USAGE, "--renegotiate-after", "the copy has fewer bytes");
 	start_message(&start, "", "",
 		      (args.force ? OVER_WRITE : 0) | (args.create_full_path ? CREATE_PATH : 0),
-		      args.size != UINT64_MAX ? args.size : size);
+		      size);
 	if (args.raw_file_name)
 		put_hex("--raw-file-name", args.raw_file_name, start.bytes + SOURCE);
 	else
