@@ -25,6 +25,12 @@ die() {
 	exit 2
 }
 
+# die_with LOG WHY: stop, and print the end of a log
+die_with() {
+	tail -n 15 "$1" >&2
+	die "$2; the log is $1"
+}
+
 need() {
 	local tool
 	for tool in "$@"; do

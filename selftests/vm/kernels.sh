@@ -250,10 +250,8 @@ build_module() {
 	cp -r "$top/kernel" "$top/VERSION" "$top/dkms.conf" "$src/"
 	make -s -C "$src/kernel" clean >/dev/null 2>&1 || true
 	# shellcheck disable=SC2016 # expanded where it runs
-	in_kernel "$1" "$src" 'make -C kernel modules "KDIR=$KDIR" W=1 "$@"' >"$log" 2>&1 || {
-		tail -n 20 "$log" >&2
-		die "the module does not build for $release; the log is $log"
-	}
+	in_kernel "$1" "$src" 'make -C kernel modules "KDIR=$KDIR" W=1 "$@"' >"$log" 2>&1 ||
+		die_with "$log" "the module does not build for $release"
 	printf '%s\n' "$src/kernel/uio_hv_generic.ko"
 }
 
@@ -277,9 +275,7 @@ build_test_module() {
 	cp "$2" "$build/$name.c"
 	echo "obj-m := $name.o" >"$build/Makefile"
 	# shellcheck disable=SC2016 # expanded where it runs
-	in_kernel "$1" "$build" 'make -C "$KDIR" "M=$PWD" W=1 "$@" modules' >"$build/log" 2>&1 || {
-		tail -n 20 "$build/log" >&2
-		die "$2 does not build for kernel $1; the log is $build/log"
-	}
+	in_kernel "$1" "$build" 'make -C "$KDIR" "M=$PWD" W=1 "$@" modules' >"$build/log" 2>&1 ||
+		die_with "$build/log" "$2 does not build for kernel $1"
 	cp "$build/$name.ko" "$3/"
 }
