@@ -58,6 +58,26 @@ package_sources() {
 	rm -rf "$1"/selftests/vm "$1"/.ci
 }
 
+# built_from_sources DIR VERSION FUNCTION: print DIR, for which the function
+# builds the sources of the packages, if they have changed. They are in
+# DIR-source, with this version unless it is empty.
+built_from_sources() {
+	locked "$1.lock" build_if_changed "$@"
+	echo "$1"
+}
+build_if_changed() {
+	local dir=$1 version=$2 build=$3 key start=$SECONDS
+	package_sources "$dir-source"
+	[ -z "$version" ] || "$dir-source/packaging/set-version" "$version"
+	key=$(digest "$dir-source")
+	if [ -e "$dir/.key" ] && [ "$(cat "$dir/.key")" = "$key" ]; then return; fi
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	"$build"
+	printf '%s' "$key" >"$dir/.key"
+	printf '      %s: built in %d s\n' "${dir##*/}" $((SECONDS - start)) >&2
+}
+
 # later_version: print a version that is later than that of this checkout
 later_version() {
 	local version
