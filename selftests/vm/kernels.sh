@@ -136,11 +136,16 @@ missing_needs() {
 stock_is_signed() {
 	local file
 	file=$(stock_module "$1")
-	case $file in
-	*.xz) xz -dc "$file" ;;
-	*.zst) zstd -qdc "$file" ;;
-	?*) cat "$file" ;;
-	esac | tail -c 28 | grep -q 'Module signature appended'
+	[ -n "$file" ] && unpacked "$file" | tail -c 28 | grep -q 'Module signature appended'
+}
+
+# unpacked FILE: print the module in a file, which may be compressed
+unpacked() {
+	case $1 in
+	*.xz) xz -dc "$1" ;;
+	*.zst) zstd -qdc "$1" ;;
+	*) cat "$1" ;;
+	esac
 }
 
 # stock_module KERNEL: print the path of the kernel's own uio_hv_generic, if it
@@ -156,31 +161,31 @@ bench_needs='X86_64 MODULES MODULE_UNLOAD BLK_DEV_INITRD BINFMT_ELF BINFMT_SCRIP
 bench_needs+=' DEVTMPFS TMPFS SHMEM MULTIUSER UNIX FUTEX EPOLL EVENTFD SIGNALFD TIMERFD POSIX_TIMERS ACPI PCI HYPERVISOR_GUEST'
 bench_needs+=' HYPERV|HYPERV_VMBUS UIO VIRTIO_PCI VIRTIO_CONSOLE'
 
-# kernel_modules ROOT DIR MODULE...: copy the modules and their dependencies,
-# not compressed, into DIR/lib/modules/RELEASE
-kernel_modules() {
-	local root=$1 dir=$2 release file to
-	shift 2
-	release=$(kernel_release "$root")
+# kernel_modules ROOT DIR MODULE...: copy modules of the root's unpacked image,
+# as copy_modules does
+kernel_modules() { copy_modules "$1/image" "$(kernel_release "$1")" "${@:2}"; }
+
+# copy_modules FROM RELEASE DIR MODULE...: copy the modules of this kernel and
+# their dependencies from FROM/lib/modules, not compressed, into
+# DIR/lib/modules/RELEASE
+copy_modules() {
+	local from=$1 release=$2 dir=$3 file to
+	shift 3
 	# A kernel may lack a module: the debug kernel has no NIC driver.
 	for module in "$@"; do
-		{ modprobe -d "$root/image" -S "$release" --show-depends "$module" 2>/dev/null || true; } | awk '$1 == "insmod" { print $2 }'
+		{ modprobe -d "$from" -S "$release" --show-depends "$module" 2>/dev/null || true; } | awk '$1 == "insmod" { print $2 }'
 	done | sort -u | while read -r file; do
 		to=$dir/lib/modules/$release/${file#*"/lib/modules/$release/"}
+		to=${to%.xz} to=${to%.zst}
 		mkdir -p "${to%/*}"
-		case $file in
-		*.xz) xz -dc "$file" >"${to%.xz}" ;;
-		*.zst) zstd -qdc "$file" >"${to%.zst}" ;;
-		*) cp "$file" "$to" ;;
-		esac
+		unpacked "$file" >"$to"
 		# A kernel that somebody has built may have debugging
 		# information, for which the guest has too little memory.
-		to=${to%.xz} to=${to%.zst}
 		[ "$(readelf -S "$to" | grep -c ' \.debug_info ')" = 0 ] || strip --strip-debug "$to"
 	done
 	mkdir -p "$dir/lib/modules/$release"
-	cp "$root/image/lib/modules/$release"/modules.{builtin,order} "$dir/lib/modules/$release/"
-	cp "$root/image/lib/modules/$release/modules.builtin.modinfo" "$dir/lib/modules/$release/" 2>/dev/null || true
+	cp "$from/lib/modules/$release"/modules.{builtin,order} "$dir/lib/modules/$release/"
+	cp "$from/lib/modules/$release/modules.builtin.modinfo" "$dir/lib/modules/$release/" 2>/dev/null || true
 }
 
 # in_kernel KERNEL DIR COMMAND: run a shell command in DIR, in a place that can
@@ -239,16 +244,21 @@ in_place() {
 	)
 }
 
+# module_sources DIR: copy the sources of the module
+module_sources() {
+	mkdir -p "$1"
+	cp -r "$top/kernel" "$top/VERSION" "$top/dkms.conf" "$1/"
+	make -s -C "$1/kernel" clean >/dev/null 2>&1 || true
+}
+
 # build_module KERNEL: build the module for a kernel, and print the path of the
 # .ko
 build_module() {
 	local release src dir=$out/module-$1 log=$out/module-$1.log
 	release=$(kernel_release "$(kernel_root "$1")")
 	src=$dir/src
-	mkdir -p "$src"
-	rm -rf "${src:?}"/*
-	cp -r "$top/kernel" "$top/VERSION" "$top/dkms.conf" "$src/"
-	make -s -C "$src/kernel" clean >/dev/null 2>&1 || true
+	rm -rf "$src"
+	module_sources "$src"
 	# shellcheck disable=SC2016 # expanded where it runs
 	in_kernel "$1" "$src" 'make -C kernel modules "KDIR=$KDIR" W=1 "$@"' >"$log" 2>&1 ||
 		die_with "$log" "the module does not build for $release"
