@@ -127,6 +127,18 @@ root_release() {
 # digest DIR: print a digest of all files in it
 digest() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16); }
 
+# empty_ext4 SIZE FILE [OPTION...]: make an empty ext4 with these options of
+# mke2fs, and compress it with gzip
+empty_ext4() {
+	local image
+	need mke2fs
+	image=$(mktemp)
+	truncate -s "$1" "$image"
+	mke2fs -q -t ext4 "${@:3}" "$image"
+	gzip -9 <"$image" >"$2"
+	rm "$image"
+}
+
 # libraries_of ROOT TREE FILE...: print the paths, in the root, of all libraries
 # that these programs and libraries need, and that TREE of a guest does not have
 # yet. The root may have those of two architectures.

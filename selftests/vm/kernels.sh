@@ -188,6 +188,18 @@ copy_modules() {
 	cp "$from/lib/modules/$release/modules.builtin.modinfo" "$dir/lib/modules/$release/" 2>/dev/null || true
 }
 
+# loose_modules KERNEL DIR MODULE...: copy the modules and their dependencies,
+# not compressed, into DIR, except those that are built into the kernel
+loose_modules() {
+	local kernel=$1 dir=$2 tree
+	shift 2
+	tree=$(mktemp -d)
+	kernel_modules "$(kernel_root "$kernel")" "$tree" "$@"
+	mkdir -p "$dir"
+	find "$tree" -name '*.ko' -exec cp {} "$dir/" \;
+	rm -r "$tree"
+}
+
 # in_kernel KERNEL DIR COMMAND: run a shell command in DIR, in a place that can
 # build modules for the kernel. KDIR is the directory against which they are
 # built, and "$@" has further arguments for make, such as STOCK, the kernel's

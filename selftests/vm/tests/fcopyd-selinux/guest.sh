@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154
 se=/sys/fs/selinux
 modprobe -a hv_utils ext4
-insmod "/selinux/modules/$(uname -r)/loop.ko"
+insmod /selinux/loop.ko
 check "vmbus-bind binds the device" bind_fcopy
 mkdir -p /srv /var/lib/hv-fcopyd /usr/local/bin /home/user /mnt/tmpfs /mnt/disk
 mount -t tmpfs tmpfs /mnt/tmpfs
