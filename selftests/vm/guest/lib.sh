@@ -226,12 +226,15 @@ bind_fcopy() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind
 # bound CLASS: whether a UIO driver has the device of a class; sets $device to
 # the directory of the device
 bound() { device=$(vmbus_device "$1") && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }
-# bind_class CLASS: load the module, and check in one result that it binds the
-# device of this class
+# bind_class CLASS...: load the module, and check in one result for each class
+# that it binds the device of this class; $device is that of the last one
 bind_class() {
+	local uuid
 	modprobe uio_hv_generic
-	echo "$1" >"$driver/new_id"
-	check "the device is bound" within 10 bound "$1"
+	for uuid; do
+		echo "$uuid" >"$driver/new_id"
+		check "the device of class $uuid is bound" within 10 bound "$uuid"
+	done
 }
 # rings COUNT: whether COUNT channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }

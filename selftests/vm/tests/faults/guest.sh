@@ -9,9 +9,7 @@ modprobe uio_hv_generic
 # allocation. Its rings would otherwise be 4 MiB in one piece.
 for size in recv_size send_size; do echo 8192 >"$driver/$size"; done
 echo "$nic_class 65536" >"$driver/ring_size"
-for id in $nic_class $class; do echo "$id" >"$driver/new_id"; done
-check "the NIC is bound" within 10 bound "$nic_class"
-check "the device is bound" within 10 bound "$class"
+bind_class "$nic_class" "$class"
 # Only fail-nth causes faults. A report of each fault would look like a
 # complaint of the kernel.
 both verbose 0

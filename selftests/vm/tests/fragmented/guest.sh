@@ -19,12 +19,10 @@ try() {
 	fi
 }
 
-modprobe uio_hv_generic
-for id in $class "$nic_class"; do echo "$id" >"$driver/new_id"; done
-check "the NIC is bound" within 10 bound "$nic_class"
-nic=$(vmbus_device "$nic_class")
+bind_class "$nic_class"
+nic=$device
 check "it is unbound" sh -c "echo ${nic##*/} >$driver/unbind"
-check "the device is bound" within 10 bound "$class"
+bind_class "$class"
 files=$device/uio_hv_generic
 "$programs/fragment" >/tmp/fragment.log 2>&1 &
 pid=$!

@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-modprobe uio_hv_generic
-for id in $class "$nic_class" "$fcopy_class"; do echo "$id" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; done
-maps() { [ "$(ls -d "$(vmbus_device "$1")"/uio/uio*/maps/map* 2>/dev/null | wc -l)" = "$2" ]; }
-check "the device is bound" within 10 maps "$class" 3
-check "so is a NIC, with its buffers" within 10 maps "$nic_class" 5
-check "and the file copy device" within 10 maps "$fcopy_class" 3
+bind_class "$class" "$nic_class" "$fcopy_class"
 device=$(vmbus_device "$class")
 nic=$(vmbus_device "$nic_class")
 fcopy=$(vmbus_device "$fcopy_class")

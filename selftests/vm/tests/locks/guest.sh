@@ -176,9 +176,7 @@ remove() {
 }
 
 vmbus=$(offered_vmbus)
-modprobe uio_hv_generic
-for uuid in $class "$fcopy_class"; do echo "$uuid" >"$driver/new_id"; done
-check "the other device is bound" within 10 bound "$fcopy_class"
+bind_class "$class" "$fcopy_class"
 for moment in open close; do
 	round $moment answer
 	round $moment rescinded

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 . /bench/nic.sh
-class=$nic_class
 netvsc=$programs/netvsc
-drivers=/sys/bus/vmbus/drivers
 first=$nic_instance
 other=$nic2_instance
 log=/tmp/netvsc.log
@@ -42,8 +40,7 @@ offered() { [ -e /sys/bus/vmbus/devices/"$first" ]; }
 there() { nic=$(nic_interface 0); }
 
 echo 1 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
-modprobe uio_hv_generic
-echo "$class" >$drivers/uio_hv_generic/new_id
+bind_class "$nic_class"
 begin echo --echo=10.55.0.2 "$first"
 hear pinged
 kill -TERM $pid

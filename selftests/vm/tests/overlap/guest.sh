@@ -169,10 +169,7 @@ bound_meanwhile() {
 	was_held && [ $status = 0 ] && works && other_works
 }
 
-modprobe uio_hv_generic
-for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
-check "the other device is bound" within 10 other_is_bound
-check "the device is bound" within 10 bound "$class"
+bind_class "$fcopy_class" "$class"
 check "the other device is bound while UIO removes the device" bound_meanwhile
 if one_by_one; then when="waits until a held rescind has ended"; else when="does not wait for a held rescind"; fi
 check "VMBus holds the rescind of a sub-channel: the rescind of another device $when" held_by_vmbus

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-both_bound() { bound "$class" && bound "$fcopy_class"; }
 unbound() {
 	for _ in 1 2 3 4 5; do
 		echo "$1" >"$driver/unbind" && nap && echo "$1" >"$driver/bind" || return
@@ -9,9 +8,7 @@ unbound() {
 	done
 }
 
-modprobe uio_hv_generic
-for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
-check "both are bound" within 10 both_bound
+bind_class "$class" "$fcopy_class"
 "$programs/vmbus_echo" "$class" >/tmp/one.log 2>&1 &
 one=$!
 while [ ! -e /tmp/end ]; do "$programs/vmbus_echo" "$fcopy_class" || nap; done >/tmp/two.log 2>&1 &

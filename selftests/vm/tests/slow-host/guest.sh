@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-both_bound() { bound "$class" && bound "$fcopy_class"; }
 echoes() { "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1; }
 echoed() { tail -n 1 /tmp/echo.log && grep -q '^end quit .* bad 0$' /tmp/echo.log; }
 state_is() { [ "$(cat "$device/uio_hv_generic/state")" = "$1" ]; }
 
-modprobe uio_hv_generic
-for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
-check "both devices are bound" within 10 both_bound
+bind_class "$class" "$fcopy_class"
 
 hear "close slowly"
 check "close waits until the device has closed" lasts 280 3000 "$programs/open_close" "$class" 1

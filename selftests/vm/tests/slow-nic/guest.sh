@@ -178,8 +178,7 @@ lost() {
 modprobe uio_hv_generic
 echo $((2 * page)) >"$driver/recv_size"
 echo "$page" >"$driver/send_size"
-echo "$class" >"$driver/new_id"
-check "the NIC is bound" within 10 bound "$class"
+bind_class "$class"
 host "$(holds 2)"
 check "the host releases the buffers late: the unbind waits" late_release
 check "the host accepts the buffers late: the bind waits" late

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-modprobe uio_hv_generic
-for id in $class "$fcopy_class"; do echo "$id" >"$driver/new_id"; done
-both_bound() { bound "$class" && bound "$fcopy_class"; }
-check "both devices are bound" within 10 both_bound
+bind_class "$class" "$fcopy_class"
 # Its rings must have room for a message that is too long for a pipe.
 check "the rings of one are larger than the longest message" sh -c "echo 65536 >'$device/uio_hv_generic/ring_size'"
 
