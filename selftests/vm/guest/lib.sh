@@ -236,6 +236,16 @@ bind_class() {
 		check "the device of class $uuid is bound" within 10 bound "$uuid"
 	done
 }
+# start_echo [OPTION...] CLASS: run the echo program for the host on this device
+# in the background, as $pid
+start_echo() {
+	in_background /tmp/echo.log "$programs/vmbus_echo" "$@"
+	pid=$!
+}
+# echoed: whether this program has ended because the host asked it to, and has
+# seen no bad message
+echoed() { tail -n 1 /tmp/echo.log && grep -q '^end quit .* bad 0$' /tmp/echo.log; }
+
 # rings COUNT: whether COUNT channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 

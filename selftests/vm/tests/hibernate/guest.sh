@@ -15,13 +15,12 @@ state_is() { cat "$nic/uio_hv_generic/state" && [ "$(cat "$nic/uio_hv_generic/st
 # image.
 echo platform >/sys/power/pm_test
 
-"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
-pid=$!
+start_echo "$class"
 hear "sleep open"
 # The NIC is open, and no program reads it.
 exec 5<>"/dev/$(ls "$nic/uio")"
 check "open with sub-channels, the machine hibernates and comes back" hibernate
-wait $pid
+wait "$pid"
 check "what was open is lost" state_is lost
 exec 5>&-
 check "until it is closed" state_is closed
@@ -31,17 +30,15 @@ hear "sleep closed"
 check "closed, it hibernates and comes back" hibernate
 check "both are still bound" sh -c "test $(ls -d /sys/bus/vmbus/drivers/uio_hv_generic/*-*-* | wc -l) = 2"
 check "the NIC opens" "$programs/open_close" "$nic_class" 1
-"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
-pid=$!
-wait $pid
+start_echo "$class"
+wait "$pid"
 check "the sub-channels went with the last close" within 10 channels 1
 # VMBus has seen the last sub-channel go. Therefore its suspend does not wait
 # for the next ones, which the host takes back slowly.
-"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
-pid=$!
+start_echo "$class"
 hear "sleep slow"
 check "open with other sub-channels, it hibernates" hibernate
-wait $pid
+wait "$pid"
 check "the program heard of it once more: $(tail -n 1 /tmp/echo.log)" grep -q '^end No such device' /tmp/echo.log
 check "no sub-channel is left" channels 1
 say "awake slow"

@@ -12,10 +12,6 @@ check "hv-fcopyd waits" within 20 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.
 
 echo shutdown >/sys/power/disk
 hibernate() { echo disk >/sys/power/state; }
-echoes() {
-	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
-	pid=$!
-}
 # ended REASON: whether the program has ended at the host's request, or because
 # the device was lost
 ended() { grep "^end $1" /tmp/echo.log; }
@@ -47,7 +43,7 @@ holder=$!
 check "a program has mapped the rings of the NIC, which keeps it open" within 20 grep -q ready /tmp/hold.log
 dd if="$nic_node" bs=4 of=/dev/null 2>/tmp/read.log &
 reader=$!
-echoes
+start_echo "$class"
 hear sleep
 check "a copy is under way" within 60 copying
 before=$(numbers)
@@ -65,7 +61,7 @@ kill $holder
 wait $holder
 check "its rings are as they were" test $? = 0
 check "until it is unmapped" state_is "$nic" closed
-wait $pid
+wait "$pid"
 check "the program that had the device open heard of it: $(tail -n 1 /tmp/echo.log)" ended "No such device"
 exec 5<>"$nic_node"
 say awake
@@ -73,13 +69,13 @@ dd bs=4 count=1 of=/tmp/event <&5 2>/tmp/read.log
 check "read(2) returns a count of events" test "$(stat -c %s /tmp/event)" = 4
 hear sub-channels
 exec 5>&-
-echoes
+start_echo "$class"
 hear opened
 is_sub() { ls "$device/channels" && [ "$(cat "$device/channels/$primary/subchannel_id")" -gt 0 ]; }
 check "a sub-channel has the number that its primary had" within 10 is_sub
 check "with a folder and a ring file for each channel" within 10 rings 3
 say "has sub-channels"
-wait $pid
+wait "$pid"
 check "the program ended on its quit command: $(tail -n 1 /tmp/echo.log)" ended quit
 check "the sub-channels went with the last close" within 10 rings 1
 hear copied
@@ -88,11 +84,11 @@ check "a copy that was under way has left nothing" within 10 \
 	sh -c 'test ! -e /tmp/late && test -z "$(ls -A /var/lib/hv-fcopyd)$(find /tmp -name ".hv-fcopyd*")" && grep -q "/tmp/late: lost after .*: the device was lost: the device went away, or the machine was suspended" /tmp/fcopyd.log'
 check "a file is there" test "$(stat -c %s /tmp/file)" = 100000
 
-echoes
+start_echo "$class"
 hear "sleep again"
 check "it hibernates again, and comes back without two of its devices" hibernate
 check "VMBus misses them" sh -c 'dmesg | grep "Some vmbus device is missing\|not present after resume"'
-wait $pid
+wait "$pid"
 check "the program heard of it: $(tail -n 1 /tmp/echo.log)" ended "No such device"
 check "opening the device fails at once" refused "$class"
 check "the NIC opens" opens "$nic_class"
@@ -101,8 +97,8 @@ say missing
 hear offered
 offered() { [ "$(cat "$device/id")" -ge 0 ]; }
 check "the device has a number when the host has offered it" within 10 offered
-echoes
-wait $pid
+start_echo "$class"
+wait "$pid"
 check "the program ended on its quit command: $(tail -n 1 /tmp/echo.log)" ended quit
 hear "copied again"
 check "hv-fcopyd has opened it" test "$(grep -c 'waiting for Copy-VMFile' /tmp/fcopyd.log)" = 3

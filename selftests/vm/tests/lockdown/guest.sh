@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-echo=$programs/vmbus_echo
 lockdown=/sys/kernel/security/lockdown
 # refused WHY: check that modprobe fails and prints the reason
 refused() { ! modprobe uio_hv_generic >/tmp/said 2>&1 && cat /tmp/said && grep -q "$1" /tmp/said; }
@@ -13,11 +12,10 @@ bind_class "$class"
 for mode in integrity confidentiality; do
 	echo $mode >$lockdown
 	check "Lockdown is at $mode" grep -F "[$mode]" $lockdown
-	"$echo" "$class" >/tmp/echo.log 2>&1 &
-	pid=$!
+	start_echo "$class"
 	say $mode
-	wait $pid
-	check "messages went both ways: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
+	wait "$pid"
+	check "messages went both ways: $(tail -n 1 /tmp/echo.log)" echoed
 done
 check "hibernation is refused" grep -F "[disabled]" /sys/power/disk
 

@@ -15,8 +15,7 @@ check "signals and masks while sub-channels come and go" wait $pid
 while read -r line; do note "$line"; done </tmp/loop.log
 say ended
 hear messages
-"$programs/vmbus_echo" -m "$seed" "$class" >/tmp/echo.log 2>&1 &
-pid=$!
+start_echo -m "$seed" "$class"
 say messages $messages
 wait $pid
-check "the echo program ended as the host asked (seed $seed): $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
+check "the echo program ended as the host asked (seed $seed): $(tail -n 1 /tmp/echo.log)" echoed

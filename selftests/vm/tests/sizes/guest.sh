@@ -67,14 +67,13 @@ rings_are() {
 # sub-channels, until the host has finished. The host sees only 4 KiB of the
 # page that begins a ring.
 echoes() {
-	"$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1 &
-	pid=$!
+	start_echo "$class"
 	say "$1 $(($2 - page + 4096))"
 	hear "$1"
 	check "$1: the ring files of three channels have the true size" rings_are "$2" 3
 	say "$1 seen"
-	wait $pid
-	check "$1: $(tail -n 1 /tmp/echo.log)" grep -q '^end quit .* bad 0$' /tmp/echo.log
+	wait "$pid"
+	check "$1: $(tail -n 1 /tmp/echo.log)" echoed
 }
 # attributes: list the files of the primary channel except the ring, with name,
 # inode, mode and owner
@@ -91,8 +90,8 @@ held() {
 	pid=$!
 	within 100 grep -q ready /tmp/hold.log && refused busy "$smallest" "$files/ring_size"
 	status=$?
-	kill $pid
-	wait $pid || status=1
+	kill "$pid"
+	wait "$pid" || status=1
 	cat /tmp/hold.log
 	return $status
 }

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 class=$device_class
-echoes() { "$programs/vmbus_echo" "$class" >/tmp/echo.log 2>&1; }
-echoed() { tail -n 1 /tmp/echo.log && grep -q '^end quit .* bad 0$' /tmp/echo.log; }
 state_is() { [ "$(cat "$device/uio_hv_generic/state")" = "$1" ]; }
 
 bind_class "$class" "$fcopy_class"
@@ -17,17 +15,16 @@ nap
 # VMBus closes one channel at a time.
 check "the state can be read meanwhile" lasts 0 100 state_is open
 check "another device opens and closes as soon as that is done" lasts 0 500 "$programs/open_close" "$fcopy_class" 5
-wait $pid
+wait "$pid"
 say closing
 hear "echo slowly"
 "$programs/vmbus_echo" "$class" >/tmp/killed.log 2>&1 &
 pid=$!
 hear kill
 kill -9 $pid
-wait $pid
-echoes &
-pid=$!
-wait $pid
+wait "$pid"
+start_echo "$class"
+wait "$pid"
 check "a program that was killed, and the next one at once" echoed
 rebind() { echo "${device##*/}" >"$driver/unbind" && echo "${device##*/}" >"$driver/bind" && bound "$class"; }
 bound "$class"
@@ -35,7 +32,7 @@ bound "$class"
 pid=$!
 nap
 check "unbound while the host closes the device, and bound again" rebind
-wait $pid
+wait "$pid"
 
 hear "daemon"
 hv-fcopyd 2>/tmp/fcopyd.log &
@@ -56,9 +53,8 @@ wait $daemon
 check "hv-fcopyd ends on SIGTERM (exit status $?)" test $? = 0
 
 hear "open slowly"
-echoes &
-pid=$!
-wait $pid
+start_echo "$class"
+wait "$pid"
 check "packets that the host sent before it answered the open" echoed
 
 fails() { ! "$programs/open_close" "$class" 1; }
@@ -75,9 +71,8 @@ hear "create again"
 check "the next one succeeds" "$programs/open_close" "$class" 1
 say "opened again"
 hear "hold teardowns"
-echoes &
-pid=$!
-wait $pid
+start_echo "$class"
+wait "$pid"
 check "a close ends when the host takes the device back meanwhile" echoed
 hear "offered again"
 check "the device is bound once more" within 20 bound "$class"
@@ -130,7 +125,6 @@ for moment in creation open close; do
 done
 
 hear migrate
-echoes &
-pid=$!
-wait $pid
+start_echo "$class"
+wait "$pid"
 check "messages while the machine stands still, and signals and interrupts are lost" echoed
