@@ -219,9 +219,21 @@ vmbus_device() {
 	return 1
 }
 
-# bind_fcopy: bind the file copy device by its rule. vmbus-bind binds only
-# devices that exist, and VMBus may add the device after its module was loaded.
-bind_fcopy() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind --all; }
+# bind_fcopy: check in one result that vmbus-bind binds the file copy device by
+# its rule, and takes it over from hv_utils before Linux 6.10. vmbus-bind binds
+# only devices that exist, and VMBus may add the device after its module was
+# loaded.
+bind_fcopy() {
+	modprobe hv_utils
+	check "vmbus-bind binds the file copy device" fcopy_by_rule
+}
+fcopy_by_rule() { within 10 vmbus_device "$fcopy_class" && /usr/lib/udev/vmbus-bind --all; }
+# stop_fcopyd: check in one result that hv-fcopyd, the process $daemon, ends on
+# SIGTERM without an error
+stop_fcopyd() {
+	kill "$daemon"
+	check "hv-fcopyd ends on SIGTERM" wait "$daemon"
+}
 
 # bound CLASS: whether a UIO driver has the device of a class; sets $device to
 # the directory of the device

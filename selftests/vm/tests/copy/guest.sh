@@ -2,10 +2,7 @@
 # shellcheck shell=sh disable=SC2046
 agreed=$(newest_vmbus)
 check "the kernel and the host have agreed on VMBus $agreed" test "$(agreed_vmbus)" = "$agreed"
-check "the device is offered" within 10 vmbus_device "$fcopy_class"
-# On kernels before 6.10, hv_utils has the device, and vmbus-bind takes it over.
-modprobe hv_utils
-check "vmbus-bind binds it" /usr/lib/udev/vmbus-bind --all
+bind_fcopy
 device=$(vmbus_device "$fcopy_class")
 check "the driver is ours" test "$(cat "$device/driver/module/version")" = "1:$(cat /test/VERSION)"
 hv-fcopyd 2>/tmp/fcopyd.log &
@@ -18,8 +15,4 @@ check "4 MB are complete" test "$(stat -c %s /tmp/in/big.bin)" = 4000000
 check "the other file has its name" test -f "/tmp/in/$name"
 say sha $(sha256sum /tmp/in/big.bin /tmp/in/G* | cut -d' ' -f1)
 check "nothing else lies beside them" test "$(ls -A /tmp/in | wc -l)" = 2
-kill $daemon
-wait $daemon
-status=$?
-check "hv-fcopyd ends cleanly on SIGTERM (exit status $status)" test $status = 0
-[ $status = 0 ] || while read -r line; do note "$line"; done </tmp/fcopyd.log
+stop_fcopyd || while read -r line; do note "$line"; done </tmp/fcopyd.log

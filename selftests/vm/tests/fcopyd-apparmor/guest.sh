@@ -2,8 +2,7 @@
 # shellcheck shell=sh disable=SC2154
 aa=/sys/kernel/security/apparmor
 mount -t securityfs securityfs /sys/kernel/security
-modprobe hv_utils
-check "vmbus-bind binds the device" bind_fcopy
+bind_fcopy
 # The kernel accepts a profile only in one write.
 check "the kernel takes the profile" dd if=/apparmor/profile of=$aa/.load bs=1M
 check "it is there" grep -q '^hv-fcopyd (enforce)' $aa/profiles
@@ -22,9 +21,7 @@ check "the files are there" test -s /srv/x/y/a -a -s /file -a -s /usr/local/bin/
 check "nothing that it asked for was denied: $(denied)" test "$(denied)" = 0
 check "the daemon's test passes although the profile would deny it its files" sh /apparmor/daemon.sh
 check "and the kernel has denied it nothing: $(denied)" test "$(denied)" = 0
-kill $daemon
-wait $daemon
-check "hv-fcopyd ended cleanly (exit status $?)" test $? = 0
+stop_fcopyd
 # Without this check, the results above would not show that the profile can deny
 # anything.
 check "what it does not need is denied: /proc/version" \

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-modprobe hv_utils
-check "vmbus-bind binds the device" bind_fcopy
+bind_fcopy
 mkdir -p /tmp/in
 fcopyd_again --state-dir=/tmp/state >/tmp/fcopyd.log 2>&1 &
 daemon=$!

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 conf=/tmp/fcopyd.conf
-modprobe hv_utils
-check "vmbus-bind binds the device" bind_fcopy
+bind_fcopy
 mkdir -p /tmp/in/sub /tmp/in/no /tmp/small /tmp/ro
 mount -t tmpfs -o size=512k tmpfs /tmp/small
 mount -t tmpfs -o ro tmpfs /tmp/ro
@@ -33,6 +32,4 @@ within 20 logged 'reloaded the configuration' 2
 say on
 hear copied
 check "a reload changed the mode" test "$(stat -c %a /tmp/in/private)" = 600
-kill $daemon
-wait $daemon
-check "hv-fcopyd ended cleanly (exit status $?)" test $? = 0
+stop_fcopyd
