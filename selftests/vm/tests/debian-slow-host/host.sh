@@ -13,13 +13,7 @@ guest_says "NIC is awaited" || exit 1
 # nic_held: offer a NIC, and hold the first of its buffers when the guest shares
 # it
 nic_held() {
-	vmbus_host nic "gpadls hold" offer wait-offered || return
-	tries=60
-	until vmbus_host nic "expect-stat gpadls 1 1"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return
-		sleep 1
-	done
+	vmbus_host nic "gpadls hold" offer wait-offered && within 60 vmbus_host nic "expect-stat gpadls 1 1"
 }
 check "the guest shares a buffer of a NIC that it is offered" nic_held
 tell "NIC offered"

@@ -12,12 +12,7 @@ again=$again.01000000$(printf '%072d' 0)$(printf '%016d' 0)00180000$(printf '%01
 break_copy() {
 	"$bin/copy-vmfile" fcopy.sock --generate 100000000:3 --source broken --destination /tmp/in/ >"broken.$1" 2>&1 &
 	copy=$!
-	tries=300
-	until grep -q '^start 0x00000000' "broken.$1"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.1
-	done
+	within 30 grep -q '^start 0x00000000' "broken.$1" || return
 	sleep 0.7
 	tell "burst $1"
 	guest_says "burst $1" >/dev/null || return 1

@@ -29,14 +29,7 @@ interrupts=$(($(statistic device early-interrupts) - interrupts))
 check "and had interrupted the guest, once for all of them ($interrupts)" test $interrupts = 1
 
 # shares CHANNEL: wait until the guest shares the memory of this channel's rings
-shares() {
-	tries=300
-	until host "channel $1" "expect-stat gpadls 1 1"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return
-		sleep 0.1
-	done
-}
+shares() { within 60 host "channel $1" "expect-stat gpadls 1 1"; }
 host "gpadls hold"
 tell "hold creations"
 check "the guest shares memory that the host does not accept yet" shares 0
