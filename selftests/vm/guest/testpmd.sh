@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154,SC3043
+# shellcheck disable=SC1091,SC2034,SC2154,SC3043
 # The guest.sh of a test with DPDK's testpmd sources this file; the settings of
 # the test name the program testpmd. The output of testpmd is in /tmp/pmd.out.
 # pmd_towards and pmd_from of host-lib.sh are the host's parts of pmd_receive
 # and pmd_send.
+
+. /bench/nic.sh
 
 # testpmd may end while a function writes a command to it.
 trap '' PIPE
@@ -14,12 +16,24 @@ more=''
 instance=$nic_instance
 folder=/sys/bus/vmbus/devices/$instance
 
-# there: whether hv_netvsc has both NICs; sets $nic and $other to the interfaces
-there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
-
-# other_carries_network: use the interface $other for the network, so that the
-# machine does not need the first NIC
-other_carries_network() { nic_up "$other" 1 && ip route add default via 10.55.1.1; }
+# nics_are_there: note the versions, and check in one result that hv_netvsc has
+# both NICs
+nics_are_there() {
+	note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
+	modprobe hv_netvsc
+	check "hv_netvsc has both NICs first" within 30 there
+}
+# other_carries_network: check in one result that the network can use the
+# interface $other, so that the machine does not need the first NIC
+other_carries_network() { check "the other NIC carries the network" other_has_route; }
+other_has_route() { nic_up "$other" 1 && ip route add default via 10.55.1.1; }
+# uio_takes_first: check in three results that both NICs are there, and that
+# vmbusctl gives the first one to uio_hv_generic
+uio_takes_first() {
+	nics_are_there
+	other_carries_network
+	check "vmbusctl gives the first to uio_hv_generic" vmbusctl bind "$nic"
+}
 
 # page NAME: print the commands of this block in doc/dpdk.md
 page() { sed -n "/^<!-- run $1 -->\$/,/^<!-- end -->\$/s/^    //p" /bench/dpdk.md; }

@@ -3,13 +3,11 @@
 # Each contender takes the NICs over from the previous one, and does the job
 # that the host requests: "receive" counts the frames that come to the first
 # NIC, and "forward" sends them out of the second one.
-. /bench/nic.sh
 . /bench/testpmd.sh
 . /test/plan.sh
 netvsc=$programs/netvsc
 first=/sys/bus/vmbus/devices/$nic_instance
 second=/sys/bus/vmbus/devices/$nic2_instance
-there() { nic=$(nic_interface 0) && other=$(nic_interface 1); }
 bound_twice() { nic_bound "${first##*/}" && nic_bound "${second##*/}"; }
 mib() { for device in $first $second; do echo 1048576 >"$device/uio_hv_generic/ring_size" || return; done; }
 give_to_program() {

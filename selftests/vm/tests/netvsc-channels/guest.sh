@@ -2,14 +2,12 @@
 # shellcheck shell=sh
 . /bench/nic.sh
 peer=10.55.0.1
-there() { nic=$(nic_interface 0); }
-answers() { ping -c 1 -W 1 $peer; }
 # channels COUNT [WANTED]: request WANTED channels, if given, and return whether
 # there are COUNT channels
 channels() { [ "$(nic_tool channels "$nic" ${2:+"$2"})" = "channels $1 of 2" ]; }
 
 modprobe hv_netvsc
-check "there is an interface" within 30 there
+check "there is an interface" within 30 first_there
 nic_up "$nic" 0
 check "it has two channels" within 20 channels 2
 say "two channels"
@@ -21,28 +19,19 @@ say sprayed
 hear counted
 
 check "one, as ethtool -L does" channels 1 1
-check "ping" within 10 answers
+check "ping" within 10 nic_answers
 say "one channel"
 hear closed
 check "two again" channels 2 2
-check "ping" within 10 answers
+check "ping" within 10 nic_answers
 say "two again"
 inbound "again" "$nic" 500 1
 nic_down "$nic"
 say "is down"
 
-# once WHAT: check that the new NIC works with one channel
-once() {
-	check "$1: there is an interface" within 20 there
-	nic_up "$nic" 0
-	check "$1: ping" within 20 answers
-	check "$1: it has one channel" one
-	nic_down "$nic"
-	say "has $1"
-}
-one() { nic_tool channels "$nic" | grep -q '^channels 1 of'; }
+has_one_channel() { nic_tool channels "$nic" | grep -q '^channels 1 of'; }
 hear refused
-once one
+nic_again one has_one_channel
 hear old
-once "an old host"
+nic_again "an old host" has_one_channel
 hear finished

@@ -37,7 +37,6 @@ forward() {
 none_dropped() { grep -q 'tx_dropped=0 ' $log && ! grep -q 'tx_dropped=[1-9]' $log; }
 gone() { [ ! -e /sys/bus/vmbus/devices/"$first" ]; }
 offered() { [ -e /sys/bus/vmbus/devices/"$first" ]; }
-there() { nic=$(nic_interface 0); }
 
 echo 1 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 bind_class "$nic_class"
@@ -66,7 +65,7 @@ hear offered
 check "it is offered again" within 20 offered
 rmmod uio_hv_generic
 modprobe hv_netvsc
-check "hv_netvsc gets the NIC" within 30 there
+check "hv_netvsc gets the NIC" within 30 first_there
 nic_up "$nic" 0
 check "and passes traffic" ping -c 5 -A 10.55.0.1
 say "back"

@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-. /bench/nic.sh
 . /bench/testpmd.sh
 # group_has FILE...: whether all files belong to the group 1000, which may read
 # and write them
 group_has() { [ "$(stat -c '%g %a' "$@" | sort -u)" = "1000 660" ]; }
 again() { /usr/lib/udev/vmbus-bind --udev "$instance" && nic_bound; }
 
-note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
-modprobe hv_netvsc
-check "hv_netvsc has both NICs first" within 30 there
-check "the other one carries the network" other_carries_network
-check "vmbusctl gives it to uio_hv_generic" vmbusctl bind "$nic"
+uio_takes_first
 
 pmd_begins "first"
 say "sends until it is killed"

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-. /bench/nic.sh
 . /bench/testpmd.sh
 # mtu NUMBER: stop the port, set its MTU, and start it: one result
 mtu() {
@@ -10,11 +9,7 @@ mtu() {
 	check "mtu $1: the port has it" pmd_answered "^MTU: $1\$" || told </tmp/mtu.out
 }
 
-note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
-modprobe hv_netvsc
-check "hv_netvsc has both NICs first" within 30 there
-check "the other one carries the network" other_carries_network
-check "vmbusctl gives the first to uio_hv_generic" vmbusctl bind "$nic"
+uio_takes_first
 
 # An mbuf has room for the largest frame.
 more=--mbuf-size=4608

@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-. /bench/nic.sh
 . /bench/testpmd.sh
 second=$nic2_instance
 
-note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
-modprobe hv_netvsc
-check "hv_netvsc has both NICs first" within 30 there
-check "the second carries the network" other_carries_network
-check "vmbusctl gives the first to uio_hv_generic" vmbusctl bind "$nic"
+uio_takes_first
 
 pmd_begins "four queues" 4
 pmd_receive "four queues" io 2000

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-. /bench/nic.sh
 . /bench/testpmd.sh
 
-note "DPDK $(cat /dpdk/version), Linux $(uname -r)"
-modprobe hv_netvsc
-check "hv_netvsc has both NICs first" within 30 there
+nics_are_there
 ip link set "$other" name first
 ip link set "$nic" name eth1
 other=first
-check "the other one carries the network" other_carries_network
+other_carries_network
 check "doc/dpdk.md: choose" page_runs choose
 check "doc/dpdk.md: bind" page_runs bind
 check "uio_hv_generic has the NIC" nic_bound
