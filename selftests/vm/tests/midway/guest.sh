@@ -61,10 +61,7 @@ opening() {
 # this place, let the host rescind the device, one sub-channel, or nothing until
 # the close
 closing() {
-	fresh
-	keep_open
-	host "wait-open;$(offered);$(both_open)"
-	within 20 rings 3
+	open_with_subs off
 	hold process "$1" "$2" || return
 	close_it
 	wait_held

@@ -43,10 +43,7 @@ ends_well() {
 # vmbus_holds_rescind: hold the worker that is about to handle the rescind of an
 # open sub-channel
 vmbus_holds_rescind() {
-	fresh
-	keep_open
-	host "wait-open;$(offered);$(both_open)"
-	within 20 rings 3
+	open_with_subs off
 	hold worker start vmbus_onoffer_rescind || return
 	host "rescind-sub $first"
 	wait_held
@@ -76,10 +73,7 @@ held_by_module() {
 # the module prevents that (kernel/subchannel.c). On 5.10 the second rescind
 # overtakes the first.
 two_subs() {
-	fresh
-	keep_open
-	host "wait-open;$(offered);$(both_open)"
-	within 20 rings 3
+	open_with_subs off
 	if ! hold worker end vmbus_reset_channel_cb; then
 		close_it
 		wait "$pid"

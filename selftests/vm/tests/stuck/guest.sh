@@ -26,16 +26,12 @@ answer() { host "channel $first;answer on;wait-open"; }
 # In the middle of an unbind, let the host offer a sub-channel and take it back
 # at once, while it keeps two others until the unbind has given up.
 taken_back_in_unbind() {
-	fresh
-	keep_open
-	host "keep-subs on;wait-open;$(offered);$(both_open)"
-	within 20 rings 3
+	open_with_subs on
 	gone=$(both_gone)
 	hold process start vmbus_disconnect_ring || return
 	unbind
 	wait_held
-	fresh
-	host "offer-sub $first $first;channel $first;wait-offered;sleep 300"
+	offer_late
 	within 5 so_many_channels 4
 	host "rescind-sub $first;sleep 300"
 	let_go

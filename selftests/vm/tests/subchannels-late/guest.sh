@@ -13,14 +13,12 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 # of sub-channels. WHAT says whether the host rescinds the new sub-channel with
 # the others or at once.
 arrives() {
-	fresh
-	keep_open
+	gone=''
 	if [ "$1" = 2 ]; then
+		open_with_subs off
 		gone="$(both_gone);"
-		host "wait-open;$(offered);$(both_open)"
-		within 20 rings 3
 	else
-		gone=''
+		keep_open
 		host wait-open
 	fi
 	hold process start vmbus_disconnect_ring || return
@@ -32,8 +30,7 @@ arrives() {
 		holder_pid=$!
 	fi
 	wait_held
-	fresh
-	host "offer-sub $first $first;channel $first;wait-offered;sleep 300"
+	offer_late
 	within 5 so_many_channels $(($1 + 2))
 	[ "$3" = late ] || host "rescind-sub $first;sleep 300"
 	let_go
@@ -48,10 +45,7 @@ arrives() {
 
 # Run a session with two sub-channels, which the host keeps when it ends.
 kept_session() {
-	fresh
-	keep_open
-	host "keep-subs on;wait-open;$(offered);$(both_open)"
-	within 20 rings 3
+	open_with_subs on
 	primary='' subs=''
 	for relid in "$device"/channels/*; do
 		if [ "$(cat "$relid/subchannel_id")" = 0 ]; then primary=${relid##*/}; else subs="$subs ${relid##*/}"; fi
@@ -82,10 +76,7 @@ names_a_sub() {
 # walk_is_held: let VMBus wait until the closing process ends its walk, and then
 # hold the worker that removes a rescinded sub-channel
 walk_is_held() {
-	fresh
-	keep_open
-	host "wait-open;$(offered);$(both_open)"
-	within 20 rings 3
+	open_with_subs off
 	holder=hold
 	hold process end vmbus_disconnect_ring || return
 	close_it
@@ -124,17 +115,13 @@ walk_ends() {
 # the host rescinds the sub-channels of the first walk, and VMBus is just
 # removing one of them when the second walk begins.
 second_walk() {
-	fresh
-	keep_open
-	host "keep-subs on;wait-open;$(offered);$(both_open)"
-	within 20 rings 3
+	open_with_subs on
 	gone=$(both_gone)
 	holder=hold
 	hold process start vmbus_disconnect_ring || return
 	close_it
 	wait_held
-	fresh
-	host "offer-sub $first $first;channel $first;wait-offered;sleep 300"
+	offer_late
 	within 5 so_many_channels 4
 	holder=hold3
 	hold process end hvuio_subs_end_walk || return
