@@ -52,7 +52,6 @@ static const char usage[] =
 	"  --retry-after SECONDS   The host repeats a message that has no answer in this time, until\n"
 	"                          --timeout (default: 60, as on a real host).\n"
 	"  --limit SECONDS         The program fails if an answer takes longer (default: 30).\n"
-	"  --new-id                Each repeated message of a copy has a new transaction id.\n"
 	"  --renegotiate-after BYTES  When the host has sent this many bytes, it negotiates anew and\n"
 	"                          forgets the copy, as after a save and restore.\n"
 	"  --migrate-after BYTES   When the host has sent this many bytes, the guest stands still for\n"
@@ -101,7 +100,6 @@ struct copy {
 	int pause_ms;	       /* before each WRITE */
 	int64_t longest_ms;    /* the time of the answer that took longest */
 	uint64_t migrate_after, wait_after;
-	bool new_id;
 	unsigned int repeated; /* number of repeated messages */
 	unsigned int unanswered;
 	struct request request[MAX_UNANSWERED]; /* those without an answer, oldest first */
@@ -373,8 +371,6 @@ static uint32_t take_answer_to(struct copy *copy, const char *what, struct messa
 			return status_of(answer);
 		if (host_now() >= deadline)
 			fail_unanswered(copy, what);
-		if (copy->new_id && get16(m, 12) == FCOPY)
-			copy->transaction++;
 		post_as(copy, what, m, (uint8_t)(copy->transaction - 1));
 		copy->repeated++;
 	}
@@ -623,7 +619,7 @@ struct arguments {
 	const char *socket, *path;
 	uint64_t cancel_after, renegotiate_after, migrate_after, wait_after;
 	uint64_t retry_after, limit, pause, timeout;
-	bool force, create_full_path, new_id, negotiates;
+	bool force, create_full_path, negotiates;
 };
 
 static void read_options(int argc, char **argv, struct arguments *args)
@@ -650,7 +646,6 @@ static void read_options(int argc, char **argv, struct arguments *args)
 		{ "timeout", .value = &args->timeout },
 		{ "force", .flag = &args->force },
 		{ "create-full-path", .flag = &args->create_full_path },
-		{ "new-id", .flag = &args->new_id },
 		{ "negotiate-only", .flag = &args->negotiates },
 	};
 	enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
@@ -685,7 +680,6 @@ static void parse(int argc, char **argv, struct arguments *args, struct copy *co
 	copy->pause_ms = (int)args->pause;
 	copy->migrate_after = args->migrate_after;
 	copy->wait_after = args->wait_after;
-	copy->new_id = args->new_id;
 	operands = args->generated || args->hostile || args->negotiates ? 1 : 2;
 	if (argc - optind != operands || (args->generated && args->hostile)) {
 		fputs(usage, stderr);

@@ -21,33 +21,12 @@ free_bytes() { stat -f -c '%f %S' /tmp/in | { read -r blocks size && echo $((blo
 # as much space is free as $before
 nothing_of() { [ -z "$(find /tmp/in -name "$1*" -o -name '.hv-fcopyd.*')" ] && [ "$(free_bytes)" = "$before" ]; }
 
-# slow FUNCTION WORD: hold hv-fcopyd in FUNCTION for seven seconds. The guest
-# announces this to the host as "slow WORD".
-slow() {
-	hold process start "$1" || return
-	say "slow $2"
-	wait_held
-	sleep 7
-	let_go
-	hear "ended $2"
-	was_held
-}
 # arrived NAME: check that the file has arrived exactly once. The host checks
 # its contents.
 arrived() {
 	check "$1: the file is there once" test "$(find /tmp/in -name "$1*" | wc -l) $(grep -c "/tmp/in/$1: received" /tmp/fcopyd.log)" = "1 1"
 	say "digest $1 $(sha256sum <"/tmp/in/$1" | cut -d' ' -f1)"
 }
-
-for id in same new; do
-	check "START takes seven seconds, $id id" slow ext4_fallocate "start-$id"
-	arrived "start-$id"
-	check "a WRITE takes seven seconds, $id id" slow ext4_file_write_iter "write-$id"
-	arrived "write-$id"
-	check "COMPLETE takes seven seconds, $id id" slow ext4_sync_file "complete-$id"
-	arrived "complete-$id"
-done
-check "no copy has failed" failed 0
 
 # Measure the space while data arrives.
 before=$(free_bytes)
