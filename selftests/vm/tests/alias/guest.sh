@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # The guest has only the module of hyperv-uio, where dkms installs it. It has no
 # udev rule and no vmbus-bind.
 stock=$(cat /stock-driver)

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says loaded || exit 1
 vmbus_host fcopy rescind wait-released offer wait-offered
 tell offered

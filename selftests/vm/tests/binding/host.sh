@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # pings BOOT: check that the guest's network works in this boot
 pings() {
 	guest_says "network $1\$" || exit 1

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # The agent runs this script in each boot. $boot is the number of the boot. Boot
 # 1 only prepares. After it, even boots have the project's udev rules, and odd
 # boots do not.

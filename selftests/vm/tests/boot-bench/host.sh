@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # The guest reports when it has measured boots of both kinds.
 system=$(guest_says "measured ") || exit 1
 # run_times KIND WHAT: print the median, the minimum and the maximum

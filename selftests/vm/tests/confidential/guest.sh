@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 refused() { ! modprobe uio_hv_generic >/tmp/said 2>&1 && cat /tmp/said && grep -q "Operation not supported" /tmp/said; }
 # busybox's modprobe tries twice.

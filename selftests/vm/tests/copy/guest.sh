@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2046
+# shellcheck disable=SC2046
 agreed=$(newest_vmbus)
 check "the kernel and the host have agreed on VMBus $agreed" test "$(agreed_vmbus)" = "$agreed"
 bind_fcopy

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says ready || exit 1
 copy_vmfile fcopy --generate 4000000:1 --source big.bin --destination /tmp/in/ >big.out
 big=$?

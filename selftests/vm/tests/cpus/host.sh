@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 check "the guest opens it, with sub-channels" vmbus_host device wait-open "offer-sub 2" "channel 1" wait-open "channel 2" wait-open
 tell "sub-channels"
 guest_says traffic || exit 1

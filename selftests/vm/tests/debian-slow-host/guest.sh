@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 bound() { has_driver "$fcopy" uio_hv_generic; }
 pid() { systemctl show -p MainPID --value hv-fcopyd; }
 stock_driver=$(stock_fcopy_driver)

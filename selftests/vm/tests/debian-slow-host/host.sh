@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says "it stops slowly" || exit 1
 check "one more cycle" cycle fcopy 1
 tell "cycled once"

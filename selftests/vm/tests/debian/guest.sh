@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 link=/dev/vmbus/by-class/fcopy
 stopped() { [ "$(systemctl is-active hv-fcopyd)" = inactive ]; }
 linked() { [ -c $link ]; }

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says booted || exit 1
 copy_compared first 3000000
 check "rescind" vmbus_host fcopy rescind wait-released

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 check "the device is bound and hv-fcopyd runs" within 40 running
 device=$(vmbus_device "$fcopy_class")

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 facts=$(guest_says facts) || exit 1
 name='Grüße 日本 🎉.txt'
 copy_vmfile fcopy --generate 20000000:1 --destination /srv/big.bin --create-full-path >big.out

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 selftests=/usr/libexec/hyperv-uio/selftests
 # collection PATTERN: run the collection, and return whether its line about
 # device.sh matches

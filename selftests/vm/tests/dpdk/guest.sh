@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 program=$programs/dpdk_abi
 devices=/sys/bus/vmbus/devices
 monitored=$nic_instance plain=$nic2_instance

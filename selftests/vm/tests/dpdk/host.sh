@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 
 # subs: offer the sub-channels that the guest requests, and exchange a packet on
 # each

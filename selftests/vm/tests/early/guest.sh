@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 modprobe uio_hv_generic
 echo "$fcopy_class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id
 # This program opens the device as soon as it appears, and polls and reads until

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 said=$(guest_says cycles) || exit 1
 cycles=${said#cycles }
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 # both ATTRIBUTE VALUE: set an attribute for both kinds of allocations
 both() { for kind in failslab fail_page_alloc; do echo "$2" >/sys/kernel/debug/$kind/"$1"; done; }

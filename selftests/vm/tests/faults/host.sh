@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says sub-channels || exit 1
 offered=0
 until grep -qx "say finished" ctl.log; do

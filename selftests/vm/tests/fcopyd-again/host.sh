@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 ok=0x00000000
 # took MIN MAX: whether the answer of the last copy that took longest has taken
 # MIN to MAX seconds

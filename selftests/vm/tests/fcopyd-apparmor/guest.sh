@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2154
 aa=/sys/kernel/security/apparmor
 mount -t securityfs securityfs /sys/kernel/security
 bind_fcopy

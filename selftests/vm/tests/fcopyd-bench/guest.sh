@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 modprobe ext4
 insmod /upstream/brd.ko rd_nr=1 rd_size=262144
 bind_fcopy

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # Make /bin a link, as on a system with a merged /usr. Some rows copy "bin" to
 # the root directory. If such a copy replaces the link, all programs are still
 # in /usr/bin.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 status_of() {
 	case $1 in
 	ok) echo 0x00000000 ;;

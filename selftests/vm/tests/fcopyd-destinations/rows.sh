@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
-# shellcheck disable=SC2016,SC2088 # a user types what no shell expands
+# shellcheck disable=SC2088 # a user types what no shell expands
 # Every kind of destination that an administrator can type. guest.sh and host.sh
 # source this file, and each has its own function row():
 # row WORDS STATUS FILE SOURCE DESTINATION OPTIONS...

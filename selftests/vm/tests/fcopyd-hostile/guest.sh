@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2154
 bind_fcopy
 argument() { sed -n "s/.*bench\.$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
 note "seed $(argument seed) (FCOPYD_SEED=$(argument seed) repeats it)"

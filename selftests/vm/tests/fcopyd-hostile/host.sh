@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 how=$(guest_says ready) || exit 1
 how=${how#ready }
 check "the host says what it likes for ${how%:*} s, and then agrees on versions again" \

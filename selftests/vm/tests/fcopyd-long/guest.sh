@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2154,SC2086
+# shellcheck disable=SC2086
 conf=/tmp/fcopyd.conf
 modprobe ext4
 # Try several times, because the modules depend on each other.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 size=1000000
 guest_says ready || exit 1
 copy_is 0x80070013 "a read-only file system" --generate 5000:1 --source big --destination /tmp/ro/

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2154
 se=/sys/fs/selinux
 modprobe ext4
 insmod /selinux/loop.ko

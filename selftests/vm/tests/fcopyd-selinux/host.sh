@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says ready || exit 1
 copy_is 0x00000000 "a new file in new directories" --generate 50000:1 --destination /srv/x/y/a --create-full-path
 copy_is 0x00000000 "over it" --generate 50000:1 --destination /srv/x/y/a --force

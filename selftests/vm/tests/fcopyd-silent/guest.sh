@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 bind_fcopy
 mkdir -p /tmp/in
 fcopyd_again --state-dir=/tmp/state >/tmp/fcopyd.log 2>&1 &

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 ok=0x00000000
 # This is CANCEL as an IC message. The guest answers it, and no copy is active.
 cancel=01000000.38000000.03000000.0700.01000100.2400.00000000.00.03.0000.03000000$(printf '%064d' 0)

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 status_text() { systemctl show -p StatusText hv-fcopyd | grep -qE "$1"; }
 lines() { journalctl -u hv-fcopyd --no-pager -o cat "$@" | grep -c .; }

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says bare || exit 1
 vmbus_host fcopy offer wait-offered >offer.out 2>&1 || note "$(cat offer.out)"
 guest_says ready || exit 1

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 bind_fcopy
 mkdir -p /tmp/in
 /upstream/hv_fcopy_uio_daemon -n </dev/null >/dev/null 2>&1 &

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # The kernel tree's daemon works on real hosts. It joins the two strings of
 # START with a '/', so it supports destinations that are directories. With
 # those, it must do what users of Hyper-V see.

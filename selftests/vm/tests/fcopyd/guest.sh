@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 conf=/tmp/fcopyd.conf
 bind_fcopy
 mkdir -p /tmp/in/sub /tmp/in/no /tmp/small /tmp/ro

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 ok=0x00000000
 
 guest_says ready || exit 1

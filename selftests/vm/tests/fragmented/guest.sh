@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 opens() { "$programs/open_close" "$1" 1; }
 set_to() { echo "$1" >"$files/ring_size"; }

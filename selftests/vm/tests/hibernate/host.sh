@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 host() { vmbus_host device "$@"; }
 
 check "the guest opens it, and messages come back" host wait-open "send 64 1000" "echo 1000"

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=57164f39-9115-4e78-ab55-382f3bd5422d
 log=/tmp/heartbeat.log
 # count NUMBER PATTERN: whether the program has printed so many matching lines

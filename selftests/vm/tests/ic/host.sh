@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 host() { vmbus_host heartbeat "$@"; }
 
 # message PIPE_SIZE TYPE SIZE ID FLAGS BODY: print a message in the layout of

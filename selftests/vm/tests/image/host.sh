@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 host() { vmbus_host device "$@"; }
 # cleared: check that the end of the NIC's ring is clear, although a program
 # wrote to it before the guest hibernated

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # The agent runs this script in each boot. $boot is the number of the boot. The
 # first boot uses the bench's initramfs. Then the guest's own initramfs, of
 # initramfs-tools, loads hv_utils and hv_netvsc. In the last boot the initramfs

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 nic_start nic
 for boot in 1 2 3 4 5 6 7; do copy_asked "file-$boot"; done
 check "the device closes after 20 seconds from now on" vmbus_host fcopy "delay close 20000"

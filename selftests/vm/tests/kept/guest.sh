@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 open=$programs/open_close
 logged() { dmesg | grep "$1"; }

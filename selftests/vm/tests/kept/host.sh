@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says closed || exit 1
 check "for the host the channel is open, and the memory shared" vmbus_host device "expect-stat gpadls 1 1"
 tell looked

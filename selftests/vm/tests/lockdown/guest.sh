@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 lockdown=/sys/kernel/security/lockdown
 # refused WHY: check that modprobe fails and prints the reason

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 for mode in integrity confidentiality; do
 	guest_says $mode || exit 1
 	check "1000 messages under Lockdown at $mode" \

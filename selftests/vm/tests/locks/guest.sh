@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # While VMBus waits for the host in an open, a close or an unbind, the process
 # holds the module's lock, and UIO's as well, except in an unbind. Others who
 # use the device meanwhile must end at once, or as soon as the host has

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 in_trixie() {
 	program=/lsuio/$1
 	shift

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says opening || exit 1
 # Serve both at once, because the program chooses the order in which it opens
 # them.

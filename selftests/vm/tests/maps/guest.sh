@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 bind_fcopy_and_nic
 names() { cat "$1"/uio/uio*/maps/map*/name | sed 's/:[0-9][0-9]*$/:/' | tr '\n' ' '; }
 sizes() { cat "$1"/uio/uio*/maps/map*/size | tr '\n' ' '; }

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # Bytes near the end of the header and of the ring
 places="2040 20472"
 # at_places COMMAND HEX: run the command with these bytes at each place of both

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # shellcheck source=script.sh
 . /test/script.sh
 open=$programs/open_close

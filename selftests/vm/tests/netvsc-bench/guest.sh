@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # Each contender takes the NICs over from the previous one, and does the job
 # that the host requests: "receive" counts the frames that come to the first
 # NIC, and "forward" sends them out of the second one.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2154
 # shellcheck source=plan.sh
 . ./plan.sh
 frames=10000

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 . /bench/nic.sh
 peer=10.55.0.1
 # channels COUNT [WANTED]: request WANTED channels, if given, and return whether

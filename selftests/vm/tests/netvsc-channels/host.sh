@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 nic_start nic
 guest_says "two channels" || exit 1
 check "the guest asked for a sub-channel" nic expect subs_granted 1 1

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 . /bench/nic.sh
 netvsc=$programs/netvsc
 first=$nic_instance

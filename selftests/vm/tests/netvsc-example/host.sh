@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 
 # back NAME COUNT MIN MAX CHANNELS: check that the guest sends back the frames
 # of each channel

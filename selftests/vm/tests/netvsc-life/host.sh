@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # Send frames without end on each channel whenever it is open.
 frames() {
 	for channel in 0 1 2 3; do

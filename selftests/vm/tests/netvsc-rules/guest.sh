@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # Each line is a packet for vmbus_words, and after "#" what the host says about
 # it. A line without a packet is the host's second complaint about the same one.
 lines() {

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # The guest names each rule with the first words of the host's complaint.
 all_noticed() {
 	while read -r rule <&3; do

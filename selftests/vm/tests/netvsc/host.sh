@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 
 nic_start nic other
 guest_says pinged || exit 1

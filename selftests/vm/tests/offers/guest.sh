@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 first=/sys/bus/vmbus/devices/$device_instance/id
 second=/sys/bus/vmbus/devices/$device2_instance/id
 third=/sys/bus/vmbus/devices/$fcopy_instance/id

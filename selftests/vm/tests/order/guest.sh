@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 first=$device_instance second=$device2_instance
 folder() { device=/sys/bus/vmbus/devices/$1 && ls "$device"/uio/uio*/maps/map0 >/dev/null 2>&1; }

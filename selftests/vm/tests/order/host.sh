@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 quit="send-hex 7175697400000000"
 tell begin
 guest_says looping || exit 1

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 mkdir /tmp/selftests
 cd /tmp/selftests || exit
 check "hv-fcopyd runs" within 60 fcopyd_runs

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 guest_says ready || exit 1
 check "both are open" sh -c "'$bin/vmbus-host' one.sock wait-open && '$bin/vmbus-host' two.sock wait-open"
 watch one "send 64 20000" "echo 20000"

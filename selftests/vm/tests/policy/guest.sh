@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 export DEBIAN_FRONTEND=noninteractive
 # stopped: whether no daemon of ours runs, and none of its traces is left
 stopped() {

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 copy_asked installed
 copy_asked again
 copy_asked anew

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2046
+# shellcheck disable=SC2046
 modprobe hv_utils
 mkdir -p /tmp/in /var/lib
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 
 # This is a WRITE at offset 0 as an IC message. During a copy it is a
 # repetition, so the guest accepts any number of them, and is busy with the ring

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 fcopy=$(vmbus_device "$fcopy_class")
 this=$(cat ./VERSION)
 next=$(cat ./NEXT)

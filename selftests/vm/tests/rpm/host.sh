@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 copy_asked installed
 copies_during_upgrade
 copy_asked upgraded

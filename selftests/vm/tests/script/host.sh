@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 host() { vmbus_host device "$@"; }
 
 check "the guest opens it, and gets no interrupt without a packet" host wait-open "sleep 300" "expect-stat interrupts 0 0"

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 messages=20000 sessions=5 seed=$(awk '{ print int($1 * 100) }' /proc/uptime)
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 centiseconds() {
 	read -r now rest </proc/uptime
 	echo "${now%.*}${now#*.}"

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # ours: whether modprobe prefers the module that dkms has built. Only the
 # version of ours has an epoch.
 ours() { modinfo -F version uio_hv_generic | grep '^1:'; }

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # Use the path, because the shell of busybox would otherwise run its own
 # modprobe.
 modprobe=/sbin/modprobe

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 sees() {
 	vmbus_host device status >status.out && cat status.out &&
 		[ "$(grep -c " open .*tx $1 rx $1\$" status.out)" = "$2" ]

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 state_is() { [ "$(cat "$device/uio_hv_generic/state")" = "$1" ]; }
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 host() { vmbus_host device "$@"; }
 quit="send-hex 7175697400000000"
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # The module creates the GPADLs of a NIC's receive and send buffers when it
 # binds the NIC, and tears them down when it releases it.
 # shellcheck source=script.sh

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 split=$programs/uio_split
 bind_fcopy_and_nic
 node() { set -- "$1"/uio/uio*; echo "/dev/${1##*/}"; }

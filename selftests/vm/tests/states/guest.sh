@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 bind() { modprobe uio_hv_generic && echo "$class" >/sys/bus/vmbus/drivers/uio_hv_generic/new_id; }
 

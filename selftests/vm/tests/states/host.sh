@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 again() { vmbus_host device "$@" rescind wait-released offer wait-offered; }
 
 # "unbound" comes twice: before the module was loaded, and after it was removed.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 nic_start nic
 said=$(guest_says 'fcopy ') || exit 1
 case $said in

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # The guest sends the number of sub-channels that it needs.
 until said=$(guest_says "(open [0-9]+|end)\$") && [ "$said" = end ]; do
 	guest_runs || exit 1

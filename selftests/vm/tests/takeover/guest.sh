@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=57164f39-9115-4e78-ab55-382f3bd5422d
 # has DRIVER DEVICE: whether the driver has the device
 has() { [ "$(basename "$(readlink -f "$2/driver")")" = "$1" ]; }

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # This is the negotiation of a utility device, with version 3.0 of frame and
 # message. The guest answers with the same header and flags 5.
 frame=01000000.24000000.03000000.0000.03000000.1000.00000000

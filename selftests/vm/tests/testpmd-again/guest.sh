@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 . /bench/testpmd.sh
 # group_has FILE...: whether all files belong to the group 1000, which may read
 # and write them

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 nic_start nic other
 word_limit=400
 guest_says "sends until it is killed" || exit 1

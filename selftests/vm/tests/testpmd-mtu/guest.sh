@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 . /bench/testpmd.sh
 # mtu NUMBER: stop the port, set its MTU, and start it: one result
 mtu() {

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 nic_start nic other
 largest=4014
 pmd_towards "mtu 4000" 2000

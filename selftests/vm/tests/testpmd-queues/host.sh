@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 nic_start nic other
 pmd_towards "four queues" 500 4
 check "the guest asked for three sub-channels" nic expect subs_granted 3 3

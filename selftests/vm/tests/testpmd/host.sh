@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 nic_start nic other
 pmd_towards rxonly 3000 0
 pmd_towards io 3000

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 # On the debug kernel KASAN keeps freed memory for a while, and everything takes
 # longer. There kmemleak finds leaks.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 # Each round of unbind_open opens the device twice, the first time with
 # sub-channels.
 rounds() {

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 bind_class "$class" "$fcopy_class"
 # Its rings must have room for a message that is too long for a pipe.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 quit="send-hex 7175697400000000"
 violations=0
 ignores() { ! vmbus_host device "send 8" sync >sent.out 2>&1 && grep 'the guest has broken the protocol' sent.out; }

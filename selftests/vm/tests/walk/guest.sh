@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 class=$device_class
 seconds=15 seed=$(date +%s)
 case $(uname -r) in *debug*) seconds=60 ;; esac

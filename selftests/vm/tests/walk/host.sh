@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
 seed=$(guest_says walking) || exit 1
 seed=${seed#walking }
 number() { seed=$(((seed * 1103515245 + 12345) % 2147483648)) && number=$((seed / 65536 % $1)); }
