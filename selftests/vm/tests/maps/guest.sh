@@ -52,3 +52,13 @@ exec 5<>"$node"
 say second
 hear finished
 exec 5<&-
+
+# Parts of mappings show only their own pages. The tests device and sizes have
+# the other checks of uio_split.
+split=$programs/uio_split
+exec 5<>"$node"
+check "two pages of the interrupt page" "$split" single "$node" 4096
+check "the ring file, made writable by mprotect" "$split" upgrade "$(echo "$fcopy"/channels/*/ring)" "$rings"
+exec 5<&-
+check "parts of a device whose driver has gone" "$split" gone "/dev/$(ls "$nic/uio")" "$(cat "$nic"/uio/uio*/maps/map0/size)" \
+	"$driver/unbind" "${nic##*/}"
