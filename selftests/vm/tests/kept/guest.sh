@@ -4,7 +4,7 @@ open=$programs/open_close
 logged() { dmesg | grep "$1"; }
 # deny FUNCTION: let this function of the kernel fail, and do nothing. Without
 # vmbus_post_msg(), VMBus cannot send messages to the host.
-deny() { insmod /deny.ko at="$1"; }
+deny() { insmod /deny.ko deny=1 at="$1"; }
 denied() { [ "$(cat /sys/module/deny/parameters/denied)" -ge 1 ] && rmmod deny; }
 fails() { ! $open "$class" 1; }
 busy() { fails >/tmp/said 2>&1 && cat /tmp/said && grep -q 'Device or resource busy' /tmp/said; }

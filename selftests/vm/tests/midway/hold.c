@@ -4,6 +4,9 @@
  * a function of the kernel, at its start or at its end, until the test releases
  * it, so that the test can do something else at that moment. The function must
  * be one that may sleep, with at most six arguments.
+ *
+ * With the parameter deny, the function does nothing for any process as long as
+ * the module is loaded, and returns what the test chooses.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -28,6 +31,14 @@ MODULE_PARM_DESC(go, "lets it go on");
 static int held;
 module_param(held, int, 0444);
 MODULE_PARM_DESC(held, "0: nobody came; 1: held; 2: let go; 3: let go by the time limit");
+static bool deny;
+module_param(deny, bool, 0444);
+MODULE_PARM_DESC(deny, "the function returns the error at once; it returns an int or a bool");
+static int error = -EIO;
+module_param(error, int, 0444);
+static int denied;
+module_param(denied, int, 0444);
+MODULE_PARM_DESC(denied, "how often it was called with deny");
 
 static atomic_t taken;
 static bool returned;
@@ -70,9 +81,24 @@ static int divert(struct kprobe *probe, struct pt_regs *regs)
 	return 1;
 }
 
+/* This runs instead of a function that is denied. */
+static noinline int refuse(void)
+{
+	return error;
+}
+
+static int divert_to_refuse(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (!current->mm)
+		return 0;
+	denied++;
+	instruction_pointer_set(regs, (unsigned long)refuse);
+	return 1;
+}
+
 /*
  * The kernel never optimizes a probe with this handler to a jump, which would
- * prevent divert() from choosing where to continue.
+ * prevent the other handler from choosing where to continue.
  */
 static void after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
@@ -86,6 +112,8 @@ static struct kprobe probe = {
 
 static int __init hold_init(void)
 {
+	if (deny)
+		probe.pre_handler = divert_to_refuse;
 	return register_kprobe(&probe);
 }
 
@@ -101,5 +129,5 @@ static void __exit hold_exit(void)
 
 module_init(hold_init);
 module_exit(hold_exit);
-MODULE_DESCRIPTION("Holds a process or a worker at a function");
+MODULE_DESCRIPTION("Holds a process or a worker at a function, or denies the function");
 MODULE_LICENSE("GPL");

@@ -164,7 +164,7 @@ rescinded_at_offer() {
 }
 # lost: let VMBus send no teardown, so that the host keeps both buffers
 lost() {
-	insmod /deny.ko at=vmbus_post_msg || return
+	insmod /deny.ko deny=1 at=vmbus_post_msg || return
 	log_lines=$(dmesg | wc -l)
 	unbind
 	rmmod deny
