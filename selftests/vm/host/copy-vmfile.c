@@ -32,7 +32,6 @@ static const char usage[] =
 	"usage: copy-vmfile [options] SOCKET FILE\n"
 	"       copy-vmfile [options] --generate BYTES:SEED SOCKET\n"
 	"       copy-vmfile [options] --hostile SECONDS:SEED SOCKET\n"
-	"       copy-vmfile [options] --negotiate-only SOCKET\n"
 	"Copies a file to the guest, as Copy-VMFile does on a Hyper-V host. The host sends two\n"
 	"strings, and the guest alone decides what they mean: the source file's name, and the\n"
 	"destination as the administrator typed it.\n"
@@ -59,7 +58,6 @@ static const char usage[] =
 	"  --pause MILLISECONDS    The host waits this long before each part of the file.\n"
 	"  --wait-after BYTES      When the host has sent this many bytes, it waits until its\n"
 	"                          standard input has a line or ends.\n"
-	"  --negotiate-only        The host negotiates anew and copies nothing.\n"
 	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
 	"                          device (default: 60).\n"
 	"The program prints the versions, the status of each step, bytes, the seconds of the data\n"
@@ -619,7 +617,7 @@ struct arguments {
 	const char *socket, *path;
 	uint64_t cancel_after, renegotiate_after, migrate_after, wait_after;
 	uint64_t retry_after, limit, pause, timeout;
-	bool force, create_full_path, negotiates;
+	bool force, create_full_path;
 };
 
 static void read_options(int argc, char **argv, struct arguments *args)
@@ -646,7 +644,6 @@ static void read_options(int argc, char **argv, struct arguments *args)
 		{ "timeout", .value = &args->timeout },
 		{ "force", .flag = &args->force },
 		{ "create-full-path", .flag = &args->create_full_path },
-		{ "negotiate-only", .flag = &args->negotiates },
 	};
 	enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 	struct option long_options[OPTIONS + 2] = { 0 };
@@ -680,7 +677,7 @@ static void parse(int argc, char **argv, struct arguments *args, struct copy *co
 	copy->pause_ms = (int)args->pause;
 	copy->migrate_after = args->migrate_after;
 	copy->wait_after = args->wait_after;
-	operands = args->generated || args->hostile || args->negotiates ? 1 : 2;
+	operands = args->generated || args->hostile ? 1 : 2;
 	if (argc - optind != operands || (args->generated && args->hostile)) {
 		fputs(usage, stderr);
 		exit(EXIT_USAGE);
@@ -832,9 +829,8 @@ int main(int argc, char **argv)
 	if (host_connect(&copy.host, args.socket, copy.timeout_ms))
 		fail(EXIT_USAGE, "connect", copy.host.error);
 	negotiate(&copy);
-	if (args.hostile)
+	if (args.hostile) {
 		be_hostile(&copy, (int64_t)seeded("--hostile", args.hostile), args.destination);
-	if (args.hostile || args.negotiates) {
 		/*
 		 * The guest may have agreed to other versions, and may not yet
 		 * have answered everything.

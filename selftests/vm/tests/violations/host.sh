@@ -49,7 +49,7 @@ check "a longer one: the guest opens the device again" watched
 
 # The guest sends the host's own message back, and a request is no answer.
 check "an answer with the flags of a request: copy-vmfile names the fault" sh -c '"$@" 2>&1 | tee answer.out | grep -qx "copy-vmfile: negotiate: the answer.s flags are not transaction and response"' sh \
-	"$bin/copy-vmfile" --timeout "$timeout" --negotiate-only fcopy.sock
+	"$bin/copy-vmfile" --timeout "$timeout" --generate 1:1 fcopy.sock
 check "an answer with the flags of a request: the host counts it" vmbus_host fcopy "expect-stat malformed 3 3"
 ignores_answers() { ! vmbus_host fcopy "send-hex 01000000.00000000" sync >sent.out 2>&1 && grep 'the guest has broken the protocol' sent.out; }
 check "an answer with the flags of a request: the host ignores the channel" ignores_answers
