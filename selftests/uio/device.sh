@@ -152,7 +152,7 @@ untainted() { [ "$(cat /proc/sys/kernel/tainted)" = "$tainted" ]; }
 
 tainted=$(cat /proc/sys/kernel/tainted)
 ktap_print_header
-ktap_set_plan 15
+ktap_set_plan 16
 result "1000 opens and closes" opened_often
 result "its state is open, and closed afterwards" open_state
 by_default
@@ -168,6 +168,7 @@ result "no rings that are too large" refused 'invalid argument' 1073741824
 result "no rings for a device that is open" busy
 result "nor for one that is mapped" held uio
 result "nor for one whose ring file is mapped" held ring
+result "but afterwards" resized
 result "the rings, mapped in parts" in_parts cuts "$(node)"
 result "the ring file, mapped in parts" in_parts cuts "$(ring)"
 result "the rings, made writable by mprotect" in_parts upgrade "$(node)"
