@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 conf=/tmp/fcopyd.conf
 bind_fcopy
-mkdir -p /tmp/in/sub /tmp/in/no /tmp/small /tmp/ro
+mkdir -p /tmp/in/no /tmp/small /tmp/ro
 mount -t tmpfs -o size=512k tmpfs /tmp/small
 mount -t tmpfs -o ro tmpfs /tmp/ro
 printf '[/]\nmax-size=3M\n[/tmp/in/no]\nenable=no\n' >$conf
@@ -12,11 +12,9 @@ logged() { [ "$(grep -c "$1" /tmp/fcopyd.log)" = "$2" ]; }
 check "hv-fcopyd waits" within 20 logged 'waiting for Copy-VMFile' 1
 say ready
 hear answered
-check "the first file stayed, the forced one took its place" \
-	test "$(stat -c %s /tmp/in/first)" = 5000 -a "$(stat -c %s /tmp/in/forced)" = 7000
-check "files in directories, old and new" test -s /tmp/in/sub/slash -a -s /tmp/in/sub/plain -a -s /tmp/in/new/deep/file
-check "nothing where it was refused" sh -c 'test -z "$(ls -A /tmp/in/no /tmp/small /tmp/ro | grep -v :)" && test ! -e /tmp/in/none -a ! -e /tmp/in/cancelled'
-check "the log has six files" within 5 logged ': received ' 6
+check "the file is there" test "$(stat -c %s /tmp/in/first)" = 5000
+check "nothing where it was refused" sh -c 'test -z "$(ls -A /tmp/in/no /tmp/small /tmp/ro | grep -v :)" && test ! -e /tmp/in/cancelled'
+check "the log has one file" within 5 logged ': received ' 1
 peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$daemon/status)
 check "it has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120
 
