@@ -81,9 +81,7 @@ two_subs() {
 	host "rescind-sub $first"
 	wait_held
 	host "rescind-sub $last;sleep 500"
-	holder=hold2
-	if ! hold process end vmbus_teardown_gpadl; then
-		holder=hold
+	if ! by hold2 hold process end vmbus_teardown_gpadl; then
 		let_go
 		close_it
 		wait "$pid"
@@ -91,18 +89,14 @@ two_subs() {
 		return 1
 	fi
 	close_it
-	wait_held
-	holder=hold
+	by hold2 wait_held
 	let_go
-	rescind_was=$was
 	sleep 1
-	holder=hold2
-	let_go
+	by hold2 let_go
 	wait "$pid"
 	host "$(both_gone)"
-	was_held
+	by hold2 was_held
 	status=$?
-	holder=hold was=$rescind_was
 	was_held && [ "$status" = 0 ] && works && other_works
 }
 

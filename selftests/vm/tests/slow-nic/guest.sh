@@ -125,20 +125,14 @@ rescinded() {
 		;;
 	"sending send")
 		after_recv || return
-		holder=hold2
-		hold process start vmbus_post_msg
-		holder=hold
+		by hold2 hold process start vmbus_post_msg
 		let_go
 		was_held || return
-		holder=hold2
-		wait_held
+		by hold2 wait_held
 		host "rescind;sleep 500"
-		let_go
+		by hold2 let_go
 		host "wait-released;$(created_late 2)"
-		was_held
-		status=$?
-		holder=hold
-		[ $status = 0 ] || return
+		by hold2 was_held || return
 		;;
 	esac
 	fails && returns

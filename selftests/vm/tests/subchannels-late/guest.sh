@@ -76,18 +76,14 @@ names_a_sub() {
 # hold the worker that removes a rescinded sub-channel
 walk_is_held() {
 	open_with_subs off
-	holder=hold
 	hold process end vmbus_disconnect_ring || return
 	close_it
 	wait_held
 	# Give VMBus time to reach the place where it waits.
 	sleep 1
-	holder=hold2
-	hold worker start hv_process_channel_removal || return
-	holder=hold
+	by hold2 hold worker start hv_process_channel_removal || return
 	let_go
-	holder=hold2
-	wait_held
+	by hold2 wait_held
 }
 # walk_ends WHAT: check that the close waits for the held worker ("waits"), or
 # that it ends although the worker is still held ("for ever")
@@ -100,11 +96,9 @@ walk_ends() {
 		# shellcheck disable=SC2015
 		closed 20 && status=0 || { echo "the close waits for ever" && status=1; }
 	fi
-	let_go
+	by hold2 let_go
 	wait "$pid"
-	was_held || status=1
-	holder=hold
-	was=1
+	by hold2 was_held || status=1
 	was_held || status=1
 	host "$(both_gone)"
 	[ $status = 0 ] && works
@@ -116,32 +110,24 @@ walk_ends() {
 second_walk() {
 	open_with_subs on
 	gone=$(both_gone)
-	holder=hold
 	hold process start vmbus_disconnect_ring || return
 	close_it
 	wait_held
 	offer_late
 	within 5 so_many_channels 4
-	holder=hold3
-	hold process end hvuio_subs_end_walk || return
-	holder=hold
+	by hold3 hold process end hvuio_subs_end_walk || return
 	let_go
-	holder=hold3
-	wait_held
-	holder=hold2
-	hold worker start hv_process_channel_removal || return
+	by hold3 wait_held
+	by hold2 hold worker start hv_process_channel_removal || return
 	host "keep-subs off;sleep 500"
-	wait_held
-	holder=hold3
-	let_go
+	by hold2 wait_held
+	by hold3 let_go
 	sleep 1
-	holder=hold2
-	let_go
+	by hold2 let_go
 	closed 30 || { echo "the close does not end" && return 1; }
 	wait "$pid"
 	host "$gone;channel $first;wait-released"
-	for holder in hold hold2 hold3; do rmmod $holder; done
-	holder=hold
+	rmmod hold hold2 hold3
 	works
 }
 
