@@ -28,6 +28,18 @@ while hear "round $((round += 1))"; do
 	say "bound $round"
 	[ $round -lt 8 ] || break
 done
+# unbound: unbind the first device and bind it again five times, each time when
+# a session has it open
+unbound() {
+	for _ in 1 2 3 4 5; do
+		within 20 is_open && echo "$first" >"$driver/unbind" && nap && echo "$first" >"$driver/bind" || return
+	done
+	within 20 is_open
+}
+is_open() { [ "$(cat "/sys/bus/vmbus/devices/$first/uio_hv_generic/state")" = open ]; }
+hear unbind
+check "the first is unbound and bound five times" unbound
+say unbound
 hear end
 touch /tmp/end
 say ending

@@ -73,6 +73,10 @@ round 6 any 300
 round 7 primary-first 300
 round 8 reverse 300
 check "the other device loses no message meanwhile" watched
+watch other "send 1000 20000" "echo 20000"
+tell unbind
+guest_says unbound || exit 1
+check "nor while the first is unbound and bound" watched
 tell end
 guest_says ending || exit 1
 for device in device other; do vmbus_host "$device" "timeout 5" "delay rescind 0" wait-open "$quit" wait-close; done
