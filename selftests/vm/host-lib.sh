@@ -102,6 +102,16 @@ stock_asked() {
 	same_arrives stock
 }
 
+# fcopy_asked: copy the file for which the guest waits: through the
+# distribution's daemon if it says "fcopy refused", because the kernel's own
+# uio_hv_generic has refused the device, or else through ours
+fcopy_asked() {
+	case $(guest_says 'fcopy ') in
+	"fcopy refused") stock_asked ;;
+	*) copy_asked stock ;;
+	esac
+}
+
 # change NAME,PROPERTY=VALUE...: change devices for the QEMU that starts after
 # the guest has hibernated
 change() { echo "$*" >changes; }

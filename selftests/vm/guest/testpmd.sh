@@ -51,7 +51,7 @@ page_runs() {
 told() { tail -n 60 | while read -r line; do note "  $line"; done; }
 
 # nic_bound [DEVICE]: whether uio_hv_generic has the device
-nic_bound() { [ "$(basename "$(readlink "/sys/bus/vmbus/devices/${1:-$instance}/driver")")" = uio_hv_generic ]; }
+nic_bound() { has_driver "${1:-$instance}" uio_hv_generic; }
 
 # pmd_start QUEUES: start testpmd as doc/dpdk.md does, as the process $pmd, and
 # wait until it accepts commands. $as comes before its command line, and $more

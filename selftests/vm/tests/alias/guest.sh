@@ -8,7 +8,7 @@ load() { modprobe "$alias"; }
 has_none() { [ ! -e "$device/driver" ]; }
 case $stock in
 uio_hv_generic)
-	taken() { offered && [ "$(basename "$(readlink -f "$device/driver")")" = uio_hv_generic ] && ls "$device"/uio/uio*/maps/map0; }
+	taken() { offered && has_driver "$device" uio_hv_generic && ls "$device"/uio/uio*/maps/map0; }
 	right_module() { [ "$(cat /sys/module/uio_hv_generic/version)" = "1:$(cat /test/VERSION)" ]; }
 	driver=uio_hv_generic
 	;;
@@ -21,7 +21,7 @@ uio_hv_generic)
 	driver=nobody
 	;;
 *)
-	taken() { offered && [ "$(basename "$(readlink -f "$device/driver")")" = "$stock" ]; }
+	taken() { offered && has_driver "$device" "$stock"; }
 	right_module() { [ ! -e /sys/module/uio_hv_generic ]; }
 	driver=$stock
 	;;

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
-check "the device is bound and hv-fcopyd runs" within 40 running
+check "the device is bound and hv-fcopyd runs" within 40 fcopyd_runs
 device=$(vmbus_device "$fcopy_class")
 maps=$(echo "$device"/uio/uio*/maps)
 ring=$(cat "$maps/map0/size")

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-running() { [ "$(systemctl is-active hv-fcopyd)" = active ]; }
 status_text() { systemctl show -p StatusText hv-fcopyd | grep -qE "$1"; }
 lines() { journalctl -u hv-fcopyd --no-pager -o cat "$@" | grep -c .; }
 
@@ -7,7 +6,7 @@ warnings() { journalctl -b --no-pager -o cat -p warning "$@" | grep -v '^-- No e
 check "without the device, hv-fcopyd does not run" test "$(systemctl is-active hv-fcopyd)" = inactive
 check "and no line of the journal is a warning of ours" test -z "$(warnings -u hv-fcopyd)$(warnings -t vmbus-bind)$(warnings -t hv-fcopyd)"
 say bare
-check "with it, it does" within 40 running
+check "with it, it does" within 40 fcopyd_runs
 mkdir /srv/new
 chown nobody /srv/new
 printf '[/]\n[/srv/new]\nuser=nobody\nmode=0640\n' >/etc/hyperv-uio/fcopyd.conf.d/10-test.conf
@@ -61,12 +60,12 @@ hear tried
 systemctl reset-failed hv-fcopyd
 mount -t tmpfs -o ro tmpfs /var/lib
 systemctl start hv-fcopyd
-check "with a read-only /var, it runs" within 10 running
+check "with a read-only /var, it runs" within 10 fcopyd_runs
 check "and warns" within 10 sh -c "journalctl -u hv-fcopyd --no-pager | grep -q '/var/lib/hv-fcopyd: Read-only file system; unfinished copies'"
 systemctl stop hv-fcopyd
 umount /var/lib
 systemctl start hv-fcopyd
-check "without it, it runs" within 10 running
+check "without it, it runs" within 10 fcopyd_runs
 sleep 2
 check "service off: nothing comes of that copy later" sh -c 'test ! -e /srv/late && ! journalctl -u hv-fcopyd --no-pager | grep -q /srv/late'
 say again
@@ -94,4 +93,4 @@ check "a log by hand has the copy (exit status $?)" \
 rm /run/systemd/system/hv-fcopyd.service
 systemctl daemon-reload
 systemctl start hv-fcopyd
-check "afterwards hv-fcopyd runs again" within 10 running
+check "afterwards hv-fcopyd runs again" within 10 fcopyd_runs

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
-programs=/usr/libexec/hyperv-uio/selftests/uio
-driver=/sys/bus/vmbus/drivers/uio_hv_generic
 instance=$nic_instance
 device=/sys/bus/vmbus/devices/$instance
 log=/tmp/netvsc.log
@@ -26,13 +24,12 @@ ended() {
 	check "$1: the driver ends as it should: $status, $(tail -n 1 $log)" test $status = "$2"
 }
 
-modprobe uio_hv_generic
-echo "$nic_class" >$driver/new_id
+bind_class "$nic_class"
 for round in 1 2 3; do
 	flow "unbind $round" 4
-	echo "$instance" >$driver/unbind
+	echo "$instance" >"$driver/unbind"
 	ended "unbind $round" 3
-	echo "$instance" >$driver/bind
+	echo "$instance" >"$driver/bind"
 done
 for round in 1 2 3; do
 	flow "kill $round" $round
@@ -73,7 +70,7 @@ check "a walk with seed $seed ($starts starts of the driver meanwhile, the NIC w
 while read -r line; do note "$line"; done </tmp/walk.log
 kill -TERM $pid
 wait $pid
-[ -e "$device"/driver ] || echo "$instance" >$driver/bind
+[ -e "$device"/driver ] || echo "$instance" >"$driver/bind"
 say walked
 hear again
 

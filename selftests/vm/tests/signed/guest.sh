@@ -13,9 +13,6 @@ ours_is_refused() {
 	! $modprobe --ignore-install uio_hv_generic 2>/tmp/said && grep 'Key was rejected by service' /tmp/said &&
 		dmesg | tail -n 5 | grep "Loading of $1 is rejected"
 }
-# Before 6.10 the kernel's own module refuses this device, so vmbus-bind
-# releases it.
-fcopy_driver() { [ "$(basename "$(readlink -f "$fcopy/driver")")" = "$1" ]; }
 
 check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devices | wc -l)" = 2'
 fcopy=$(vmbus_device "$fcopy_class")
@@ -37,15 +34,17 @@ cp /test/signed.ko /lib/modules/*/updates/dkms/uio_hv_generic.ko
 check "our module is signed now, as dkms signs it" sh -c 'tail -c 28 /lib/modules/*/updates/dkms/uio_hv_generic.ko | grep "Module signature appended"'
 check "the kernel refuses it: nobody has enrolled the key" ours_is_refused "module with unavailable key"
 $modprobe hv_utils
+# Before 6.10 the kernel's own module refuses this device, so vmbus-bind
+# releases it.
 case $(uname -r) in
 [0-5].* | 6.[0-9].*)
 	/usr/lib/udev/vmbus-bind --all
-	check "vmbus-bind gives the fcopy device back to hv_utils" within 10 fcopy_driver hv_utils
+	check "vmbus-bind gives the fcopy device back to hv_utils" within 10 has_driver "$fcopy" hv_utils
 	check "the kernel log says that the kernel's own module does not take it" sh -c 'dmesg | grep "own is loaded, which does not take the file copy device"'
 	;;
 *)
 	check "vmbus-bind succeeds" /usr/lib/udev/vmbus-bind --all
-	check "the kernel's own module has the fcopy device" within 10 fcopy_driver uio_hv_generic
+	check "the kernel's own module has the fcopy device" within 10 has_driver "$fcopy" uio_hv_generic
 	;;
 esac
 check "it is not ours that was loaded" own

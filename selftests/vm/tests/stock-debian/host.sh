@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 nic_start nic
-said=$(guest_says 'fcopy ') || exit 1
-case $said in
-"fcopy refused") stock_asked ;;
-*) copy_asked stock ;;
-esac
+fcopy_asked
 nic_judged
 tell checked

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 class=57164f39-9115-4e78-ab55-382f3bd5422d
-# has DRIVER DEVICE: whether the driver has the device
-has() { [ "$(basename "$(readlink -f "$2/driver")")" = "$1" ]; }
 # hand_over DEVICE DRIVER: move the device from uio_hv_generic to that driver
 hand_over() { echo >"$1/driver_override" && echo "${1##*/}" >"$driver/unbind" && echo "${1##*/}" >"/sys/bus/vmbus/drivers/$2/bind"; }
 
@@ -9,10 +7,10 @@ check "both devices are offered" within 10 sh -c 'test "$(ls /sys/bus/vmbus/devi
 heartbeat=$(vmbus_device $class)
 nic=$(vmbus_device "$nic_class")
 modprobe -a hv_utils uio_hv_generic
-check "hv_utils has the device" within 10 has hv_utils "$heartbeat"
+check "hv_utils has the device" within 10 has_driver "$heartbeat" hv_utils
 give_to_uio "$heartbeat" "$nic"
-check "ours has it" within 10 has uio_hv_generic "$heartbeat"
-check "and the NIC" within 10 has uio_hv_generic "$nic"
+check "ours has it" within 10 has_driver "$heartbeat" uio_hv_generic
+check "and the NIC" within 10 has_driver "$nic" uio_hv_generic
 exec 5<>"/dev/$(ls "$heartbeat/uio")"
 in_background /tmp/hold.log "$programs/hold_map" "$nic_class" uio
 holder=$!
@@ -34,7 +32,7 @@ wait $holder
 check "and then done" rmmod uio_hv_generic
 say gone
 hear offered
-utils_again() { has hv_utils "$(vmbus_device $class)"; }
+utils_again() { has_driver "$(vmbus_device $class)" hv_utils; }
 check "offered again, hv_utils has it" within 10 utils_again
 say utils again
 hear finished
