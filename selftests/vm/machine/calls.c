@@ -7,6 +7,21 @@ struct message {
 	uint8_t payload[MESSAGE_MAX];
 };
 
+static void print(const char *text)
+{
+	while (*text)
+		put_byte((uint8_t)*text++);
+}
+
+void say(const char *text, uint64_t value)
+{
+	print("stub: ");
+	print(text);
+	for (int shift = 60; shift >= 0; shift -= 4)
+		put_byte((uint8_t)"0123456789abcdef"[value >> shift & 15]);
+	print("\r\n");
+}
+
 uint32_t ask(volatile struct vp *vp, enum call call)
 {
 	vp->call = call;

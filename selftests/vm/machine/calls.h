@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The calls that the stubs of both machines pass on to hyperv. The stub.h of a
- * machine defines barrier() and relax(), in_ram(), and ring_bell().
+ * machine defines barrier() and relax(), in_ram(), put_byte(), and ring_bell().
  */
 #ifndef VM_MACHINE_CALLS_H
 #define VM_MACHINE_CALLS_H
@@ -12,6 +12,9 @@
 #include "mailbox.h"
 
 enum { HVCALL_POST_MESSAGE = 0x5c, HVCALL_SIGNAL_EVENT = 0x5d };
+
+/* Print "stub: @text@value" on the guest's console. */
+void say(const char *text, uint64_t value);
 
 /* Let hyperv handle a call of this processor, and return its status. */
 uint32_t ask(volatile struct vp *vp, enum call call);

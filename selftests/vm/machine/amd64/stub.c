@@ -31,7 +31,6 @@ enum { MSR_APIC_BASE = 0x1b, MSR_ICR = 0x830, MSR_HSAVE = 0xc0010117 };
 /* An interrupt between processors */
 enum { ICR_MODE_SHIFT = 8, ICR_MODE_MASK = 7, ICR_STARTUP = 6, ICR_VECTOR = 0xff };
 
-#define SERIAL_PORT 0x3f8
 /* Q35's register for a reset, and ACPI's for a power-off, as SeaBIOS puts it */
 enum { RESET_PORT = 0xcf9, FULL_RESET = 6, ACPI_CONTROL_PORT = 0x604, ACPI_SLEEP_ENABLE = 1 << 13 };
 
@@ -71,22 +70,6 @@ void *memset(void *to, int byte, size_t len)
 
 	asm volatile("rep stosb" : "+D"(to), "+c"(len) : "a"(byte) : "memory");
 	return start;
-}
-
-static void print(const char *text)
-{
-	while (*text)
-		out8(SERIAL_PORT, (uint8_t)*text++);
-}
-
-/* Print "stub: @text@value" on the guest's console. */
-static void say(const char *text, uint64_t value)
-{
-	print("stub: ");
-	print(text);
-	for (int shift = 60; shift >= 0; shift -= 4)
-		out8(SERIAL_PORT, (uint8_t)"0123456789abcdef"[value >> shift & 15]);
-	print("\r\n");
 }
 
 /* Say why the machine cannot go on, and switch it off. */

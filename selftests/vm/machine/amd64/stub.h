@@ -33,11 +33,13 @@
 
 #define mailbox ((volatile struct mailbox *)MAILBOX_AMD64)
 
-#define REG16(at) (*(volatile uint16_t *)(uintptr_t)(at))
-#define REG32(at) (*(volatile uint32_t *)(uintptr_t)(at))
-#define REG64(at) (*(volatile uint64_t *)(uintptr_t)(at))
-#define barrier() asm volatile("mfence" : : : "memory")
-#define relax()	  asm volatile("pause")
+#define REG16(at)      (*(volatile uint16_t *)(uintptr_t)(at))
+#define REG32(at)      (*(volatile uint32_t *)(uintptr_t)(at))
+#define REG64(at)      (*(volatile uint64_t *)(uintptr_t)(at))
+#define barrier()      asm volatile("mfence" : : : "memory")
+#define relax()	       asm volatile("pause")
+#define SERIAL_PORT    0x3f8
+#define put_byte(byte) out8(SERIAL_PORT, byte)
 
 /* Whether the guest has RAM at an address. Its RAM begins at 0. */
 static inline bool in_ram(uint64_t address)

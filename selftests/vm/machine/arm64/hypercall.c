@@ -135,7 +135,7 @@ uint64_t hypercall(uint64_t *x)
 	case HVCALL_SIGNAL_EVENT:
 		return signal_event(vp, fast, x[2]);
 	default:
-		say("stub: unknown hypercall ", x[1]);
+		say("unknown hypercall ", x[1]);
 		return HV_STATUS_INVALID_HYPERCALL_CODE;
 	}
 }

@@ -32,22 +32,11 @@ void stub_main(const struct start *start);
 void stub_trap(uint64_t *x);
 void stub_unexpected(void);
 
-/* Print a line to the guest's console. */
-void say(const char *text, uint64_t value)
-{
-	while (*text)
-		REG32(CONSOLE_UART) = (uint8_t)*text++;
-	for (int shift = 60; shift >= 0; shift -= 4)
-		REG32(CONSOLE_UART) = (uint8_t)"0123456789abcdef"[value >> shift & 15];
-	REG32(CONSOLE_UART) = '\r';
-	REG32(CONSOLE_UART) = '\n';
-}
-
 void stub_unexpected(void)
 {
-	say("stub: BUG: exception, ESR ", read_sysreg("esr_el2"));
-	say("stub: ELR ", read_sysreg("elr_el2"));
-	say("stub: FAR ", read_sysreg("far_el2"));
+	say("BUG: exception, ESR ", read_sysreg("esr_el2"));
+	say("ELR ", read_sysreg("elr_el2"));
+	say("FAR ", read_sysreg("far_el2"));
 	for (;;)
 		asm volatile("wfi");
 }
@@ -135,7 +124,7 @@ __attribute__((noreturn)) static void boot(void)
 		clear_synic(&mailbox->vp[i]);
 	ask(&mailbox->vp[0], CALL_BOOT);
 	if (start_processor(mailbox->vps, 0, 0))
-		say("stub: BUG: QEMU has no spare processor ", mailbox->vps);
+		say("BUG: QEMU has no spare processor ", mailbox->vps);
 	/* The firmware begins with the device tree. Linux expects it in x0. */
 	launch(KERNEL_BASE, FIRMWARE_BASE);
 }

@@ -30,8 +30,9 @@
 #define REG64(at)		  (*(volatile uint64_t *)(uint64_t)(at))
 
 /* Order all earlier accesses to memory and devices before all later ones. */
-#define barrier() asm volatile("dsb sy" : : : "memory")
-#define relax()	  asm volatile("yield")
+#define barrier()      asm volatile("dsb sy" : : : "memory")
+#define relax()	       asm volatile("yield")
+#define put_byte(byte) (REG32(CONSOLE_UART) = (byte))
 
 /* Whether the guest may have RAM at an address */
 static inline bool in_ram(uint64_t address)
@@ -47,9 +48,6 @@ static inline uint32_t this_processor(void)
 /* start.S */
 extern char _start[];
 __attribute__((noreturn)) void launch(uint64_t entry, uint64_t x0);
-
-/* stub.c */
-void say(const char *text, uint64_t value);
 
 /* hypercall.c */
 #define HV_HYPERCALL 0x46000001 /* the function in x0 that calls Hyper-V */
