@@ -289,7 +289,6 @@ static void do_sink(struct client *client)
 	if (client->argc > 1 && !strcmp(client->argv[1], "reset")) {
 		memset(nic->streams, 0, sizeof(nic->streams));
 		nic->count.numbered = 0;
-		nic->count.misordered = 0;
 	} else if (number(client, 1, 0, MAX_STREAMS - 1, &stream)) {
 		reply(client, "frames %" PRIu64 " misordered %" PRIu64 "\n",
 		      nic->streams[stream].frames, nic->streams[stream].misordered);

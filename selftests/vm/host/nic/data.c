@@ -202,7 +202,6 @@ void data_acknowledged(struct nic *nic, uint16_t channel, uint64_t id, uint32_t 
 		uint32_t next = nic->allocation[index].next;
 
 		if (!first->control) {
-			nic->count.acknowledged++;
 			nic->count.refused += status != NVSP_STATUS_SUCCESS;
 			nic->in_flight--;
 		}
@@ -379,7 +378,6 @@ void data_to_guest(struct nic *nic, uint16_t channel, const uint8_t *frame, uint
 		nic->batch.first = index;
 	nic->batch.last = index;
 	nic->batch.channel = channel;
-	nic->count.to_guest++;
 	nic->channel_to[channel]++;
 	nic->in_flight++;
 }

@@ -63,16 +63,13 @@
 	x(section_messages) /* RNDIS messages with a section */ \
 	x(memory_messages)  /* those without one */ \
 	x(vlan_frames) \
-	x(to_guest)         /* frames that the host put into the receive buffer */ \
 	x(multi_transfers)  /* packets to the guest with several ranges */ \
-	x(acknowledged)     /* frames to the guest that it has completed */ \
-	x(refused)          /* those of them with another status than success */ \
+	x(refused)          /* frames that it completed with another status than success */ \
 	x(dropped)          /* frames for a guest that takes none, or has no room */ \
 	x(late)             /* packets to a channel that had just closed */ \
 	x(echo_replies)     /* to the guest's pings */ \
 	x(pings_answered)   /* by the guest */ \
-	x(numbered)         /* numbered frames from the guest */ \
-	x(misordered)       /* those that are not the next of their stream */
+	x(numbered)         /* numbered frames from the guest */
 /* clang-format on */
 
 struct counters {

@@ -175,10 +175,7 @@ static void take_numbered(struct nic *nic, const uint8_t *frame, uint32_t len,
 		return;
 	}
 	nic->count.numbered++;
-	if (header->number != (stream->frames ? stream->last + 1 : 0)) {
-		nic->count.misordered++;
-		stream->misordered++;
-	}
+	stream->misordered += header->number != (stream->frames ? stream->last + 1 : 0);
 	stream->last = header->number;
 	stream->last_us = now_us();
 	if (!stream->frames)
