@@ -9,4 +9,3 @@ check "both copies report success" test $big$name = 00
 said=$(guest_says sha)
 sent="sha $(sed -n 's/^sha256 //p' big.out) $(sed -n 's/^sha256 //p' name.out)"
 check "SHA-256 of what was sent and of what arrived" test "$said" = "$sent"
-note "$(sed -n 's/^MB\/s //p' big.out) MB/s"

@@ -40,8 +40,6 @@ same "after 8 unbinds"
 check "$cycles opens and closes" opened $cycles
 same "after $cycles opens"
 
-check "an opener finds nothing of the last one in the rings" "$programs/clean_maps" "$class"
-
 exec 5<>/dev/uio0
 check "rmmod is refused while the device is open" sh -c '! rmmod uio_hv_generic'
 exec 5>&-
