@@ -248,6 +248,17 @@ bind_class() {
 		check "the device of class $uuid is bound" within 10 bound "$uuid"
 	done
 }
+# keep_open: start a process, $pid, that has $device open until close_it
+keep_open() {
+	rm -f /tmp/close
+	(
+		exec 5<>"/dev/$(ls "$device/uio")"
+		until [ -e /tmp/close ]; do nap; done
+		exec 5>&-
+	) &
+	pid=$!
+}
+close_it() { : >/tmp/close; }
 # start_echo [OPTION...] CLASS: run the echo program for the host on this device
 # in the background, as $pid
 start_echo() {

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2086 # A place is two words.
 # shellcheck source=script.sh
 . /test/script.sh
 open=$programs/open_close
@@ -106,38 +107,31 @@ offered_again_in_close() {
 bind_class "$class"
 id=${device##*/}
 for place in "start hvuio_ring_alloc" "start hvuio_maps_set" "start __uio_register_device" "end __uio_register_device"; do
-	# shellcheck disable=SC2086 # two words
 	at probe $place sh -c "echo $id >$driver/unbind; echo $id >$driver/bind"
 done
 for place in "start hvuio_connect" "start vmbus_post_msg" "start vmbus_connect_ring" "end vmbus_connect_ring"; do
-	# shellcheck disable=SC2086 # two words
 	at open $place $open $class 1
 done
 for place in "start hvuio_disconnect" "start vmbus_disconnect_ring" "end vmbus_disconnect_ring"; do
-	# shellcheck disable=SC2086 # two words
 	at close $place $open $class 1
 done
 for place in "end hvuio_disconnect_last" "start hvuio_maps_revoke" "start hvuio_ring_free"; do
-	# shellcheck disable=SC2086 # two words
 	at remove $place sh -c "echo $id >$driver/unbind"
 done
 
 for place in "start hvuio_sub_offered" "end hvuio_sub_offered" "start hvuio_subs_open_work" "start hvuio_sub_begin_open" \
 	"end hvuio_sub_begin_open" "start vmbus_connect_ring" "end vmbus_connect_ring"; do
 	for event in device sub-channel close; do
-		# shellcheck disable=SC2086 # two words
 		check "a new sub-channel: $event, at the $place" opening $place $event
 	done
 done
 for place in "start hvuio_subs_begin_walk" "end hvuio_subs_begin_walk"; do
 	for event in device sub-channel; do
-		# shellcheck disable=SC2086 # two words
 		check "closing with sub-channels: $event, at the $place" closing $place $event
 	done
 done
 for place in "end vmbus_disconnect_ring" "start hvuio_subs_end_walk" "end hvuio_subs_end_walk"; do
 	for event in device nothing; do
-		# shellcheck disable=SC2086 # two words
 		check "closing with sub-channels: $event, at the $place" closing $place $event
 	done
 done

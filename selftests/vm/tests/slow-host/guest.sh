@@ -85,23 +85,13 @@ check "the device is bound after that, too" within 20 bound "$class"
 check "and opens once more" "$programs/open_close" "$class" 1
 say "opened once more"
 
-# keep_open: start a process, $pid, that has the device open until close_it
-keep_open() {
-	bound "$class"
-	rm -f /tmp/close
-	(
-		exec 5<>"/dev/$(ls "$device/uio")"
-		until [ -e /tmp/close ]; do nap; done
-	) &
-	pid=$!
-}
-close_it() { : >/tmp/close; }
 still_closing() { sleep 2 && ! over $pid; }
 number=0
 for moment in creation open close; do
 	for what in device sub-channel; do
 		number=$((number + 1))
 		hear "$moment of a sub-channel"
+		bound "$class"
 		keep_open
 		hear held
 		if [ $moment = close ]; then

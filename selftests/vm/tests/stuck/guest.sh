@@ -71,11 +71,8 @@ answered_before_walk() {
 # Let the host answer such an opening in an unbind after the walk, while it
 # keeps two other sub-channels until the unbind has given up.
 answered_after_walk() {
-	fresh
 	left=$(dmesg | grep -c "left to VMBus")
-	keep_open
-	host "keep-subs on;wait-open;$(offered);$(both_open)"
-	within 20 rings 3
+	open_with_subs on
 	gone=$(both_gone)
 	fresh
 	unanswered

@@ -4,8 +4,7 @@
 open=$programs/open_close
 
 # closed SECONDS: whether the process that closes the device has ended
-closed() { within "$1" gone "$pid"; }
-gone() { ! kill -0 "$1" 2>/dev/null; }
+closed() { within "$1" over "$pid"; }
 
 # arrives SUB-CHANNELS, CLOSE, WHAT: let the host offer a sub-channel while a
 # process closes the device (CLOSE is "close") or unbinds it, with this number
@@ -33,7 +32,7 @@ arrives() {
 	within 5 so_many_channels $(($1 + 2))
 	[ "$3" = late ] || host "rescind-sub $first;sleep 300"
 	let_go
-	within 30 gone "$holder_pid" || echo "the $2 does not end"
+	within 30 over "$holder_pid" || echo "the $2 does not end"
 	close_it
 	wait "$pid"
 	host "${gone}channel $first;wait-released"
@@ -91,7 +90,7 @@ walk_ends() {
 	walk_is_held || return
 	if [ "$1" = waits ]; then
 		sleep 2
-		gone "$pid" && echo "the close has not waited" && status=1 || status=0
+		over "$pid" && echo "the close has not waited" && status=1 || status=0
 	else
 		# shellcheck disable=SC2015
 		closed 20 && status=0 || { echo "the close waits for ever" && status=1; }
