@@ -5,7 +5,6 @@ linked() { [ -c $link ]; }
 unlinked() { [ ! -e $link ]; }
 has() { has_driver "$(vmbus_device "$fcopy_class")" "$1"; }
 bound() { has uio_hv_generic; }
-pid() { systemctl show -p MainPID --value hv-fcopyd; }
 mkdir -p /srv
 
 check "apt has installed hyperv-uio-fcopyd, and by itself hyperv-uio-dkms" \
