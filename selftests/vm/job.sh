@@ -36,14 +36,14 @@ add_kernel() {
 # a second initramfs, after the one that all tests of a kernel share.
 busybox_guest() {
 	local root module userland
-	initrd=$kernel${stock:+-stock}.img
+	initrd=$kernel${all_stock:+-stock}.img
 	prepared=$kernel
 	root=$(kernel_root "$kernel")
 	add_kernel "$prepared" "$root/image/boot/vmlinuz-$(kernel_release "$root")"
 	if [ ! -e "$job/initrds/$initrd" ]; then
 		userland=$("$vm/guest/userland" "$arch")
 		module=''
-		[ -n "$stock" ] || module=$(build_module "$kernel")
+		[ -n "$all_stock" ] || module=$(build_module "$kernel")
 		"$vm/guest/build" "$kernel" "$job/initrds/$initrd" "$userland" "$module" ||
 			die "the initramfs for kernel $kernel could not be built"
 	fi
@@ -118,7 +118,7 @@ CONF
 list_job() {
 	local selection number=100
 	for selection in "${selected[@]}"; do
-		settings "${selection%@*}"
+		read_settings "${selection%@*}"
 		echo "$seconds $guest-$(kernel_arch "${selection#*@}") $number $selection"
 		number=$((number + 1))
 	done | sort -srn -k 1,1 | cut -d ' ' -f 2-
@@ -131,7 +131,7 @@ make_group() {
 	local selection test kernel dir number tree=$job/tree-$1
 	while read -r number selection; do
 		test=${selection%@*} kernel=${selection#*@}
-		settings "$test"
+		read_settings "$test"
 		dir=''
 		add_test </dev/null >&4
 		[ -z "$dir" ] || echo "$dir"

@@ -4,19 +4,13 @@
 # run sources this file after settings.sh. It selects the tests and their
 # kernels.
 
-# settings TEST: read the settings of a test, and apply the options of run
-settings() {
-	read_settings "$1"
-	[ -z "$all_stock" ] || stock=1
-}
-
 # list_tests: print each test with its description and its kernels; with -k,
 # only the tests of these kernels. No test names a kernel of -K.
 list_tests() {
 	local test kernel some
 	for test in "$vm"/tests/*/; do
 		test=$(basename "$test")
-		settings "$test"
+		read_settings "$test"
 		some=''
 		for kernel in "${kernels[@]}"; do [[ " $on ${own[*]} " != *" $kernel "* ]] || some=1; done
 		[ ${#kernels[@]} = 0 ] || [ -n "$some" ] || continue
@@ -62,7 +56,7 @@ select_tests() {
 	selected=()
 	for argument in "$@"; do
 		test=${argument%@*}
-		settings "$test"
+		read_settings "$test"
 		[[ "$argument" != *@* || " $on ${own[*]} " = *" ${argument#*@} "* ]] ||
 			die "$argument: this test does not run on ${argument#*@}, but on: $on"
 		for kernel in $on "${own[@]}"; do
@@ -71,7 +65,7 @@ select_tests() {
 	done
 	[ $# -gt 0 ] || for test in "$vm"/tests/*/; do
 		test=$(basename "$test")
-		settings "$test"
+		read_settings "$test"
 		for kernel in $on; do
 			! runs_unnamed "$kernel" || selected+=("$test@$kernel")
 		done

@@ -5,7 +5,7 @@
 # which doc/testing.md lists.
 
 setting_names=(description on guest processors memory devices swap timeout seconds
-	modules programs stock append check pages apart needs vmbus reboots packages needless faults)
+	modules programs append check pages apart needs vmbus reboots packages needless faults)
 
 # The defaults of the settings
 default_settings() {
