@@ -66,14 +66,14 @@ built_from_sources() {
 	echo "$1"
 }
 build_if_changed() {
-	local dir=$1 version=$2 build=$3 key start=$SECONDS
+	local dir=$1 version=$2 builder=$3 key start=$SECONDS
 	package_sources "$dir-source"
 	[ -z "$version" ] || "$dir-source/packaging/set-version" "$version"
 	key=$(digest "$dir-source")
 	if [ -e "$dir/.key" ] && [ "$(cat "$dir/.key")" = "$key" ]; then return; fi
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	"$build"
+	"$builder"
 	printf '%s' "$key" >"$dir/.key"
 	printf '      %s: built in %d s\n' "${dir##*/}" $((SECONDS - start)) >&2
 }
