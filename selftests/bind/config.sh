@@ -26,11 +26,9 @@ faulty() {
 	device $dev $fcopy
 	device $dev2 $get
 	driver uio_hv_generic
-	vmbus_bind --check
-	is "status of --check" $status 2
+	vmbus_bind_does 2 --check
 	says "$root/$admin/faulty.conf:$line: $reason"
-	vmbus_bind --all
-	is "status of --all" $status 2
+	vmbus_bind_does 2 --all
 	says "$root/$admin/faulty.conf:$line: $reason"
 	is "driver of the file copy device" "$(driver_of $dev)" uio_hv_generic
 }
@@ -40,8 +38,7 @@ faulty_for_the_device() {
 	faulty "$@"
 	is "driver of the device that the file names" "$(driver_of $dev2)" none
 	says "$dev2 (get): left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:"
-	vmbus_bind -n $dev2
-	is "status of the preview" $status 2
+	vmbus_bind_does 2 -n $dev2
 	says "$dev2 (get): left alone: a faulty file names it"
 	vmbus_bind --udev $dev2
 	is "driver under udev" "$(driver_of $dev2)" none
@@ -70,8 +67,7 @@ test_sections() {
 		two four nothing [mac~00:15:5d:00:00:01] driver=two [interface~eth1] driver=three [nic] force=yes driver=four
 		three four nothing [interface~eth1] driver=three [nic] force=yes driver=four
 	END
-	vmbus_bind --release net
-	is "status of --release net" $status 0
+	vmbus_bind_does 0 --release net
 }
 
 test_later_file_wins_key_by_key() {
@@ -91,15 +87,13 @@ test_same_name_in_etc_hides() {
 	is plan "$(plan $dev)" nothing
 	ln -sf /dev/null "$root/$admin/10-fcopy.conf"
 	is plan "$(plan $dev)" nothing
-	vmbus_bind --check
-	is "status of --check" $status 0
+	vmbus_bind_does 0 --check
 }
 
 test_good_configuration_passes_check() {
 	conf $admin/a.conf '# comment' '' '  [fcopy]' '; comment' '	driver = one  ' "# $(printf %05000d 0)" "enable$(printf %5000s '')=yes"
 	device $dev $fcopy
-	vmbus_bind --check
-	is status $status 0
+	vmbus_bind_does 0 --check
 	is output "$out" ""
 	is plan "$(plan $dev)" one
 }
@@ -231,8 +225,7 @@ test_nul_byte() {
 	conf $vendor/20-get.conf "[$dev2]"
 	cp "$root/nul" "$root/$admin/faulty.conf"
 	device $dev2 $get
-	vmbus_bind $dev2
-	is status $status 2
+	vmbus_bind_does 2 $dev2
 	says "faulty.conf:2: the line contains a NUL byte"
 	log_is_empty
 }
@@ -252,8 +245,7 @@ test_file_that_cannot_be_read_disables_only_itself() {
 	conf $vendor/10-fcopy.conf '[fcopy]'
 	ln -s missing "$root/$admin/a.conf"
 	mkdir "$root/$admin/b.conf"
-	vmbus_bind --check
-	is status $status 2
+	vmbus_bind_does 2 --check
 	says "a.conf: No such file"
 	says "b.conf: Is a directory"
 	device $dev $fcopy
@@ -264,8 +256,7 @@ test_file_that_cannot_be_read_disables_only_itself() {
 test_check_warns_of_a_section_that_matches_nothing() {
 	conf $admin/a.conf '[fcopy]' '' "[$dev2]" '[mac 00:15:5d:00:00:09]' '[interface eth9]'
 	device $dev $fcopy
-	vmbus_bind --check
-	is status $status 0
+	vmbus_bind_does 0 --check
 	for line in 3 4 5; do
 		says "$root/$admin/a.conf:$line: warning: the section matches no device of this machine"
 	done
@@ -278,8 +269,7 @@ test_check_warns_of_other_names() {
 	conf $vendor/10-fcopy '[fcopy]'
 	device $dev $fcopy
 	is plan "$(plan $dev)" nothing
-	vmbus_bind --check
-	is status $status 0
+	vmbus_bind_does 0 --check
 	says "$root/$admin/a.conf.dpkg-old: warning: ignored, because its name does not end in .conf"
 	says "$root/$vendor/10-fcopy: warning: ignored"
 }
@@ -294,8 +284,7 @@ test_check_warns_of_files_that_others_can_write_to() {
 		conf $admin/a.conf '[fcopy]'
 		device $dev $fcopy
 		chmod $mode "$root/$admin/a.conf"
-		vmbus_bind --check
-		is status $status 0
+		vmbus_bind_does 0 --check
 		is output "$out" "vmbus-bind: $root/$admin/a.conf: warning: users other than root can write to it (owner $(id -u), mode $mode); chown root:root and chmod go-w prevent that"
 	done
 	chmod 0644 "$root/$admin/a.conf"
@@ -315,8 +304,7 @@ test_check_warns_of_files_that_root_does_not_own() {
 		conf $admin/a.conf '[fcopy]'
 		device $dev $fcopy
 		chown 65534 "$root/$path"
-		vmbus_bind --check
-		is status $status 0
+		vmbus_bind_does 0 --check
 		says "$root/$path: warning: users other than root can write to it (owner 65534, mode 0"
 		is lines "$(echo "$out" | wc -l)" 1
 		chown 0 "$root/$path"
@@ -379,8 +367,7 @@ test_check_accepts_a_link_for_one() {
 test_check_warns_of_a_small_ring() {
 	device $dev $get
 	conf $admin/a.conf '[get]' ring_size=4K
-	vmbus_bind --check
-	is status $status 0
+	vmbus_bind_does 0 --check
 	is output "$out" "vmbus-bind: $root/$admin/a.conf:2: warning: ring_size: the module rejects rings of fewer than two pages, $((2 * $(getconf PAGESIZE))) bytes: '4K'"
 	conf $admin/a.conf '[get]' ring_size=$((2 * $(getconf PAGESIZE)))
 	vmbus_bind --check
@@ -417,8 +404,7 @@ test_machine_without_vmbus() {
 	conf $admin/a.conf '[fcopy]'
 	while read -r arguments; do
 		read -r message
-		vmbus_bind $arguments
-		is "status of $arguments" $status 0
+		vmbus_bind_does 0 $arguments
 		is "output of $arguments" "$out" "$message"
 	done <<-END
 		--check

@@ -33,19 +33,16 @@ refused() { # DEVICE INTERFACE
 	for form in "" --udev "--udev --new-interface" "--udev --all"; do
 		device=$1
 		case $form in *--all) device= ;; esac
-		vmbus_bind $form $device
-		is "status of '$form'" $status 1
+		vmbus_bind_does 1 $form $device
 		says "$1 (nic): not bound to uio_hv_generic: $why ($root/$admin/nic.conf:1)"
 	done
 	log_is_empty
-	vmbus_bind -n "$1"
-	is "status of the preview" $status 1
+	vmbus_bind_does 1 -n "$1"
 	says "$1 (nic): would not be bound to uio_hv_generic: $why"
 }
 
 taken() {
-	vmbus_bind "$@"
-	is status $status 0
+	vmbus_bind_does 0 "$@"
 	for d in "$@"; do
 		case $d in -*) continue ;; esac
 		is "driver of $d" "$(driver_of $d)" uio_hv_generic
@@ -194,8 +191,7 @@ test_interface_that_cannot_go_down_keeps_the_device() {
 	want $dev2 force=yes
 	up eth1
 	echo "interface 16" >"$root/kernel/errors"
-	vmbus_bind $dev2
-	is status $status 1
+	vmbus_bind_does 1 $dev2
 	says "its interface cannot be set down: Device or resource busy; the device is bound to hv_netvsc"
 	is override "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
 }
@@ -205,8 +201,7 @@ test_interface_comes_up_again_when_the_driver_refuses() {
 	interface bond0 eth1
 	up eth1 bond0
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind $dev2
-	is status $status 1
+	vmbus_bind_does 1 $dev2
 	is driver "$(driver_of $dev2)" hv_netvsc
 	is "what is up" "$(sort "$root/kernel/up" | tr '\n' ' ')" "bond0 eth0 eth1 "
 }
@@ -215,8 +210,7 @@ test_interface_comes_up_again_when_the_driver_refuses() {
 test_interface_that_comes_up_meanwhile_keeps_the_device() {
 	want $dev2
 	sed -i "s|^elif .*\"\$1\" = load .*|&\n	echo 0x1003 >\"\$kernel/../sys/class/net/eth1/flags\"|" "$root/kernel/model"
-	vmbus_bind $dev2
-	is status $status 1
+	vmbus_bind_does 1 $dev2
 	says "its interface has come up: Device or resource busy; the device is bound to hv_netvsc"
 	is override "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
 }
@@ -225,12 +219,10 @@ test_interface_that_comes_up_meanwhile_keeps_the_device() {
 test_nic_in_another_network_namespace_stays() {
 	want $dev2
 	rm -r "$bus/devices/$dev2/net" "$root/sys/class/net/eth1"
-	vmbus_bind $dev2
-	is status $status 1
+	vmbus_bind_does 1 $dev2
 	says "not bound to uio_hv_generic: its interface is missing; it may be in another network namespace"
 	# hv_netvsc may be about to make the interface, whose event follows.
-	vmbus_bind --udev $dev2
-	is "status of the event" $status 0
+	vmbus_bind_does 0 --udev $dev2
 	says "left alone: its interface is missing"
 	is driver "$(driver_of $dev2)" hv_netvsc
 	taken --force $dev2
@@ -240,8 +232,7 @@ test_flags_that_cannot_be_read_keep_the_nic() {
 	want $dev2
 	rm "$root/sys/class/net/eth1/flags"
 	ln -s flags "$root/sys/class/net/eth1/flags"
-	vmbus_bind $dev2
-	is status $status 1
+	vmbus_bind_does 1 $dev2
 	says "it is unknown whether interface eth1 is up: Too many levels of symbolic links"
 }
 
@@ -296,8 +287,7 @@ test_disk_controller_needs_force() {
 	for force in "" force=no; do
 		conf $admin/nic.conf "[$dev]" $force
 		for form in "" --udev; do
-			vmbus_bind $form $dev
-			is "status of '$form'" $status 1
+			vmbus_bind_does 1 $form $dev
 			says "a disk controller or a PCI Express bridge needs force=yes"
 		done
 	done
@@ -314,8 +304,7 @@ test_kdump_kernel_binds_nothing() {
 	mkdir -p "$root/proc"
 	: >"$root/proc/vmcore"
 	for form in "--force $dev2" "--udev $dev2" "--udev --new-interface $dev2" "--udev --all"; do
-		vmbus_bind $form
-		is "status of '$form'" $status 0
+		vmbus_bind_does 0 $form
 		says "left alone: a kdump kernel binds nothing"
 	done
 	log_is_empty
@@ -327,8 +316,7 @@ test_check_warns_of_a_nic_that_is_up() {
 	for rule in $dev "mac 00:15:5d:00:00:01" "interface eth0"; do
 		again
 		want "$rule"
-		vmbus_bind --check
-		is status $status 0
+		vmbus_bind_does 0 --check
 		says "nic.conf:1: warning: $dev is left alone now: interface eth0 is up; 'ip link set eth0 down' allows it"
 	done
 	conf $admin/nic.conf "[interface eth0]" force=yes
@@ -405,8 +393,7 @@ test_interface_may_precede_the_event_of_a_re_offer() {
 test_kernel_name_of_an_interface_is_no_name() {
 	want "interface eth1"
 	rm -rf "$root"/run/udev/data/*
-	vmbus_bind --udev $dev2
-	is status $status 0
+	vmbus_bind_does 0 --udev $dev2
 	is driver "$(driver_of $dev2)" hv_netvsc
 	: >"$root/run/udev/data/n2"
 	taken --udev --new-interface $dev2
@@ -440,10 +427,8 @@ test_enable_no_holds_at_the_first_event() {
 test_driver_that_refuses_is_not_tried_for_ever() {
 	want "mac 00:15:5d:00:00:02"
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind --udev --new-interface $dev2
-	is status $status 1
-	vmbus_bind --udev --new-interface $dev2
-	is "status of the next interface" $status 0
+	vmbus_bind_does 1 --udev --new-interface $dev2
+	vmbus_bind_does 0 --udev --new-interface $dev2
 	is output "$out" ""
 	# An administrator, or the next event of the device, tries again.
 	rm "$root/kernel/probe/uio_hv_generic"
@@ -454,8 +439,7 @@ test_interface_that_cannot_be_noted_keeps_the_device() {
 	want $dev2
 	mkdir -p "$root/run/hyperv-uio"
 	: >"$root/run/hyperv-uio/interface"
-	vmbus_bind --udev $dev2
-	is status $status 1
+	vmbus_bind_does 1 --udev $dev2
 	says "its interface cannot be noted: Not a directory"
 	is driver "$(driver_of $dev2)" hv_netvsc
 }

@@ -130,6 +130,14 @@ vmbusctl() {
 	err=$(cat "$base/stderr")
 }
 
+# does STATUS ARGUMENTS...: run vmbusctl, and check the exit status
+does() {
+	want=$1
+	shift
+	vmbusctl "$@"
+	is "status of '$*' ($err)" $status "$want"
+}
+
 complains() { # PATTERN
 	case $err in
 	*"$1"*) ;;

@@ -43,15 +43,13 @@ test_ring_size() {
 		22:the module rejected this size (see the kernel log for the limits)
 		2:only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it
 	END
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	is size "$(cat "$size")" 1048576
 }
 
 test_buffer_sizes() {
 	want ours recv_buffer_size=1M send_buffer_size=64K
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	is recv "$(cat "$bus/devices/$dev2/uio/uio0/maps/map3/size")" 1048576
 	is send "$(cat "$bus/devices/$dev2/uio/uio0/maps/map4/size")" 65536
 	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
@@ -75,8 +73,7 @@ test_buffer_sizes_when_the_module_is_not_loaded() {
 	nic $dev2 eth1 2 none
 	up eth0
 	conf $admin/a.conf "[$dev2]" recv_buffer_size=1M send_buffer_size=64K
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	is driver "$(driver_of $dev2)" uio_hv_generic
 	is recv "$(cat "$bus/devices/$dev2/uio/uio0/maps/map3/size")" 1048576
 	is send "$(cat "$bus/devices/$dev2/uio/uio0/maps/map4/size")" 65536
@@ -92,8 +89,7 @@ test_buffer_sizes_keep_other_drivers_away_meanwhile() {
 	up eth0
 	conf $admin/a.conf "[$dev2]" recv_buffer_size=1M
 	at_load "cp '$bus/devices/$dev2/driver_override' '$root/kernel/meanwhile'"
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	is "override during the load" "$(cat "$root/kernel/meanwhile")" vmbus-bind
 	is "override afterwards" "$(cat "$bus/devices/$dev2/driver_override")" uio_hv_generic
 	is driver "$(driver_of $dev2)" uio_hv_generic
@@ -105,16 +101,14 @@ test_buffer_sizes_while_the_module_is_being_loaded() {
 	want ours recv_buffer_size=1M
 	mkdir "$bus/drivers/uio_hv_generic"
 	at_load "rmdir '$bus/drivers/uio_hv_generic'"
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	is recv "$(cat "$bus/devices/$dev2/uio/uio0/maps/map3/size")" 1048576
 }
 
 test_buffer_sizes_without_the_module() {
 	want ours recv_buffer_size=1M
 	rm "$root/kernel/modules/uio_hv_generic"
-	vmbus_bind $dev2
-	is status $status 1
+	vmbus_bind_does 1 $dev2
 	says "not bound to uio_hv_generic: the driver cannot be loaded: No such file or directory; the device is bound to hv_netvsc"
 	is driver "$(driver_of $dev2)" hv_netvsc
 }
@@ -122,8 +116,7 @@ test_buffer_sizes_without_the_module() {
 test_buffer_sizes_go_back_when_the_driver_refuses() {
 	want ours recv_buffer_size=1M
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind $dev2
-	is status $status 1
+	vmbus_bind_does 1 $dev2
 	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856
 }
 
@@ -156,8 +149,7 @@ test_buffer_size_of_a_bound_device_is_for_the_next_time() {
 
 test_owner_group_and_mode() {
 	want ours owner=daemon group=12 mode=0660 ring_size=1M
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	for path in "$ring" "$root/dev/uio0"; do
 		is "mode of $path" "$(mode_of $path)" 660
 		is "owner of $path" "$(owner_of $path)" "$(id -u daemon) 12"
@@ -166,29 +158,25 @@ test_owner_group_and_mode() {
 
 test_only_the_mode() {
 	want own mode=0640
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	is "mode of the ring" "$(mode_of "$ring")" 640
 	is "owner of the ring" "$(owner_of "$ring")" "-1 -1"
 }
 
 test_account_that_does_not_exist() {
 	want ours owner=nobody-at-all mode=0660
-	vmbus_bind $dev2
-	is status $status 1
+	vmbus_bind_does 1 $dev2
 	says "owner: there is no user 'nobody-at-all'"
 	is "mode of the ring" "$(mode_of "$ring")" 600
 	want ours group=no-group-at-all mode=0660
-	vmbus_bind $dev2
-	is "status with a group" $status 1
+	vmbus_bind_does 1 $dev2
 	is "mode of the ring" "$(mode_of "$ring")" 600
 }
 
 test_ring_file_that_comes_late_is_waited_for() {
 	want ours mode=0640
 	: >"$root/kernel/late-ring"
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	is "mode of the ring" "$(mode_of "$ring")" 640
 }
 
@@ -196,8 +184,7 @@ test_ring_file_that_never_comes_is_told() {
 	want ours mode=0640
 	vmbus_bind $dev2
 	rm "$ring"
-	vmbus_bind --settings $dev2
-	is status $status 1
+	vmbus_bind_does 1 --settings $dev2
 	says "channel 14 has no ring file after 2 seconds"
 }
 
@@ -205,8 +192,7 @@ test_bound_device_gets_its_settings_too() {
 	want ours
 	vmbus_bind $dev2
 	printf 'mode=0640\nring_size=1M\n' >>"$root/$admin/a.conf"
-	vmbus_bind $dev2
-	is status $status 0
+	vmbus_bind_does 0 $dev2
 	is "mode of the ring" "$(mode_of "$ring")" 640
 	is size "$(cat "$size")" 1048576
 }
@@ -219,8 +205,7 @@ test_every_channel_that_is_there() {
 		: >"$bus/devices/$dev2/channels/$c/ring"
 		chmod 600 "$bus/devices/$dev2/channels/$c/ring"
 	done
-	vmbus_bind --udev --settings $dev2
-	is status $status 0
+	vmbus_bind_does 0 --udev --settings $dev2
 	for c in 14 15 16 17; do
 		is "mode of channel $c" "$(mode_of "$bus/devices/$dev2/channels/$c/ring")" 640
 	done
@@ -243,8 +228,7 @@ test_sub_channel_that_appears_later() {
 test_sub_channel_that_leaves_is_no_error() {
 	want ours mode=0640
 	vmbus_bind $dev2
-	vmbus_bind --udev --settings $dev2/99
-	is status $status 0
+	vmbus_bind_does 0 --udev --settings $dev2/99
 	is output "$out" ""
 }
 
@@ -285,8 +269,7 @@ test_settings_of_a_device_that_another_program_bound() {
 test_settings_are_for_the_driver_of_the_rule() {
 	want ours mode=0640
 	: >"$root/kernel/log"
-	vmbus_bind --udev --settings $dev2
-	is status $status 0
+	vmbus_bind_does 0 --udev --settings $dev2
 	is driver "$(driver_of $dev2)" hv_netvsc
 	log_is_empty
 }
@@ -295,17 +278,14 @@ test_settings_of_a_disabled_rule_are_left() {
 	want ours mode=0640
 	vmbus_bind $dev2
 	printf 'enable=no\nmode=0644\n' >>"$root/$admin/a.conf"
-	vmbus_bind --udev --settings $dev2
-	is status $status 0
+	vmbus_bind_does 0 --udev --settings $dev2
 	is "mode of the ring" "$(mode_of "$ring")" 640
 }
 
 test_settings_of_a_device_that_has_left() {
 	want ours mode=0640
-	vmbus_bind --udev --settings $get
-	is status $status 0
-	vmbus_bind --settings $get
-	is "status of an administrator" $status 1
+	vmbus_bind_does 0 --udev --settings $get
+	vmbus_bind_does 1 --settings $get
 }
 
 run_tests

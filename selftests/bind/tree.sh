@@ -141,6 +141,14 @@ vmbus_bind() {
 	out=$("$dir/vmbus-bind-model" "$@" 2>&1) || status=$?
 }
 
+# vmbus_bind_does STATUS ARGUMENTS...: run it, and check the exit status
+vmbus_bind_does() {
+	want=$1
+	shift
+	vmbus_bind "$@"
+	is "status of 'vmbus-bind $*'" $status "$want"
+}
+
 driver_of() {
 	basename "$(readlink "$bus/devices/$1/driver" || echo none)"
 }

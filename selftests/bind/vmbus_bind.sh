@@ -21,8 +21,7 @@ fcopy_of() {
 test_free_device_is_bound() {
 	fcopy_of
 	driver uio_hv_generic
-	vmbus_bind $dev
-	is status $status 0
+	vmbus_bind_does 0 $dev
 	is driver "$(driver_of $dev)" uio_hv_generic
 	says "bound to uio_hv_generic"
 	log_is "devices/$dev/driver_override uio_hv_generic" "drivers/uio_hv_generic/bind $dev"
@@ -30,16 +29,14 @@ test_free_device_is_bound() {
 
 test_missing_driver_is_loaded_after_the_override_is_set() {
 	fcopy_of
-	vmbus_bind $dev
-	is status $status 0
+	vmbus_bind_does 0 $dev
 	is driver "$(driver_of $dev)" uio_hv_generic
 	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic"
 }
 
 test_takes_over_from_the_present_driver() {
 	fcopy_of hv_util
-	vmbus_bind $dev
-	is status $status 0
+	vmbus_bind_does 0 $dev
 	is driver "$(driver_of $dev)" uio_hv_generic
 	says "taken over from hv_util"
 	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic" \
@@ -48,40 +45,33 @@ test_takes_over_from_the_present_driver() {
 
 test_bound_already_is_success_and_writes_nothing() {
 	fcopy_of uio_hv_generic
-	vmbus_bind $dev
-	is status $status 0
+	vmbus_bind_does 0 $dev
 	is output "$out" ""
 	log_is_empty
 }
 
 test_without_a_section_nothing_is_done() {
 	device $dev $fcopy
-	vmbus_bind $dev
-	is status $status 0
-	vmbus_bind --all
-	is status $status 0
+	vmbus_bind_does 0 $dev
+	vmbus_bind_does 0 --all
 	is driver "$(driver_of $dev)" none
 	log_is_empty
 }
 
 test_device_that_is_not_there() {
 	want_fcopy
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	says "no such VMBus device"
-	vmbus_bind --udev $dev
-	is "status under udev" $status 0
+	vmbus_bind_does 0 --udev $dev
 }
 
 test_class_is_no_instance() {
 	fcopy_of
 	driver uio_hv_generic
-	vmbus_bind $fcopy
-	is status $status 1
+	vmbus_bind_does 1 $fcopy
 	says "$fcopy: no such VMBus device"
 	device $dev2 $fcopy
-	vmbus_bind $fcopy
-	is "status with two devices" $status 1
+	vmbus_bind_does 1 $fcopy
 	says "$fcopy: no such VMBus device"
 	log_is_empty
 }
@@ -91,19 +81,16 @@ test_one_device_is_bound_beside_a_faulty_one() {
 	driver uio_hv_generic
 	device $dev2 $fcopy
 	echo nonsense >"$bus/devices/$dev2/class_id"
-	vmbus_bind $dev
-	is status $status 0
+	vmbus_bind_does 0 $dev
 	is driver "$(driver_of $dev)" uio_hv_generic
-	vmbus_bind $dev2
-	is "status of the faulty one" $status 1
+	vmbus_bind_does 1 $dev2
 	says "$bus/devices/$dev2: no GUID in device_id or class_id"
 }
 
 test_refused_device_goes_back_to_its_driver() {
 	fcopy_of hv_util
 	echo 254 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	is driver "$(driver_of $dev)" hv_util
 	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
 	is lines "$(echo "$out" | wc -l)" 1
@@ -117,8 +104,7 @@ test_refused_device_keeps_a_foreign_override() {
 	device $dev $fcopy hv_util
 	echo hv_util >"$bus/devices/$dev/driver_override"
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	is driver "$(driver_of $dev)" hv_util
 	is override "$(cat "$bus/devices/$dev/driver_override")" hv_util
 }
@@ -127,8 +113,7 @@ test_refused_free_device_is_open_to_all_drivers_again() {
 	fcopy_of
 	driver hv_util $fcopy
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	is driver "$(driver_of $dev)" hv_util
 }
 
@@ -137,8 +122,7 @@ test_driver_that_cannot_be_loaded() {
 	rm "$root/kernel/modules/uio_hv_generic"
 	driver hv_util $fcopy
 	device $dev $fcopy hv_util
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	is driver "$(driver_of $dev)" hv_util
 	says "the driver cannot be loaded"
 	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic" \
@@ -149,8 +133,7 @@ test_driver_that_cannot_be_loaded() {
 test_driver_that_has_just_released_the_device() {
 	fcopy_of hv_util
 	echo "/unbind 19" >"$root/kernel/errors"
-	vmbus_bind $dev
-	is status $status 0
+	vmbus_bind_does 0 $dev
 	is driver "$(driver_of $dev)" uio_hv_generic
 }
 
@@ -159,8 +142,7 @@ test_asynchronous_probe_under_way_does_not_win() {
 	driver hv_util $fcopy
 	driver uio_hv_generic
 	echo hv_util >"$root/kernel/late"
-	vmbus_bind $dev
-	is status $status 0
+	vmbus_bind_does 0 $dev
 	is driver "$(driver_of $dev)" uio_hv_generic
 }
 
@@ -169,8 +151,7 @@ test_device_that_is_being_added_is_waited_for() {
 	driver hv_util $fcopy
 	driver uio_hv_generic
 	printf xxx >"$root/kernel/unready"
-	vmbus_bind $dev
-	is status $status 0
+	vmbus_bind_does 0 $dev
 	is driver "$(driver_of $dev)" uio_hv_generic
 	is "binds that were answered by EAGAIN" "$(cat "$root/kernel/unready")" ""
 }
@@ -179,8 +160,7 @@ test_device_that_is_being_added_for_ever_is_given_up() {
 	fcopy_of
 	driver uio_hv_generic
 	head -c 5000 /dev/zero | tr '\0' x >"$root/kernel/unready"
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	says "Resource temporarily unavailable"
 }
 
@@ -190,8 +170,7 @@ test_endless_rivals_end() {
 	driver uio_hv_generic
 	device $dev $fcopy
 	yes hv_util | head -n 50 >"$root/kernel/late"
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	is driver "$(driver_of $dev)" hv_util
 }
 
@@ -199,23 +178,19 @@ test_endless_rivals_end() {
 test_without_driver_override_nothing_changes() {
 	fcopy_of hv_util
 	rm "$bus/devices/$dev/driver_override"
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	says "driver_override cannot be set: No such file or directory; the device is bound to hv_util"
-	vmbus_bind --release $dev
-	is "status of the release" $status 1
+	vmbus_bind_does 1 --release $dev
 	says "driver_override cannot be read: No such file or directory"
 	log_is_empty
 }
 
 test_dry_run_writes_nothing() {
 	fcopy_of hv_util
-	vmbus_bind --dry-run --all
-	is status $status 0
+	vmbus_bind_does 0 --dry-run --all
 	says "$dev (fcopy): would be bound to uio_hv_generic, taken over from hv_util: its rule names it"
 	says "($root/$vendor/10-fcopy.conf:1)"
-	vmbus_bind -n --release
-	is status $status 0
+	vmbus_bind_does 0 -n --release
 	log_is_empty
 }
 
@@ -223,8 +198,7 @@ test_all_goes_on_after_a_failure() {
 	conf $admin/a.conf "[$dev2]" driver=absent "[$dev]" driver=uio_hv_generic
 	device $dev2 $fcopy
 	device $dev $fcopy
-	vmbus_bind --all
-	is status $status 1
+	vmbus_bind_does 1 --all
 	is driver "$(driver_of $dev)" uio_hv_generic
 }
 
@@ -235,20 +209,17 @@ test_device_without_a_class_does_not_stop_the_others() {
 	device $dev2 $fcopy
 	echo nonsense >"$bus/devices/$dev2/class_id"
 	device $dev $fcopy hv_util
-	vmbus_bind --all
-	is status $status 1
+	vmbus_bind_does 1 --all
 	says "a device is skipped: $bus/devices/$dev2: no GUID in device_id or class_id"
 	is driver "$(driver_of $dev)" uio_hv_generic
-	vmbus_bind --release
-	is "status of --release" $status 1
+	vmbus_bind_does 1 --release
 	is "driver after --release" "$(driver_of $dev)" hv_util
 }
 
 test_release_returns_to_hv_utils() {
 	fcopy_of hv_util
 	vmbus_bind $dev
-	vmbus_bind --release fcopy
-	is status $status 0
+	vmbus_bind_does 0 --release fcopy
 	is driver "$(driver_of $dev)" hv_util
 	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
 	says "released by uio_hv_generic, now bound to hv_util"
@@ -259,15 +230,13 @@ test_release_loads_what_the_alias_names() {
 	echo $fcopy >"$root/kernel/modules/hv_utils"
 	echo hv_utils >"$root/kernel/alias/$alias"
 	vmbus_bind $dev
-	vmbus_bind --release
-	is status $status 0
+	vmbus_bind_does 0 --release
 	is driver "$(driver_of $dev)" hv_utils
 }
 
 test_release_leaves_what_the_kernel_chose() {
 	fcopy_of uio_hv_generic
-	vmbus_bind --release
-	is status $status 0
+	vmbus_bind_does 0 --release
 	is driver "$(driver_of $dev)" uio_hv_generic
 	log_is_empty
 }
@@ -278,8 +247,7 @@ test_release_of_one_class_leaves_the_others() {
 	device $dev2 a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
 	vmbus_bind --all
 	is driver "$(driver_of $dev2)" uio_hv_generic
-	vmbus_bind --release fcopy
-	is status $status 0
+	vmbus_bind_does 0 --release fcopy
 	is driver "$(driver_of $dev)" none
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
@@ -288,8 +256,7 @@ test_release_of_what_was_disabled_since() {
 	fcopy_of hv_util
 	vmbus_bind $dev
 	conf $admin/a.conf '[fcopy]' enable=no
-	vmbus_bind --release
-	is status $status 0
+	vmbus_bind_does 0 --release
 	is driver "$(driver_of $dev)" hv_util
 }
 
@@ -299,8 +266,7 @@ test_release_of_a_named_device_needs_no_section() {
 	rm "$root/$vendor/10-fcopy.conf"
 	vmbus_bind --release
 	is "driver after --release of all" "$(driver_of $dev)" uio_hv_generic
-	vmbus_bind --release $dev
-	is status $status 0
+	vmbus_bind_does 0 --release $dev
 	is driver "$(driver_of $dev)" hv_util
 }
 
@@ -308,8 +274,7 @@ test_release_goes_by_what_could_be_read() {
 	fcopy_of hv_util
 	vmbus_bind $dev
 	conf $vendor/10-fcopy.conf '[fcopy]' nonsense
-	vmbus_bind --release
-	is status $status 2
+	vmbus_bind_does 2 --release
 	says "10-fcopy.conf:2: neither"
 	is driver "$(driver_of $dev)" hv_util
 }
@@ -319,8 +284,7 @@ test_driver_that_does_not_take_the_device_back() {
 	fcopy_of hv_util
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
 	echo 5 >"$root/kernel/probe/hv_util"
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	says "hv_util could not bind it again: Input/output error"
 	says "the device has no driver"
 }
@@ -358,8 +322,7 @@ test_configuration_is_read_under_the_lock() {
 test_lock_that_cannot_be_taken() {
 	fcopy_of
 	: >"$root/run/hyperv-uio"
-	vmbus_bind $dev
-	is status $status 1
+	vmbus_bind_does 1 $dev
 	says "the lock $root/run/hyperv-uio/lock/device-$dev cannot be taken: Not a directory"
 	is driver "$(driver_of $dev)" none
 }
@@ -375,8 +338,7 @@ test_settle_waits_for_the_last_change() {
 		done
 		conf $admin/a.conf '[fcopy]' driver=uio_hv_generic
 	) &
-	vmbus_bind --all --settle
-	is status $status 0
+	vmbus_bind_does 0 --all --settle
 	is driver "$(driver_of $dev)" uio_hv_generic
 	! grep -q half "$root/kernel/log" || fail "half a file was carried out"
 }
@@ -397,25 +359,20 @@ test_settle_sees_a_change_during_the_run() {
 
 test_settle_without_the_folder() {
 	rmdir "$root/$admin"
-	vmbus_bind --all --settle
-	is status $status 1
+	vmbus_bind_does 1 --all --settle
 	says "changes of $root/etc/hyperv-uio/bind.d cannot be watched: No such file"
 }
 
 test_wrong_arguments() {
 	for args in "$dev $dev2" --what "--settings $dev/4294967297" "--properties" "--settle $dev"; do
 		# shellcheck disable=SC2086 # words
-		vmbus_bind $args
-		is "status of '$args'" $status 2
+		vmbus_bind_does 2 $args
 	done
-	vmbus_bind ../../../etc
-	is status $status 2
+	vmbus_bind_does 2 ../../../etc
 	says "not a GUID"
-	vmbus_bind eth1
-	is status $status 2
+	vmbus_bind_does 2 eth1
 	is output "$out" "vmbus-bind: eth1: not a GUID (vmbusctl bind and unbind also accept interfaces)"
-	vmbus_bind --release nonsense
-	is status $status 2
+	vmbus_bind_does 2 --release nonsense
 	while read -r arguments; do
 		read -r message
 		# shellcheck disable=SC2086 # words

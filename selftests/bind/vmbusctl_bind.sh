@@ -23,14 +23,6 @@ no_file() {
 	[ ! -e "$root/$1" ] || fail "$1 is there: $(cat "$root/$1")"
 }
 
-# does STATUS ARGUMENTS...: run vmbusctl, and check the exit status
-does() {
-	want=$1
-	shift
-	vmbusctl "$@"
-	is "status of '$*' ($err)" $status $want
-}
-
 test_bind() {
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
@@ -727,8 +719,7 @@ entry() {
 
 test_entry_of_driverctl_binds_at_boot() {
 	entry $kvp0 uio_hv_generic
-	vmbus_bind --udev $kvp0
-	is status $status 0
+	vmbus_bind_does 0 --udev $kvp0
 	is driver "$(driver_of $kvp0)" uio_hv_generic
 }
 

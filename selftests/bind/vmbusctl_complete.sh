@@ -57,8 +57,7 @@ in_zsh() {
 
 test_version() {
 	for form in --version -V "list --version" "bind -V"; do
-		vmbusctl $form
-		is "status of $form" $status 0
+		does 0 $form
 		case $out in
 		"vmbusctl "[0-9]*) ;;
 		*) fail "$form: $out" ;;
@@ -68,8 +67,7 @@ test_version() {
 
 test_help() {
 	for form in --help -h help; do
-		vmbusctl $form
-		is "status of $form" $status 0
+		does 0 $form
 		for command in $commands; do
 			says "  $command "
 		done
@@ -79,8 +77,7 @@ test_help() {
 
 test_help_of_each_command() {
 	for command in $commands; do
-		vmbusctl $command --help
-		is "status of $command --help" $status 0
+		does 0 $command --help
 		says "usage: vmbusctl $command"
 		help=$out
 		vmbusctl --help $command
@@ -112,8 +109,7 @@ $option
 
 test_unknown_command() {
 	for name in frobnicate lis listen; do
-		vmbusctl $name
-		is status $status 2
+		does 2 $name
 		complains "there is no command '$name'"
 	done
 	vmbusctl
@@ -124,8 +120,7 @@ test_unknown_command() {
 
 test_unknown_option() {
 	for command in $commands; do
-		vmbusctl $command --what
-		is "status of $command" $status 2
+		does 2 $command --what
 		is lines "$(printf '%s\n' "$err" | wc -l)" 2
 		complains "Try 'vmbusctl $command --help' for more information."
 	done
@@ -134,17 +129,14 @@ test_unknown_option() {
 test_list_devices_is_list() {
 	vmbusctl list nic
 	list=$out
-	vmbusctl list-devices nic
-	is status $status 0
+	does 0 list-devices nic
 	is output "$out" "$list"
 }
 
 test_options_before_the_command() {
-	vmbusctl -j list
-	is status $status 0
+	does 0 -j list
 	says '"instance"'
-	vmbusctl -n 0.1 -c 1 watch
-	is "status of a value before the command" $status 2
+	does 2 -n 0.1 -c 1 watch
 }
 
 test_commands_are_offered() {
@@ -254,8 +246,7 @@ test_descriptions() {
 
 test_completion_without_vmbus() {
 	rm -r "$root/sys"
-	vmbusctl complete vmbusctl show ''
-	is status $status 0
+	does 0 complete vmbusctl show ''
 	is output "$out" ""
 	is errors "$err" ""
 }

@@ -33,15 +33,13 @@ built=doc/packages.md#a-module-without-a-compiler
 
 # healthy: check that no finding needs a repair
 healthy() {
-	vmbusctl doctor
-	is "status ($out)" $status 0
+	does 0 doctor
 	is output "$out" "doctor finds nothing wrong"
 }
 
 # sick: check that doctor finds something
 sick() {
-	vmbusctl doctor
-	is "status ($out)" $status 7
+	does 7 doctor
 }
 
 # modules PATH...: make depmod's list of the modules of kernel $release
@@ -366,15 +364,13 @@ test_another_daemon_runs() {
 
 test_json() {
 	conf $admin/50-nic.conf "[$nic1]"
-	vmbusctl doctor -j
-	is status $status 7
+	does 7 doctor -j
 	is findings "$(echo "$out" | grep -c '"severity":"problem"')" 1
 	says '"check":"devices"'
 	says "\"fix\":\"/usr/lib/udev/vmbus-bind $nic1\""
 	says "\"see\":\"vmbusctl show $nic1\""
 	vmbus_bind $nic1
-	vmbusctl doctor -j
-	is "status without findings" $status 0
+	does 0 doctor -j
 	is "output without findings" "$(echo "$out" | tr -d ' \n')" "[]"
 }
 

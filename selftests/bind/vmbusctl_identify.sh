@@ -9,15 +9,13 @@ command . "$(dirname "$0")/guest.sh" || exit 1
 
 # means IDENTIFIER INSTANCE
 means() {
-	vmbusctl show "$1"
-	is "status of '$1'" $status 0
+	does 0 show "$1"
 	is "'$1'" "$(echo "$out" | sed -n 's/^instance *//p')" "$2"
 }
 
 # unknown IDENTIFIER
 unknown() {
-	vmbusctl show "$1"
-	is "status of '$1'" $status 4
+	does 4 show "$1"
 	complains "vmbusctl: $1: no VMBus device has this name"
 	is "output of '$1'" "$out" ""
 }
@@ -26,8 +24,7 @@ unknown() {
 ambiguous() {
 	id=$1
 	shift
-	vmbusctl show "$id"
-	is "status of '$id'" $status 5
+	does 5 show "$id"
 	complains "'$id' names $# devices. Name one of them:"
 	for candidate in "$@"; do
 		complains "${candidate%%-*}  "
@@ -155,8 +152,7 @@ test_every_command_takes_the_device_that_is_meant() {
 		others=$(situation | grep -v $nic1)
 		for id in "{$nic1}" vmbus:$nic1 b665 $mac1 eth1; do
 			words=${command%% ID*}
-			vmbusctl $words $id ${command#"$words ID"}
-			is "status of '$words $id' ($err)" $status 0
+			does 0 $words $id ${command#"$words ID"}
 			is "driver after '$words $id'" "$(driver_of $nic1)" $driver
 			is "rule after '$words $id'" "$(sed -n 's/^driver=//p' "$root/$admin/60-$nic1.conf" 2>/dev/null || :)" "${rule#none}"
 			is "other devices after '$words $id'" "$(situation | grep -v $nic1)" "$others"
@@ -198,8 +194,7 @@ test_every_command_is_tested() {
 test_ambiguous_identifier_changes_nothing() {
 	for command in "bind nic" "bind --now nic" "bind --boot nic" "unbind nic" "unbind --now nic" \
 		"set-override nic uio_hv_generic" "unset-override nic" "ring-size nic 64K"; do
-		vmbusctl $command
-		is "status of $command" $status 5
+		does 5 $command
 		complains ${nic0%%-*}
 		complains ${nic1%%-*}
 	done

@@ -14,8 +14,7 @@ row() {
 }
 
 test_list() {
-	vmbusctl list -v
-	is status $status 0
+	does 0 list -v
 	is header "$(row INSTANCE)" "INSTANCE CLASS DRIVER UIO INTERFACE MAC CHANNELS RING MONITORED STATE RULE LINK"
 	is fcopy "$(row $copy)" "$copy fcopy uio_hv_generic uio0 - - 1 20 KiB no open 10-fcopy.conf by-class/fcopy"
 	is nic "$(row $nic0)" "$nic0 nic hv_netvsc - eth0 $mac0 2 - yes open - -"
@@ -78,16 +77,14 @@ test_columns_without_a_value_are_left_out() {
 
 test_list_of_some_devices() {
 	while read -r lines names; do
-		vmbusctl list $names
-		is "status of $names" $status 0
+		does 0 list $names
 		is "lines of $names" "$(echo "$out" | wc -l)" $lines
 	done <<-END
 		2 eth0
 		3 eth0 uio0 eth0
 		3 nic
 	END
-	vmbusctl list eth7
-	is status $status 4
+	does 4 list eth7
 	complains "vmbusctl: eth7: no VMBus device has this name"
 }
 
@@ -155,8 +152,7 @@ test_virtual_function_behind_a_bridge() {
 }
 
 test_verbose_channels() {
-	vmbusctl list -v
-	is status $status 0
+	does 0 list -v
 	is header "$(row "CHANNEL ")" "INSTANCE CHANNEL INDEX CPU FROM HOST TO HOST INTERRUPTS SIGNALS MONITOR"
 	is primary "$(row "16000 of")" "$nic0 15 0 0 16000 of 16384 0 of 16384 51213 49107 3"
 	is subchannel "$(row "       23 ")" "$nic0 23 1 1 0 of 16384 0 of 16384 480 377 -"
@@ -187,14 +183,12 @@ test_impossible_fill_is_not_shown() {
 
 test_kernel_without_the_fill() {
 	rm $bus/devices/$copy/in_read_bytes_avail $bus/devices/$copy/channels/14/read_avail
-	vmbusctl list -v $copy
-	is status $status 0
+	does 0 list -v $copy
 	is fcopy "$(row "104 of")" "$copy 14 0 0 - 104 of 16384 12 14"
 }
 
 test_json_of_a_device() {
-	vmbusctl list -j uio0
-	is status $status 0
+	does 0 list -j uio0
 	is object "$(printf '%s' "$out" | tr -d ' \n')" "[{\"instance\":\"$copy\",\"class_id\":\"$fcopy\",\"class\":\"fcopy\",\"driver\":\"uio_hv_generic\",\"uio\":\"uio0\",\"ring_bytes\":20480,\"ring_data_bytes\":16384,\"monitored\":false,\"state\":\"open\",\"module_state\":\"open\",\"interfaces\":[],\"known_interface\":null,\"mac\":null,\"disks\":[],\"links\":[\"/dev/vmbus/by-class/fcopy\",\"/dev/vmbus/by-id/$copy\"],\"rule\":{\"file\":\"$root/$vendor/10-fcopy.conf\",\"line\":1,\"driver\":\"uio_hv_generic\",\"enable\":true,\"force\":false,\"ring_size\":null,\"recv_buffer_size\":null,\"send_buffer_size\":null,\"owner\":null,\"group\":null,\"mode\":null,\"link\":null,\"outcome\":\"bound\",\"reason\":\"italreadyhasthisdriver\"},\"events\":7,\"channels\":[{\"relid\":14,\"index\":0,\"cpu\":0,\"monitor_id\":null,\"from_host_bytes\":0,\"to_host_bytes\":104,\"interrupts\":12,\"signals\":14}],\"maps\":[{\"name\":\"txrx_rings\",\"size\":40960},{\"name\":\"int_page\",\"size\":4096},{\"name\":\"monitor_page\",\"size\":4096}]}]"
 }
 
@@ -211,17 +205,14 @@ test_json_of_a_nic() {
 
 test_list_without_devices() {
 	rm -r "$bus/devices" && mkdir "$bus/devices"
-	vmbusctl list -j
-	is status $status 0
+	does 0 list -j
 	is output "$(echo "$out" | tr -d ' \n')" "[]"
-	vmbusctl list -v
-	is status $status 0
+	does 0 list -v
 	is lines "$(echo "$out" | wc -l)" 1
 }
 
 test_show() {
-	vmbusctl show uio0
-	is status $status 0
+	does 0 show uio0
 	for line in "instance    $copy" "class       fcopy" "            Guest file copy, $fcopy" \
 		"driver      uio_hv_generic" "uio         /dev/uio0, open" \
 		"link        /dev/vmbus/by-class/fcopy" "            /dev/vmbus/by-id/$copy" \
@@ -265,8 +256,7 @@ test_show_rule_with_its_settings() {
 test_show_prints_the_faults_of_the_file() {
 	conf $admin/50-faulty.conf "[$copy]" nonsense
 	conf $admin/60-other.conf '[get]' nonsense
-	vmbusctl show uio0
-	is status $status 0
+	does 0 show uio0
 	says "outcome     faulty: a faulty file names it, or may name it"
 	is lines "$(printf '%s\n' "$err" | wc -l)" 1
 	complains "vmbusctl: $root/$admin/50-faulty.conf:2: neither [section]"
@@ -281,30 +271,26 @@ test_show_json_is_the_object_of_list() {
 
 test_device_without_a_class() {
 	echo nonsense >$bus/devices/$nic1/class_id
-	vmbusctl list
-	is status $status 1
+	does 1 list
 	complains "$bus/devices/$nic1: no GUID in device_id or class_id"
 	says "eb765408  fcopy"
 }
 
 test_attribute_that_cannot_be_read() {
 	echo nonsense >$bus/devices/$nic1/state
-	vmbusctl list
-	is status $status 1
+	does 1 list
 	complains "$nic1: its attribute state cannot be read: "
 	says ${copy%%-*}
 	rm $bus/devices/$nic1/state
 	for command in list "list $nic1" "show $nic1" "show -j $nic1"; do
-		vmbusctl $command
-		is "status of $command" $status 1
+		does 1 $command
 		complains "$nic1: its attribute state cannot be read: No such file"
 	done
 }
 
 test_device_that_leaves_meanwhile() {
 	rm $bus/devices/$nic1/device_id
-	vmbusctl list
-	is status $status 0
+	does 0 list
 	lacks $nic1
 }
 
@@ -312,13 +298,11 @@ test_no_vmbus() {
 	rm -r "$root/sys"
 	for command in list "show nic" "watch -c 1" "bind nic" "unbind nic" "ring-size nic" \
 		"set-override nic uio_hv_generic" "unset-override nic" list-overrides; do
-		vmbusctl $command
-		is "status of $command" $status 3
+		does 3 $command
 		complains "this machine has no VMBus"
 		is "output of $command" "$out" ""
 	done
-	vmbusctl list -j
-	is "status of list -j" $status 3
+	does 3 list -j
 	is "output of list -j" "$(echo "$out" | tr -d ' \n')" "[]"
 }
 
