@@ -3,8 +3,6 @@
 # Compare the exit status of vmbusctl and vmbus-bind with what the manual pages
 # and the help say.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs need no quotes; variables are those of tree.sh; tests are called by name
-# shellcheck source=tree.sh
-command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
 command . "$(dirname "$0")/guest.sh" || exit 1
 

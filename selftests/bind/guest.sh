@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of, and for, the scripts that source this file
 # Make a guest of Hyper-V as a directory tree, for the tests of vmbusctl and for
-# its session in doc/udev.md. Scripts source this file after tree.sh.
+# its session in doc/udev.md. Scripts source this file instead of tree.sh.
+
+# shellcheck source=tree.sh
+command . "$(dirname "$0")/tree.sh" || exit 1
 
 kvp=a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
 heartbeat=57164f39-9115-4e78-ab55-382f3bd5422d
@@ -71,7 +74,6 @@ make_guest() {
 	driver hv_netvsc "$nic"
 	driver hv_storvsc "$scsi"
 	driver hv_utils "$kvp" "$heartbeat"
-	mkdir -p "$root/kernel/net"
 	echo "eth0 $mac0 2" >"$root/kernel/net/$nic0"
 	echo "eth1 $mac1 3" >"$root/kernel/net/$nic1"
 	: >"$root/run/udev/data/n2"

@@ -3,8 +3,6 @@
 # Try every kernel's set of attributes, and every error at each write. In the
 # end a device must be bound as configured, or as it was before.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; variables are those of tree.sh; tests are called by name
-# shellcheck source=tree.sh
-command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
 command . "$(dirname "$0")/guest.sh" || exit 1
 

@@ -3,8 +3,6 @@
 # Test vmbusctl bind, unbind, show and ring-size, and the syntax of driverctl
 # for them.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # the model expands what is in single quotes; GUIDs need no quotes; tests are called by name
-# shellcheck source=tree.sh
-command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
 command . "$(dirname "$0")/guest.sh" || exit 1
 

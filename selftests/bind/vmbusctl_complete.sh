@@ -3,8 +3,6 @@
 # Test the command line of vmbusctl: help, version, wrong arguments, and
 # completion in bash and zsh.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # scripts for other shells; GUIDs need no quotes; tests are called by name
-# shellcheck source=tree.sh
-command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
 command . "$(dirname "$0")/guest.sh" || exit 1
 

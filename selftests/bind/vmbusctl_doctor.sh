@@ -3,8 +3,6 @@
 # Test vmbusctl doctor: each finding, its severity, the command that repairs it,
 # and where to look.
 # shellcheck disable=SC2016,SC2086,SC2154,SC2317 # commands as printed; GUIDs need no quotes; tests are called by name
-# shellcheck source=tree.sh
-command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
 command . "$(dirname "$0")/guest.sh" || exit 1
 

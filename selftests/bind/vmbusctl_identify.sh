@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Check the identifiers that vmbusctl accepts for a device.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
-# shellcheck source=tree.sh
-command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
 command . "$(dirname "$0")/guest.sh" || exit 1
 

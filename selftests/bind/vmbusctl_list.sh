@@ -3,8 +3,6 @@
 # Check vmbusctl list and show: each column, each key of the JSON, and
 # attributes that cannot be read.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; tests are called by name
-# shellcheck source=tree.sh
-command . "$(dirname "$0")/tree.sh" || exit 1
 # shellcheck source=guest.sh
 command . "$(dirname "$0")/guest.sh" || exit 1
 
