@@ -107,16 +107,10 @@ test_keys_of_all_sections_add_up() {
 	is plan "$(plan $dev)" uio_hv_generic
 }
 
-# fresh: forget the devices and the driver, so that a test can call faulty again
-fresh() {
-	rm -rf "$bus/devices" "$bus/drivers/uio_hv_generic"
-	mkdir "$bus/devices"
-}
-
 # Each fault has its line and its reason, and disables what the file names.
 test_faults() {
 	while IFS='|' read -r line reason text; do
-		fresh
+		tree
 		IFS='~'
 		set -- $text
 		IFS=$(printf ' \t\n.') && IFS=${IFS%.}
@@ -137,7 +131,7 @@ test_faults() {
 # No section is known, so the file disables nothing.
 test_faulty_sections() {
 	while IFS='|' read -r section reason; do
-		fresh
+		tree
 		faulty 1 "$reason" "$section"
 	done <<-END
 		[a/b]|a section must be a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF or interface NAME, not 'a/b'
@@ -175,7 +169,7 @@ test_values_that_are_none() {
 # the kernel. Other files still bind the others.
 test_prohibition_without_a_readable_section() {
 	for header in '[mac 00:15:5d:00:00:0g]' '[copy]' '[get' "[$dev-]" ''; do
-		fresh
+		tree
 		conf $vendor/10-fcopy.conf '[fcopy]'
 		conf $admin/20-disk.conf "[$dev2]" force=yes
 		conf $admin/faulty.conf "$header" enable=no

@@ -18,22 +18,13 @@ want() { # NAME LINE...
 	conf $admin/nic.conf "[$name]" driver=uio_hv_generic "$@"
 }
 
-# Forget the machine, so that a test can call want again.
-again() {
-	rm -rf "$bus/devices" "$root/sys/class/net" "$root/run/hyperv-uio"
-	mkdir -p "$bus/devices" "$root/sys/class/net"
-	: >"$root/kernel/up"
-}
-
 # Check that each way to bind the device refuses it, for the interface that is
 # up, and asks the kernel for nothing.
 refused() { # DEVICE INTERFACE
 	: >"$root/kernel/log"
 	why="interface $2 is up; 'ip link set $2 down' allows it"
-	for form in "" --udev "--udev --new-interface" "--udev --all"; do
-		device=$1
-		case $form in *--all) device= ;; esac
-		vmbus_bind_does 1 $form $device
+	for form in $1 "--udev $1" "--udev --new-interface $1" "--udev --all"; do
+		vmbus_bind_does 1 $form
 		says "$1 (nic): not bound to uio_hv_generic: $why ($root/$admin/nic.conf:1)"
 	done
 	log_is_empty
@@ -50,15 +41,12 @@ taken() {
 }
 
 test_nic_that_is_down_is_taken() {
-	for form in "" --udev "--udev --new-interface" "--udev --all"; do
-		again
+	for form in $dev2 "--udev $dev2" "--udev --new-interface $dev2" "--udev --all"; do
+		tree
 		want $dev2
 		vmbus_bind -n $dev2
 		says "$dev2 (nic): would be bound to uio_hv_generic, taken over from hv_netvsc: its interface is down"
-		case $form in
-		*--all) taken $form ;;
-		*) taken $form $dev2 ;;
-		esac
+		taken $form
 		is "driver after '$form'" "$(driver_of $dev2)" uio_hv_generic
 		is "driver of the other" "$(driver_of $dev)" hv_netvsc
 		! grep -q "^interface" "$root/kernel/log" || fail "an interface was set down"
@@ -99,7 +87,7 @@ test_virtual_function_that_is_down_or_of_another_nic_does_not() {
 
 test_nic_below_an_interface_that_is_up_stays() {
 	for upper in bond0 br0 vrf-blue ovs-system eth1.7 vxlan0 macvlan0; do
-		again
+		tree
 		want $dev2
 		interface $upper eth1
 		up $upper
@@ -171,14 +159,11 @@ test_interface_that_goes_with_the_nic_stays_down() {
 }
 
 test_stack_goes_down_with_force_in_the_file() {
-	for form in "" --udev "--udev --new-interface" "--udev --all"; do
-		again
+	for form in $dev2 "--udev $dev2" "--udev --new-interface $dev2" "--udev --all"; do
+		tree
 		want $dev2 force=yes
 		up eth1
-		case $form in
-		*--all) taken $form ;;
-		*) taken $form $dev2 ;;
-		esac
+		taken $form
 		is "driver after '$form'" "$(driver_of $dev2)" uio_hv_generic
 		is "what is up" "$(cat "$root/kernel/up")" eth0
 	done
@@ -240,7 +225,7 @@ test_flags_that_cannot_be_read_keep_the_nic() {
 # hv_netvsc or not, so a rule takes its NIC.
 test_boot_takes_what_a_rule_names() {
 	for rule in $dev2 "mac 00:15:5d:00:00:02" "interface eth1"; do
-		again
+		tree
 		want "$rule"
 		boot
 		for d in $dev $dev2; do
@@ -263,7 +248,7 @@ test_boot_takes_what_a_rule_names() {
 
 test_class_of_nics_needs_force() {
 	for class in nic scsi ide fc pcie; do
-		again
+		tree
 		want $class
 		vmbus_bind --check
 		is "status with $class" $status 2
@@ -314,7 +299,7 @@ test_kdump_kernel_binds_nothing() {
 
 test_check_warns_of_a_nic_that_is_up() {
 	for rule in $dev "mac 00:15:5d:00:00:01" "interface eth0"; do
-		again
+		tree
 		want "$rule"
 		vmbus_bind_does 0 --check
 		says "nic.conf:1: warning: $dev is left alone now: interface eth0 is up; 'ip link set eth0 down' allows it"
@@ -403,7 +388,7 @@ test_kernel_name_of_an_interface_is_no_name() {
 # the NIC.
 test_enable_no_holds_at_the_first_event() {
 	for rule in "interface eth0" "mac 00:15:5d:00:00:01"; do
-		again
+		tree
 		want nic force=yes "[$rule]" enable=no
 		boot
 		for d in $dev $dev2; do
@@ -450,7 +435,7 @@ test_interface_that_cannot_be_noted_keeps_the_device() {
 test_released_nic_is_not_bound_again_by_its_interface() {
 	for rule in $dev2 "mac 00:15:5d:00:00:02"; do
 		for release in "--release $dev2" --release; do
-			again
+			tree
 			want "$rule" force=yes
 			conf $admin/other.conf '[interface eth7]'
 			taken $dev2

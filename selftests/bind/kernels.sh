@@ -54,7 +54,6 @@ unreadable() {
 # latter is a low-speed device. Before 6.10 hv_utils has it, and the kernel's
 # own module refuses it. Debian's 6.12 and 7.2 list its id in uio_hv_generic.
 kernel() {
-	rm -rf "$root"
 	tree
 	v=${1%:*} kind=${1#*:}
 	echo $kind >"$root/kernel/module"
