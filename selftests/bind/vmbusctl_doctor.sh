@@ -13,17 +13,16 @@ uio=lib/modules/$release/kernel/drivers/uio/uio.ko
 secure_boot=sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
 bind_all="/usr/lib/udev/vmbus-bind --all"
 
-# finding SEVERITY CHECK TEXT [FIX [SEE]]: check that the last run of doctor has
+# finding SEVERITY CHECK TEXT [FIX [SEE]]: run doctor, and check that it has
 # this finding, with exactly this fix and this place to look
 finding() {
+	does 7 doctor
 	line=$(printf '%-7s  %s: %s' "$1" "$2" "$3")
 	printf '%s\n' "$out" | grep -Fq -- "$line" || fail "no finding '$line': $out"
 	printf '%s\n' "$out" | grep -F -A 2 -- "$line" | sed '1d; /^[a-z]/,$d' >"$base/remedy"
 	is "fix of '$line'" "$(sed -n 's/^ *fix: //p' "$base/remedy")" "${4-}"
 	is "place of '$line'" "$(sed -n 's/^ *see: //p' "$base/remedy")" "${5-}"
-	case $1 in
-	problem | warning) [ -n "${4-}${5-}" ] || fail "'$line' has no remedy" ;;
-	esac
+	[ -n "${4-}${5-}" ] || fail "'$line' has no remedy"
 }
 
 # where the documents name the module without dkms
@@ -33,11 +32,6 @@ built=doc/packages.md#a-module-without-a-compiler
 healthy() {
 	does 0 doctor
 	is output "$out" "doctor finds nothing wrong"
-}
-
-# sick: check that doctor finds something
-sick() {
-	does 7 doctor
 }
 
 # modules PATH...: make depmod's list of the modules of kernel $release
@@ -70,20 +64,14 @@ runs() {
 	put proc/$2/comm "$1"
 }
 
-test_healthy_machine() {
-	healthy
-}
-
 test_no_vmbus() {
 	rm -r "$root/sys"
-	sick
 	finding problem vmbus "this machine has no VMBus: " '' "systemd-detect-virt; journalctl -k -g 'hv_vmbus|Hyper-V'"
 	is findings "$(echo "$out" | grep -c '^[a-z]')" 1
 }
 
 test_device_that_cannot_be_read() {
 	echo nonsense >$bus/devices/$nic1/class_id
-	sick
 	finding problem vmbus "$bus/devices/$nic1: no GUID in device_id or class_id" '' "journalctl -k -g vmbus"
 }
 
@@ -108,11 +96,9 @@ test_own_module_refuses_low_speed_before_6_10() {
 	why="a rule names $copy (fcopy), a low-speed device; the kernel's own uio_hv_generic refuses such a device before Linux 6.10, and ours is not built for"
 	for kernel in 6.1.0-37-amd64 5.10.0-30-amd64 6.9.12-amd64 4.18.0-553.el8_10.x86_64; do
 		put proc/sys/kernel/osrelease $kernel
-		sick
 		finding problem module "$why $kernel" "apt install hyperv-uio-dkms" "$built"
 	done
 	put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
-	sick
 	finding problem module "$why $kernel" "dkms install uio_hv_generic/0.1.0 -k $kernel"
 	put proc/sys/kernel/osrelease 6.10.1-amd64
 	healthy
@@ -121,16 +107,13 @@ test_own_module_refuses_low_speed_before_6_10() {
 test_own_module_is_loaded_although_ours_is_installed() {
 	put sys/module/uio_hv_generic/version 0.02.1
 	modules $ours
-	sick
 	finding warning module "the kernel's own uio_hv_generic is loaded, although ours is installed as /$ours" "modprobe -r uio_hv_generic && $bind_all"
 	runs hv-fcopyd 812
-	sick
 	finding warning module "the kernel's own" "systemctl stop hv-fcopyd; modprobe -r uio_hv_generic && $bind_all; systemctl start hv-fcopyd"
 }
 
 test_older_module_is_loaded() {
 	put sys/module/uio_hv_generic/version 1:0.0.9
-	sick
 	finding warning module "uio_hv_generic 0.0.9 is loaded, but this is vmbusctl 0.1.0" "modprobe -r uio_hv_generic && $bind_all"
 }
 
@@ -144,14 +127,12 @@ test_module_in_each_place() {
 test_module_is_not_loaded_although_a_rule_wants_it() {
 	not_loaded $ours
 	conf $vendor/10-fcopy.conf '[fcopy]'
-	sick
 	finding problem module "our uio_hv_generic is installed as /$ours and not loaded, although rules name devices" "modprobe uio_hv_generic && $bind_all" "journalctl -k -g uio_hv_generic"
 }
 
 test_module_is_forbidden() {
 	not_loaded $ours
 	put etc/modprobe.d/mine.conf "install uio_hv_generic /bin/false"
-	sick
 	finding problem module "/etc/modprobe.d/mine.conf makes modprobe refuse uio_hv_generic" "sed -i '/^install uio_hv_generic /d' /etc/modprobe.d/mine.conf" /etc/modprobe.d/mine.conf
 	# The line of hyperv-uio-dkms runs a script that loads the module.
 	put etc/modprobe.d/mine.conf "$(cat "$dir/hyperv-uio.conf")"
@@ -162,7 +143,6 @@ test_modprobe_refuses_what_suse_does_not_support() {
 	not_loaded $ours
 	put usr/lib/modprobe.d/10-unsupported-modules.conf "# a comment
 allow_unsupported_modules 0"
-	sick
 	finding problem module "/usr/lib/modprobe.d/10-unsupported-modules.conf makes modprobe refuse uio_hv_generic" \
 		"echo 'allow_unsupported_modules 1' >/etc/modprobe.d/10-unsupported-modules.conf && $bind_all" /usr/lib/modprobe.d/10-unsupported-modules.conf
 	put etc/modprobe.d/10-unsupported-modules.conf "allow_unsupported_modules 1"
@@ -175,7 +155,6 @@ test_kernel_has_no_module() {
 		put etc/os-release ID=${distribution% *}
 		printf '%s\n' 'ID_LIKE="rhel fedora suse"' >>$root/etc/os-release
 		case $distribution in opensuse*) put etc/os-release 'ID_LIKE="suse opensuse"' ;; esac
-		sick
 		finding problem module "the kernel $release has no module uio_hv_generic" "${distribution#* } install hyperv-uio-dkms" "$built"
 	done
 }
@@ -191,7 +170,6 @@ test_uio_is_in_another_package() {
 		put boot/config-$release "# x
 CONFIG_UIO=m"
 		put etc/os-release ID=${distribution%% *}
-		sick
 		finding problem module "the module uio, which uio_hv_generic needs, is not installed for the kernel $release: another package has it" "${distribution#* }"
 	done
 	put lib/modules/$release/modules.builtin kernel/drivers/uio/uio.ko
@@ -203,7 +181,6 @@ test_kernel_without_uio() {
 	not_loaded
 	modules
 	put boot/config-$release '# CONFIG_UIO is not set'
-	sick
 	finding problem module "the kernel $release was built without UIO, so no uio_hv_generic can be loaded" '' doc/packages.md#a-module-that-cannot-be-built
 }
 
@@ -225,10 +202,8 @@ test_kernel_that_verifies_modules() {
 		esac
 		healthy
 		conf $vendor/10-fcopy.conf '[fcopy]'
-		sick
 		finding problem module "the kernel verifies modules, and has not loaded /$ours" '' doc/secure-boot.md
 		put sys/module/uio_hv_generic/version 0.02.1
-		sick
 		finding problem module "the kernel verifies modules, and has not loaded /$ours" '' doc/secure-boot.md
 		put sys/module/uio_hv_generic/version 1:0.1.0
 		healthy
@@ -236,7 +211,6 @@ test_kernel_that_verifies_modules() {
 	printf '\6\0\0\0\0' >$root/$secure_boot
 	put sys/kernel/security/lockdown '[none] integrity confidentiality'
 	put sys/module/uio_hv_generic/version 0.02.1
-	sick
 	finding warning module "the kernel's own" "modprobe -r uio_hv_generic && $bind_all"
 }
 
@@ -255,7 +229,6 @@ test_headers_of_each_distribution() {
 		put proc/sys/kernel/osrelease $kernel
 		put usr/src/uio_hv_generic-0.1.0/dkms.conf ''
 		mkdir -p $root/lib/modules/$kernel
-		sick
 		finding problem headers "the headers of the running kernel $kernel are missing, so dkms cannot build the module for it" "$fix"
 	done <<EOH
 debian 6.1.0-37-amd64 apt install linux-headers-6.1.0-37-amd64 linux-headers-amd64
@@ -272,7 +245,6 @@ test_headers_of_another_kernel() {
 	modules $ours
 	mkdir -p $root/lib/modules/6.1.0-99-amd64 $root/lib/modules/6.1.0-98-amd64
 	put boot/vmlinuz-6.1.0-99-amd64 ''
-	sick
 	finding warning headers "the headers of the installed kernel 6.1.0-99-amd64 are missing" "apt install linux-headers-6.1.0-99-amd64 linux-headers-amd64"
 	# It cannot be booted.
 	lacks 6.1.0-98-amd64
@@ -281,7 +253,6 @@ test_headers_of_another_kernel() {
 test_build_that_failed() {
 	has_dkms
 	put lib/modules/$release/build/Makefile ''
-	sick
 	finding problem dkms "dkms has not built the module for the running kernel $release, although its headers are installed" \
 		"dkms install uio_hv_generic/0.1.0 -k $release" /var/lib/dkms/uio_hv_generic/0.1.0/build/make.log
 }
@@ -292,7 +263,6 @@ test_configuration() {
 	conf $admin/50-bad.conf '[fcopy]' nonsense
 	conf $admin/60-get.conf '[get]'
 	conf $admin/70-get '[get]'
-	sick
 	finding problem configuration "$root/$admin/50-bad.conf:2: neither [section]" '' "hyperv-uio.conf(5)"
 	finding warning configuration "$root/$admin/60-get.conf:1: the section matches no device" '' "hyperv-uio.conf(5)"
 	finding warning configuration "$root/$admin/70-get:0: ignored" '' "hyperv-uio.conf(5)"
@@ -300,7 +270,6 @@ test_configuration() {
 
 test_device_that_is_not_where_the_rule_wants_it() {
 	conf $admin/50-nic.conf "[$nic1]"
-	sick
 	finding problem devices "$nic1 (nic) is not bound to uio_hv_generic, as $root/$admin/50-nic.conf:1 wants" "/usr/lib/udev/vmbus-bind $nic1" "vmbusctl show $nic1"
 	vmbus_bind $nic1
 	healthy
@@ -309,7 +278,6 @@ test_device_that_is_not_where_the_rule_wants_it() {
 # --force is no remedy, because the device may be in use.
 test_device_that_is_refused() {
 	conf $admin/50-nic.conf "[$nic0]" "[$disk]"
-	sick
 	finding warning devices "$nic0 (nic) is refused: interface eth0 is up; 'ip link set eth0 down' allows it" '' "vmbusctl show $nic0"
 	finding warning devices "$disk (scsi) is refused: a disk controller or a PCI Express bridge needs force=yes" '' "vmbusctl show $disk"
 }
@@ -327,7 +295,6 @@ test_guest_service_is_off() {
 		guest
 		rm -r $bus/devices/$copy
 		put $place/hv-fcopyd ''
-		sick
 		finding warning guest-service "the host does not offer the file copy device, so Copy-VMFile cannot work" \
 			"on the host: Enable-VMIntegrationService -VMName NAME -Name 'Guest Service Interface'"
 		rm $root/$place/hv-fcopyd
@@ -337,7 +304,6 @@ test_guest_service_is_off() {
 
 test_daemon() {
 	put usr/sbin/hv-fcopyd ''
-	sick
 	finding problem daemon "the file copy device is bound (uio0), but hv-fcopyd is not running" \
 		"systemctl unmask hv-fcopyd; systemctl restart hv-fcopyd" "systemctl status hv-fcopyd; hv-fcopyd --check-config"
 	runs hv-fcopyd 812
@@ -349,7 +315,6 @@ test_another_daemon_runs() {
 		guest
 		put usr/sbin/hv-fcopyd ''
 		runs "$(echo $other | cut -c 1-15)" 7
-		sick
 		finding problem daemon "the kernel tree's daemon $other is running, so hv-fcopyd cannot use the device" "kill 7" "systemctl status 7"
 		# The reason that the device is not bound comes first.
 		"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/unbind $copy
@@ -375,7 +340,7 @@ test_json() {
 test_nothing_is_changed() {
 	conf $admin/50-nic.conf "[$nic1]"
 	find "$root" -newermt 2000-01-01 -printf '%p %T@\n' | sort >"$base/before"
-	sick
+	does 7 doctor
 	find "$root" -newermt 2000-01-01 -printf '%p %T@\n' | sort | cmp -s - "$base/before" || fail "doctor has changed a file"
 	log_is_empty
 }
