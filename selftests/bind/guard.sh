@@ -152,7 +152,7 @@ test_interface_that_goes_with_the_nic_stays_down() {
 	want $dev2
 	interface eth1.7 eth1
 	up eth1 eth1.7
-	sed -i '/^unlink_driver()/a\	rm -rf "$kernel/../sys/class/net/eth1.7"' "$root/kernel/model"
+	before '*/unbind*' "rm -rf '$root/sys/class/net/eth1.7'"
 	taken --force $dev2
 	is "what is up" "$(cat "$root/kernel/up")" eth0
 	is lines "$(echo "$out" | wc -l)" 1
@@ -194,7 +194,7 @@ test_interface_comes_up_again_when_the_driver_refuses() {
 # The model sets eth1 up while modprobe runs.
 test_interface_that_comes_up_meanwhile_keeps_the_device() {
 	want $dev2
-	sed -i "s|^elif .*\"\$1\" = load .*|&\n	echo 0x1003 >\"\$kernel/../sys/class/net/eth1/flags\"|" "$root/kernel/model"
+	before 'load*' "echo 0x1003 >'$root/sys/class/net/eth1/flags'"
 	vmbus_bind_does 1 $dev2
 	says "its interface has come up: Device or resource busy; the device is bound to hv_netvsc"
 	is override "$(cat "$bus/devices/$dev2/driver_override")" "(null)"

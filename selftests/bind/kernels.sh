@@ -181,7 +181,7 @@ test_each_error_of_the_probe() {
 test_rescind_at_each_write() {
 	for word in driver_override /unbind /bind; do
 		kernel 6.1:ours
-		echo $word >"$root/kernel/rescind"
+		rescind_at $word
 		vmbus_bind $dev2
 		is "status with a rescind at $word" $status 0
 		says "rescinded it"

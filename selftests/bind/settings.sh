@@ -56,15 +56,6 @@ test_buffer_sizes() {
 	is "send of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/send_size")" 16777216
 }
 
-# at_load COMMAND: run this command of the shell before the model loads a
-# module
-at_load() {
-	mv "$root/kernel/model" "$root/kernel/loaded"
-	# shellcheck disable=SC2016 # for the model
-	printf '%s\n' '#!/bin/sh' "[ \"\$1\" != load ] || $1" 'exec "${0%/*}/loaded" "$@"' >"$root/kernel/model"
-	chmod +x "$root/kernel/model"
-}
-
 # At boot no driver has the NIC yet, and the module is not loaded. The module
 # binds a device whose override names it as soon as it is loaded.
 test_buffer_sizes_when_the_module_is_not_loaded() {
@@ -88,7 +79,7 @@ test_buffer_sizes_keep_other_drivers_away_meanwhile() {
 	nic $dev2 eth1 2 none
 	up eth0
 	conf $admin/a.conf "[$dev2]" recv_buffer_size=1M
-	at_load "cp '$bus/devices/$dev2/driver_override' '$root/kernel/meanwhile'"
+	before "load*" "cp '$bus/devices/$dev2/driver_override' '$root/kernel/meanwhile'"
 	vmbus_bind_does 0 $dev2
 	is "override during the load" "$(cat "$root/kernel/meanwhile")" vmbus-bind
 	is "override afterwards" "$(cat "$bus/devices/$dev2/driver_override")" uio_hv_generic
@@ -100,7 +91,7 @@ test_buffer_sizes_keep_other_drivers_away_meanwhile() {
 test_buffer_sizes_while_the_module_is_being_loaded() {
 	want ours recv_buffer_size=1M
 	mkdir "$bus/drivers/uio_hv_generic"
-	at_load "rmdir '$bus/drivers/uio_hv_generic'"
+	before "load*" "rmdir '$bus/drivers/uio_hv_generic'"
 	vmbus_bind_does 0 $dev2
 	is recv "$(cat "$bus/devices/$dev2/uio/uio0/maps/map3/size")" 1048576
 }

@@ -149,6 +149,35 @@ vmbus_bind_does() {
 	is "status of 'vmbus-bind $*'" $status "$want"
 }
 
+# before CALLS COMMAND: let the model run a command of the shell before each
+# call that matches a pattern, such as load*
+before() {
+	echo "case \"\$*\" in $1) $2 ;; esac" >"$root/kernel/before"
+}
+
+# rescind_at WORD: let the host rescind all devices at a write to a path with
+# this word
+rescind_at() {
+	before "write*$1*" "rm -rf '$bus/devices'/*; exit \$ENODEV"
+}
+
+# while_locked DEVICE COMMAND ARGUMENT...: run vmbus-bind with these arguments,
+# and the command while vmbus-bind waits for the lock of the device; $out has
+# the output of vmbus-bind
+while_locked() {
+	lock=$root/run/hyperv-uio/lock/device-$1 change=$2
+	shift 2
+	mkdir -p "${lock%/*}"
+	exec 9>"$lock"
+	flock 9
+	"$dir/vmbus-bind-model" "$@" >"$base/output" 2>&1 9<&- &
+	until grep -q -e "-> FLOCK .* $! " /proc/locks || ! kill -0 $! 2>/dev/null; do sleep 0.1; done
+	eval "$change"
+	exec 9<&-
+	wait $! || :
+	out=$(cat "$base/output")
+}
+
 driver_of() {
 	basename "$(readlink "$bus/devices/$1/driver" || echo none)"
 }

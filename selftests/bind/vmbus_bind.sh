@@ -307,15 +307,7 @@ test_locks_are_roots_alone() {
 # vmbus-bind waits for another run, and meanwhile the rule is disabled.
 test_configuration_is_read_under_the_lock() {
 	fcopy_of
-	mkdir -p "$root/run/hyperv-uio/lock"
-	: >"$root/run/hyperv-uio/lock/device-$dev"
-	exec 9<"$root/run/hyperv-uio/lock/device-$dev"
-	flock 9
-	"$dir/vmbus-bind-model" $dev >/dev/null 2>&1 9<&- &
-	sleep 0.5
-	conf $admin/a.conf '[fcopy]' enable=no
-	exec 9<&-
-	wait $!
+	while_locked $dev "conf $admin/a.conf '[fcopy]' enable=no" $dev
 	is driver "$(driver_of $dev)" none
 }
 
@@ -346,14 +338,7 @@ test_settle_waits_for_the_last_change() {
 test_settle_sees_a_change_during_the_run() {
 	fcopy_of
 	device $dev2 $get
-	mkdir -p "$root/run/hyperv-uio/lock"
-	exec 9>"$root/run/hyperv-uio/lock/device-$dev"
-	flock 9
-	"$dir/vmbus-bind-model" --all --settle >/dev/null 2>&1 9<&- &
-	sleep 2.5
-	conf $admin/b.conf "[$dev2]"
-	exec 9<&-
-	wait $!
+	while_locked $dev "conf $admin/b.conf '[$dev2]'" --all --settle
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 

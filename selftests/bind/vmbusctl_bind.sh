@@ -105,10 +105,7 @@ test_wrong_arguments() {
 # not try again.
 test_bind_that_fails_leaves_no_rule_to_another_run() {
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	mv "$root/kernel/model" "$root/kernel/real"
-	printf '%s\n' '#!/bin/sh' 'case $2 in */uio_hv_generic/bind) : >"${0%/*}/binding" && sleep 1 ;; esac' \
-		'exec "${0%/*}/real" "$@"' >"$root/kernel/model"
-	chmod +x "$root/kernel/model"
+	before '*/uio_hv_generic/bind*' ": >'$root/kernel/binding' && sleep 1"
 	"$dir/vmbusctl" bind eth1 >/dev/null 2>&1 &
 	until [ -e "$root/kernel/binding" ]; do sleep 0.05; done
 	[ -e "$root/$file1" ] || fail "there is no rule yet"
@@ -317,7 +314,7 @@ test_file_that_cannot_be_written() {
 }
 
 test_device_that_leaves_meanwhile() {
-	echo driver_override >"$root/kernel/rescind"
+	rescind_at driver_override
 	does 1 bind eth1
 	no_file $file1
 }
@@ -421,15 +418,7 @@ test_bind_that_fails_ends_no_release() {
 # it.
 test_release_during_vmbus_bind_all() {
 	conf $admin/50-dpdk.conf '[interface eth1]'
-	mkdir -p "$root/run/hyperv-uio/lock" "$root/run/hyperv-uio/held"
-	exec 9>"$root/run/hyperv-uio/lock/device-$nic1"
-	flock 9
-	"$dir/vmbus-bind-model" --all >"$base/output" 2>&1 9<&- &
-	sleep 0.5
-	: >"$root/run/hyperv-uio/held/$nic1"
-	exec 9<&-
-	wait $!
-	out=$(cat "$base/output")
+	while_locked $nic1 "put run/hyperv-uio/held/$nic1 ''" --all
 	says "$nic1 (nic): left alone: "
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
@@ -634,7 +623,7 @@ test_ring_size_with_the_kernels_own_module() {
 }
 
 test_ring_size_of_a_rescinded_device() {
-	echo uio_hv_generic/ring_size >"$root/kernel/rescind"
+	rescind_at uio_hv_generic/ring_size
 	does 1 ring-size uio0 64K
 	is message "$err" "vmbusctl: uio0 (eb765408…): the host has rescinded it
 vmbusctl: uio0 (eb765408…): its rule has not been changed"
