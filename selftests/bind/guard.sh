@@ -32,14 +32,6 @@ refused() { # DEVICE INTERFACE
 	says "$1 (nic): would not be bound to uio_hv_generic: $why"
 }
 
-taken() {
-	vmbus_bind_does 0 "$@"
-	for d in "$@"; do
-		case $d in -*) continue ;; esac
-		is "driver of $d" "$(driver_of $d)" uio_hv_generic
-	done
-}
-
 test_nic_that_is_down_is_taken() {
 	for form in $dev2 "--udev $dev2" "--udev --new-interface $dev2" "--udev --all"; do
 		tree
@@ -186,8 +178,7 @@ test_interface_comes_up_again_when_the_driver_refuses() {
 	interface bond0 eth1
 	up eth1 bond0
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind_does 1 $dev2
-	is driver "$(driver_of $dev2)" hv_netvsc
+	kept hv_netvsc $dev2
 	is "what is up" "$(sort "$root/kernel/up" | tr '\n' ' ')" "bond0 eth0 eth1 "
 }
 

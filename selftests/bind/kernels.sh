@@ -171,6 +171,8 @@ test_each_error_of_the_probe() {
 		echo $errno >"$root/kernel/probe/uio_hv_generic"
 		vmbus_bind $dev2
 		is "status with $errno" $status 1
+		is "lines with $errno" "$(echo "$out" | wc -l)" 1
+		says "the device is bound to hv_netvsc"
 		is "eth1 with $errno" "$(driver_of $dev2)" hv_netvsc
 		is "ids with $errno" "$(cat "$root/kernel/ids/uio_hv_generic")" ""
 		is "override with $errno" "$(cat "$bus/devices/$dev2/driver_override")" "(null)"

@@ -64,8 +64,7 @@ test_buffer_sizes_when_the_module_is_not_loaded() {
 	nic $dev2 eth1 2 none
 	up eth0
 	conf $admin/a.conf "[$dev2]" recv_buffer_size=1M send_buffer_size=64K
-	vmbus_bind_does 0 $dev2
-	is driver "$(driver_of $dev2)" uio_hv_generic
+	taken $dev2
 	is recv "$(cat "$bus/devices/$dev2/uio/uio0/maps/map3/size")" 1048576
 	is send "$(cat "$bus/devices/$dev2/uio/uio0/maps/map4/size")" 65536
 	is "recv of the driver afterwards" "$(cat "$bus/drivers/uio_hv_generic/recv_size")" 32505856

@@ -182,6 +182,22 @@ driver_of() {
 	basename "$(readlink "$bus/devices/$1/driver" || echo none)"
 }
 
+# taken ARGUMENT...: run vmbus-bind, which must bind the devices that are named
+taken() {
+	vmbus_bind_does 0 "$@"
+	for d in "$@"; do
+		case $d in -*) continue ;; esac
+		is "driver of $d" "$(driver_of "$d")" uio_hv_generic
+	done
+}
+
+# kept DRIVER DEVICE: run vmbus-bind, which must fail; the device keeps its
+# driver, or gets it back
+kept() {
+	vmbus_bind_does 1 "$2"
+	is "driver of $2" "$(driver_of "$2")" "$1"
+}
+
 fail() {
 	echo "# $*"
 	exit 1

@@ -6,14 +6,10 @@
 # shellcheck source=tree.sh
 command . "$(dirname "$0")/tree.sh" || exit 1
 
-want_fcopy() {
-	conf $vendor/10-fcopy.conf '[fcopy]' driver=uio_hv_generic
-}
-
 # fcopy_of [DRIVER]: make the file copy device, its rule, and the driver that
 # has the device
 fcopy_of() {
-	want_fcopy
+	conf $vendor/10-fcopy.conf '[fcopy]' driver=uio_hv_generic
 	[ $# = 0 ] || driver $1 $fcopy
 	device $dev $fcopy "$@"
 }
@@ -21,23 +17,20 @@ fcopy_of() {
 test_free_device_is_bound() {
 	fcopy_of
 	driver uio_hv_generic
-	vmbus_bind_does 0 $dev
-	is driver "$(driver_of $dev)" uio_hv_generic
+	taken $dev
 	says "bound to uio_hv_generic"
 	log_is "devices/$dev/driver_override uio_hv_generic" "drivers/uio_hv_generic/bind $dev"
 }
 
 test_missing_driver_is_loaded_after_the_override_is_set() {
 	fcopy_of
-	vmbus_bind_does 0 $dev
-	is driver "$(driver_of $dev)" uio_hv_generic
+	taken $dev
 	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic"
 }
 
 test_takes_over_from_the_present_driver() {
 	fcopy_of hv_util
-	vmbus_bind_does 0 $dev
-	is driver "$(driver_of $dev)" uio_hv_generic
+	taken $dev
 	says "taken over from hv_util"
 	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic" \
 		"drivers/hv_util/unbind $dev" "drivers/uio_hv_generic/bind $dev"
@@ -59,10 +52,10 @@ test_without_a_section_nothing_is_done() {
 }
 
 test_device_that_is_not_there() {
-	want_fcopy
-	vmbus_bind_does 1 $dev
+	fcopy_of
+	vmbus_bind_does 1 $dev2
 	says "no such VMBus device"
-	vmbus_bind_does 0 --udev $dev
+	vmbus_bind_does 0 --udev $dev2
 }
 
 test_class_is_no_instance() {
@@ -76,36 +69,11 @@ test_class_is_no_instance() {
 	log_is_empty
 }
 
-test_one_device_is_bound_beside_a_faulty_one() {
-	fcopy_of
-	driver uio_hv_generic
-	device $dev2 $fcopy
-	echo nonsense >"$bus/devices/$dev2/class_id"
-	vmbus_bind_does 0 $dev
-	is driver "$(driver_of $dev)" uio_hv_generic
-	vmbus_bind_does 1 $dev2
-	says "$bus/devices/$dev2: no GUID in device_id or class_id"
-}
-
-test_refused_device_goes_back_to_its_driver() {
-	fcopy_of hv_util
-	echo 254 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind_does 1 $dev
-	is driver "$(driver_of $dev)" hv_util
-	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
-	is lines "$(echo "$out" | wc -l)" 1
-	says "binding failed: not supported"
-	says "the device is bound to hv_util"
-}
-
 test_refused_device_keeps_a_foreign_override() {
-	want_fcopy
-	driver hv_util
-	device $dev $fcopy hv_util
+	fcopy_of hv_util
 	echo hv_util >"$bus/devices/$dev/driver_override"
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind_does 1 $dev
-	is driver "$(driver_of $dev)" hv_util
+	kept hv_util $dev
 	is override "$(cat "$bus/devices/$dev/driver_override")" hv_util
 }
 
@@ -113,17 +81,13 @@ test_refused_free_device_is_open_to_all_drivers_again() {
 	fcopy_of
 	driver hv_util $fcopy
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	vmbus_bind_does 1 $dev
-	is driver "$(driver_of $dev)" hv_util
+	kept hv_util $dev
 }
 
 test_driver_that_cannot_be_loaded() {
-	want_fcopy
+	fcopy_of hv_util
 	rm "$root/kernel/modules/uio_hv_generic"
-	driver hv_util $fcopy
-	device $dev $fcopy hv_util
-	vmbus_bind_does 1 $dev
-	is driver "$(driver_of $dev)" hv_util
+	kept hv_util $dev
 	says "the driver cannot be loaded"
 	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic" \
 		"devices/$dev/driver_override"
@@ -133,8 +97,7 @@ test_driver_that_cannot_be_loaded() {
 test_driver_that_has_just_released_the_device() {
 	fcopy_of hv_util
 	echo "/unbind 19" >"$root/kernel/errors"
-	vmbus_bind_does 0 $dev
-	is driver "$(driver_of $dev)" uio_hv_generic
+	taken $dev
 }
 
 test_asynchronous_probe_under_way_does_not_win() {
@@ -142,8 +105,7 @@ test_asynchronous_probe_under_way_does_not_win() {
 	driver hv_util $fcopy
 	driver uio_hv_generic
 	echo hv_util >"$root/kernel/late"
-	vmbus_bind_does 0 $dev
-	is driver "$(driver_of $dev)" uio_hv_generic
+	taken $dev
 }
 
 test_device_that_is_being_added_is_waited_for() {
@@ -151,27 +113,24 @@ test_device_that_is_being_added_is_waited_for() {
 	driver hv_util $fcopy
 	driver uio_hv_generic
 	printf xxx >"$root/kernel/unready"
-	vmbus_bind_does 0 $dev
-	is driver "$(driver_of $dev)" uio_hv_generic
+	taken $dev
 	is "binds that were answered by EAGAIN" "$(cat "$root/kernel/unready")" ""
 }
 
 test_device_that_is_being_added_for_ever_is_given_up() {
 	fcopy_of
 	driver uio_hv_generic
-	head -c 5000 /dev/zero | tr '\0' x >"$root/kernel/unready"
+	printf %01000d 0 >"$root/kernel/unready"
 	vmbus_bind_does 1 $dev
 	says "Resource temporarily unavailable"
 }
 
 test_endless_rivals_end() {
-	want_fcopy
+	fcopy_of
 	driver hv_util $fcopy
 	driver uio_hv_generic
-	device $dev $fcopy
 	yes hv_util | head -n 50 >"$root/kernel/late"
-	vmbus_bind_does 1 $dev
-	is driver "$(driver_of $dev)" hv_util
+	kept hv_util $dev
 }
 
 # Linux has driver_override since 4.20, and the module needs 5.4.
@@ -204,25 +163,17 @@ test_all_goes_on_after_a_failure() {
 
 # Sorted by instance: the faulty one comes first.
 test_device_without_a_class_does_not_stop_the_others() {
-	want_fcopy
-	driver hv_util $fcopy
+	fcopy_of hv_util
 	device $dev2 $fcopy
 	echo nonsense >"$bus/devices/$dev2/class_id"
-	device $dev $fcopy hv_util
-	vmbus_bind_does 1 --all
-	says "a device is skipped: $bus/devices/$dev2: no GUID in device_id or class_id"
-	is driver "$(driver_of $dev)" uio_hv_generic
+	vmbus_bind_does 1 $dev2
+	says "$bus/devices/$dev2: no GUID in device_id or class_id"
+	taken $dev
 	vmbus_bind_does 1 --release
 	is "driver after --release" "$(driver_of $dev)" hv_util
-}
-
-test_release_returns_to_hv_utils() {
-	fcopy_of hv_util
-	vmbus_bind $dev
-	vmbus_bind_does 0 --release fcopy
-	is driver "$(driver_of $dev)" hv_util
-	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
-	says "released by uio_hv_generic, now bound to hv_util"
+	vmbus_bind_does 1 --all
+	says "a device is skipped: $bus/devices/$dev2: no GUID in device_id or class_id"
+	is "driver after --all" "$(driver_of $dev)" uio_hv_generic
 }
 
 test_release_loads_what_the_alias_names() {
@@ -242,13 +193,15 @@ test_release_leaves_what_the_kernel_chose() {
 }
 
 test_release_of_one_class_leaves_the_others() {
-	conf $admin/a.conf '[fcopy]' driver=uio_hv_generic '[kvp]' driver=uio_hv_generic
-	device $dev $fcopy
+	fcopy_of hv_util
+	conf $admin/a.conf '[kvp]' driver=uio_hv_generic
 	device $dev2 a9a0f4e7-5a45-4d96-b827-8a841e8c03e6
 	vmbus_bind --all
 	is driver "$(driver_of $dev2)" uio_hv_generic
 	vmbus_bind_does 0 --release fcopy
-	is driver "$(driver_of $dev)" none
+	says "$dev (fcopy): released by uio_hv_generic, now bound to hv_util"
+	is driver "$(driver_of $dev)" hv_util
+	is override "$(cat "$bus/devices/$dev/driver_override")" "(null)"
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 
@@ -279,7 +232,6 @@ test_release_goes_by_what_could_be_read() {
 	is driver "$(driver_of $dev)" hv_util
 }
 
-# Every user can lock a file or directory that every user can read.
 test_driver_that_does_not_take_the_device_back() {
 	fcopy_of hv_util
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
@@ -289,6 +241,7 @@ test_driver_that_does_not_take_the_device_back() {
 	says "the device has no driver"
 }
 
+# Every user can lock a file or directory that every user can read.
 test_locks_are_roots_alone() {
 	fcopy_of hv_util
 	for path in "$bus/devices" "$bus/devices/$dev"; do
@@ -296,8 +249,7 @@ test_locks_are_roots_alone() {
 		sleepers="${sleepers-} $!"
 		while flock -n "$path" true; do sleep 0.1; done
 	done
-	status=0
-	"$dir/vmbus-bind-model" $dev >/dev/null 2>&1 || status=$?
+	vmbus_bind $dev
 	# shellcheck disable=SC2086 # words
 	kill $sleepers
 	is status $status 0
