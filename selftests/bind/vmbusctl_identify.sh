@@ -11,11 +11,13 @@ means() {
 	is "'$1'" "$(echo "$out" | sed -n 's/^instance *//p')" "$2"
 }
 
-# unknown IDENTIFIER
+# unknown IDENTIFIER...
 unknown() {
-	does 4 show "$1"
-	complains "vmbusctl: $1: no VMBus device has this name"
-	is "output of '$1'" "$out" ""
+	for id in "$@"; do
+		does 4 show "$id"
+		complains "vmbusctl: $id: no VMBus device has this name"
+		is "output of '$id'" "$out" ""
+	done
 }
 
 # ambiguous IDENTIFIER INSTANCE...
@@ -41,9 +43,7 @@ test_instance_and_class() {
 	means "{$fcopy}" $copy
 	device 00000000-0000-0000-0000-000000000001 00000000-0000-0000-0000-000000000002
 	means 00000000-0000-0000-0000-000000000002 00000000-0000-0000-0000-000000000001
-	unknown vss
-	unknown a9a0f4e7-5a45-4d96-b827-8a841e8c03e7
-	unknown ${copy}0
+	unknown vss a9a0f4e7-5a45-4d96-b827-8a841e8c03e7 ${copy}0
 }
 
 test_class_with_several_devices() {
@@ -56,9 +56,7 @@ test_class_with_several_devices() {
 test_interface() {
 	means eth0 $nic0
 	means eth1 $nic1
-	for name in eth2 ETH0 eth; do
-		unknown $name
-	done
+	unknown eth2 ETH0 eth
 }
 
 test_interface_that_user_space_took() {
@@ -86,9 +84,7 @@ test_interface_behind_a_bridge() {
 test_mac() {
 	means "$(echo $mac0 | tr a-f A-F)" $nic0
 	means "$(echo $mac1 | tr : -)" $nic1
-	for name in 00:15:5d:01:02:04 00:15:5d-01:02:03 00:15:5d:01:02 00:15:5d:01:02:0g; do
-		unknown $name
-	done
+	unknown 00:15:5d:01:02:04 00:15:5d-01:02:03 00:15:5d:01:02 00:15:5d:01:02:0g
 	echo $mac0 >$bus/devices/$nic1/net/eth1/address
 	ambiguous $mac0 $nic0 $nic1
 }
@@ -96,9 +92,7 @@ test_mac() {
 test_uio() {
 	means uio0 $copy
 	means /dev/uio0 $copy
-	for name in uio1 uio uio00 /dev/uio1 /dev/uio0/ /dev/null; do
-		unknown $name
-	done
+	unknown uio1 uio uio00 /dev/uio1 /dev/uio0/ /dev/null
 }
 
 test_link() {
@@ -109,18 +103,14 @@ test_link() {
 	done
 	ln -s ../null $root/dev/vmbus/nothing
 	ln -s ../uio5 $root/dev/vmbus/stale
-	for name in by-class/kvp /dev/vmbus/by-class/kvp nothing stale; do
-		unknown $name
-	done
+	unknown by-class/kvp /dev/vmbus/by-class/kvp nothing stale
 }
 
 test_prefix() {
 	for name in eb76 EB76 e "{eb765408" eb765408-105f vmbus/eb76; do
 		means "$name" $copy
 	done
-	for name in eb77 eb765408-105g "" "{" -; do
-		unknown "$name"
-	done
+	unknown eb77 eb765408-105g "" "{" -
 	ambiguous f $disk $heart0
 	means f8 $disk
 }
