@@ -396,17 +396,13 @@ test_byte_order_mark() {
 test_machine_without_vmbus() {
 	rm -r "$root/sys"
 	conf $admin/a.conf '[fcopy]'
-	while read -r arguments; do
-		read -r message
+	while IFS='|' read -r arguments message; do
 		vmbus_bind_does 0 $arguments
 		is "output of $arguments" "$out" "$message"
 	done <<-END
-		--check
-		this machine has no VMBus, so the sections are not compared with devices
-		--dry-run --all
-		this machine has no VMBus, so there is no device to bind
-		--all
-
+		--check|this machine has no VMBus, so the sections are not compared with devices
+		--dry-run --all|this machine has no VMBus, so there is no device to bind
+		--all|
 	END
 }
 

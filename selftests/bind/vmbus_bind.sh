@@ -250,7 +250,6 @@ test_locks_are_roots_alone() {
 		while flock -n "$path" true; do sleep 0.1; done
 	done
 	vmbus_bind $dev
-	# shellcheck disable=SC2086 # words
 	kill $sleepers
 	is status $status 0
 	is "modes of the locks" "$(find "$root/run/hyperv-uio/lock" -printf '%y %m\n' | sort -u | tr '\n' ';')" "d 700;f 600;"
@@ -310,28 +309,18 @@ test_wrong_arguments() {
 	vmbus_bind_does 2 eth1
 	is output "$out" "vmbus-bind: eth1: not a GUID (vmbusctl bind and unbind also accept interfaces)"
 	vmbus_bind_does 2 --release nonsense
-	while read -r arguments; do
-		read -r message
-		# shellcheck disable=SC2086 # words
-		vmbus_bind $arguments
+	while IFS='|' read -r arguments message; do
+		vmbus_bind_does 2 $arguments
 		says "vmbus-bind: $message"
 	done <<-END
-		--all $dev
-		unexpected argument '$dev'
-		--check --all
-		only one of --all, --release, --settings, --properties and --check can be given
-		--release --force
-		--force is for a device to bind, or for --all
-		-n --settings
-		--dry-run is for a device to bind, for --all or for --release
-		--settle --check
-		--settle is for --all without --dry-run
-		--new-interface $dev
-		--new-interface is for --udev and one device
-		--dry-run
-		the INSTANCE of a device is missing
-		--settings $dev/x
-		$dev/x: not a GUID, nor a GUID/RELID with the number of a channel
+		--all $dev|unexpected argument '$dev'
+		--check --all|only one of --all, --release, --settings, --properties and --check can be given
+		--release --force|--force is for a device to bind, or for --all
+		-n --settings|--dry-run is for a device to bind, for --all or for --release
+		--settle --check|--settle is for --all without --dry-run
+		--new-interface $dev|--new-interface is for --udev and one device
+		--dry-run|the INSTANCE of a device is missing
+		--settings $dev/x|$dev/x: not a GUID, nor a GUID/RELID with the number of a channel
 	END
 }
 

@@ -50,52 +50,31 @@ test_unbind_says_what_it_disables() {
 }
 
 test_wrong_arguments() {
-	while read -r arguments; do
-		read -r message
+	while IFS='|' read -r arguments message; do
 		does 2 $arguments
 		complains "vmbusctl: ${arguments%% *}: $message"
 		complains "Try 'vmbusctl ${arguments%% *} --help' for more information."
 	done <<-END
-		bind --now --boot eth1
-		--now and --boot exclude each other
-		set-override --nosave --noprobe eth1 uio_hv_generic
-		--nosave and --noprobe exclude each other
-		bind
-		an argument is missing
-		unbind
-		an argument is missing
-		unset-override
-		an argument is missing
-		ring-size
-		an argument is missing
-		show
-		an argument is missing
-		ring-size --boot eth1
-		an argument is missing after 'eth1'
-		set-override eth1
-		an argument is missing after 'eth1'
-		bind eth1 uio_hv_generic eth0
-		unexpected argument 'eth0'
-		unbind eth0 eth1
-		unexpected argument 'eth1'
-		set-override eth1 uio_hv_generic more
-		unexpected argument 'more'
-		ring-size uio0 64K 64K
-		unexpected argument '64K'
-		show eth0 eth1
-		unexpected argument 'eth1'
-		doctor eth0
-		unexpected argument 'eth0'
-		list-overrides eth1
-		unexpected argument 'eth1'
-		unbind --force eth1
-		unexpected option --force
-		unset-override -f eth1
-		unexpected option --force
-		bind --nosave eth1
-		unexpected option --nosave
-		list -b vmbus
-		unexpected option --bus
+		bind --now --boot eth1|--now and --boot exclude each other
+		set-override --nosave --noprobe eth1 uio_hv_generic|--nosave and --noprobe exclude each other
+		bind|an argument is missing
+		unbind|an argument is missing
+		unset-override|an argument is missing
+		ring-size|an argument is missing
+		show|an argument is missing
+		ring-size --boot eth1|an argument is missing after 'eth1'
+		set-override eth1|an argument is missing after 'eth1'
+		bind eth1 uio_hv_generic eth0|unexpected argument 'eth0'
+		unbind eth0 eth1|unexpected argument 'eth1'
+		set-override eth1 uio_hv_generic more|unexpected argument 'more'
+		ring-size uio0 64K 64K|unexpected argument '64K'
+		show eth0 eth1|unexpected argument 'eth1'
+		doctor eth0|unexpected argument 'eth0'
+		list-overrides eth1|unexpected argument 'eth1'
+		unbind --force eth1|unexpected option --force
+		unset-override -f eth1|unexpected option --force
+		bind --nosave eth1|unexpected option --nosave
+		list -b vmbus|unexpected option --bus
 	END
 	log_is_empty
 }
