@@ -36,32 +36,6 @@ channel() {
 	fi
 }
 
-# maps DEVICE UIO NAME SIZE...
-maps() {
-	m=$bus/devices/$1/uio/$2
-	mkdir -p "$m/maps" "$root/dev/vmbus/by-id"
-	: >"$root/dev/$2"
-	echo 7 >"$m/event"
-	ln -s "../../$2" "$root/dev/vmbus/by-id/$1"
-	shift 2
-	i=0
-	while [ $# -gt 0 ]; do
-		mkdir -p "$m/maps/map$i"
-		echo "$1" >"$m/maps/map$i/name"
-		echo "$2" >"$m/maps/map$i/size"
-		i=$((i + 1))
-		shift 2
-	done
-}
-
-# bound DEVICE: bind a device to our module, which shows its state
-bound() {
-	mkdir -p "$bus/devices/$1/uio_hv_generic"
-	echo open >"$bus/devices/$1/uio_hv_generic/state"
-	echo 20480 >"$bus/devices/$1/uio_hv_generic/ring_size"
-	echo uio_hv_generic >"$bus/devices/$1/driver_override"
-}
-
 # Write the first line of a file below the root, and make its directories.
 put() { # PATH TEXT
 	mkdir -p "$root/$(dirname "$1")"
@@ -92,9 +66,24 @@ make_guest() {
 	channel $disk 21 0 0 0 0 9000 8800
 	channel $kvp0 11 0 0 0 0 4 4
 	channel $heart0 12 0 0 0 0 812 812
-	bound $copy
-	maps $copy uio0 txrx_rings 40960 int_page 4096 monitor_page 4096
-	mkdir -p "$root/dev/vmbus/by-class"
+	# Our module shows the state of the device.
+	mkdir -p "$bus/devices/$copy/uio_hv_generic"
+	echo open >"$bus/devices/$copy/uio_hv_generic/state"
+	echo 20480 >"$bus/devices/$copy/uio_hv_generic/ring_size"
+	echo uio_hv_generic >"$bus/devices/$copy/driver_override"
+	folder=sys/bus/vmbus/devices/$copy/uio/uio0
+	put $folder/event 7
+	while read -r map name size; do
+		put "$folder/maps/$map/name" "$name"
+		put "$folder/maps/$map/size" "$size"
+	done <<-END
+		map0 txrx_rings 40960
+		map1 int_page 4096
+		map2 monitor_page 4096
+	END
+	put dev/uio0 ''
+	mkdir -p "$root/dev/vmbus/by-id" "$root/dev/vmbus/by-class"
+	ln -s ../../uio0 "$root/dev/vmbus/by-id/$copy"
 	ln -s ../../uio0 "$root/dev/vmbus/by-class/fcopy"
 	echo 3 >"$bus/devices/$nic0/channels/15/monitor_id"
 	echo 3 >"$bus/devices/$nic0/monitor_id"
@@ -113,15 +102,8 @@ make_guest() {
 	"$root/kernel/model" driver uio_hv_generic
 }
 
-# guest: do the same, but by a copy after the first time
 guest() {
-	if [ ! -d "$base/guest" ]; then
-		make_guest
-		cp -a "$root" "$base/guest"
-	else
-		rm -r "$root"
-		cp -a "$base/guest" "$root"
-	fi
+	cached guest make_guest
 }
 
 # vmbusctl ARGUMENTS: run it; $out has the standard output, $err the standard

@@ -56,6 +56,10 @@ unreadable() {
 kernel() {
 	tree
 	v=${1%:*} kind=${1#*:}
+	cached "$1" make_kernel
+}
+
+make_kernel() {
 	echo $kind >"$root/kernel/module"
 	nic $dev eth0 1
 	nic $dev2 eth1 2

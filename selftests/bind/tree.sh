@@ -50,6 +50,20 @@ tree() {
 	cp "$dir/model" "$root/kernel/model"
 }
 
+# cached NAME COMMAND...: make the machine of this name with the command, or
+# copy it if a test has made it before
+cached() {
+	if [ -d "$base/$1" ]; then
+		rm -r "$root"
+		cp -a "$base/$1" "$root"
+		return
+	fi
+	made=$1
+	shift
+	"$@"
+	cp -a "$root" "$base/$made"
+}
+
 # driver NAME [CLASS...]: load a driver with these classes
 driver() {
 	mkdir -p "$bus/drivers/$1"
@@ -179,7 +193,8 @@ while_locked() {
 }
 
 driver_of() {
-	basename "$(readlink "$bus/devices/$1/driver" || echo none)"
+	link=$(readlink "$bus/devices/$1/driver") || link=none
+	echo "${link##*/}"
 }
 
 # taken ARGUMENT...: run vmbus-bind, which must bind the devices that are named
