@@ -34,28 +34,46 @@ machine() {
 }
 
 load() { out=$("$root/load-module" "$@" 2>&1) && status=0 || status=$?; }
+
+# loads LOG ARGUMENT...: run load-module, which must load a module, print
+# nothing, and write this to the log of the kernel
+loads() {
+	log=$1
+	shift
+	load "$@"
+	is status $status 0
+	is output "$out" ""
+	is "kernel log" "$(cat "$root/dev/kmsg")" "$log"
+}
+
+# fails REASON: run load-module, which must fail and pass on what modprobe said
+fails() {
+	load
+	is status $status 1
+	is output "$out" "$(refused "$1")"
+	is "kernel log" "$(cat "$root/dev/kmsg")" ""
+}
+
+# told REASON [MORE]: print the message about the kernel's own module
+told() {
+	echo "<4>uio_hv_generic: the module of hyperv-uio is refused ($1), so the kernel's own is loaded${2-}; 'vmbusctl doctor' names the remedy"
+}
+
 asked_is() { is "what was asked for" "$(grep -v uname "$root/asked" | sed "s|$root/||" | tr '\n' ';')" "$1"; }
-logged_is() { is "kernel log" "$(cat "$root/dev/kmsg")" "$1"; }
 refused() { echo "modprobe: ERROR: could not insert 'uio_hv_generic': $1"; }
 
 test_ours_is_taken() {
 	machine
-	load debug=1
-	is status $status 0
-	is output "$out" ""
+	loads "" debug=1
 	asked_is "modprobe --ignore-install uio_hv_generic debug=1;"
-	logged_is ""
 }
 
 test_own_module_takes_its_place() {
 	for why in "Key was rejected by service" "Required key not available" "Operation not permitted" "Invalid argument" \
 		"Exec format error" "Unknown symbol in module, or unknown parameter (see dmesg)"; do
 		machine "$why"
-		load debug=1
-		is status $status 0
-		is output "$out" ""
+		loads "$(told "$why")" debug=1
 		asked_is "modprobe --ignore-install uio_hv_generic debug=1;modprobe -a hv_vmbus uio;insmod $own debug=1;"
-		logged_is "<4>uio_hv_generic: the module of hyperv-uio is refused ($why), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
 	done
 }
 
@@ -67,9 +85,7 @@ test_modprobe_refuses_what_suse_does_not_support() {
 		'echo "Use --allow-unsupported or set allow_unsupported_modules 1 in" >&2' \
 		'echo "/etc/modprobe.d/10-unsupported-modules.conf" >&2' \
 		"echo \"$(refused "Operation not permitted")\" >&2" 'exit 1'
-	load
-	is status $status 0
-	logged_is "<4>uio_hv_generic: the module of hyperv-uio is refused (allow_unsupported_modules is 0), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
+	loads "$(told "allow_unsupported_modules is 0")"
 }
 
 # With modprobe -q, which udev and vmbus-bind use, a modprobe that it starts
@@ -78,10 +94,8 @@ test_reason_is_told_to_a_quiet_modprobe() {
 	machine
 	stand_in modprobe '[ "$1" = -a ] && exit' 'case ${MODPROBE_OPTIONS-} in *-q*) exit 1 ;; esac' \
 		"echo \"$(refused "Key was rejected by service")\" >&2" 'exit 1'
-	MODPROBE_OPTIONS=-q load
-	is status $status 0
-	is output "$out" ""
-	logged_is "<4>uio_hv_generic: the module of hyperv-uio is refused (Key was rejected by service), so the kernel's own is loaded; 'vmbusctl doctor' names the remedy"
+	export MODPROBE_OPTIONS=-q
+	loads "$(told "Key was rejected by service")"
 }
 
 test_limit_of_the_own_module_is_told_before_6_10() {
@@ -90,9 +104,7 @@ test_limit_of_the_own_module_is_told_before_6_10() {
 		stand_in uname "echo $release"
 		mkdir -p "$root/lib/modules/$release/kernel"
 		: >"$root/lib/modules/$release/kernel/uio_hv_generic.ko"
-		load
-		is status $status 0
-		logged_is "<4>uio_hv_generic: the module of hyperv-uio is refused (Key was rejected by service), so the kernel's own is loaded, which does not take the file copy device; 'vmbusctl doctor' names the remedy"
+		loads "$(told "Key was rejected by service" ", which does not take the file copy device")"
 	done
 }
 
@@ -103,47 +115,34 @@ test_own_module_that_dkms_has_moved() {
 	# find lists the files in any order.
 	for name in ko ko.gz ko.xz ko.zst; do echo "/$own" >"$root/$moved/uio_hv_generic.$name.origin"; done
 	mv "$root/$own" "$root/$moved/"
-	load
-	is status $status 0
+	loads "$(told "Key was rejected by service")"
 	asked_is "modprobe --ignore-install uio_hv_generic;modprobe -a hv_vmbus uio;insmod $moved/uio_hv_generic.ko.xz;"
 }
 
 test_refusals_of_ours_stand() {
 	for why in "Operation not supported" "No such device"; do
 		machine "$why"
-		load
-		is status $status 1
-		is output "$out" "$(refused "$why")"
+		fails "$why"
 		asked_is "modprobe --ignore-install uio_hv_generic;"
-		logged_is ""
 	done
 }
 
 test_kernel_without_a_module_of_its_own() {
 	machine "Key was rejected by service"
 	rm "$root/$own"
-	load
-	is status $status 1
-	is output "$out" "$(refused "Key was rejected by service")"
-	logged_is ""
+	fails "Key was rejected by service"
 }
 
 test_own_module_is_refused_too() {
 	machine "Operation not permitted"
 	stand_in insmod 'exit 1'
-	load
-	is status $status 1
-	is output "$out" "$(refused "Operation not permitted")"
-	logged_is ""
+	fails "Operation not permitted"
 }
 
 test_another_process_was_faster() {
 	machine "Key was rejected by service"
 	stand_in insmod "mkdir $root/sys/module/uio_hv_generic; exit 1"
-	load
-	is status $status 0
-	is output "$out" ""
-	logged_is ""
+	loads ""
 }
 
 # configured: make modprobe's view of the machine: our module, and the

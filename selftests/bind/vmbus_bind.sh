@@ -301,7 +301,6 @@ test_settle_without_the_folder() {
 
 test_wrong_arguments() {
 	for args in "$dev $dev2" --what "--settings $dev/4294967297" "--properties" "--settle $dev"; do
-		# shellcheck disable=SC2086 # words
 		vmbus_bind_does 2 $args
 	done
 	vmbus_bind_does 2 ../../../etc

@@ -138,7 +138,6 @@ test_options_before_the_command() {
 }
 
 test_commands_are_offered() {
-	# shellcheck disable=SC2086 # words
 	offers '' -- $commands --help --version
 	offers li -- list list-overrides
 	offers frob -- ''
