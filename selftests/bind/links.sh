@@ -111,8 +111,10 @@ links_of() {
 	rm -rf "$root/sys"
 	mkdir -p "$bus/devices"
 	uio $dev $1
-	udev add /sys/devices/vmbus/$dev/uio/uio3
+	udev add $uio3
 }
+
+uio3=/sys/devices/vmbus/$dev/uio/uio3
 
 # A machine has one device of each of these classes, and may have several of
 # each of the other classes.
@@ -137,11 +139,10 @@ test_class_without_a_name() {
 
 test_link_owner_group_and_mode() {
 	conf $admin/a.conf '[nic]' force=yes link=dpdk/port-0 owner=daemon group=games mode=0640
-	uio $dev $nic
-	udev add /sys/devices/vmbus/$dev/uio/uio3
+	links_of $nic
 	links_are vmbus/by-class/nic/$dev vmbus/dpdk/port-0
 	is access "$access" "daemon games 640"
-	udev change /sys/devices/vmbus/$dev/uio/uio3
+	udev change $uio3
 	is "access after a change" "$access" "daemon games 640"
 }
 
@@ -149,8 +150,7 @@ test_link_owner_group_and_mode() {
 test_rule_that_does_not_give_the_device_to_the_module() {
 	for other in enable=no driver=uio_other; do
 		conf $admin/a.conf '[nic]' force=yes link=port owner=daemon mode=0666 $other
-		[ -e "$root/sys/devices/vmbus/$dev" ] || uio $dev $nic
-		udev add /sys/devices/vmbus/$dev/uio/uio3
+		links_of $nic
 		links_are vmbus/by-class/nic/$dev
 		is "access with $other" "$access" "root root 600"
 	done
@@ -162,29 +162,27 @@ test_link_by_mac_that_was_noted() {
 	echo "eth1 00:15:5d:00:00:01" >"$root/run/hyperv-uio/interface/$dev"
 	uio $dev $nic
 	rm -r "$root/sys/devices/vmbus/$dev/net"
-	udev add /sys/devices/vmbus/$dev/uio/uio3
+	udev add $uio3
 	links_are vmbus/by-class/nic/$dev vmbus/first
 	is access "$access" "root root 666"
 }
 
 test_device_without_a_rule_has_its_links() {
-	uio $dev $fcopy
-	udev add /sys/devices/vmbus/$dev/uio/uio3
+	links_of $fcopy
 	links_are vmbus/by-class/fcopy
 	is access "$access" "root root 600"
 }
 
 test_faulty_file_leaves_the_links() {
 	conf $admin/a.conf '[fcopy]' nonsense
-	uio $dev $fcopy
-	udev add /sys/devices/vmbus/$dev/uio/uio3
+	links_of $fcopy
 	links_are vmbus/by-class/fcopy
 }
 
 test_other_uio_devices_get_nothing() {
 	uio $dev $fcopy
 	echo uio_pci_generic >"$root/sys/devices/vmbus/$dev/uio/uio3/name"
-	udev add /sys/devices/vmbus/$dev/uio/uio3
+	udev add $uio3
 	is links "$links" ""
 	is runs "$runs" ""
 }
@@ -203,7 +201,7 @@ test_events_run_the_helper() {
 	is "of the device" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev $dev"
 	udev add /sys/devices/vmbus/$dev/net/eth1
 	is "of the interface" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev --new-interface $dev"
-	udev add /sys/devices/vmbus/$dev/uio/uio3
+	udev add $uio3
 	is "of the UIO device" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev --settings $dev"
 	udev change /sys/devices/vmbus/$dev
 	is "of a change" "$runs" ""
