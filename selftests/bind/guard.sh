@@ -168,7 +168,7 @@ test_interface_that_cannot_go_down_keeps_the_device() {
 	want $dev2 force=yes
 	up eth1
 	echo "interface 16" >"$root/kernel/errors"
-	vmbus_bind_does 1 $dev2
+	kept hv_netvsc $dev2
 	says "its interface cannot be set down: Device or resource busy; the device is bound to hv_netvsc"
 	is override "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
 }
