@@ -61,7 +61,7 @@ test_columns_are_aligned() {
 	is "blanks at the end of a line" "$(echo "$out" | grep -c ' $')" 0
 }
 
-# right HEADER VALUE: check that the value ends where the header ends
+# A value ends where its header ends.
 test_numbers_are_aligned_at_the_right() {
 	vmbusctl list $copy
 	at=$(echo "$out" | head -n 1 | awk '{ print index($0, "RING") + 3 }')
@@ -241,12 +241,15 @@ test_show_parts() {
 }
 
 test_show_rule_with_its_settings() {
-	conf $admin/50-copy.conf "[$copy]" ring_size=64K owner=7 group=8 mode=0660 link=mine force=yes
+	conf $admin/50-copy.conf '# mine' "[$copy]" ring_size=64K recv_buffer_size=1M send_buffer_size=512K \
+		owner=7 group=8 mode=0660 link=mine force=yes
 	vmbusctl show uio0
-	says "50-copy.conf:1"
-	says "driver uio_hv_generic, ring size 64 KiB, owner 7, group 8, mode 0660, link /dev/vmbus/mine, force"
+	says "rule        $root/$admin/50-copy.conf:2"
+	sizes="ring size 64 KiB, receive buffer 1024 KiB, send buffer 512 KiB"
+	says "            driver uio_hv_generic, $sizes, owner 7, group 8, mode 0660, link /dev/vmbus/mine, force"
 	vmbusctl list -j uio0
-	for value in ring_size\":65536 owner\":\"7\" group\":\"8\" mode\":\"0660\" link\":\"mine\"; do
+	for value in ring_size\":65536 recv_buffer_size\":1048576 send_buffer_size\":524288 \
+		owner\":\"7\" group\":\"8\" mode\":\"0660\" link\":\"mine\"; do
 		says "\"$value"
 	done
 }
