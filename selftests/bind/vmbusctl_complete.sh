@@ -248,14 +248,20 @@ test_completion_without_vmbus() {
 	is errors "$err" ""
 }
 
+# completes SHELL: check the completion of commands, identifiers, drivers,
+# options and of another program
+completes() {
+	is commands "$($1 "vmbusctl li")" "$(printf '%s\n' list list-overrides)"
+	is identifiers "$($1 "vmbusctl show eth")" "$(printf '%s\n' eth0 eth1)"
+	is drivers "$($1 "vmbusctl bind eth1 uio")" uio_hv_generic
+	is "after a blank" "$($1 "vmbusctl bind eth1 " | sort | head -n 1)" hv_netvsc
+	is options "$($1 "vmbusctl bind --fo")" --force
+	is nothing "$($1 "vmbusctl show eth9")" ""
+	is "another program" "$($1 "/usr/lib/udev/vmbus-bind --se")" --settings
+}
+
 test_bash() {
-	is commands "$(in_bash "vmbusctl li")" "$(printf '%s\n' list list-overrides)"
-	is identifiers "$(in_bash "vmbusctl show eth")" "$(printf '%s\n' eth0 eth1)"
-	is drivers "$(in_bash "vmbusctl bind eth1 uio")" uio_hv_generic
-	is "after a blank" "$(in_bash "vmbusctl bind eth1 " | sort | head -n 1)" hv_netvsc
-	is options "$(in_bash "vmbusctl bind --fo")" --force
-	is nothing "$(in_bash "vmbusctl show eth9")" ""
-	is "another program" "$(in_bash "/usr/lib/udev/vmbus-bind --se")" "$(printf '%s\n' --settings)"
+	completes in_bash
 	for name in vmbus-bind hv-fcopyd; do
 		is "file of $name" "$(readlink "$for_bash/bash-completion/completions/$name")" vmbusctl
 	done
@@ -291,14 +297,8 @@ test_bash_finds_the_installed_file() {
 
 test_zsh() {
 	command -v zsh >/dev/null || skip "zsh is not installed"
-	guest
-	is commands "$(in_zsh "vmbusctl li")" "$(printf '%s\n' list list-overrides)"
-	is identifiers "$(in_zsh "vmbusctl show eth")" "$(printf '%s\n' eth0 eth1)"
+	completes in_zsh
 	is mac "$(in_zsh "vmbusctl show 00:15:5")" $mac1
-	is "another program" "$(in_zsh "/usr/lib/udev/vmbus-bind --se")" --settings
-	is drivers "$(in_zsh "vmbusctl bind eth1 uio")" uio_hv_generic
-	is "after a blank" "$(in_zsh "vmbusctl bind eth1 " | sort | head -n 1)" hv_netvsc
-	is nothing "$(in_zsh "vmbusctl show eth9")" ""
 	is function "$(zsh -f -c 'fpath=($1 $fpath); autoload -Uz compinit; compinit -D -u; echo $_comps[vmbusctl]' - "$for_zsh")" _vmbusctl
 }
 
