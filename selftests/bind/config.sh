@@ -152,8 +152,7 @@ test_section_names_that_are_none() {
 		interface "interface eth/1" "interface .." "interface a-name-that-is-too-long" "interface eth 1" \
 		"interfaceeth1" "$dev2-" "{$dev2" "nic eth1" "eth1"; do
 		conf $admin/a.conf '# a' "[$name]"
-		vmbus_bind --check
-		is "status with $name" $status 2
+		vmbus_bind_does 2 --check
 		says "a.conf:2: "
 	done
 }
@@ -165,8 +164,7 @@ test_values_that_are_none() {
 		mode=rw owner=4294967295 owner=4294967296 group=99999999999999999999 mode=0660x link= link=/dev/x link=../x link=a//b link=a/../b link=.a link=by-id/x link=a/ \
 		"link=a b"; do
 		conf $admin/a.conf '[get]' "$key"
-		vmbus_bind --check
-		is "status with $key" $status 2
+		vmbus_bind_does 2 --check
 		says "a.conf:2: ${key%%=*}"
 	done
 }
@@ -182,8 +180,7 @@ test_prohibition_without_a_readable_section() {
 		device $dev $fcopy
 		device $dev2 $scsi
 		device $third $get
-		vmbus_bind --all
-		is "status with $header" $status 2
+		vmbus_bind_does 2 --all
 		says "$root/$admin/faulty.conf:2: it is not known which device enable=no applies to, so no NIC, no disk controller and no PCI Express bridge is bound"
 		is "driver of $dev with $header" "$(driver_of $dev)" uio_hv_generic
 		is "driver of $dev2 with $header" "$(driver_of $dev2)" none
@@ -205,16 +202,14 @@ test_values_that_are_right() {
 		send_buffer_size=64K owner=root owner=0 'owner=DOM.user-1$' group=0 mode=0 mode=0660 mode=777 link=x \
 		link=my/nic-1 link=a.b owner=4294967294; do
 		conf $admin/a.conf '[get]' "$key"
-		vmbus_bind --check
-		is "status with $key" $status 0
+		vmbus_bind_does 0 --check
 	done
 }
 
 test_comment_after_a_value_is_a_fault() {
 	for key in "driver=one # why" "driver=one	;why" "enable=no # for now" "ring_size=4096 # small" "link=x ;" "force=yes ;#"; do
 		conf $admin/a.conf '[get]' "$key" two=2
-		vmbus_bind --check
-		is "status with $key" $status 2
+		vmbus_bind_does 2 --check
 		says "a.conf:2: a comment needs a line of its own: '$key'"
 		says "a.conf:3: unknown key 'two'"
 	done

@@ -220,8 +220,7 @@ test_boot_takes_what_a_rule_names() {
 		want "$rule"
 		boot
 		for d in $dev $dev2; do
-			vmbus_bind --udev $d
-			is "status of $d with [$rule]" $status 0
+			vmbus_bind_does 0 --udev $d
 		done
 		for d in $dev $dev2; do
 			[ "$(driver_of $d)" != none ] || "$root/kernel/model" driver hv_netvsc $d
@@ -241,14 +240,11 @@ test_class_of_nics_needs_force() {
 	for class in nic scsi ide fc pcie; do
 		tree
 		want $class
-		vmbus_bind --check
-		is "status with $class" $status 2
+		vmbus_bind_does 2 --check
 		says "$admin/nic.conf:1: a section for the class $class needs force=yes or enable=no, because it names every device of the class"
-		vmbus_bind $dev2
-		is "status with $class" $status 2
+		vmbus_bind_does 2 $dev2
 		conf $admin/nic.conf "[$class]" enable=no '[fcopy]'
-		vmbus_bind --check
-		is "status with $class and enable=no" $status 0
+		vmbus_bind_does 0 --check
 	done
 	is driver "$(driver_of $dev2)" hv_netvsc
 	conf $admin/nic.conf '[nic]' force=yes "[$dev]" enable=no
@@ -383,8 +379,7 @@ test_enable_no_holds_at_the_first_event() {
 		want nic force=yes "[$rule]" enable=no
 		boot
 		for d in $dev $dev2; do
-			vmbus_bind --udev $d
-			is "status of $d with $rule" $status 0
+			vmbus_bind_does 0 --udev $d
 			is "driver of $d with $rule" "$(driver_of $d)" none
 			says "waiting for its interface"
 		done

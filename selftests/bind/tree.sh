@@ -213,7 +213,9 @@ kept() {
 	is "driver of $2" "$(driver_of "$2")" "$1"
 }
 
+# fail TEXT: end the test; the rules show which pass of a loop has failed
 fail() {
+	grep -H . "$root/$admin"/*.conf 2>/dev/null | sed "s|^$root|# |"
 	echo "# $*"
 	exit 1
 }
