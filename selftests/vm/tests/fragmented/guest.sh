@@ -18,10 +18,9 @@ try() {
 	fi
 }
 
-bind_class "$nic_class"
-nic=$device
-check "it is unbound" sh -c "echo ${nic##*/} >$driver/unbind"
-bind_class "$class"
+bind_class "$nic_class" "$class"
+nic=$(vmbus_device "$nic_class")
+check "the NIC is unbound" sh -c "echo ${nic##*/} >$driver/unbind"
 files=$device/uio_hv_generic
 "$programs/fragment" >/tmp/fragment.log 2>&1 &
 pid=$!
