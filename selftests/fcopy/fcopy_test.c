@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fts.h>
 #include <sched.h>
+#include <stddef.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 
@@ -24,7 +26,7 @@ const struct fixture in_own_process = { .child = true };
 const struct fixture as_root_in_own_process = { .root = true, .child = true };
 const struct fixture own_mounts = { .own_mounts = true };
 int variant, descriptors_of_helpers;
-const char *skipped;
+const char **skipped;
 char scratch[256];
 
 void add_test(int line, const struct fixture *fixture, void (*function)(void), const char *name,
@@ -244,7 +246,7 @@ static void run_between(void)
 
 	if (fixture->begin)
 		fixture->begin();
-	if (!skipped)
+	if (!*skipped)
 		current->function();
 	if (fixture->end)
 		fixture->end();
@@ -284,6 +286,10 @@ static void run_current(void)
 
 void run_tests(void)
 {
+	skipped = mmap(NULL, sizeof(*skipped), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	if (skipped == MAP_FAILED)
+		ksft_exit_fail_perror("mmap");
 	umask(022);
 	ksft_print_header();
 	ksft_set_plan(count);
@@ -296,7 +302,7 @@ void run_tests(void)
 			if (*p == '_')
 				*p = ' ';
 		failures = 0;
-		skipped = NULL;
+		*skipped = NULL;
 		variant = test->variant;
 		current = test;
 		scratch_enter();
@@ -305,8 +311,8 @@ void run_tests(void)
 
 		if (failures)
 			ksft_test_result_fail("%s\n", name);
-		else if (skipped)
-			ksft_test_result_skip("%s (%s)\n", name, skipped);
+		else if (*skipped)
+			ksft_test_result_skip("%s (%s)\n", name, *skipped);
 		else
 			ksft_test_result_pass("%s\n", name);
 	}

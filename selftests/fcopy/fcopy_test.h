@@ -79,13 +79,14 @@ extern char scratch[256];
 	expect_int_at(__FILE__, __LINE__, #have, (long long)(have), (long long)(want))
 
 /** skip() - leaves the test; its expectations so far still count */
-#define skip(why)              \
-	do {                   \
-		skipped = why; \
-		return;        \
+#define skip(why)               \
+	do {                    \
+		*skipped = why; \
+		return;         \
 	} while (0)
 
-extern const char *skipped;
+/* Why the test is skipped, also for its own process; NULL: it is not */
+extern const char **skipped;
 
 bool expect_at(const char *file, int line, const char *text, bool holds);
 bool expect_int_at(const char *file, int line, const char *text, long long have, long long want);
