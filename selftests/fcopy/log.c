@@ -418,9 +418,4 @@ TEST(is_verbose)
 	expect(log_verbose());
 }
 
-int main(void)
-{
-#if HAVE_SYSTEMD
-#endif
-	run_tests();
-}
+TEST_MAIN
