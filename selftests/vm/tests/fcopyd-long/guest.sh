@@ -63,6 +63,7 @@ start
 say versions
 hear versions
 cp /tmp/whole/1 /tmp/ext4/k
+sync
 say "sha $(sha256sum /tmp/whole/1 /tmp/whole/2 | cut -d' ' -f1 | tr '\n' ' ')"
 end
 
