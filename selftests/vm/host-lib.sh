@@ -106,7 +106,8 @@ stock_asked() {
 # distribution's daemon if it says "fcopy refused", because the kernel's own
 # uio_hv_generic has refused the device, or else through ours
 fcopy_asked() {
-	case $(guest_says 'fcopy ') in
+	said=$(guest_says 'fcopy ') || exit 1
+	case $said in
 	"fcopy refused") stock_asked ;;
 	*) copy_asked stock ;;
 	esac
@@ -284,7 +285,7 @@ nic_judged() {
 	note "$(tr '\n' ' ' <status)"
 	check "the guest has broken no rule of a NIC" nic_obeyed
 }
-nic_obeyed() { nic status >status && ! grep complaint nic.log; }
+nic_obeyed() { nic expect complaints 0 0 && ! grep '^complaint ' nic.log; }
 
 # pmd_towards NAME COUNT [CHANNELS]: send COUNT frames of up to $largest bytes
 # on each channel to the guest's testpmd (pmd_receive), which sends them back,
