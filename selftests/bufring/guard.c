@@ -167,13 +167,7 @@ static int in_child(void (*body)(void))
 #define CHECK_KILLED(body) CHECK_IS(in_child(body) & 0x7f, SIGBUS)
 
 /* Define a test that runs in its own process. */
-#define TEST_IN_CHILD(name)                  \
-	static void name##_in_child(void);   \
-	TEST(name)                           \
-	{                                    \
-		CHECK_FINE(name##_in_child); \
-	}                                    \
-	static void name##_in_child(void)
+#define TEST_IN_CHILD(name) TEST_CALLED_BY(CHECK_FINE, name)
 
 /* The operations on a channel */
 

@@ -323,13 +323,7 @@ static inline void with_each_lock(void (*test)(void))
 }
 
 /* Define a test that runs once with each @lock. */
-#define TEST_WITH_EACH_LOCK(name)                 \
-	static void name##_with_lock(void);       \
-	TEST(name)                                \
-	{                                         \
-		with_each_lock(name##_with_lock); \
-	}                                         \
-	static void name##_with_lock(void)
+#define TEST_WITH_EACH_LOCK(name) TEST_CALLED_BY(with_each_lock, name)
 
 /* What a packet starts with */
 struct raw_descriptor {

@@ -52,6 +52,15 @@ static unsigned int test_count;
 	}                                                         \
 	static void name(void)
 
+/* Define a test whose function @caller calls. */
+#define TEST_CALLED_BY(caller, name)     \
+	static void name##_called(void); \
+	TEST(name)                       \
+	{                                \
+		caller(name##_called);   \
+	}                                \
+	static void name##_called(void)
+
 /*
  * Define a test with a fixture of @type, which the test has as *@fixture.
  * @begin makes it before the test, and @end ends it.
