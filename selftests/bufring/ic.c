@@ -224,7 +224,7 @@ static void check_nothing(struct vmbus_chan *host)
 	CHECK_IS(host_gets(host, &a), -EAGAIN);
 }
 
-/* The host offers versions, of which it has @major.1, and gets the answer. */
+/* The host offers the versions of host_negotiates(), and gets the answer. */
 static void negotiate(struct served *s, uint64_t xid, uint16_t major, struct answer *answer)
 {
 	MUST(!host_negotiates(s->host, xid, major));
