@@ -195,15 +195,16 @@ TEST(daemon_ends_for_a_silent_host)
 	struct timespec begun;
 
 	for (int i = 0; i < 2; i++) {
-		begin_test();
+		/* The daemon's own clock starts later. */
 		clock_gettime(CLOCK_MONOTONIC, &begun);
+		begin_test();
 		if (i) {
 			negotiate();
 			end_message(&request, CANCEL);
 			post();
 		}
 		WAIT_UNTIL(says(i ? "it does not read the answers" : "it does not negotiate"));
-		expect(milliseconds_since(&begun) > PATIENCE_MSEC - 500);
+		expect(milliseconds_since(&begun) >= PATIENCE_MSEC);
 		expect_int(end_of_daemon(), 0);
 		end_test(0);
 	}
