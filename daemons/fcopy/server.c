@@ -27,7 +27,9 @@
  * answers with the reason. The host may have to read the next part of its file
  * first.
  */
+#ifndef STOP_MSEC
 #define STOP_MSEC 2000
+#endif
 
 #ifndef PATIENCE_MSEC
 #define PATIENCE_MSEC 0 /* the library's default: two minutes */
