@@ -311,7 +311,8 @@ static bool assemble(struct nic *nic, struct request *request, uint8_t *message,
 		int ret = host_request(&nic->host, &frame, NULL, message, bytes, 60000);
 
 		must(nic, ret);
-		if (ret)
+		/* After the close, a new session may have the section. */
+		if (ret || !nic_open(nic, request->channel))
 			return false;
 	}
 	if (memory)
