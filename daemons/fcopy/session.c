@@ -480,19 +480,7 @@ void session_collect(struct session *session)
 
 void session_reap(struct session *session)
 {
-	enum worker_end end;
-	pid_t pid;
-
-	while ((end = worker_reap(&pid)) != WORKER_NONE) {
-		if (pid != session->late)
-			continue;
-		session->late = 0;
-		log_line(LOG_NOTICE, "%s: the disk has answered; the file is%s in place",
-			 session->late_path, end == WORKER_PLACED ? "" : " not");
-		/* A repeated COMPLETE gets the success. */
-		if (end == WORKER_PLACED && session->completed)
-			session->completion = REFUSAL_NONE;
-	}
+	worker_reap();
 	if (session->state == SESSION_CLEANING && !worker_is_cleaning()) {
 		session->state = SESSION_IDLE;
 		serve(session);
@@ -532,8 +520,6 @@ static void end_slow(struct session *session)
 			  "the host gets a failure, and the file may still appear");
 	if (placed)
 		log_received(session, NULL);
-	session->late = placed ? 0 : session->worker.pid;
-	strcpy(session->late_path, session->path);
 	worker_abandon(&session->worker);
 	conclude(session, placed ? REFUSAL_NONE : REFUSAL_SLOW);
 	session->state = SESSION_IDLE;

@@ -104,8 +104,6 @@ struct session {
 	uint64_t latest;	/* when the host sent something of the copy, likewise */
 	uint64_t discard_until; /* SESSION_DISCARDING, likewise */
 	struct log_copy lost;	/* SESSION_DISCARDING: what the log gets at its end */
-	pid_t late;		/* a worker that may still give a file its name, or 0 */
-	char late_path[TRANSFER_FILE_SIZE];
 
 	/* why the last copy failed, for its next WRITE or COMPLETE */
 	struct failure failure;

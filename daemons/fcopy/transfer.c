@@ -347,7 +347,6 @@ static void end(struct transfer *transfer, bool placed)
 {
 	bool named = transfer->temporary[0];
 
-	transfer->placed = placed;
 	transfer->left = false;
 
 	if (transfer->temporary[0]) {

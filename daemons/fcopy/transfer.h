@@ -45,7 +45,6 @@ struct transfer {
 	bool whole;
 	uint32_t step; /* the bytes of a step */
 	struct timespec step_begun;
-	bool placed;			   /* transfer_end() has ended the last copy */
 	bool left;			   /* the file of the last copy could not be removed */
 	char path[TRANSFER_FILE_SIZE];	   /* the target, for messages */
 	char temporary[JOURNAL_NAME_SIZE]; /* "" while the file has no name */

@@ -13,7 +13,7 @@
 #include "worker.h"
 
 /* The exit status of a worker */
-enum { EXIT_PLACED, EXIT_CLEAN, EXIT_LEFT };
+enum { EXIT_CLEAN, EXIT_LEFT };
 
 /* The memory that the daemon shares with a worker */
 struct slot {
@@ -64,7 +64,10 @@ static pid_t fork_worker(const char *name)
 static void send_report(const struct report *report, void *context)
 {
 	/* If the daemon has ended, receive_order() notices it, too. */
-	send(*(int *)context, report, sizeof(*report), MSG_NOSIGNAL);
+	if (send(*(int *)context, report, sizeof(*report), MSG_NOSIGNAL) < 0 &&
+	    report->kind == REPORT_PLACED)
+		log_line(LOG_NOTICE, "%s: the disk has answered; the file is in place",
+			 report->path);
 }
 
 static void receive_order(int fd, struct order *order)
@@ -101,7 +104,7 @@ __attribute__((noreturn)) static void work(struct slot *slot, int fd, const stru
 		if (order.kind == ORDER_WRITE && transfer_active(&transfer))
 			free_half(slot, order.half % 2, fd);
 	}
-	_exit(transfer.placed ? EXIT_PLACED : transfer.left ? EXIT_LEFT : EXIT_CLEAN);
+	_exit(transfer.left ? EXIT_LEFT : EXIT_CLEAN);
 }
 
 int worker_start(struct worker *worker, const struct start *start, const struct policy *policy)
@@ -246,30 +249,35 @@ void worker_abandon(struct worker *worker)
 	*worker = (struct worker){ .fd = -1 };
 }
 
-enum worker_end worker_reap(pid_t *pid)
+static void free_slot(pid_t pid)
 {
-	int status;
-
-	*pid = waitpid(-1, &status, WNOHANG);
-	if (*pid <= 0)
-		return WORKER_NONE;
-	if (*pid == cleaner) {
-		cleaner = 0;
-		notes_left = !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_CLEAN;
-		return WORKER_CLEANED;
-	}
 	for (unsigned int i = 0; i < WORKERS_MAX; i++) {
-		if (pids[i] == *pid) {
+		if (pids[i] == pid) {
 			pids[i] = 0;
 			slots[i].id = 0;
 		}
 	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status) == EXIT_LEFT) {
-		notes_left = true;
-		worker_clean();
+}
+
+void worker_reap(void)
+{
+	int status;
+	bool left;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		left = !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_CLEAN;
+		if (pid == cleaner) {
+			cleaner = 0;
+			notes_left = left;
+			continue;
+		}
+		free_slot(pid);
+		if (left) {
+			notes_left = true;
+			worker_clean();
+		}
 	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_PLACED ? WORKER_PLACED :
-									 WORKER_ENDED;
 }
 
 /*

@@ -84,22 +84,12 @@ bool worker_receive(struct worker *worker, struct report *report);
  */
 void worker_abandon(struct worker *worker);
 
-/** How a worker has ended, for worker_reap() */
-enum worker_end {
-	WORKER_NONE,	/* none has ended */
-	WORKER_PLACED,	/* its file is in place */
-	WORKER_ENDED,	/* its file is not in place */
-	WORKER_CLEANED, /* it was that of worker_clean() */
-};
-
 /**
- * worker_reap() - collect a worker that has ended; call this after SIGCHLD
- * until it returns WORKER_NONE
- * @pid: receives its process id
+ * worker_reap() - collect the workers that have ended; call this after SIGCHLD
  *
  * If a worker has left something, the function calls worker_clean().
  */
-enum worker_end worker_reap(pid_t *pid);
+void worker_reap(void);
 
 /**
  * worker_clean() - start a worker that removes what interrupted copies left,

@@ -71,9 +71,8 @@ void worker_abandon(struct worker *worker)
 	*worker = (struct worker){ .fd = -1 };
 }
 
-enum worker_end worker_reap(pid_t *pid)
+void worker_reap(void)
 {
-	return WORKER_NONE;
 }
 
 bool worker_clean(void)
