@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -45,23 +44,8 @@ enum outcome {
 	STUCK,	/* the file is there and cannot be removed */
 };
 
-/*
- * The notes that stay and that the log already mentions. There are few such
- * notes, and the log mentions at most LOGGED_MAX of them. journal_open() moves
- * them to memory that the daemon shares with its workers.
- */
-#define LOGGED_MAX 16
-static struct logged {
-	bool unreadable; /* the log says that the state directory cannot be read */
-	struct {
-		char name[JOURNAL_NAME_SIZE]; /* "" if the entry is free */
-		bool failed;
-	} notes[LOGGED_MAX];
-} own_logged, *logged = &own_logged;
-
 int journal_open(const char *state_dir)
 {
-	void *shared;
 	int dir, err;
 
 	if (mkdir(state_dir, 0700) < 0 && errno != EEXIST)
@@ -74,10 +58,6 @@ int journal_open(const char *state_dir)
 		close(dir);
 		return err;
 	}
-	shared = mmap(NULL, sizeof(*logged), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (shared != MAP_FAILED)
-		logged = shared;
 	return dir;
 }
 
@@ -370,41 +350,17 @@ static bool is_expired(int journal, const char *name)
 	       time(NULL) - st.st_mtime > JOURNAL_KEEP_DAYS * 24 * 3600ll;
 }
 
-/* Return the index of the entry of @name or of a free one, or -1. */
-static int find_logged(int journal, const char *name)
+/* Log that @note stays. */
+static void log_kept(const struct note *note, const struct failure *failure)
 {
-	struct stat st;
-	int found = -1;
-
-	for (int i = 0; i < LOGGED_MAX; i++) {
-		if (!strcmp(logged->notes[i].name, name))
-			return i;
-		if (*logged->notes[i].name &&
-		    fstatat(journal, logged->notes[i].name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			logged->notes[i].name[0] = '\0';
-		if (!*logged->notes[i].name)
-			found = i;
-	}
-	return found;
-}
-
-/* Log that @note stays, unless the log shows that already. */
-static void log_kept(int journal, const struct note *note, const struct failure *failure)
-{
-	bool failed = failure->refusal != REFUSAL_NONE;
-	int i = find_logged(journal, note->name);
 	char text[FAILURE_DETAIL + 256];
 
-	if (i < 0 || (*logged->notes[i].name && (logged->notes[i].failed || !failed)))
-		return;
-	memcpy(logged->notes[i].name, note->name, JOURNAL_NAME_SIZE);
-	logged->notes[i].failed = failed;
 	if (note->kind == NOTE_UNKNOWN) {
 		log_line(LOG_WARNING,
 			 "the state directory holds a note that this version cannot "
 			 "read: %s: %s",
 			 note->name, note->text);
-	} else if (failed) {
+	} else if (failure->refusal != REFUSAL_NONE) {
 		failure_text(failure, text, sizeof(text));
 		log_line(LOG_WARNING, "cannot remove what an interrupted copy left: %s", text);
 	} else {
@@ -418,7 +374,7 @@ static void log_kept(int journal, const struct note *note, const struct failure 
 }
 
 /* Clean up what one note names. Returns 0 or -errno. */
-static int clean_one(int journal, const struct note *note)
+static int clean_one(int journal, const struct note *note, bool tell)
 {
 	struct failure failure = { REFUSAL_NONE };
 	enum outcome outcome = ABSENT;
@@ -437,7 +393,8 @@ static int clean_one(int journal, const struct note *note)
 		journal_forget(journal, note->name);
 		return 0;
 	}
-	log_kept(journal, note, &failure);
+	if (tell)
+		log_kept(note, &failure);
 	if (failure.refusal == REFUSAL_NONE)
 		return 0;
 	return failure.error ? -failure.error : -EIO;
@@ -456,7 +413,7 @@ static bool is_active(const char *name, bool (*is_busy)(uint64_t id))
  * Adds the notes that stay to *left. Returns 0 or -errno.
  */
 static int clean_kind(int journal, DIR *notes, bool directories, bool (*is_busy)(uint64_t id),
-		      unsigned int *left)
+		      bool tell, unsigned int *left)
 {
 	struct dirent *entry;
 	int err, result = 0;
@@ -476,7 +433,7 @@ static int clean_kind(int journal, DIR *notes, bool directories, bool (*is_busy)
 		parse(&note);
 		if (directories != (note.kind == NOTE_DIRECTORIES))
 			continue;
-		err = clean_one(journal, &note);
+		err = clean_one(journal, &note, tell);
 		if (err)
 			result = err;
 		if (fstatat(journal, note.name, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -485,7 +442,7 @@ static int clean_kind(int journal, DIR *notes, bool directories, bool (*is_busy)
 	return result;
 }
 
-int journal_clean(int journal, bool (*is_busy)(uint64_t id), unsigned int *left)
+int journal_clean(int journal, bool (*is_busy)(uint64_t id), bool tell, unsigned int *left)
 {
 	int err, second;
 	DIR *notes;
@@ -496,17 +453,15 @@ int journal_clean(int journal, bool (*is_busy)(uint64_t id), unsigned int *left)
 	notes = open_entries(journal);
 	if (!notes) {
 		err = -errno;
-		if (!logged->unreadable)
+		if (tell)
 			log_line(LOG_WARNING, "cannot read the state directory: %s",
 				 strerror(-err));
-		logged->unreadable = true;
 		return err;
 	}
-	logged->unreadable = false;
 	/* The files come first, because a directory must be empty. */
-	err = clean_kind(journal, notes, false, is_busy, left);
+	err = clean_kind(journal, notes, false, is_busy, tell, left);
 	rewinddir(notes);
-	second = clean_kind(journal, notes, true, is_busy, left);
+	second = clean_kind(journal, notes, true, is_busy, tell, left);
 	closedir(notes);
 	return err ? err : second;
 }

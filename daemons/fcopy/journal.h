@@ -115,18 +115,17 @@ void journal_keep(int journal, const char *name);
  * journal_clean() - remove what the notes of earlier copies name
  * @is_busy: whether the notes with this id belong to a copy that is active; may
  *	be NULL
+ * @tell: log each note that stays
  *
  * A note stays while its file cannot be removed. A note also stays, for up to
  * JOURNAL_KEEP_DAYS, while its directory is missing or is another directory.
  *
- * Without notes the function only reads the state directory. It logs a note
- * that stays once in the life of the daemon, and once more if the file then
- * appears and cannot be removed.
+ * Without notes the function only reads the state directory.
  *
  * Returns 0 or -errno of the last failure. A note that waits for its file
  * system does not count as a failure. @left receives the number of notes that
  * stay.
  */
-int journal_clean(int journal, bool (*is_busy)(uint64_t id), unsigned int *left);
+int journal_clean(int journal, bool (*is_busy)(uint64_t id), bool tell, unsigned int *left);
 
 #endif

@@ -27,6 +27,7 @@ static struct slot *slots;
 static pid_t pids[WORKERS_MAX]; /* the workers that have these slots, or 0 */
 static pid_t cleaner;		/* the worker of worker_clean(), or 0 */
 static bool notes_left = true;	/* there may be notes of interrupted copies */
+static bool tell_notes = true;	/* the next cleaner logs those that stay */
 static int journal = -1;
 static void (*leave)(void);
 
@@ -275,6 +276,8 @@ void worker_reap(void)
 		free_slot(pid);
 		if (left) {
 			notes_left = true;
+			/* This worker has logged nothing. */
+			tell_notes |= !WIFEXITED(status);
 			worker_clean();
 		}
 	}
@@ -302,11 +305,13 @@ bool worker_clean(void)
 		return cleaner;
 	pid = fork_worker("hv-fcopyd-clean");
 	if (!pid) {
-		err = journal_clean(journal, is_busy, &left);
+		err = journal_clean(journal, is_busy, tell_notes, &left);
 		_exit(err || left ? EXIT_LEFT : EXIT_CLEAN);
 	}
-	if (pid > 0)
+	if (pid > 0) {
 		cleaner = pid;
+		tell_notes = false;
+	}
 	return cleaner;
 }
 

@@ -79,7 +79,7 @@ bool worker_clean(void)
 {
 	unsigned int left;
 
-	journal_clean(inline_journal, NULL, &left);
+	journal_clean(inline_journal, NULL, false, &left);
 	return inline_cleaning;
 }
 

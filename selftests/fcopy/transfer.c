@@ -265,7 +265,7 @@ static enum refusal start_at(const char *path, const char *name, unsigned int fl
 	enum refusal refusal;
 
 	transfer_discard(&transfer);
-	journal_clean(transfer.journal, NULL, &left);
+	journal_clean(transfer.journal, NULL, false, &left);
 	refusal = transfer_start(&transfer, &request, size, &failure);
 	if (refusal != REFUSAL_NONE)
 		expect_int(failure.refusal, refusal);
@@ -1368,7 +1368,7 @@ static void what_cannot_be_removed_stays_noted(void)
 	expect_int(entries("to"), 1);
 	expect_int(entries("state"), 1);
 	expect(transfer.left);
-	expect_int(journal_clean(transfer.journal, NULL, &left), 0);
+	expect_int(journal_clean(transfer.journal, NULL, false, &left), 0);
 	expect_int(left, 0);
 }
 
@@ -1391,7 +1391,7 @@ static void notes_have_a_limit(void)
 	snprintf(path, sizeof(path), "state/%s", transfer.temporary);
 	stat_of(path);
 	discard();
-	expect_int(journal_clean(transfer.journal, NULL, &left), 0);
+	expect_int(journal_clean(transfer.journal, NULL, false, &left), 0);
 	expect_int(left, 0);
 	expected_files = entries("to");
 }
