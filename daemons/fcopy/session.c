@@ -501,21 +501,15 @@ const char *session_slow(const struct session *session, unsigned int *seconds)
 	return *seconds < 2 ? NULL : words[session->state];
 }
 
-/* End the wait for a worker that has used up the time of a request. */
-static void end_slow(struct session *session)
+/*
+ * Let a worker alone that gives the file its name, or has done so: nobody can
+ * take that back.
+ */
+static void leave_worker(struct session *session, const char *why)
 {
 	bool placed = session->state == SESSION_PLACED;
-	struct failure failure;
 
-	refusal_set(&failure, REFUSAL_SLOW, "more than %g s %s", SESSION_LIMIT_MSEC / 1e3,
-		    words[session->state]);
-	if (!session_completes(session) || session->state == SESSION_FINISHING) {
-		discard(session, &failure);
-		give_up_discard(session);
-		return;
-	}
-	log_line(LOG_WARNING, "%s: the disk takes more than %g s; %s", session->path,
-		 SESSION_LIMIT_MSEC / 1e3,
+	log_line(LOG_WARNING, "%s: %s; %s", session->path, why,
 		 placed ? "the file is in place, but a power loss may undo that" :
 			  "the host gets a failure, and the file may still appear");
 	if (placed)
@@ -524,6 +518,23 @@ static void end_slow(struct session *session)
 	conclude(session, placed ? REFUSAL_NONE : REFUSAL_SLOW);
 	session->state = SESSION_IDLE;
 	tell_outcome(session, session->completion);
+}
+
+/* End the wait for a worker that has used up the time of a request. */
+static void end_slow(struct session *session)
+{
+	struct failure failure;
+	char why[64];
+
+	refusal_set(&failure, REFUSAL_SLOW, "more than %g s %s", SESSION_LIMIT_MSEC / 1e3,
+		    words[session->state]);
+	if (!session_completes(session) || session->state == SESSION_FINISHING) {
+		discard(session, &failure);
+		give_up_discard(session);
+		return;
+	}
+	snprintf(why, sizeof(why), "the disk takes more than %g s", SESSION_LIMIT_MSEC / 1e3);
+	leave_worker(session, why);
 }
 
 void session_tick(struct session *session)
@@ -564,7 +575,9 @@ void session_restart(struct session *session, const struct failure *why)
 	session->asking = false;
 	while (session->held_count)
 		answer_first(session, REFUSAL_CANCELLED);
-	if (!session_abort(session, why))
+	if (session_completes(session) && session->state != SESSION_FINISHING)
+		leave_worker(session, why->detail);
+	else if (!session_abort(session, why))
 		session->failure.refusal = REFUSAL_NONE;
 	session->completed = false;
 }

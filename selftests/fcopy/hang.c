@@ -227,6 +227,42 @@ TEST(negotiate_meanwhile)
 	}
 }
 
+/*
+ * A file that gets its name may appear later. Neither the next copy nor the end
+ * of the daemon waits for that.
+ */
+TEST(negotiate_while_the_file_gets_its_name)
+{
+	struct timespec begun;
+
+	for (int i = 0; i < 2; i++) {
+		begin();
+		complete_request();
+		post_held(LINKING);
+		negotiate();
+		WAIT_UNTIL(says("the host started a new negotiation; the host gets a failure, and the file may still appear"));
+		if (i == 0) {
+			begun = now();
+			start_message(&request, in("to/"), "b", 0, 0);
+			expect_int(ask(), S_OK);
+			expect(milliseconds_since(&begun) < LIMIT);
+			expect_int(end(CANCEL), S_OK);
+		} else {
+			rescind();
+			expect_int(end_of_daemon(), 0);
+		}
+		hold(NOWHERE);
+		WAIT_UNTIL(says("the disk has answered; the file is in place"));
+		expect(holds("to/made/a", "0123456789"));
+		if (i == 0)
+			end_slow(1);
+		else
+			end_test(1);
+		unlink("to/made/a");
+		rmdir("to/made");
+	}
+}
+
 TEST_F(on_machine, cancel_meanwhile)
 {
 	complete_request();
