@@ -788,7 +788,7 @@ static int place(struct transfer *transfer)
 	return err ? err : rename_to(transfer);
 }
 
-/* Check the file and its place again, and write all of it to the disk. */
+/* Check the file again, and write all of it to the disk. */
 static enum refusal finish_file(struct transfer *transfer, struct failure *failure)
 {
 	enum refusal refusal;
@@ -797,9 +797,7 @@ static enum refusal finish_file(struct transfer *transfer, struct failure *failu
 		return refusal_set(failure, REFUSAL_INCOMPLETE,
 				   "%" PRIu64 " of %" PRIu64 " bytes arrived", transfer->received,
 				   transfer->announced);
-	refusal = destination_confirm(&transfer->to, transfer->policy, failure);
-	if (refusal == REFUSAL_NONE)
-		refusal = destination_check_target(&transfer->to, transfer->force, failure);
+	refusal = destination_check_target(&transfer->to, transfer->force, failure);
 	if (refusal == REFUSAL_NONE)
 		refusal = set_owner(transfer, failure);
 	if (refusal == REFUSAL_NONE)
@@ -830,10 +828,19 @@ enum refusal transfer_finish(struct transfer *transfer, struct failure *failure)
 	return do_step(transfer, failure, finish_file);
 }
 
+/*
+ * Check that the directory is still where it was, because the disk may have
+ * needed a long time for the data, and give the file its name.
+ */
 static enum refusal place_file(struct transfer *transfer, struct failure *failure)
 {
-	int err = place(transfer);
+	enum refusal refusal;
+	int err;
 
+	refusal = destination_confirm(&transfer->to, transfer->policy, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	err = place(transfer);
 	return err ? fail_errno(failure, -err, "%s", transfer->path) : REFUSAL_NONE;
 }
 
