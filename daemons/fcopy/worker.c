@@ -26,6 +26,7 @@ struct slot {
 static struct slot *slots;
 static pid_t pids[WORKERS_MAX]; /* the workers that have these slots, or 0 */
 static pid_t cleaner;		/* the worker of worker_clean(), or 0 */
+static pid_t dead;		/* a worker that died and has yet to be collected, or 0 */
 static bool notes_left = true;	/* there may be notes of interrupted copies */
 static bool tell_notes = true;	/* the next cleaner logs those that stay */
 static int journal = -1;
@@ -233,6 +234,8 @@ bool worker_receive(struct worker *worker, struct report *report)
 	if (n != sizeof(*report)) {
 		*report = (struct report){ .kind = REPORT_ENDED, .left = true };
 		refusal_set(&report->failure, REFUSAL_OTHER, "the process of the copy has died");
+		if (pids[worker->slot] == worker->pid)
+			dead = worker->pid;
 	}
 	/* A worker has fewer privileges, so do not rely on its strings. */
 	report->path[sizeof(report->path) - 1] = '\0';
@@ -274,6 +277,8 @@ void worker_reap(void)
 			continue;
 		}
 		free_slot(pid);
+		if (pid == dead)
+			dead = 0;
 		if (left) {
 			notes_left = true;
 			/* This worker has logged nothing. */
@@ -301,8 +306,8 @@ bool worker_clean(void)
 	pid_t pid;
 	int err;
 
-	if (cleaner || !notes_left || journal < 0)
-		return cleaner;
+	if (worker_is_cleaning() || !notes_left || journal < 0)
+		return worker_is_cleaning();
 	pid = fork_worker("hv-fcopyd-clean");
 	if (!pid) {
 		err = journal_clean(journal, is_busy, tell_notes, &left);
@@ -312,10 +317,15 @@ bool worker_clean(void)
 		cleaner = pid;
 		tell_notes = false;
 	}
-	return cleaner;
+	return worker_is_cleaning();
 }
 
+/*
+ * When a worker dies, the kernel closes its socket before it sends SIGCHLD. The
+ * host may send the next START in between, and the cleaner starts only after
+ * the signal.
+ */
 bool worker_is_cleaning(void)
 {
-	return cleaner;
+	return cleaner || dead;
 }

@@ -95,11 +95,11 @@ void worker_reap(void);
  * worker_clean() - start a worker that removes what interrupted copies left,
  * unless there is nothing or one is running
  *
- * Returns whether such a worker is running.
+ * Returns worker_is_cleaning().
  */
 bool worker_clean(void);
 
-/** worker_is_cleaning() - whether such a worker is running */
+/** worker_is_cleaning() - whether such a worker is running or about to start */
 bool worker_is_cleaning(void);
 
 #endif

@@ -141,16 +141,31 @@ TEST(refused_copy)
 	reap();
 }
 
-TEST(killed_worker)
+static void begin_killed_worker(void)
 {
 	begin_test();
 	await_report(REPORT_STARTED);
 	kill(worker.pid, SIGKILL);
+}
+
+TEST(killed_worker)
+{
+	begin_killed_worker();
 	await_report(REPORT_ENDED);
 	expect_int(report.failure.refusal, REFUSAL_OTHER);
 	expect(report.left);
+	/* The next START has to wait, although nobody could clean up yet. */
+	expect(worker_clean());
 	reap();
-	expect(worker_clean() == false);
+	expect(!worker_clean());
+}
+
+TEST(killed_worker_is_collected_first)
+{
+	begin_killed_worker();
+	reap();
+	await_report(REPORT_ENDED);
+	expect(!worker_clean());
 }
 
 int main(void)
