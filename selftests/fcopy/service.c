@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "../../daemons/fcopy/worker.h"
+#include "../../daemons/fcopy/session.h"
 #include "machine.h"
 
 static const struct fixture on_machine = { .begin = begin_test };
@@ -259,23 +259,57 @@ TEST(directories_of_a_crash)
 	machine_no_tmpfile = false;
 }
 
-/* The worker dies. The host learns it, and nothing stays. */
+/* Begin a copy whose worker dies. The host learns it. */
+static void begin_lost_copy(void)
+{
+	begin_copy();
+	/* begin_copy() has an answer, so the worker has made room. */
+	kill(machine->worker, SIGKILL);
+	WAIT_UNTIL(says("the process of the copy has died"));
+	write_message(&request, 5, "56789", 5);
+	expect_int(ask(), E_FAIL);
+	end_message(&request, COMPLETE);
+	expect_int(ask(), E_FAIL);
+}
+
+/* Another worker cleans up by itself, and the same copy can begin again. */
 TEST(worker_that_is_killed)
 {
 	for (int named = 0; named < 2; named++) {
 		machine_no_tmpfile = named;
 		begin_test();
+		begin_lost_copy();
+		WAIT_UNTIL(entries("to") == 0 && entries("state") == 0);
 		begin_copy();
-		/* begin_copy() has an answer, so the worker has made room. */
-		kill(machine->worker, SIGKILL);
-		WAIT_UNTIL(says("the process of the copy has died"));
-		write_message(&request, 5, "56789", 5);
-		expect_int(ask(), E_FAIL);
+		stop_test(0);
+	}
+	machine_no_tmpfile = false;
+}
+
+/* A START waits for that worker, but not for ever, and they do not collide. */
+TEST(start_beside_the_cleaner)
+{
+	struct timespec begun;
+
+	for (int named = 0; named < 2; named++) {
+		machine_no_tmpfile = named;
+		begin_test();
+		hold(UNLINK);
+		begin_lost_copy();
+		WAIT_UNTIL(machine->held);
+		start_message(&request, in("to/"), "b", 0, 10);
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+		expect_int(ask(), S_OK);
+		expect(milliseconds_since(&begun) >= SESSION_DISCARD_MSEC - 50);
+		expect(access("to/made", F_OK) == 0);
+		hold(NOWHERE);
+		WAIT_UNTIL(access("to/made", F_OK) < 0 && entries("state") == named);
+		write_message(&request, 0, "0123456789", 10);
+		expect_int(ask(), S_OK);
 		end_message(&request, COMPLETE);
-		expect_int(ask(), E_FAIL);
-		begin_copy();
-		/* Another worker cleans up, maybe beside the next START. */
-		WAIT_UNTIL(entries("state") == 1 + named);
+		expect_int(ask(), S_OK);
+		expect(holds("to/b", "0123456789"));
+		unlink("to/b");
 		stop_test(0);
 	}
 	machine_no_tmpfile = false;
