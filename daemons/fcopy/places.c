@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -13,6 +14,9 @@
 #include "log.h"
 #include "path.h"
 #include "places.h"
+
+/* The kernel follows as many links in a row. */
+#define LINKS_MAX 40
 
 const struct place *places_find(const struct policy *policy, const char *path)
 {
@@ -293,18 +297,59 @@ static bool is_at(const char *path, const struct chain *chain, const char *below
 	return begins_with(below, name ? name + 1 : path) && find_above(chain, parent) == 0;
 }
 
-/* is_at() for @path, and for what a link at @path or on its way leads to */
+/*
+ * Replace the path of a link by the path that it leads to, which need not
+ * exist. Returns whether @path was a link.
+ */
+static bool follow(char path[PATH_MAX])
+{
+	char *slash = strrchr(path, '/'), target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	char *to = n > 0 && *target != '/' && slash ? slash + 1 : path;
+
+	if (n < 0 || n >= path + PATH_MAX - to)
+		return false;
+	memcpy(to, target, n);
+	to[n] = '\0';
+	return true;
+}
+
+/* is_at() for @path, and for each path that it leads to as a link */
 static bool is_own(const char *path, const struct chain *chain, const char *below)
 {
-	char real[PATH_MAX];
+	unsigned int links = 0;
+	char at[PATH_MAX];
 
-	return is_at(path, chain, below) || (realpath(path, real) && is_at(real, chain, below));
+	snprintf(at, sizeof(at), "%s", path);
+	do {
+		if (is_at(at, chain, below))
+			return true;
+	} while (follow(at) && ++links < LINKS_MAX);
+	return false;
+}
+
+/* is_own() for a directory of drop-ins, and for the links in it */
+static bool is_own_folder(const char *folder, const struct chain *chain, const char *below)
+{
+	bool own = is_own(folder, chain, below);
+	DIR *entries = own ? NULL : opendir(folder);
+	struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (!entries)
+		return own;
+	while (!own && (entry = readdir(entries)))
+		own = snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) <
+			      (int)sizeof(path) &&
+		      follow(path) && is_own(path, chain, below);
+	closedir(entries);
+	return own;
 }
 
 /*
  * Refuse the files that limit the host: a host that may write to them could
- * remove every limit. They are fcopyd.conf and its drop-ins, and the places of
- * units and of AppArmor's profiles.
+ * remove every limit. They are fcopyd.conf and its drop-ins, those of the unit,
+ * and the places of units and of AppArmor's profiles.
  */
 static enum refusal check_own(const struct policy *policy, const struct chain *chain,
 			      const char *directory, const char *below, struct failure *failure)
@@ -314,17 +359,23 @@ static enum refusal check_own(const struct policy *policy, const struct chain *c
 		"/lib/systemd", "/usr/local/lib/systemd", "/etc/apparmor.d",
 	};
 	char folder[PATH_MAX];
+	bool is_conf = false;
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		if (is_own(own[i], chain, below))
 			return refusal_set(failure, REFUSAL_RULE,
 					   "%s/%s is in %s, which can remove the limits of "
 					   "fcopyd.conf",
 					   directory, below, own[i]);
-	if (!policy->file)
-		return REFUSAL_NONE;
-	snprintf(folder, sizeof(folder), "%s.d", policy->file);
-	if (is_own(policy->file, chain, below) || is_own(folder, chain, below))
+		snprintf(folder, sizeof(folder), "%s/system/hv-fcopyd.service.d", own[i]);
+		is_conf |= is_own_folder(folder, chain, below);
+	}
+	if (policy->file) {
+		snprintf(folder, sizeof(folder), "%s.d", policy->file);
+		is_conf |=
+			is_own(policy->file, chain, below) || is_own_folder(folder, chain, below);
+	}
+	if (is_conf)
 		return refusal_set(failure, REFUSAL_RULE,
 				   "%s/%s belongs to the configuration of hv-fcopyd", directory,
 				   below);

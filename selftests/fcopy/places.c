@@ -240,6 +240,37 @@ TEST_F(with_places, own_files_are_protected)
 	expect_confirmed("/etc", "systemd.conf");
 }
 
+/* A link in the folder of drop-ins leads to a drop-in, or will. */
+TEST_F(with_places, drop_ins_that_are_links)
+{
+	char conf[PATH_MAX];
+
+	snprintf(conf, sizeof(conf), "%s", in("fcopyd.conf"));
+	PLACES("+place");
+	policy.file = conf;
+	make_tree("place/real", "place/first -> real", "place/other", "fcopyd.conf.d/20.conf",
+		  "fcopyd.conf.d/10.conf -> ../place/first", "fcopyd.conf.d/30.conf -> 20.conf");
+	expect(symlink(in("place/later"), "fcopyd.conf.d/40.conf") == 0);
+	expect(symlink("50.conf", "fcopyd.conf.d/50.conf") == 0);
+	expect_denied(in("place"), "first", "configuration of hv-fcopyd");
+	expect_denied(in("place"), "real", "configuration of hv-fcopyd");
+	expect_denied(in("place"), "later", "configuration of hv-fcopyd");
+	expect_confirmed(in("place"), "other");
+	PLACES("+/");
+	policy.file = conf;
+	expect_confirmed(scratch, "fcopyd");
+}
+
+TEST_F(own_mounts, drop_ins_of_the_unit_that_are_links)
+{
+	mount_tmpfs("/etc", NULL);
+	make_tree("place/x.conf", "/etc/systemd/system/hv-fcopyd.service.d/");
+	expect(symlink(in("place/x.conf"), "/etc/systemd/system/hv-fcopyd.service.d/x.conf") == 0);
+	PLACES("+place");
+	expect_denied(in("place"), "x.conf", "configuration of hv-fcopyd");
+	expect_confirmed(in("place"), "y.conf");
+}
+
 TEST_F(with_places, warnings)
 {
 	make_tree("a/", "link -> a");
