@@ -128,7 +128,7 @@ const char *name_check_file(const char *name)
 	return NULL;
 }
 
-static bool is_letter(char c)
+static bool is_letter(uint32_t c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
@@ -178,36 +178,66 @@ const char *name_check_path(const char *path)
 	return NULL;
 }
 
-/* Whether @path begins with a quotation mark, plain or typographic */
-static bool is_quoted(const char *path)
-{
-	const unsigned char *p = (const unsigned char *)path;
+#define QUOTED "the path begins with a quotation mark"
+#define BLANK  "the path begins with a blank"
 
-	/* U+2018 to U+201F are E2 80 98 to E2 80 9F in UTF-8. */
-	return *p == '"' || *p == '\'' || *p == '`' ||
-	       (p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0x98 && p[2] <= 0x9f);
-}
+/*
+ * The first characters of what nobody means as a name. A path that was copied
+ * from a web page or a document may begin with any blank or mark of Unicode.
+ */
+static const struct {
+	uint32_t first, last;
+	const char *fault;
+} starts[] = {
+	{ '~', '~', "the path begins with '~', which is not expanded" },
+	{ '"', '"', QUOTED },
+	{ '\'', '\'', QUOTED },
+	{ '`', '`', QUOTED },
+	{ 0xab, 0xab, QUOTED },
+	{ 0xbb, 0xbb, QUOTED },
+	{ 0x2018, 0x201f, QUOTED },
+	{ 0x2039, 0x203a, QUOTED },
+	{ 0x300c, 0x300f, QUOTED },
+	{ 0x301d, 0x301f, QUOTED },
+	{ 0xff02, 0xff02, QUOTED },
+	{ 0xff07, 0xff07, QUOTED },
+	{ ' ', ' ', BLANK },
+	{ 0xa0, 0xa0, BLANK },
+	{ 0x1680, 0x1680, BLANK },
+	{ 0x2000, 0x200b, BLANK },
+	{ 0x2028, 0x2029, BLANK },
+	{ 0x202f, 0x202f, BLANK },
+	{ 0x205f, 0x205f, BLANK },
+	{ 0x3000, 0x3000, BLANK },
+	{ 0xfeff, 0xfeff, BLANK },
+};
 
+/* Whether @path begins with a scheme as in RFC 3986, and a '/' after it */
 static bool has_scheme(const char *path)
 {
 	const char *p = path;
 
-	while (is_letter(*p))
+	if (!is_letter(*p))
+		return false;
+	while (is_letter(*p) || (*p >= '0' && *p <= '9') || *p == '+' || *p == '-' || *p == '.')
 		p++;
-	return p > path && p[0] == ':' && p[1] == '/';
+	return p[0] == ':' && p[1] == '/';
 }
 
 const char *name_check_meant(const char *path)
 {
-	if (path[0] == '~')
-		return "the path begins with '~', which is not expanded";
-	if (path[0] == '$' && (is_letter(path[1]) || path[1] == '_' || path[1] == '{'))
-		return "the path begins with a variable: variables are not expanded";
-	if (is_quoted(path))
-		return "the path begins with a quotation mark";
-	/* U+00A0 is a blank that a copy from a web page may contain. */
-	if (path[0] == ' ' || !strncmp(path, "\xc2\xa0", 2))
-		return "the path begins with a blank";
+	char next = path[0] ? path[1] : '\0';
+	uint32_t c;
+
+	if (!name_decode(path, &c))
+		return NULL;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (c >= starts[i].first && c <= starts[i].last)
+			return starts[i].fault;
+	if (c == '$' && (is_letter(next) || next == '_' || next == '{' || next == '('))
+		return "the path begins with '$', which is not expanded";
+	if (is_letter(c) && next == ':')
+		return "the path begins with a drive letter: this guest has none";
 	if (has_scheme(path))
 		return "the path is a URL";
 	return NULL;

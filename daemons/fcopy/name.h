@@ -65,8 +65,9 @@ const char *name_check_path(const char *path);
 /**
  * name_check_meant() - check that the user means a relative destination
  *
- * A path that begins with '~', a variable, a quotation mark, a blank or a URL's
- * scheme would create an entry of that name in the root directory. The function
+ * A path that begins with '~', a variable or "$(", a quotation mark, a blank, a
+ * drive letter or a URL's scheme would create an entry of that name in the root
+ * directory. Quotation marks and blanks include those of Unicode. The function
  * returns the fault like name_check_path(). The caller refuses the path unless
  * its first component exists.
  */

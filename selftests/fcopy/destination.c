@@ -192,21 +192,38 @@ TEST(relative_and_empty_paths)
 /* They would create entries of these names in the root directory. */
 TEST(paths_that_nobody_means)
 {
-	static const char *const paths[] = { "~/x",
-					     "~",
-					     "~/",
-					     "~root/x",
-					     "$HOME/x",
-					     "${HOME}/x",
-					     "$TEMP",
-					     "file:///tmp/x",
-					     "http://host/x",
-					     "\"/tmp/x\"",
-					     "'/tmp/x'",
-					     "\xe2\x80\x9c/tmp/x",
-					     " /tmp/x",
-					     " x",
-					     "\xc2\xa0/tmp/x" };
+	static const char *const paths[] = {
+		"~/x",
+		"~",
+		"~/",
+		"~root/x",
+		"$HOME/x",
+		"${HOME}/x",
+		"$TEMP",
+		"$(pwd)/x",
+		"file:///tmp/x",
+		"http://host/x",
+		"s3://b/x",
+		"svn+ssh://h/x",
+		"a.b-c:/x",
+		"C:x.txt",
+		"c:x/y",
+		"\"/tmp/x\"",
+		"'/tmp/x'",
+		"`pwd`/x",
+		"“/tmp/x",
+		"“x”",
+		"„x“/y",
+		"«x»/y",
+		"‹x›",
+		"「x」",
+		" /tmp/x",
+		" x",
+		"\xc2\xa0/tmp/x",
+		"\xe2\x80\x83/tmp/x",
+		"\xe3\x80\x80/tmp/x",
+		"\xef\xbb\xbf/tmp/x",
+	};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		expect_refused(paths[i], "src", 0, REFUSAL_NAME, "the path ");
@@ -217,10 +234,13 @@ TEST(paths_that_nobody_means)
 	expect_goes(in("~/x"), "src", 0, "~", "", "x", false);
 	expect_goes(in("$HOME"), "src", 0, ".", "", "$HOME", false);
 	expect_goes(in(" x"), "src", 0, ".", "", " x", false);
+	expect_goes(in("C:x"), "src", 0, ".", "", "C:x", false);
 	if (access("/", W_OK) < 0)
 		skip("run this as root, where / is writable");
 	expect_goes("$1", "src", 0, "/", "", "$1", false);
 	expect_goes("mail:x", "src", 0, "/", "", "mail:x", false);
+	expect_goes("7z:/x", "src", CREATE, "/", "7z:", "x", false);
+	expect_goes("\xc3\xa4:x", "src", 0, "/", "", "\xc3\xa4:x", false);
 	if (mkdir("/~fcopy-test", 0755) < 0)
 		skip("/ is not writable");
 	expect_goes("~fcopy-test/x", "src", 0, "/~fcopy-test", "", "x", false);

@@ -66,8 +66,12 @@ row "a '\\' in the destination" syntax '' source.bin '/tmp/in\new.bin'
 row "a '\\' in the source's name" syntax '' 'a\b' /tmp/in/
 row "the home directory of a shell" syntax '' source.bin '~/new.bin' --create-full-path
 row "a variable of a shell" syntax '' source.bin '$HOME/new.bin' --create-full-path
+row "the output of a command" syntax '' source.bin '$(pwd)/new.bin' --create-full-path
 row "a URL" syntax '' source.bin file:///tmp/in/new.bin --create-full-path
+row "a URL with a digit" syntax '' source.bin s3://in/new.bin --create-full-path
+row "a drive letter without a slash" syntax '' source.bin C:new.bin --create-full-path
 row "a path in quotation marks" syntax '' source.bin '"/tmp/in/new.bin"' --create-full-path
+row "a path in guillemets" syntax '' source.bin '«/tmp/in/new.bin»' --create-full-path
 row "a path with a blank in front" syntax '' source.bin ' /tmp/in/new.bin' --create-full-path
 row "'..' at the destination's end" syntax '' source.bin /tmp/in/dir/..
 row "'..' in the destination" syntax '' source.bin /tmp/in/dir/../new.bin
