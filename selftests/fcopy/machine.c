@@ -226,7 +226,10 @@ void machine_open(void)
 	ring_size = 5 * sysconf(_SC_PAGESIZE);
 }
 
-/* Write a file below the machine's root, with the directories above it. */
+/*
+ * Write a file below the machine's root, with the directories above it. The
+ * daemon may read it at any moment, so it is never half written.
+ */
 static void put(const char *name, const char *text)
 {
 	char path[PATH_MAX];
@@ -238,8 +241,8 @@ static void put(const char *name, const char *text)
 		mkdir(path, 0755);
 		*slash = '/';
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+	fd = open("machine/next", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0 || rename("machine/next", path) < 0)
 		ksft_exit_fail_perror(path);
 	close(fd);
 }
