@@ -240,7 +240,8 @@ TEST(negotiate_while_the_file_gets_its_name)
 		complete_request();
 		post_held(LINKING);
 		negotiate();
-		WAIT_UNTIL(says("a new negotiation; the host gets a failure, and the file may still"));
+		WAIT_UNTIL(
+			says("a new negotiation; the host gets a failure, and the file may still"));
 		if (i == 0) {
 			begun = now();
 			start_message(&request, in("to/"), "b", 0, 0);
