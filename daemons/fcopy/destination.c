@@ -116,7 +116,8 @@ enum refusal destination_check_target(struct destination *destination, bool forc
 	}
 	if (S_ISDIR(st->st_mode))
 		return refusal_set(failure, REFUSAL_DIRECTORY, "%s/%s", place, name);
-	if (S_ISLNK(st->st_mode)) {
+	/* Below a section nobody looks where a link leads. */
+	if (S_ISLNK(st->st_mode) && !*destination->place->path) {
 		if (fstatat(destination->dir, name, &led, AT_NO_AUTOMOUNT) == 0) {
 			if (S_ISDIR(led.st_mode))
 				return refusal_set(failure, REFUSAL_DIRECTORY,
@@ -310,12 +311,18 @@ static enum refusal find_place(const struct policy *policy, const char *path,
 	return REFUSAL_NONE;
 }
 
+/* Whether @directory is in another place than that of the root */
+static bool is_elsewhere(const char *directory, const void *policy)
+{
+	return *places_find(policy, directory)->path;
+}
+
 /*
  * Walk along @whole from its place. From the root the walk follows the links of
- * root, and below another place it follows none.
+ * root, up to another place, and below another place it follows none.
  */
-static enum refusal walk(const struct place *place, const char *whole, unsigned int flags,
-			 struct path *path, struct failure *failure)
+static enum refusal walk(const struct policy *policy, const struct place *place, const char *whole,
+			 unsigned int flags, struct path *path, struct failure *failure)
 {
 	const struct identity *identity = settings_identity(&place->settings);
 	enum refusal refusal;
@@ -336,7 +343,8 @@ static enum refusal walk(const struct place *place, const char *whole, unsigned 
 		return fail_errno(failure, -err, "cannot become user %s", identity->name);
 	}
 	if (!*place->path)
-		return path_resolve(whole, flags | PATH_FOLLOW_LINKS, path, failure);
+		return path_follow(whole, flags | PATH_FOLLOW_LINKS, is_elsewhere, policy, path,
+				   failure);
 	return path_walk(dir, place->path, whole + strlen(place->path), flags, path, failure);
 }
 
@@ -358,7 +366,7 @@ static enum refusal find_directory(const struct policy *policy, const char *whol
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	first = result->place;
-	refusal = walk(first, whole, flags, path, failure);
+	refusal = walk(policy, first, whole, flags, path, failure);
 	if (refusal != REFUSAL_NONE || *first->path)
 		return refusal;
 	strcpy(target, path->place);
@@ -371,7 +379,7 @@ static enum refusal find_directory(const struct policy *policy, const char *whol
 	close(path->dir);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	return walk(result->place, target, flags, path, failure);
+	return walk(policy, result->place, target, flags, path, failure);
 }
 
 static enum refusal resolve(const struct destination_request *request, const struct policy *policy,

@@ -81,6 +81,8 @@ struct walk {
 	/* why a user could have created the next component, or NULL */
 	const char *doubt;
 	char doubtful[PATH_MAX]; /* the first directory to which @doubt applies */
+	path_ends *ends;	 /* may be NULL */
+	const void *context;	 /* of ends */
 };
 
 static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const char *name,
@@ -275,12 +277,36 @@ static enum refusal end_walk(struct walk *walk, const char *name)
 }
 
 /*
+ * Whether the walk, which has followed a link, ends before it enters the
+ * directory @name.
+ */
+static bool ends_before(const struct walk *walk, const char *name)
+{
+	char next[PATH_MAX];
+
+	strcpy(next, walk->path->place);
+	return walk->ends && walk->links && path_join(next, name) &&
+	       walk->ends(next, walk->context);
+}
+
+static bool has_parent(const char *text)
+{
+	char name[NAME_MAX + 1];
+
+	while (path_next(&text, name))
+		if (!strcmp(name, ".."))
+			return true;
+	return false;
+}
+
+/*
  * Process the component @name, which is not a directory. *end becomes true at
  * the end of the walk.
  */
 static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 {
 	bool target = (walk->flags & PATH_TARGET) && is_from_caller(walk, name) && is_last(walk);
+	bool follows = walk->flags & PATH_FOLLOW_LINKS;
 	enum refusal refusal;
 	struct stat st;
 	int at;
@@ -288,7 +314,8 @@ static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 	at = openat(walk->path->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (at < 0 || fstat(at, &st) < 0) {
 		refusal = fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
-	} else if (target && !(S_ISLNK(st.st_mode) && leads_to_directory(walk->path->dir, name))) {
+	} else if (target &&
+		   !(S_ISLNK(st.st_mode) && follows && leads_to_directory(walk->path->dir, name))) {
 		*end = true;
 		refusal = end_walk(walk, name);
 	} else if (S_ISLNK(st.st_mode)) {
@@ -309,6 +336,13 @@ static enum refusal step(struct walk *walk, const char *name, bool *end)
 	/* A user who can move directories on the way controls this "..". */
 	if (walk->doubt && !strcmp(name, ".."))
 		return fail_doubt(walk, name, "\"..\" of a link's text,");
+	if (ends_before(walk, name)) {
+		*end = true;
+		/* Without a look at @name nobody knows where ".." leads. */
+		return has_parent(walk->text) ? fail_at(walk, REFUSAL_LINK, name,
+							" is on the way of a link with \"..\"") :
+						end_walk(walk, name);
+	}
 	next = openat(walk->path->dir, name, PATH_STEP);
 	if (next < 0 && errno == ENOTDIR)
 		return step_over(walk, name, end);
@@ -328,10 +362,10 @@ static enum refusal step(struct walk *walk, const char *name, bool *end)
 	return REFUSAL_NONE;
 }
 
-enum refusal path_walk(int from, const char *place, const char *path, unsigned int flags,
-		       struct path *result, struct failure *failure)
+/* Walk along @path from the directory @from, whose path is @place. */
+static enum refusal walk_along(struct walk *walk, int from, const char *place, const char *path)
 {
-	struct walk walk = { .path = result, .flags = flags, .failure = failure };
+	struct path *result = walk->path;
 	enum refusal refusal = REFUSAL_NONE;
 	char name[NAME_MAX + 1];
 	bool end = false;
@@ -339,23 +373,23 @@ enum refusal path_walk(int from, const char *place, const char *path, unsigned i
 	strcpy(result->place, place);
 	*result->missing = '\0';
 	result->dir = from;
-	walk.from_caller = strlen(path);
-	if (walk.from_caller >= sizeof(walk.text))
-		refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%.100s... has %zu bytes",
-				      path, walk.from_caller);
+	walk->from_caller = strlen(path);
+	if (walk->from_caller >= sizeof(walk->text))
+		refusal = refusal_set(walk->failure, REFUSAL_NAME_TOO_LONG,
+				      "%.100s... has %zu bytes", path, walk->from_caller);
 	else
-		memcpy(walk.text, path, walk.from_caller + 1);
+		memcpy(walk->text, path, walk->from_caller + 1);
 
-	while (refusal == REFUSAL_NONE && !end && !is_last(&walk)) {
-		const char *rest = walk.text;
+	while (refusal == REFUSAL_NONE && !end && !is_last(walk)) {
+		const char *rest = walk->text;
 
 		if (!path_next(&rest, name)) {
-			refusal = refusal_set(failure, REFUSAL_NAME_TOO_LONG, "%s/%.100s...",
+			refusal = refusal_set(walk->failure, REFUSAL_NAME_TOO_LONG, "%s/%.100s...",
 					      result->place, rest);
 			break;
 		}
-		memmove(walk.text, rest, strlen(rest) + 1);
-		refusal = step(&walk, name, &end);
+		memmove(walk->text, rest, strlen(rest) + 1);
+		refusal = step(walk, name, &end);
 	}
 	if (refusal != REFUSAL_NONE) {
 		close(result->dir);
@@ -364,16 +398,33 @@ enum refusal path_walk(int from, const char *place, const char *path, unsigned i
 	return refusal;
 }
 
-enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
-			  struct failure *failure)
+enum refusal path_walk(int from, const char *place, const char *path, unsigned int flags,
+		       struct path *result, struct failure *failure)
 {
+	struct walk walk = { .path = result, .flags = flags, .failure = failure };
+
+	return walk_along(&walk, from, place, path);
+}
+
+enum refusal path_follow(const char *path, unsigned int flags, path_ends *ends, const void *context,
+			 struct path *result, struct failure *failure)
+{
+	struct walk walk = {
+		.path = result, .flags = flags, .failure = failure, .ends = ends, .context = context
+	};
 	int root = open("/", PATH_STEP);
 
 	if (root < 0) {
 		*result = (struct path){ .dir = -1 };
 		return fail_errno(failure, errno, "/");
 	}
-	return path_walk(root, "", path, flags, result, failure);
+	return walk_along(&walk, root, "", path);
+}
+
+enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
+			  struct failure *failure)
+{
+	return path_follow(path, flags, NULL, NULL, result, failure);
 }
 
 /* EINVAL means that this file system does not sync directories. */

@@ -52,7 +52,8 @@ struct path {
  *
  * With PATH_TARGET the last component ends up in result->missing if it exists
  * and is neither a directory nor a link to one, so that the caller can replace
- * it. The walk follows a link to a directory like every other link.
+ * it. The walk follows a link to a directory like every other link. Without
+ * PATH_FOLLOW_LINKS it does not look where the last component leads.
  *
  * Returns REFUSAL_NONE even if components are missing; otherwise REFUSAL_LINK,
  * REFUSAL_NOT_DIRECTORY, REFUSAL_MISSING (the text of a link leads nowhere),
@@ -62,13 +63,24 @@ struct path {
 enum refusal path_resolve(const char *path, unsigned int flags, struct path *result,
 			  struct failure *failure);
 
+/** Whether a walk ends before it enters the directory with the path @place */
+typedef bool path_ends(const char *place, const void *context);
+
+/**
+ * path_follow() - call path_resolve(), but end where a link leads into a
+ * directory at which @ends returns true
+ *
+ * result->missing then has the name of that directory, and what comes after it.
+ */
+enum refusal path_follow(const char *path, unsigned int flags, path_ends *ends, const void *context,
+			 struct path *result, struct failure *failure);
+
 /**
  * path_walk() - call path_resolve(), but from a directory below the root
  * @from: the directory (O_PATH); the function closes it after a failure, and
  *	otherwise result->dir takes its place
  * @place: its path without links and dots; "" is the root
- * @path: the rest of the path; @flags may have PATH_FOLLOW_LINKS only if @from
- *	is the root
+ * @path: the rest of the path, along which the walk follows no link
  */
 enum refusal path_walk(int from, const char *place, const char *path, unsigned int flags,
 		       struct path *result, struct failure *failure);

@@ -329,9 +329,12 @@ TEST(force_never_replaces_a_link_to_a_directory)
 			expect_refused(in("d"), "link", how, REFUSAL_DIRECTORY, in("d/link"));
 			expect_refused(in("d/"), "link", how, REFUSAL_DIRECTORY, in("d/link"));
 		}
+		/* Below a section nobody looks where the link leads. */
 		add_place(true, scratch);
-		expect_refused(in("d/"), "link", FORCE, REFUSAL_DIRECTORY, in("d/link"));
-		expect_refused(in("d/link"), "src", FORCE, REFUSAL_LINK, in("d/link"));
+		expect_refused(in("d/link"), "src", 0, REFUSAL_EXISTS, in("d/link"));
+		expect_goes(in("d/"), "link", FORCE, "d", "", "link", true);
+		expect_goes(in("d/link"), "src", FORCE, "d", "", "link", false);
+		expect_refused(in("d/link/"), "src", FORCE, REFUSAL_LINK, in("d/link"));
 		default_policy();
 		/* The path itself leads there only if the link is trusted. */
 		if (geteuid() != 0 || user) {
@@ -688,9 +691,14 @@ TEST_F(in_own_process, nothing_outside_is_opened)
 /* A link of root in the root's section leads into another place. */
 TEST_F(with_places_as_root, link_into_another_place)
 {
-	make_tree("shut/", "open/deep/", "to-shut -> shut", "to-open -> open");
+	make_tree("shut/file", "open/deep/", "to-shut -> shut", "to-open -> open",
+		  "round -> shut/../open");
 	PLACES("+/", "-shut", "+open");
 	expect_refused(in("to-shut/f"), "src", 0, REFUSAL_DISABLED, "places.conf:2");
+	/* The walk does not look at what the other place holds. */
+	expect_refused(in("to-shut/file/f"), "src", 0, REFUSAL_DISABLED, "places.conf:2");
+	expect_refused(in("to-shut/missing/f"), "src", 0, REFUSAL_DISABLED, "places.conf:2");
+	expect_refused(in("round/f"), "src", 0, REFUSAL_LINK, "shut is on the way of a link");
 	expect_goes(in("to-open/f"), "src", 0, "open", "", "f", false);
 	expect(to.place == &policy.places[2]);
 	expect_goes(in("to-open/deep"), "src", 0, "open/deep", "", "src", true);
