@@ -28,10 +28,18 @@ extern struct machine {
 	atomic_uint signals;   /* to the host */
 	atomic_uint answers;   /* that a test has counted */
 	atomic_int worker;     /* the process that made room for the last copy */
+	atomic_uint passed;    /* the time of a clock that stands still, in ms */
+	atomic_uint looks;     /* of the daemon at that clock */
 } *machine;
 
 /* The files of the workers have names from the start (no O_TMPFILE). */
 extern bool machine_no_tmpfile;
+
+/*
+ * The clock of the daemon's own limits stands still, so that a limit passes
+ * only when the test says so, and not while the machine is busy.
+ */
+extern bool machine_stops_clock;
 
 extern pid_t daemon_pid;
 extern struct vmbus_chan *host; /* the host's end of the open device */
@@ -109,12 +117,17 @@ void begin_copy(void);
 /** hold() - holds workers in this call from now on */
 void hold(enum machine_call call);
 
-/**
- * post_held() - posts the request, and waits until a worker is held;
- * `posted_at` has the time
- */
-extern struct timespec posted_at;
+/** post_held() - posts the request, and waits until a worker is held */
 void post_held(enum machine_call call);
+
+/**
+ * let_daemon_look() - waits until a daemon whose clock stands still, and which
+ * is busy with a copy, has taken what is posted and has looked at its limits
+ */
+void let_daemon_look(void);
+
+/** pass_time() - moves a clock that stands still */
+void pass_time(unsigned int msec);
 
 int milliseconds_since(const struct timespec *begun);
 
