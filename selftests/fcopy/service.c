@@ -315,15 +315,6 @@ TEST(start_beside_the_cleaner)
 	machine_no_tmpfile = false;
 }
 
-static void begin_whole_copy(void)
-{
-	begin_test();
-	begin_copy();
-	write_message(&request, 5, "56789", 5);
-	expect_int(ask(), S_OK);
-	end_message(&request, COMPLETE);
-}
-
 /*
  * The daemon does not wait for a disk that stands still, and neither does the
  * next one.
@@ -352,10 +343,30 @@ TEST(told_to_stop_while_a_disk_stands_still)
 	machine_no_tmpfile = false;
 }
 
-/* A disk that does not sync the file does not keep an administrator waiting. */
-TEST(configuration_read_again_while_a_copy_ends)
+static void begin_without_limits(void)
 {
-	begin_whole_copy();
+	machine_stops_clock = true;
+	begin_test();
+}
+
+static void end_without_limits(void)
+{
+	machine_stops_clock = false;
+}
+
+/* A held request has no limit, however long the test needs. */
+static const struct fixture without_limits = {
+	.begin = begin_without_limits,
+	.end = end_without_limits,
+};
+
+/* A disk that does not sync the file does not keep an administrator waiting. */
+TEST_F(without_limits, configuration_read_again_while_a_copy_ends)
+{
+	begin_copy();
+	write_message(&request, 5, "56789", 5);
+	expect_int(ask(), S_OK);
+	end_message(&request, COMPLETE);
 	post_held(SYNC);
 	read_again("[/]\nenable=no\n");
 	hold(NOWHERE);
@@ -368,7 +379,7 @@ TEST(configuration_read_again_while_a_copy_ends)
 }
 
 /* The configuration shuts the place while the worker makes room. */
-TEST_F(on_machine, configuration_read_again_while_a_disk_is_slow)
+TEST_F(without_limits, configuration_read_again_while_a_disk_is_slow)
 {
 	negotiate();
 	start_message(&request, in("to/"), "a", 0, 10);
