@@ -212,7 +212,8 @@ static void attack(void)
 			;
 		if (round % 256 == 0) {
 			witness();
-			if (seconds_since(&begun) > seconds)
+			/* A slow machine may not have completed a file yet. */
+			if (seconds_since(&begun) > seconds && completed)
 				break;
 		}
 	}
