@@ -472,9 +472,9 @@ TEST_F(conversation, copy_without_messages_expires)
 	session_tick(served_session), served_run();
 	expect_int(start("a", 0, 6), S_OK);
 	/* The same START restarts the time, and so does data. */
-	served_session->latest -= (SESSION_IDLE_SECONDS - 5) * 1000ull;
+	served_session->latest -= (SESSION_IDLE_SECONDS - 60) * 1000ull;
 	expect_int(start("a", 0, 6), S_OK);
-	served_session->latest -= (SESSION_IDLE_SECONDS - 5) * 1000ull;
+	served_session->latest -= (SESSION_IDLE_SECONDS - 60) * 1000ull;
 	session_tick(served_session), served_run();
 	expect_int(send_data(0, "abc"), S_OK);
 	served_session->latest -= (SESSION_IDLE_SECONDS - 60) * 1000ull;
