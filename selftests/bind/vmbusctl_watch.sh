@@ -15,16 +15,30 @@ value() {
 	printf '%s\n' "$1" | grep -o "\"$2\":[^,}]*" | head -n 1 | cut -d : -f 2
 }
 
+# is_running PID: whether the process runs, or waits, and is not stopped
+is_running() { grep -q '^State:[[:blank:]]*[RSD]' "/proc/$1/status" 2>/dev/null; }
+
 # watch_while COMMAND ARGUMENT...: run vmbusctl watch with these arguments, and
-# the command after the first look
+# the command between the first look and the second one
 watch_while() {
 	change=$1
 	shift
-	status=0
-	: >"$base/looks"
-	"$dir/vmbusctl" watch "$@" >"$base/looks" 2>"$base/stderr" &
-	until [ -s "$base/looks" ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
+	while
+		status=0
+		: >"$base/looks"
+		"$dir/vmbusctl" watch "$@" >"$base/looks" 2>"$base/stderr" &
+		until [ -s "$base/looks" ] || ! is_running $!; do sleep 0.05; done
+		# It looks no more until the command has ended.
+		kill -STOP $! 2>/dev/null
+		while is_running $!; do sleep 0.05; done
+		[ "$(wc -l <"$base/looks")" -gt 1 ]
+	do
+		# This shell was so late that the second look is over.
+		kill -CONT $! 2>/dev/null || :
+		wait $! || :
+	done
 	eval "$change"
+	kill -CONT $! 2>/dev/null || :
 	wait $! || status=$?
 	out=$(cat "$base/looks")
 	err=$(cat "$base/stderr")
