@@ -175,6 +175,11 @@ rescind_at() {
 	before "write*$1*" "rm -rf '$bus/devices'/*; exit \$ENODEV"
 }
 
+# until_it_waits PID: wait until the process waits for a lock, or has ended
+until_it_waits() {
+	until grep -q -e "-> FLOCK .* $1 " /proc/locks || ! kill -0 "$1" 2>/dev/null; do sleep 0.1; done
+}
+
 # while_locked DEVICE COMMAND ARGUMENT...: run vmbus-bind with these arguments,
 # and the command while vmbus-bind waits for the lock of the device; $out has
 # the output of vmbus-bind
@@ -185,7 +190,7 @@ while_locked() {
 	exec 9>"$lock"
 	flock 9
 	"$dir/vmbus-bind-model" "$@" >"$base/output" 2>&1 9<&- &
-	until grep -q -e "-> FLOCK .* $! " /proc/locks || ! kill -0 $! 2>/dev/null; do sleep 0.1; done
+	until_it_waits $!
 	eval "$change"
 	exec 9<&-
 	wait $! || :

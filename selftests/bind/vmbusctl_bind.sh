@@ -84,12 +84,16 @@ test_wrong_arguments() {
 # not try again.
 test_bind_that_fails_leaves_no_rule_to_another_run() {
 	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	before '*/uio_hv_generic/bind*' ": >'$root/kernel/binding' && sleep 1"
+	before '*/uio_hv_generic/bind*' ": >'$root/kernel/binding'; until [ -e '$root/kernel/go-on' ]; do sleep 0.05; done"
 	"$dir/vmbusctl" bind eth1 >/dev/null 2>&1 &
+	first=$!
 	until [ -e "$root/kernel/binding" ]; do sleep 0.05; done
 	[ -e "$root/$file1" ] || fail "there is no rule yet"
-	vmbus_bind --all
-	! wait $! || fail "vmbusctl succeeded"
+	"$dir/vmbus-bind-model" --all >/dev/null 2>&1 &
+	until_it_waits $!
+	: >"$root/kernel/go-on"
+	wait $! || :
+	! wait $first || fail "vmbusctl succeeded"
 	is attempts "$(grep -c "uio_hv_generic/bind $nic1" "$root/kernel/log")" 1
 	no_file $file1
 	is driver "$(driver_of $nic1)" hv_netvsc
