@@ -11,7 +11,9 @@
 #include "clock.h"
 #include "vmbus.h"
 
-#define QUIET_MS  1000
+#ifndef QUIET_MS
+#define QUIET_MS 1000
+#endif
 #define MAX_WAITS 10
 
 /*
