@@ -41,8 +41,9 @@ enum refusal attributes_label(const struct settings *settings, int file, const c
 	 */
 	if (errno != EPERM && errno != EOPNOTSUPP)
 		return fail_errno(failure, errno, "selinux-label=%s", label);
-	log_line(LOG_WARNING, "%s: files cannot be labelled here: the copy ignores selinux-label",
-		 path);
+	if (path)
+		log_line(LOG_WARNING,
+			 "%s: files cannot be labelled here: the copy ignores selinux-label", path);
 	return REFUSAL_NONE;
 }
 
@@ -111,10 +112,11 @@ enum refusal attributes_owner(const struct settings *settings, const struct stat
 
 	err = change_owner(file, &st, uid, gid);
 	if (has_no_owners(file, err)) {
-		log_line(LOG_WARNING,
-			 "%s: this file system has no owners: the file "
-			 "keeps user %u and group %u",
-			 path, st.st_uid, st.st_gid);
+		if (path)
+			log_line(LOG_WARNING,
+				 "%s: this file system has no owners: the file "
+				 "keeps user %u and group %u",
+				 path, st.st_uid, st.st_gid);
 		err = 0;
 	}
 	if (err)
@@ -353,6 +355,23 @@ static mode_t new_mode(const struct settings *settings, int dir)
 	mask = umask(0);
 	umask(mask);
 	return 0644 & ~mask;
+}
+
+enum refusal attributes_try(const struct settings *settings, const struct stat *created, int file,
+			    int dir, const struct stat *replaced, struct failure *failure)
+{
+	enum refusal refusal;
+	struct stat in;
+
+	refusal = attributes_owner(settings, created, file, dir, replaced, NULL, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	if (fstat(dir, &in) < 0)
+		return fail_errno(failure, errno, "the permission bits");
+	return set_mode(file,
+			settings->mode < 0 && inherits(replaced, &in) ? replaced->st_mode & 0777 :
+									new_mode(settings, dir),
+			failure);
 }
 
 enum refusal attributes_finish(const struct settings *settings, int file, int dir, const char *name,

@@ -31,7 +31,7 @@
 
 /**
  * attributes_label() - give a new file the label that the policy names
- * @path: the target's path, for messages
+ * @path: the target's path, for warnings; NULL: do not warn
  *
  * The function warns and succeeds where SELinux is off or the file system has
  * no labels.
@@ -45,12 +45,23 @@ enum refusal attributes_label(const struct settings *settings, int file, const c
  *	if somebody has meanwhile removed the file that the copy was to replace
  * @dir: the directory that the file goes into
  * @replaced: the file that it replaces; st_mode is 0 if there is none
+ * @path: the target's path, for warnings; NULL: do not warn
  *
  * The function warns and succeeds on vfat and exfat, which have no owners.
  */
 enum refusal attributes_owner(const struct settings *settings, const struct stat *created, int file,
 			      int dir, const struct stat *replaced, const char *path,
 			      struct failure *failure);
+
+/**
+ * attributes_try() - find out whether the file system accepts the owner and the
+ * permission bits
+ *
+ * The arguments are those of attributes_owner(). The function sets both, so
+ * from now on whoever the attributes permit can open the file by its name.
+ */
+enum refusal attributes_try(const struct settings *settings, const struct stat *created, int file,
+			    int dir, const struct stat *replaced, struct failure *failure);
 
 /**
  * attributes_finish() - set the permission bits, and the ACL and label of the

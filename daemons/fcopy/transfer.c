@@ -138,6 +138,26 @@ static bool may_be_unnamed(int dir)
 	return filesystem_type(dir) != BTRFS_SUPER_MAGIC && access("/proc/self/fd", X_OK) == 0;
 }
 
+/* Remember the owner that the kernel gave to the new file. */
+static enum refusal remember_file(struct transfer *transfer, struct failure *failure)
+{
+	if (fstat(transfer->file, &transfer->created) < 0)
+		return fail_errno(failure, errno, "%s", transfer->path);
+	return REFUSAL_NONE;
+}
+
+/* Create the file with the temporary name. */
+static enum refusal open_named(struct transfer *transfer, struct failure *failure)
+{
+	transfer->file = openat(transfer->to.dir, transfer->temporary,
+				O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (transfer->file >= 0)
+		return remember_file(transfer, failure);
+	fail_errno(failure, errno, "%s/%s", transfer->to.directory, transfer->temporary);
+	forget_temporary(transfer);
+	return failure->refusal;
+}
+
 static enum refusal open_aside(struct transfer *transfer, struct failure *failure)
 {
 	int dir = transfer->to.dir;
@@ -145,7 +165,7 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 	if (may_be_unnamed(dir)) {
 		transfer->file = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 		if (transfer->file >= 0)
-			return REFUSAL_NONE;
+			return remember_file(transfer, failure);
 		/*
 		 * EISDIR means that this kernel or file system knows O_TMPFILE
 		 * only as O_DIRECTORY.
@@ -160,23 +180,7 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 			"%s/ is append-only (lsattr), and the file needs a temporary name in it",
 			transfer->to.directory);
 	choose_temporary(transfer);
-	transfer->file = openat(dir, transfer->temporary,
-				O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (transfer->file < 0) {
-		fail_errno(failure, errno, "%s/%s", transfer->to.directory, transfer->temporary);
-		forget_temporary(transfer);
-		return failure->refusal;
-	}
-	return REFUSAL_NONE;
-}
-
-static enum refusal open_file(struct transfer *transfer, struct failure *failure)
-{
-	enum refusal refusal = open_aside(transfer, failure);
-
-	if (refusal == REFUSAL_NONE && fstat(transfer->file, &transfer->created) < 0)
-		refusal = fail_errno(failure, errno, "%s", transfer->path);
-	return refusal;
+	return open_named(transfer, failure);
 }
 
 /* Return the bytes of a file system that min-free keeps free. */
@@ -481,24 +485,49 @@ static enum refusal set_owner(struct transfer *transfer, struct failure *failure
 				transfer->to.dir, &transfer->to.target, transfer->path, failure);
 }
 
+/*
+ * Create the file with a temporary name anew. When the first one got its owner
+ * and mode, a user could open or link it, to read or change it later. The new
+ * file gets them when all of its bytes are there.
+ */
+static enum refusal begin_anew(struct transfer *transfer, struct failure *failure)
+{
+	enum refusal refusal;
+
+	close(transfer->file);
+	transfer->file = -1;
+	/* The name can be missing, because a user renamed the file. */
+	if (unlinkat(transfer->to.dir, transfer->temporary, 0) < 0 && errno != ENOENT)
+		return fail_errno(failure, errno, "%s/%s", transfer->to.directory,
+				  transfer->temporary);
+	refusal = open_named(transfer, failure);
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	return attributes_label(settings_of(transfer), transfer->file, NULL, failure);
+}
+
 /* Create the file where no user sees it, and reserve its space. */
 static enum refusal begin_file(struct transfer *transfer, struct failure *failure)
 {
-	enum refusal refusal = open_file(transfer, failure);
+	const struct settings *settings = settings_of(transfer);
+	enum refusal refusal = open_aside(transfer, failure);
 
+	if (refusal == REFUSAL_NONE)
+		refusal = attributes_label(settings, transfer->file, transfer->path, failure);
+	/*
+	 * Set owner and mode, so that the host learns before the data that the
+	 * file system refuses them. The reservation then counts towards the
+	 * owner's quota.
+	 */
+	if (refusal == REFUSAL_NONE)
+		refusal = attributes_try(settings, &transfer->created, transfer->file,
+					 transfer->to.dir, &transfer->to.target, failure);
+	if (refusal == REFUSAL_NONE && transfer->temporary[0])
+		refusal = begin_anew(transfer, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	transfer->whole = needs_whole_sync(transfer->file);
-	refusal = attributes_label(settings_of(transfer), transfer->file, transfer->path, failure);
-	/*
-	 * Set the owner first, because the reservation counts towards the
-	 * owner's quota. A file with a temporary name stays root's until all of
-	 * its bytes are there: its owner could open it, link it, and change it
-	 * later.
-	 */
-	if (refusal == REFUSAL_NONE && !transfer->temporary[0])
-		refusal = set_owner(transfer, failure);
-	return refusal == REFUSAL_NONE ? reserve(transfer, failure) : refusal;
+	return reserve(transfer, failure);
 }
 
 enum refusal transfer_start(struct transfer *transfer, const struct destination_request *request,

@@ -181,7 +181,7 @@ int linkat(int from, const char *name, int to, const char *target, int flags)
 
 int unlinkat(int dir, const char *name, int flags)
 {
-	pass(UNLINK);
+	pass(flags & AT_REMOVEDIR ? REMOVE_DIRECTORY : UNLINK);
 	return syscall(SYS_unlinkat, dir, name, flags);
 }
 

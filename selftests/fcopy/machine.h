@@ -16,7 +16,16 @@
 #include "host.h"
 
 /* The calls in which a worker can be held */
-enum machine_call { NOWHERE, ALLOCATE, WRITING, SYNC, LINKING, SYNC_DIRECTORY, UNLINK };
+enum machine_call {
+	NOWHERE,
+	ALLOCATE,
+	WRITING,
+	SYNC,
+	LINKING,
+	SYNC_DIRECTORY,
+	UNLINK,
+	REMOVE_DIRECTORY
+};
 
 /* What the test shares with the daemon and its workers */
 extern struct machine {

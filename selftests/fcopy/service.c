@@ -294,7 +294,7 @@ TEST(start_beside_the_cleaner)
 	for (int named = 0; named < 2; named++) {
 		machine_no_tmpfile = named;
 		begin_test();
-		hold(UNLINK);
+		hold(REMOVE_DIRECTORY);
 		begin_lost_copy();
 		WAIT_UNTIL(machine->held);
 		start_message(&request, in("to/"), "b", 0, 10);

@@ -91,6 +91,27 @@ int linkat(int from, const char *old, int to, const char *new, int flags)
 	return -1;
 }
 
+/* The errors of a file system whose files have one owner or fixed modes */
+static int owner_error, mode_error;
+
+int fchownat(int dir, const char *name, uid_t uid, gid_t gid, int flags)
+{
+	errno = owner_error;
+	return owner_error ? -1 : syscall(SYS_fchownat, dir, name, uid, gid, flags);
+}
+
+/* What a user holds who has opened the file when it got its mode, or -1 */
+static int opened = -1;
+static bool opens_it;
+
+int fchmod(int fd, mode_t mode)
+{
+	if (opens_it && opened < 0)
+		opened = dup(fd);
+	errno = mode_error;
+	return mode_error ? -1 : syscall(SYS_fchmod, fd, mode);
+}
+
 static bool has_no_tmpfile(void)
 {
 	return variant & NO_TMPFILE;
@@ -732,7 +753,8 @@ static void owner_from_the_start(void)
 	expect(fstat(transfer.file, &st) == 0);
 	expect_int(st.st_uid, 65534);
 	expect_int(st.st_gid, 65533);
-	expect_int(st.st_mode & 07777, 0600);
+	/* Nobody can open a file without a name. */
+	expect_int(st.st_mode & 07777, variant & NO_TMPFILE ? 0600 : 0644);
 	discard();
 	default_policy();
 
@@ -757,6 +779,54 @@ static void owner_from_the_start(void)
 	expect(belongs_to("to/b", 65533, 65534));
 	expect_int(mode_of("to/b"), 0640);
 	expected_files = 2;
+}
+
+/* The host learns before its data that the file system refuses them. */
+static void attributes_that_cannot_be_set(void)
+{
+	policy.everywhere.settings.mode = 0640;
+	mode_error = EPERM;
+	expect_int(start("a", 0, 3), REFUSAL_ACCESS);
+	expect(strstr(failure.detail, "its permission bits would be 0640"));
+	mode_error = 0;
+	policy.everywhere.settings.has_group = true;
+	policy.everywhere.settings.gid = 65534;
+	owner_error = EPERM;
+	expect_int(start("a", 0, 3), REFUSAL_ACCESS);
+	expect(strstr(failure.detail, "and group 65534"));
+	/* A file system without owners only warns, and only once. */
+	claimed_type = 0x65735546; /* FUSE */
+	expect_int(start("a", 0, 3), REFUSAL_NONE);
+	expect(!strstr(logged, "no owners"));
+	expect_int(put(0, "abc", 3), REFUSAL_NONE);
+	expect_int(complete(), REFUSAL_NONE);
+	expect(strstr(logged, "/to/a: this file system has no owners: "));
+	expect_int(mode_of("to/a"), 0640);
+	claimed_type = owner_error = 0;
+	expected_files = 1;
+}
+
+/* A user who opens the file when it gets its mode has not that of the copy. */
+static void bytes_arrive_in_a_closed_file(void)
+{
+	struct stat held, st;
+
+	make_file("to/a", "old");
+	expect(chmod("to/a", 0666) == 0);
+	opens_it = true;
+	expect_int(start("a", FORCE, 3), REFUSAL_NONE);
+	opens_it = false;
+	expect(fstat(opened, &held) == 0 && fstat(transfer.file, &st) == 0);
+	expect(st.st_ino != held.st_ino);
+	expect_int(held.st_nlink, 0);
+	expect_int(st.st_mode & 07777, 0600);
+	close(opened);
+	opened = -1;
+	expect_int(put(0, "new", 3), REFUSAL_NONE);
+	expect_int(complete(), REFUSAL_NONE);
+	expect(holds("to/a", "new"));
+	expect_int(mode_of("to/a"), 0666);
+	expected_files = 1;
 }
 
 /* The user of the place has no other rights than anywhere else. */
@@ -1381,8 +1451,7 @@ static void notes_have_a_limit(void)
 	unlink_error = EIO;
 	for (int i = 0; i < 100; i++) {
 		snprintf(path, sizeof(path), "%s/%d/", in("to"), i);
-		expect_int(start_at(path, "a", CREATE, 3), REFUSAL_NONE);
-		discard();
+		expect_int(start_at(path, "a", CREATE, 3), REFUSAL_IO);
 		expect(entries("state") <= JOURNAL_KEPT);
 	}
 	unlink_error = 0;
@@ -1479,6 +1548,7 @@ static void all(const char *how, int lacks)
 	test_variant(with_transfer, errors_of_writing, how, lacks);
 	test_variant(with_transfer, directory_that_cannot_be_synced, how, lacks);
 	test_variant(with_transfer, mode_and_owner_of_the_policy, how, lacks);
+	test_variant(with_transfer, attributes_that_cannot_be_set, how, lacks);
 	test_variant(with_transfer_as_root, user_of_the_place, how, lacks);
 	test_variant(with_transfer_as_root, owner_from_the_start, how, lacks);
 	test_variant(with_transfer_as_root, owner_in_a_directory_of_all, how, lacks);
@@ -1492,6 +1562,7 @@ int main(void)
 {
 	all("unnamed file", 0);
 	test_variant(with_transfer, notes_have_a_limit, "named files", NO_TMPFILE);
+	test_variant(with_transfer, bytes_arrive_in_a_closed_file, "named files", NO_TMPFILE);
 	test_variant(with_transfer, renamed_file_is_emptied, "named files", NO_TMPFILE);
 	test_variant(with_transfer, placed_file_is_not_emptied, "named files", NO_TMPFILE);
 	all("named file", NO_TMPFILE);
