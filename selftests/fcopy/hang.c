@@ -229,8 +229,6 @@ TEST(negotiate_meanwhile)
  */
 TEST(negotiate_while_the_file_gets_its_name)
 {
-	struct timespec begun;
-
 	for (int i = 0; i < 2; i++) {
 		begin();
 		complete_request();
@@ -239,10 +237,8 @@ TEST(negotiate_while_the_file_gets_its_name)
 		WAIT_UNTIL(
 			says("a new negotiation; the host gets a failure, and the file may still"));
 		if (i == 0) {
-			begun = now();
 			start_message(&request, in("to/"), "b", 0, 0);
 			expect_int(ask(), S_OK);
-			expect(milliseconds_since(&begun) < LIMIT);
 			expect_int(end(CANCEL), S_OK);
 		} else {
 			rescind();
