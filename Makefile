@@ -191,8 +191,8 @@ Demonstration and tests, as root; they install packages as make deps-check does
   make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
   make check               the tests (half an hour, more the first time); CI runs this
   make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
-  make check-all           these, the tests that take long, every kernel of check-modules, and
-                           the guests on the debug kernels: hours
+  make check-all           these, the tests that take long, every kernel of check-modules, five
+                           minutes of each fuzz target, and the guests on the debug kernels: hours
   make check-debug         the guests on kernels with KASAN, lockdep and kmemleak, which it builds first
   make check-modules       the module for each flavour of Debian's amd64 and arm64 kernels: half an hour
   make check-modules KDIR=DIR   the module for one kernel, a built tree, headers or unpacked packages,
