@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "device.h"
 #include "file.h"
 
 struct reader {
@@ -554,10 +555,10 @@ void config_free(struct config *config)
 
 static bool is_same(const char *have, const char *want)
 {
-	return have && *have && !strcmp(have, want);
+	return *have && !strcmp(have, want);
 }
 
-static enum rule_scope scope_of(const struct device_name *name, const struct identity *device)
+static enum rule_scope scope_of(const struct device_name *name, const struct device *device)
 {
 	switch (name->kind) {
 	case NAME_GUID:
@@ -567,12 +568,15 @@ static enum rule_scope scope_of(const struct device_name *name, const struct ide
 	case NAME_MAC:
 		return is_same(device->mac, name->text) ? SCOPE_MAC : SCOPE_NONE;
 	case NAME_INTERFACE:
-		return is_same(device->interface, name->text) ? SCOPE_INTERFACE : SCOPE_NONE;
+		/* The name counts as soon as udev has given it. */
+		return device->is_named && is_same(device->interface, name->text) ?
+			       SCOPE_INTERFACE :
+			       SCOPE_NONE;
 	}
 	return SCOPE_NONE;
 }
 
-bool config_names(const struct device_name *name, const struct identity *device)
+bool config_names(const struct device_name *name, const struct device *device)
 {
 	return scope_of(name, device) != SCOPE_NONE;
 }
@@ -585,14 +589,6 @@ bool config_is_guarded(const char *class_name)
 		if (!strcmp(class_name, names[i]))
 			return true;
 	return false;
-}
-
-/* Return whether the prohibition of a faulty file may be about a device. */
-static bool may_be_forbidden(const struct config *config, const struct identity *device)
-{
-	const struct class *class = class_find(device->class_id);
-
-	return config->forbidden_at.file && class && config_is_guarded(class->name);
 }
 
 static void apply_text(char *to, const char *from)
@@ -628,7 +624,7 @@ static void apply_section(struct rule *rule, const struct section *section)
 		to->link_at = from->link_at;
 }
 
-void config_rule(const struct config *config, const struct identity *device, bool with_faulty,
+void config_rule(const struct config *config, const struct device *device, bool with_faulty,
 		 struct rule *rule)
 {
 	*rule = (struct rule){ .driver = UIO_DRIVER, .enable = true, .settings.mode = -1 };
@@ -648,7 +644,8 @@ void config_rule(const struct config *config, const struct identity *device, boo
 			apply_section(rule, section);
 		}
 	}
-	if (!with_faulty && rule->scope != SCOPE_NONE && may_be_forbidden(config, device))
+	if (!with_faulty && rule->scope != SCOPE_NONE && config->forbidden_at.file &&
+	    config_is_guarded(device->class_name))
 		rule->faulty_at = config->forbidden_at;
 }
 
@@ -660,8 +657,8 @@ static bool compares(const struct config *config, int kind)
 	return false;
 }
 
-bool config_is_unsure(const struct config *config, const struct identity *device)
+bool config_is_unsure(const struct config *config, const struct device *device)
 {
-	return ((!device->mac || !*device->mac) && compares(config, NAME_MAC)) ||
-	       ((!device->interface || !*device->interface) && compares(config, NAME_INTERFACE));
+	return (!*device->mac && compares(config, NAME_MAC)) ||
+	       (!device->is_named && compares(config, NAME_INTERFACE));
 }

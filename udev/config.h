@@ -92,13 +92,7 @@ struct config {
 	struct strings files; /* the paths to which the places point */
 };
 
-/* The properties of a device that sections compare; NULL or "" if not known */
-struct identity {
-	const char *instance;
-	const char *class_id;
-	const char *mac;
-	const char *interface;
-};
+struct device;
 
 /*
  * How closely a section names a device. A later value takes precedence over an
@@ -136,7 +130,7 @@ void config_free(struct config *config);
  * one that was read last wins, key by key. With @with_faulty, for a release,
  * the readable parts of faulty files count, too.
  */
-void config_rule(const struct config *config, const struct identity *device, bool with_faulty,
+void config_rule(const struct config *config, const struct device *device, bool with_faulty,
 		 struct rule *rule);
 
 /* Add a finding with a copy of the text. */
@@ -154,7 +148,7 @@ struct section *config_add_section(struct config *config, enum name_kind kind, c
 const char *config_keep(struct config *config, char *path);
 
 /* Return whether @name names a device. */
-bool config_names(const struct device_name *name, const struct identity *device);
+bool config_names(const struct device_name *name, const struct device *device);
 
 /*
  * Return whether the machine may need the devices of a class, which may be
@@ -167,7 +161,7 @@ bool config_is_guarded(const char *class_name);
  * Return whether sections compare the interface or the MAC of a NIC for which
  * these are not known. The rule for the NIC is then not known either.
  */
-bool config_is_unsure(const struct config *config, const struct identity *device);
+bool config_is_unsure(const struct config *config, const struct device *device);
 
 /*
  * config_parse_name() - parse the text between [ and ]

@@ -279,17 +279,6 @@ const char *device_text(const struct device *device)
 	return text;
 }
 
-struct identity device_identity(const struct device *device)
-{
-	return (struct identity){
-		.instance = device->instance,
-		.class_id = device->class_id,
-		.mac = device->mac,
-		/* The name counts as soon as udev has given it. */
-		.interface = device->is_named ? device->interface : NULL,
-	};
-}
-
 int device_override(const struct device *device, char out[DRIVER_NAME_MAX + 1])
 {
 	int ret =

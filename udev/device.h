@@ -85,9 +85,6 @@ const char *device_class(const struct device *device);
  */
 const char *device_text(const struct device *device);
 
-/* Return the properties that sections compare. */
-struct identity device_identity(const struct device *device);
-
 /*
  * Read the override of a device, which is "" if it is not set. Return 0 or
  * -errno.

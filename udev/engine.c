@@ -577,7 +577,6 @@ out:
 static enum engine_result release_locked(struct engine *engine, struct release *r)
 {
 	enum engine_result result = reread(engine, r->device);
-	struct identity identity;
 	const char *driver;
 	char *done = NULL;
 	int err;
@@ -592,8 +591,7 @@ static enum engine_result release_locked(struct engine *engine, struct release *
 		    strerror(-err));
 		return ENGINE_FAILED;
 	}
-	identity = device_identity(r->device);
-	config_rule(&engine->config, &identity, true, &r->rule);
+	config_rule(&engine->config, r->device, true, &r->rule);
 	engine_plan(engine, r->device, &r->plan);
 	if (r->request->is_command)
 		return release_by_command(engine, r);
@@ -615,11 +613,10 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
 				  const struct request *request)
 {
 	struct release r = { .device = device, .request = request };
-	struct identity identity = device_identity(device);
 	enum engine_result result;
 	int lock;
 
-	config_rule(&engine->config, &identity, true, &r.rule);
+	config_rule(&engine->config, device, true, &r.rule);
 	if (r.rule.scope == SCOPE_NONE && !request->is_named)
 		return ENGINE_DONE;
 	lock = lock_take("device", device->instance);

@@ -23,20 +23,13 @@ static bool may_match(const struct machine *machine, const struct section *secti
 	return false;
 }
 
-static bool names(const struct section *section, const struct device *device)
-{
-	struct identity identity = device_identity(device);
-
-	return config_names(&section->name, &identity);
-}
-
 static void check_name(struct config *config, const struct section *section,
 		       const struct machine *machine)
 {
 	if (may_match(machine, section))
 		return;
 	for (size_t i = 0; i < machine->count; i++)
-		if (names(section, &machine->devices[i]))
+		if (config_names(&section->name, &machine->devices[i]))
 			return;
 	config_add_finding(config, section->at, false,
 			   "the section matches no device of this machine");
@@ -64,10 +57,9 @@ static void check_links(struct config *config, const struct machine *machine)
 
 	for (size_t i = 0; i < machine->count; i++) {
 		const struct settings *s = &rules[i].settings;
-		struct identity identity = device_identity(&machine->devices[i]);
 		unsigned int others = 0;
 
-		config_rule(config, &identity, false, &rules[i]);
+		config_rule(config, &machine->devices[i], false, &rules[i]);
 		for (size_t j = 0; j < i && s->link[0] && settings_reach(&rules[i]); j++)
 			others += settings_reach(&rules[j]) &&
 				  !strcmp(rules[j].settings.link, s->link);
@@ -90,7 +82,7 @@ static void check_use(struct config *config, const struct section *section, stru
 	for (size_t i = 0; i < machine->count; i++) {
 		struct device *device = &machine->devices[i];
 
-		if (!names(section, device))
+		if (!config_names(&section->name, device))
 			continue;
 		plan_make(config, device, (struct plan_options){ 0 }, &plan);
 		if (plan.outcome == PLAN_REFUSED && plan.at.line == at.line &&

@@ -74,11 +74,10 @@ static bool is_kdump(void)
 void plan_make(const struct config *config, struct device *device, struct plan_options options,
 	       struct plan *plan)
 {
-	struct identity identity = device_identity(device);
 	struct rule *rule = &plan->rule;
 
 	*plan = (struct plan){ .outcome = PLAN_NO_RULE };
-	config_rule(config, &identity, false, rule);
+	config_rule(config, device, false, rule);
 	rule->force |= options.force;
 	plan->at = rule->at;
 	if (rule->faulty_at.file) {
@@ -86,7 +85,7 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, or may name it");
 	} else if (device_is_nic(device) && may_have_interface(device) &&
-		   config_is_unsure(config, &identity)) {
+		   config_is_unsure(config, device)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };
 		explain(plan, "waiting for its interface: rules match by name or MAC");

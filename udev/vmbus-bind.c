@@ -58,20 +58,13 @@ static int find(const char *id, struct vmbus_device **dev)
 	return ret == -ENOTUNIQ ? -ENODEV : ret;
 }
 
-static void find_rule(const struct run *run, const struct device *device, struct rule *rule)
-{
-	struct identity identity = device_identity(device);
-
-	config_rule(&run->engine.config, &identity, false, rule);
-}
-
 /* Apply the settings of the rule of a device. Return 0 or -errno. */
 static int set(const struct run *run, struct device *device)
 {
 	struct rule rule;
 	int ret;
 
-	find_rule(run, device, &rule);
+	config_rule(&run->engine.config, device, false, &rule);
 	if (rule.scope == SCOPE_NONE || !rule.enable || rule.faulty_at.file)
 		return 0;
 	ret = settings_apply(device, &rule, run->relid);
@@ -131,7 +124,7 @@ static int one(struct run *run, struct device *device)
 	case SETTINGS:
 		return set(run, device);
 	case PROPERTIES:
-		find_rule(run, device, &rule);
+		config_rule(&run->engine.config, device, false, &rule);
 		settings_print(device, &rule);
 		return 0;
 	case RELEASE:
