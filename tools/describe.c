@@ -291,20 +291,20 @@ enum colour describe_outcome_colour(const char *outcome)
 	return !strcmp(outcome, "refused") || !strcmp(outcome, "faulty") ? COLOUR_BAD : COLOUR_NONE;
 }
 
-char *describe_class_cell(struct json_object *row, enum colour *colour)
+char *describe_class_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	const char *name = json_get_string(row, "class");
 
 	return need_strdup(*name ? name : json_get_string(row, "class_id"));
 }
 
-static char *driver_cell(struct json_object *row, enum colour *colour)
+static char *driver_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	*colour = *json_get_string(row, "uio") ? COLOUR_GOOD : COLOUR_NONE;
 	return json_text(row, "driver");
 }
 
-static char *interface_cell(struct json_object *row, enum colour *colour)
+static char *interface_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	const char *known = json_get_string(row, "known_interface");
 
@@ -314,40 +314,31 @@ static char *interface_cell(struct json_object *row, enum colour *colour)
 	return json_text(row, "interfaces");
 }
 
-static char *channels_cell(struct json_object *row, enum colour *colour)
+static char *channels_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	return need_printf(
 		"%zu", (size_t)json_object_array_length(json_object_object_get(row, "channels")));
 }
 
-static char *ring_cell(struct json_object *row, enum colour *colour)
+static char *size_cell(struct json_object *row, const char *key, enum colour *colour)
 {
-	return describe_size(json_get_number(row, "ring_bytes"));
+	return describe_size(json_get_number(row, key));
 }
 
-static enum colour state_colour(struct json_object *row)
+/* Make the cell of the channel's state, or of the module's. */
+static char *state_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	const char *state = json_get_string(row, "module_state");
 
 	if (!strcmp(state, "lost") || !strcmp(state, "failed"))
-		return COLOUR_BAD;
-	return !strcmp(json_get_string(row, "state"), "open") ? COLOUR_GOOD : COLOUR_NONE;
-}
-
-static char *state_cell(struct json_object *row, enum colour *colour)
-{
-	*colour = state_colour(row);
-	return json_text(row, "state");
-}
-
-static char *module_state_cell(struct json_object *row, enum colour *colour)
-{
-	*colour = state_colour(row);
-	return json_text(row, "module_state");
+		*colour = COLOUR_BAD;
+	else if (!strcmp(json_get_string(row, "state"), "open"))
+		*colour = COLOUR_GOOD;
+	return json_text(row, key);
 }
 
 /* Return the file of the rule and, in brackets, why the rule has no effect. */
-static char *rule_cell(struct json_object *row, enum colour *colour)
+static char *rule_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	struct json_object *rule = json_object_object_get(row, "rule");
 	const char *file = rule ? json_get_string(rule, "file") : "", *outcome;
@@ -370,7 +361,7 @@ static char *rule_cell(struct json_object *row, enum colour *colour)
  * Return the links without /dev/vmbus/, or only "by-id" if the device has no
  * other link than the one in by-id, because that has the name of the instance.
  */
-static char *link_cell(struct json_object *row, enum colour *colour)
+static char *link_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	static const char common[] = "/dev/vmbus/", by_id[] = "/dev/vmbus/by-id/";
 	struct json_object *links = json_object_object_get(row, "links");
@@ -399,7 +390,7 @@ void describe_table(struct json_object *devices, int digits, FILE *stream)
 		{ "INTERFACE", "interfaces", LEFT, IF_USED, 0, interface_cell },
 		{ "MAC", "mac", LEFT, IF_USED, 2, NULL },
 		{ "CHANNELS", "channels", RIGHT, ALWAYS, 5, channels_cell },
-		{ "RING", "ring_bytes", RIGHT, ALWAYS, 4, ring_cell },
+		{ "RING", "ring_bytes", RIGHT, ALWAYS, 4, size_cell },
 		{ "MONITORED", "monitored", LEFT, ALWAYS, 6, NULL },
 		{ "STATE", "state", LEFT, ALWAYS, 3, state_cell },
 		{ "RULE", "rule", LEFT, IF_USED, 1, rule_cell },
@@ -411,7 +402,7 @@ void describe_table(struct json_object *devices, int digits, FILE *stream)
 }
 
 /* Return how full a ring is, in a colour if the ring is almost full. */
-static char *fill(struct json_object *row, const char *key, enum colour *colour)
+static char *fill_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	int64_t bytes = json_get_number(row, key), room = json_get_number(row, "ring_data_bytes");
 
@@ -419,21 +410,6 @@ static char *fill(struct json_object *row, const char *key, enum colour *colour)
 		return need_strdup("");
 	*colour = bytes > room - room / 10 ? COLOUR_WARNING : COLOUR_NONE;
 	return need_printf("%" PRId64 " of %" PRId64, bytes, room);
-}
-
-static char *from_host_cell(struct json_object *row, enum colour *colour)
-{
-	return fill(row, "from_host_bytes", colour);
-}
-
-static char *to_host_cell(struct json_object *row, enum colour *colour)
-{
-	return fill(row, "to_host_bytes", colour);
-}
-
-static char *size_cell(struct json_object *row, enum colour *colour)
-{
-	return describe_size(json_get_number(row, "size"));
 }
 
 /*
@@ -471,8 +447,8 @@ void describe_tables(struct json_object *devices, int digits)
 		{ "CHANNEL", "relid", RIGHT, ALWAYS, 0, NULL },
 		{ "INDEX", "index", RIGHT, ALWAYS, 2, NULL },
 		{ "CPU", "cpu", RIGHT, ALWAYS, 1, NULL },
-		{ "FROM HOST", "from_host_bytes", RIGHT, ALWAYS, 0, from_host_cell },
-		{ "TO HOST", "to_host_bytes", RIGHT, ALWAYS, 0, to_host_cell },
+		{ "FROM HOST", "from_host_bytes", RIGHT, ALWAYS, 0, fill_cell },
+		{ "TO HOST", "to_host_bytes", RIGHT, ALWAYS, 0, fill_cell },
 		{ "INTERRUPTS", "interrupts", RIGHT, ALWAYS, 0, NULL },
 		{ "SIGNALS", "signals", RIGHT, ALWAYS, 0, NULL },
 		{ "MONITOR", "monitor_id", RIGHT, IF_USED, 3, NULL },
@@ -481,7 +457,7 @@ void describe_tables(struct json_object *devices, int digits)
 	static const struct column of_uio[] = { { "INSTANCE", "instance", LEFT, ALWAYS, 0, NULL },
 						{ "UIO", "uio", LEFT, ALWAYS, 0, NULL },
 						{ "STATE", "module_state", LEFT, ALWAYS, 0,
-						  module_state_cell },
+						  state_cell },
 						{ "EVENTS", "events", RIGHT, ALWAYS, 0, NULL },
 						{ 0 } };
 	static const struct column of_maps[] = { { "UIO", "uio", LEFT, ALWAYS, 0, NULL },

@@ -42,7 +42,7 @@ void describe_tables(struct json_object *devices, int digits);
 enum colour describe_outcome_colour(const char *outcome);
 
 /* Make cells of a table; see struct column. */
-char *describe_class_cell(struct json_object *row, enum colour *colour);
+char *describe_class_cell(struct json_object *row, const char *key, enum colour *colour);
 
 /*
  * Return a number of bytes as a new string: "20 KiB", or "100 B" if it is not a

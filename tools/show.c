@@ -50,7 +50,7 @@ static void print_device(struct json_object *device)
 	enum colour colour;
 
 	line("instance", json_text(device, "instance"));
-	line("class", describe_class_cell(device, &colour));
+	line("class", describe_class_cell(device, "class", &colour));
 	if (class)
 		line("", need_printf("%s, %s", class->description, class->guid));
 	line("driver", need_strdup(*driver ? driver : "none"));

@@ -52,7 +52,7 @@ static struct cell make_cell(const struct column *column, struct json_object *ro
 	struct cell cell = { .colour = COLOUR_NONE };
 
 	if (column->cell)
-		cell.text = column->cell(row, &cell.colour);
+		cell.text = column->cell(row, column->key, &cell.colour);
 	else
 		cell.text = json_text(row, column->key);
 	if (digits && !strcmp(column->key, "instance") && strlen(cell.text) > (size_t)digits)

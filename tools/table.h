@@ -32,9 +32,9 @@ struct column {
 	/*
 	 * NULL if the column shows the value of the key. Otherwise this
 	 * function returns the text of a cell as a new string, and sets its
-	 * colour. @row is the object.
+	 * colour. @row is the object, and @key that of the column.
 	 */
-	char *(*cell)(struct json_object *row, enum colour *colour);
+	char *(*cell)(struct json_object *row, const char *key, enum colour *colour);
 };
 
 /*

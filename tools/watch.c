@@ -109,7 +109,7 @@ static void add_channels(struct look *now, const struct look *last, const struct
 	json_object_put(list);
 }
 
-static char *rate_text(struct json_object *row, const char *key, enum colour *colour)
+static char *rate_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	struct json_object *value = json_object_object_get(row, key);
 
@@ -117,17 +117,7 @@ static char *rate_text(struct json_object *row, const char *key, enum colour *co
 	return json_text(row, key);
 }
 
-static char *interrupts_cell(struct json_object *row, enum colour *colour)
-{
-	return rate_text(row, "interrupts_per_second", colour);
-}
-
-static char *signals_cell(struct json_object *row, enum colour *colour)
-{
-	return rate_text(row, "signals_per_second", colour);
-}
-
-static char *fill(struct json_object *row, const char *key, enum colour *colour)
+static char *fill_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	int64_t bytes = json_get_number(row, key), room = json_get_number(row, "ring_data_bytes");
 
@@ -137,25 +127,15 @@ static char *fill(struct json_object *row, const char *key, enum colour *colour)
 	return need_printf("%" PRId64 "%%", bytes * 100 / room);
 }
 
-static char *from_host_cell(struct json_object *row, enum colour *colour)
-{
-	return fill(row, "from_host_bytes", colour);
-}
-
-static char *to_host_cell(struct json_object *row, enum colour *colour)
-{
-	return fill(row, "to_host_bytes", colour);
-}
-
 static const struct column columns[] = {
 	{ "INSTANCE", "instance", LEFT, ALWAYS, 0, NULL },
 	{ "CLASS", "class", LEFT, ALWAYS, 0, describe_class_cell },
 	{ "DRIVER", "driver", LEFT, ALWAYS, 1, NULL },
 	{ "CHANNEL", "relid", RIGHT, ALWAYS, 0, NULL },
-	{ "INTERRUPTS/S", "interrupts_per_second", RIGHT, ALWAYS, 0, interrupts_cell },
-	{ "SIGNALS/S", "signals_per_second", RIGHT, ALWAYS, 0, signals_cell },
-	{ "FROM HOST", "from_host_bytes", RIGHT, ALWAYS, 0, from_host_cell },
-	{ "TO HOST", "to_host_bytes", RIGHT, ALWAYS, 0, to_host_cell },
+	{ "INTERRUPTS/S", "interrupts_per_second", RIGHT, ALWAYS, 0, rate_cell },
+	{ "SIGNALS/S", "signals_per_second", RIGHT, ALWAYS, 0, rate_cell },
+	{ "FROM HOST", "from_host_bytes", RIGHT, ALWAYS, 0, fill_cell },
+	{ "TO HOST", "to_host_bytes", RIGHT, ALWAYS, 0, fill_cell },
 	{ 0 }
 };
 
