@@ -182,21 +182,21 @@ static int attach(struct device *device, const char *driver)
 }
 
 /*
- * Set the interfaces of a stack down, so that transmission and routes over them
+ * Set the interfaces of a NIC down, so that transmission and routes over them
  * end before the NIC disappears. Without @force all of them were down when the
- * plan was made: return -EBUSY if somebody has set one up since.
+ * plan was made: return -EBUSY if somebody has set one up since. Read the
+ * device again first, because udev may have given its interface another name.
  */
-static int lower_interfaces(const struct stack *stack, bool force, struct undo *undo)
+static int lower_interfaces(struct device *device, bool force, struct undo *undo)
 {
-	int ret;
+	const struct stack *stack = &device->stack;
+	int ret = device_reread(device);
 
-	for (size_t i = 0; !force && i < stack->count; i++) {
-		ret = interface_is_up(stack->names[i]);
-		if (ret)
-			return ret < 0 ? ret : -EBUSY;
-	}
+	if (ret)
+		return ret;
+	device_read_stack(device);
 	if (!force)
-		return 0;
+		return stack->error ? stack->error : stack->up[0] ? -EBUSY : 0;
 	undo->lowered = need(calloc(stack->count + 1, sizeof(*undo->lowered)));
 	for (size_t i = 0; i < stack->count; i++) {
 		ret = kernel_set_interface(stack->names[i], false);
@@ -333,7 +333,7 @@ int bind_carry_out(struct device *device, const struct rule *rule, char **text)
 	if (err)
 		goto err_restore;
 	step = rule->force ? "its interface cannot be set down" : "its interface has come up";
-	err = lower_interfaces(&device->stack, rule->force, &undo);
+	err = lower_interfaces(device, rule->force, &undo);
 	if (err)
 		goto err_restore;
 	/*

@@ -120,7 +120,8 @@ static int add_all(struct stack *stack, bool above)
 	return ret;
 }
 
-int interface_is_up(const char *name)
+/* Return 1 if an interface is up, 0 if it is down or absent, or -errno. */
+static int interface_is_up(const char *name)
 {
 	char *text = file_line(NET "/%s/flags", name);
 	int ret = text ? !!(strtoul(text, NULL, 16) & IFF_UP) : errno == ENOENT ? 0 : -errno;

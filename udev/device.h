@@ -104,7 +104,4 @@ int device_override(const struct device *device, char out[DRIVER_NAME_MAX + 1]);
  */
 void device_read_stack(struct device *device);
 
-/* Return 1 if an interface is up, 0 if it is down or absent, or -errno. */
-int interface_is_up(const char *interface);
-
 #endif

@@ -191,6 +191,27 @@ test_interface_that_comes_up_meanwhile_keeps_the_device() {
 	is override "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
 }
 
+# While modprobe runs, udev gives eth1 another name, and somebody sets it up.
+test_interface_that_gets_another_name_meanwhile_counts() {
+	for force in "" --force; do
+		tree
+		want $dev2
+		before 'load*' "mv '$bus/devices/$dev2/net/eth1' '$bus/devices/$dev2/net/ens1'
+			rm '$root/sys/class/net/eth1'
+			ln -s '../../bus/vmbus/devices/$dev2/net/ens1' '$root/sys/class/net/ens1'
+			echo 0x1003 >'$root/sys/class/net/ens1/flags'
+			echo ens1 >>'$root/kernel/up'"
+		vmbus_bind $force $dev2
+		if [ "$force" ]; then
+			is "driver with --force" "$(driver_of $dev2)" uio_hv_generic
+			grep -qx "interface ens1 down" "$root/kernel/log" || fail "ens1 is not down"
+		else
+			is driver "$(driver_of $dev2)" hv_netvsc
+			says "its interface has come up: Device or resource busy"
+		fi
+	done
+}
+
 # sysfs shows the interfaces of one network namespace.
 test_nic_in_another_network_namespace_stays() {
 	want $dev2
