@@ -6,8 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmbus.h"
-
+#include "conf.h"
 #include "config.h"
 #include "file.h"
 #include "log.h"
@@ -56,18 +55,17 @@ void rule_file_free(struct rule_file *file)
  */
 static bool is_header(const char *line, const char *instance, bool *own)
 {
-	char guid[GUID_SIZE], *name;
-	size_t len;
+	char *copy = need_strdup(line);
+	const struct conf_line parsed = conf_split(copy, strlen(copy));
+	const bool is_section = parsed.kind == CONF_SECTION;
+	struct device_name name;
 
-	line += strspn(line, " \t");
-	*own = false;
-	if (line[0] != '[')
-		return false;
-	len = strcspn(line + 1, "]");
-	name = need(strndup(line + 1, len));
-	*own = !guid_parse(name, guid) && !strcmp(guid, instance);
-	free(name);
-	return true;
+	if (is_section)
+		parsed.text[strcspn(parsed.text, "]")] = '\0';
+	*own = is_section && !config_parse_name(conf_trim(parsed.text + 1), &name) &&
+	       !strcmp(name.text, instance);
+	free(copy);
+	return is_section;
 }
 
 /*

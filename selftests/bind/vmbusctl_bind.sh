@@ -467,6 +467,14 @@ test_unbind_of_what_another_file_names() {
 	file_is $file1 '[vss]' enable=no
 }
 
+test_header_with_blanks() {
+	conf $file1 " [ $nic1 ]	" enable=no mode=0600
+	does 0 bind eth1
+	file_is $file1 " [ $nic1 ]	" driver=uio_hv_generic mode=0600
+	does 0 unbind eth1
+	no_file $file1
+}
+
 test_unbind_of_what_nobody_bound() {
 	does 0 unbind eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
