@@ -161,22 +161,26 @@ static char *files_text(const struct files *files, const struct place *other)
 	return more;
 }
 
-/* Remove the sections of a file from a configuration in memory. */
-static void forget_file(struct config *config, const char *path)
+/*
+ * Read what other files than @files say about a device: remove its own sections
+ * from the configuration in memory. The readable parts of faulty files count,
+ * because somebody may repair them.
+ */
+static void read_other_rule(struct engine *engine, const struct device *device,
+			    const struct files *files, struct rule *rule)
 {
-	for (size_t i = 0; i < config->count; i++)
-		if (config->sections[i].at.file && !strcmp(config->sections[i].at.file, path))
-			config->sections[i].name.text[0] = '\0';
-}
+	struct config *config = &engine->config;
 
-/* Return whether a rule of another file than @files binds the device. */
-static bool has_other_rule(struct engine *engine, struct device *device, const struct files *files,
-			   struct plan *plan)
-{
-	forget_file(&engine->config, files->rule_file.path);
-	forget_file(&engine->config, files->entry);
-	engine_plan(engine, device, plan);
-	return plan->rule.scope != SCOPE_NONE && plan->rule.enable;
+	for (size_t i = 0; i < config->count; i++) {
+		struct section *section = &config->sections[i];
+		const char *file = section->at.file;
+
+		/* The section of a command has no file. */
+		if (!strcmp(section->name.text, device->instance) &&
+		    (!file || !strcmp(file, files->rule_file.path) || !strcmp(file, files->entry)))
+			section->name.text[0] = '\0';
+	}
+	config_rule(config, device, true, rule);
 }
 
 /* Hold a device, or end its hold. */
@@ -444,18 +448,19 @@ static enum engine_result remove_rule(struct engine *engine, struct device *devi
 {
 	enum engine_result result = ENGINE_FAILED;
 	struct files files;
-	struct plan plan;
+	struct rule other;
 	bool has_other;
 
 	if (files_open(&files, device))
 		goto out;
-	has_other = has_other_rule(engine, device, &files, &plan);
+	read_other_rule(engine, device, &files, &other);
+	has_other = other.scope != SCOPE_NONE && other.enable;
 	rule_file_clear(&files.rule_file);
 	if (has_other)
 		rule_file_set(&files.rule_file, "enable", "no");
 	if (files_write(&files))
 		goto out;
-	*text = files_text(&files, has_other ? &plan.at : NULL);
+	*text = files_text(&files, has_other ? &other.at : NULL);
 	/* The device no longer waits for the next boot. */
 	result = set_hold(device, false);
 out:

@@ -467,12 +467,34 @@ test_unbind_of_what_another_file_names() {
 	file_is $file1 '[vss]' enable=no
 }
 
+# An administrator may add sections to the file of vmbusctl.
+test_unbind_of_what_another_section_of_its_file_names() {
+	does 0 bind eth1
+	echo '[interface eth1]' >>"$root/$file1"
+	does 0 unbind eth1
+	file_is $file1 '[interface eth1]' "[$nic1]" enable=no
+	vmbus_bind --all
+	is driver "$(driver_of $nic1)" hv_netvsc
+}
+
 test_header_with_blanks() {
 	conf $file1 " [ $nic1 ]	" enable=no mode=0600
 	does 0 bind eth1
 	file_is $file1 " [ $nic1 ]	" driver=uio_hv_generic mode=0600
 	does 0 unbind eth1
 	no_file $file1
+}
+
+# Somebody may repair the faulty file.
+test_unbind_of_what_a_faulty_file_names() {
+	conf $admin/50-mine.conf "[$nic1]"
+	vmbus_bind --all
+	conf $admin/50-mine.conf "[$nic1]" foo=1
+	does 0 unbind eth1
+	file_is $file1 "[$nic1]" enable=no
+	conf $admin/50-mine.conf "[$nic1]"
+	vmbus_bind --all
+	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
 test_unbind_of_what_nobody_bound() {
