@@ -489,8 +489,7 @@ static const char *driver_to_release(const struct release *r)
 		/* Without an override, the kernel has chosen the driver. */
 		return !strcmp(r->override, r->rule.driver) ? r->rule.driver : NULL;
 	}
-	if (!*driver)
-		return NULL;
+	/* An override keeps other drivers away even if none has the device. */
 	if (r->override[0])
 		return r->override;
 	/* Somebody has bound the device by hand, through new_id. */

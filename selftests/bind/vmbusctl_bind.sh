@@ -497,6 +497,16 @@ test_unbind_of_what_a_faulty_file_names() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
+# While the override is there, no other driver can take the device.
+test_unbind_of_an_override_without_a_driver() {
+	does 0 bind eth1
+	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/unbind $nic1
+	does 0 unbind $nic1
+	is override "$(cat "$bus/devices/$nic1/driver_override")" "(null)"
+	is driver "$(driver_of $nic1)" hv_netvsc
+	is output "$out" "$nic1 (nic): released by uio_hv_generic, now bound to hv_netvsc; removed: $root/$file1"
+}
+
 test_unbind_of_what_nobody_bound() {
 	does 0 unbind eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
