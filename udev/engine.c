@@ -497,22 +497,34 @@ static const char *driver_to_release(const struct release *r)
 }
 
 /*
- * Release the device. If a rule still wants it, hold it first, because its new
- * interface has an event. If the release fails, end the hold, unless the device
- * was held before.
+ * Hold a device that is released only now, if a rule still wants it. Return
+ * whether the device needs a hold.
+ */
+static bool hold_released(const struct release *r)
+{
+	const struct device *device = r->device;
+
+	if (!r->request->is_named || r->request->when != CHANGE_NOW || !plan_has_rule(&r->plan) ||
+	    r->plan.outcome == PLAN_DISABLED)
+		return false;
+	if (note_hold(device->instance))
+		msg(LOG_WARNING,
+		    "%s: it cannot be held in /run, so a change of the rules may bind it",
+		    device_text(device));
+	return true;
+}
+
+/*
+ * Release the device. Hold it first, because its new interface has an event. If
+ * the release fails, end the hold, unless the device was held before.
  */
 static enum engine_result release_now(struct release *r, const char *driver, char **done)
 {
-	const bool hold = r->request->is_named && r->request->when == CHANGE_NOW &&
-			  plan_has_rule(&r->plan) && r->plan.outcome != PLAN_DISABLED;
+	const bool hold = hold_released(r);
 	struct device *device = r->device;
 	char *name = need_strdup(driver);
 	int err;
 
-	if (hold && note_hold(device->instance))
-		msg(LOG_WARNING,
-		    "%s: it cannot be held in /run, so a change of the rules may bind it",
-		    device_text(device));
 	/*
 	 * With a note, the event of the new interface does not bind the NIC
 	 * again. If driverctl has bound the NIC, there is no note yet.
@@ -558,6 +570,8 @@ static enum engine_result release_by_command(struct engine *engine, struct relea
 		text = need_printf("; %s binds it again at the next boot", r->plan.at.file);
 	if (result)
 		goto out;
+	if (!driver)
+		hold_released(r);
 	if (r->request->when == CHANGE_BOOT)
 		done = need_strdup("released at the next boot");
 	else if (driver)

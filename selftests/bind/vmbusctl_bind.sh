@@ -507,6 +507,16 @@ test_unbind_of_an_override_without_a_driver() {
 	is output "$out" "$nic1 (nic): released by uio_hv_generic, now bound to hv_netvsc; removed: $root/$file1"
 }
 
+# The rule was refused until now, because the interface was up.
+test_unbind_now_of_what_a_rule_could_not_bind() {
+	conf $admin/50-dpdk.conf "[$nic0]"
+	does 0 unbind --now eth0
+	is output "$out" "eth0 (000d3a31…): bound to hv_netvsc, which the kernel chose; $root/$admin/50-dpdk.conf binds it again at the next boot"
+	"$root/kernel/model" interface eth0 down
+	vmbus_bind --all
+	is driver "$(driver_of $nic0)" hv_netvsc
+}
+
 test_unbind_of_what_nobody_bound() {
 	does 0 unbind eth1
 	is driver "$(driver_of $nic1)" hv_netvsc
