@@ -384,10 +384,12 @@ static enum engine_result bind_persistently(struct binding *b)
 	enum engine_result result = ENGINE_FAILED;
 	char *done = NULL, *text;
 	struct files files;
+	struct rule other;
 
 	if (files_open(&files, b->device))
 		goto out;
-	rule_file_set(&files.rule_file, "enable", NULL);
+	read_other_rule(b->engine, b->device, &files, &other);
+	rule_file_set(&files.rule_file, "enable", other.enable ? NULL : "yes");
 	rule_file_set(&files.rule_file, "force", b->request->force ? "yes" : NULL);
 	rule_file_set(&files.rule_file, "driver", b->driver);
 	if (files_write(&files))

@@ -259,6 +259,18 @@ test_another_file_that_wins() {
 	END
 }
 
+# The section of an instance takes precedence over that of its class.
+test_bind_of_what_another_section_disables() {
+	for name in nic "$nic1"; do
+		conf $admin/50-nic.conf "[$name]" enable=no
+		does 0 bind eth1
+		is driver "$(driver_of $nic1)" uio_hv_generic
+		file_is $file1 "[$nic1]" driver=uio_hv_generic enable=yes
+		does 0 unbind $nic1
+		no_file $file1
+	done
+}
+
 test_faulty_file_about_something_else() {
 	conf $admin/50-bad.conf '[vss]' nonsense
 	does 0 bind eth1
