@@ -342,14 +342,15 @@ static enum engine_result carry_out(struct binding *b, char **done)
 	if (result || is_over)
 		return result;
 	if (request->when == CHANGE_BOOT) {
-		result = set_hold(b->device, true);
+		result = set_hold(b->device, b->plan.outcome != PLAN_BOUND);
 		if (!result)
 			*done = need_strdup("bound at the next boot");
 		return result;
 	}
 	result = act(b, done);
-	if (!result)
-		result = set_hold(b->device, false);
+	/* The device is bound, even if a setting of its rule failed. */
+	if (*done && set_hold(b->device, false) && !result)
+		result = ENGINE_FAILED;
 	return result;
 }
 

@@ -136,6 +136,15 @@ test_bind_for_the_next_boot_waits() {
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
 }
 
+test_bind_for_the_next_boot_of_a_bound_device() {
+	does 0 bind --now eth1
+	does 0 bind --boot eth1
+	rm -r "$bus/devices/$nic1"
+	device $nic1 "$nic"
+	vmbus_bind --udev $nic1
+	is "driver after a new offer" "$(driver_of $nic1)" uio_hv_generic
+}
+
 test_bind_that_cannot_wait() {
 	mkdir -p "$root/run/hyperv-uio"
 	: >"$root/run/hyperv-uio/held"
@@ -215,10 +224,12 @@ test_failure_puts_the_old_rule_back() {
 
 # The device is bound, so its rule stays, and the setting can be corrected.
 test_setting_that_fails_leaves_the_rule() {
+	put "run/hyperv-uio/held/$nic1" ""
 	conf $file1 "[$nic1]" group=no-group-at-all
 	does 1 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	file_is $file1 "[$nic1]" driver=uio_hv_generic group=no-group-at-all
+	is "what is held" "$(ls "$root/run/hyperv-uio/held")" ""
 }
 
 test_driver_that_is_no_name() {
