@@ -139,12 +139,14 @@ static int run(const struct options *options, int count, char **operands)
 		status = identify(&view, operands[0], &device);
 	if (!status) {
 		status = view_describe(&view, devices);
-		if (!json_object_array_length(devices))
+		if (!json_object_array_length(devices)) {
 			complain("%s: the host has rescinded it", operands[0]);
-		else if (options->json)
+			status = EXIT_FAILED;
+		} else if (options->json) {
 			json_print(json_object_get(json_object_array_get_idx(devices, 0)));
-		else
+		} else {
 			print_text(&view, devices);
+		}
 	}
 	json_object_put(devices);
 	view_free(&view);

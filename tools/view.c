@@ -44,7 +44,7 @@ int view_describe(struct view *view, struct json_object *list)
 		if (!view->chosen[i])
 			continue;
 		object = describe_device(&view->engine, &machine->devices[i], &fault);
-		if (fault && device_is_offered(machine->devices[i].handle) == 0) {
+		if (fault && device_is_offered(machine->devices[i].handle) <= 0) {
 			json_object_put(object);
 		} else {
 			json_object_array_add(list, object);

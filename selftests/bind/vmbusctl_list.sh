@@ -98,6 +98,39 @@ test_class_without_a_name_is_its_guid() {
 	says 00000000-0000-0000-0000-000000000002
 }
 
+test_show_of_a_rescinded_device() {
+	rm "$bus/devices/$nic1/state"
+	echo -1 >"$bus/devices/$nic1/id"
+	does 1 show eth1
+	is message "$err" "vmbusctl: eth1: the host has rescinded it"
+	is output "$out" ""
+}
+
+# The host rescinds the file copy device while vmbusctl reads it: the opening of
+# the pipe waits for vmbusctl.
+test_device_that_is_rescinded_meanwhile() {
+	size=$bus/devices/$copy/uio/uio0/maps/map0/size
+	for command in list "show uio0"; do
+		guest
+		rm "$size"
+		mkfifo "$size"
+		"$dir/vmbusctl" $command >"$base/stdout" 2>"$base/stderr" &
+		exec 8>"$size"
+		rm -r "$bus/devices/$copy"
+		echo 40960 >&8
+		exec 8>&-
+		status=0
+		wait $! || status=$?
+		out=$(cat "$base/stdout")
+		err=$(cat "$base/stderr")
+		lacks eb765408
+		case $command in
+		list) is "status and errors" "$status $err" "0 " ;;
+		*) is "status and errors" "$status $err" "1 vmbusctl: uio0: the host has rescinded it" ;;
+		esac
+	done
+}
+
 test_states() {
 	for state in 0:offered 1:opening 2:closed 3:open "7:state 7"; do
 		echo ${state%%:*} >$bus/devices/$kvp0/state
