@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "vmbus.h"
 
 #define GAP "  "
 
@@ -50,12 +51,14 @@ struct table {
 static struct cell make_cell(const struct column *column, struct json_object *row, int digits)
 {
 	struct cell cell = { .colour = COLOUR_NONE };
+	char guid[GUID_SIZE];
 
 	if (column->cell)
 		cell.text = column->cell(row, column->key, &cell.colour);
 	else
 		cell.text = json_text(row, column->key);
-	if (digits && !strcmp(column->key, "instance") && strlen(cell.text) > (size_t)digits)
+	/* A device, or a class without a short name */
+	if (digits && strlen(cell.text) > (size_t)digits && !guid_parse(cell.text, guid))
 		cell.text[digits] = '\0';
 	return cell;
 }

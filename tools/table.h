@@ -40,8 +40,8 @@ struct column {
 /*
  * Print a line for each object of an array. @columns ends with a column that
  * has no header. An empty cell is shown as "-". The table fits the terminal, or
- * 80 columns if there is none, and a GUID in the column "instance" has only
- * @digits digits; 0: the table has every column and all digits.
+ * 80 columns if there is none, and a cell that is a GUID has only @digits
+ * digits; 0: the table has every column and all digits.
  */
 void table_print(const struct column *columns, struct json_object *rows, int digits, FILE *stream);
 

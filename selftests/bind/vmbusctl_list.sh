@@ -93,9 +93,16 @@ test_driver_is_missing() {
 }
 
 test_class_without_a_name_is_its_guid() {
-	device 00000000-0000-0000-0000-000000000001 00000000-0000-0000-0000-000000000002
-	vmbusctl list 00000000-0000-0000-0000-000000000001
-	says 00000000-0000-0000-0000-000000000002
+	unknown=99999999-2222-4333-8444-555555555555
+	device $third $unknown
+	channel $third 44 0 0 0 0 0 0
+	vmbusctl list -v
+	is row "$(row $third)" "$third $unknown - - - - 1 - no open - -"
+	for command in list "watch -c 1" "show $third"; do
+		vmbusctl $command
+		is "wide lines of $command" "$(echo "$out" | grep -c '.\{81\}')" 0
+		says 99999999
+	done
 }
 
 test_show_of_a_rescinded_device() {
