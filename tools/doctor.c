@@ -88,10 +88,11 @@ static void check_configuration(struct diagnosis *diagnosis)
 
 	for (size_t i = 0; i < config->finding_count; i++) {
 		const struct finding *finding = &config->findings[i];
+		char *place = place_format(&finding->at);
 
 		doctor_add(diagnosis, finding->is_fault ? PROBLEM : WARNING, "configuration", NULL,
-			   "hyperv-uio.conf(5)", "%s:%u: %s", finding->at.file, finding->at.line,
-			   finding->text);
+			   "hyperv-uio.conf(5)", "%s: %s", place, finding->text);
+		free(place);
 	}
 }
 

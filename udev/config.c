@@ -202,6 +202,12 @@ static void open_section(struct reader *reader, char *header)
 		      end + 1);
 }
 
+char *place_format(const struct place *place)
+{
+	return place->line ? need_printf("%s:%u", place->file, place->line) :
+			     need_strdup(place->file);
+}
+
 bool config_is_driver(const char *name)
 {
 	/* The name becomes part of a path and an argument of modprobe. */

@@ -190,6 +190,9 @@ bool config_parse_size(const char *text, uint64_t *size);
 /* Return the path of driverctl's file for a device as a new string. */
 char *config_driverctl_path(const char *instance);
 
+/* Return "FILE:LINE" as a new string, or "FILE" for the file as a whole. */
+char *place_format(const struct place *place);
+
 /* Return whether a text can be the name of a driver. */
 bool config_is_driver(const char *name);
 

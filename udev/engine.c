@@ -35,13 +35,10 @@ void engine_plan(const struct engine *engine, struct device *device, struct plan
 void engine_print_finding(const struct finding *finding)
 {
 	const int priority = finding->is_fault ? LOG_ERR : LOG_WARNING;
-	const char *kind = finding->is_fault ? "" : "warning: ";
+	char *place = place_format(&finding->at);
 
-	if (finding->at.line)
-		msg(priority, "%s:%u: %s%s", finding->at.file, finding->at.line, kind,
-		    finding->text);
-	else
-		msg(priority, "%s: %s%s", finding->at.file, kind, finding->text);
+	msg(priority, "%s: %s%s", place, finding->is_fault ? "" : "warning: ", finding->text);
+	free(place);
 }
 
 void engine_print_faults(const struct config *config, const char *file)

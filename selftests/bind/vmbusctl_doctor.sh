@@ -265,7 +265,7 @@ test_configuration() {
 	conf $admin/70-get '[get]'
 	finding problem configuration "$root/$admin/50-bad.conf:2: neither [section]" '' "hyperv-uio.conf(5)"
 	finding warning configuration "$root/$admin/60-get.conf:1: the section matches no device" '' "hyperv-uio.conf(5)"
-	finding warning configuration "$root/$admin/70-get:0: ignored" '' "hyperv-uio.conf(5)"
+	finding warning configuration "$root/$admin/70-get: ignored" '' "hyperv-uio.conf(5)"
 }
 
 test_device_that_is_not_where_the_rule_wants_it() {
