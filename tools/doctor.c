@@ -96,21 +96,22 @@ static void check_configuration(struct diagnosis *diagnosis)
 	}
 }
 
-/* Report a device that does not have the driver of its rule. */
+/*
+ * Report a device that vmbus-bind would bind now. If it refuses to, lint() has
+ * a finding.
+ */
 static void check_device(struct diagnosis *diagnosis, size_t index)
 {
 	const struct device *device = &diagnosis->engine.machine.devices[index];
 	const struct plan *plan = &diagnosis->plans[index];
-	char *see = need_printf("vmbusctl show %s", device->instance);
+	char *see;
 
-	if (plan->outcome == PLAN_BIND)
-		doctor_add(diagnosis, PROBLEM, "devices",
-			   need_printf(VMBUS_BIND " %s", device->instance), see,
-			   "%s is not bound to %s, as %s:%u wants", device_text(device),
-			   plan->rule.driver, plan->at.file, plan->at.line);
-	else if (plan->outcome == PLAN_REFUSED)
-		doctor_add(diagnosis, WARNING, "devices", NULL, see, "%s is refused: %s",
-			   device_text(device), plan->reason);
+	if (plan->outcome != PLAN_BIND)
+		return;
+	see = need_printf("vmbusctl show %s", device->instance);
+	doctor_add(diagnosis, PROBLEM, "devices", need_printf(VMBUS_BIND " %s", device->instance),
+		   see, "%s is not bound to %s, as %s:%u wants", device_text(device),
+		   plan->rule.driver, plan->at.file, plan->at.line);
 	free(see);
 }
 

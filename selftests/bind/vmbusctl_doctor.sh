@@ -278,8 +278,9 @@ test_device_that_is_not_where_the_rule_wants_it() {
 # --force is no remedy, because the device may be in use.
 test_device_that_is_refused() {
 	conf $admin/50-nic.conf "[$nic0]" "[$disk]"
-	finding warning devices "$nic0 (nic) is refused: interface eth0 is up; 'ip link set eth0 down' allows it" '' "vmbusctl show $nic0"
-	finding warning devices "$disk (scsi) is refused: a disk controller or a PCI Express bridge needs force=yes" '' "vmbusctl show $disk"
+	finding warning configuration "$root/$admin/50-nic.conf:1: $nic0 is left alone now: interface eth0 is up; 'ip link set eth0 down' allows it" '' "hyperv-uio.conf(5)"
+	finding warning configuration "$root/$admin/50-nic.conf:2: $disk is left alone now: a disk controller or a PCI Express bridge needs force=yes" '' "hyperv-uio.conf(5)"
+	is findings "$(echo "$out" | grep -c '^[a-z]')" 2
 }
 
 # An administrator wants it so.
