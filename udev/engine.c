@@ -645,13 +645,22 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
 	return result;
 }
 
-/* Set the size in the file of vmbusctl. */
-static int write_size(struct rule_file *file, uint64_t size)
+/*
+ * Set the size in the file of vmbusctl. A section without keys binds the
+ * device, too: remove it if another rule does so.
+ */
+static int write_size(struct engine *engine, const struct device *device, struct files *files,
+		      uint64_t size)
 {
+	struct rule_file *file = &files->rule_file;
+	struct rule other;
 	char text[24];
 
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	rule_file_set(file, "ring_size", size ? text : NULL);
+	read_other_rule(engine, device, files, &other);
+	if (!rule_file_has_keys(file) && other.scope != SCOPE_NONE && other.enable)
+		rule_file_clear(file);
 	return size || file->before ? rule_file_write(file) : 0;
 }
 
@@ -686,7 +695,7 @@ static enum engine_result set_size(struct engine *engine, struct device *device,
 	struct plan plan;
 	char *text;
 
-	if (writes && write_size(&files->rule_file, size))
+	if (writes && write_size(engine, device, files, size))
 		return ENGINE_FAILED;
 	result = reread(engine, device);
 	engine_plan(engine, device, &plan);

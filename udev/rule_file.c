@@ -155,6 +155,26 @@ bool rule_file_has_section(const struct rule_file *file)
 	return find_section(file, 0, &begin, &end);
 }
 
+static bool has_text(const char *line)
+{
+	char *copy = need_strdup(line);
+	const bool yes = conf_split(copy, strlen(copy)).kind != CONF_NOTHING;
+
+	free(copy);
+	return yes;
+}
+
+bool rule_file_has_keys(const struct rule_file *file)
+{
+	size_t begin, end;
+
+	for (size_t from = 0; find_section(file, from, &begin, &end); from = end)
+		for (size_t i = begin + 1; i < end; i++)
+			if (has_text(file->lines.items[i]))
+				return true;
+	return false;
+}
+
 static bool has_any_section(const struct rule_file *file)
 {
 	bool own;

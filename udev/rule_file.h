@@ -40,6 +40,9 @@ void rule_file_clear(struct rule_file *file);
 /* Return whether the file has a section for the device. */
 bool rule_file_has_section(const struct rule_file *file);
 
+/* Return whether a section for the device has more than comments. */
+bool rule_file_has_keys(const struct rule_file *file);
+
 /*
  * Replace the file atomically, or remove it if it has no section. Return 0, or
  * -errno after a message.

@@ -624,6 +624,24 @@ test_ring_size_default() {
 	lacks "ring size"
 }
 
+# An empty section would bind the device after the package's file has gone.
+test_ring_size_default_leaves_no_empty_section() {
+	does 0 ring-size uio0 64K
+	does 0 ring-size uio0 default
+	is output "$out" "uio0 (eb765408…): ring size of the driver; removed: $root/$admin/60-$copy.conf"
+	no_file $admin/60-$copy.conf
+	does 0 show uio0
+	says "rule        $root/$vendor/10-fcopy.conf:1"
+}
+
+# This section binds the device, because no other one does.
+test_ring_size_default_keeps_the_only_section() {
+	conf $file1 "[$nic1]" ring_size=64K
+	vmbus_bind_does 0 --all
+	does 0 ring-size eth1 default
+	file_is $file1 "[$nic1]"
+}
+
 test_ring_size_that_is_none() {
 	for size in 1000 0 -4096 64KB 64X 64k 0x10000 010000 17592186044417M 4096M many '' 4294967296 99999999999999999999; do
 		does 2 ring-size -- uio0 "$size"
