@@ -323,4 +323,14 @@ test_wrong_arguments() {
 	END
 }
 
+# With VMBUS_SYSROOT the program that is installed must not load a module into
+# the kernel that runs the test.
+test_real_program_loads_no_module_for_a_tree() {
+	fcopy_of
+	status=0
+	out=$("$dir/vmbus-bind" $dev 2>&1) || status=$?
+	is status $status 1
+	says "not bound to uio_hv_generic: the driver cannot be loaded: Invalid cross-device link; the device has no driver"
+}
+
 run_tests

@@ -29,6 +29,9 @@ test_list_fits_80_columns() {
 	is nic "$(row eth0)" "000d3a31 nic hv_netvsc - eth0 -"
 	is "wide lines" "$(echo "$out" | grep -c '.\{81\}')" 0
 	is order "$(echo "$out" | sed 1d)" "$(echo "$out" | sed 1d | sort)"
+	device eb765408-205f-49b6-b4aa-c123b64d17d4 $kvp
+	vmbusctl list
+	says "eb765408-1  fcopy"
 	device eb765408-105f-49b6-b4aa-c123b64d17d5 $kvp
 	vmbusctl list
 	says "$copy  fcopy"

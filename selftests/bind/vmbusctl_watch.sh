@@ -142,4 +142,16 @@ test_redraws_on_a_terminal() {
 	is redraws $n 2
 }
 
+# A narrow terminal has no room for the driver, but the rates are what watch is
+# for.
+test_rates_stay_on_a_narrow_terminal() {
+	command -v script >/dev/null || skip "script (bsdutils) is not installed"
+	for width in 150 40; do
+		out=$(NO_COLOR=1 script -qec "stty cols $width; $dir/vmbusctl watch -c 1 fcopy" /dev/null </dev/null | tr -d '\r')
+		[ $width = 150 ] && driver=" DRIVER" || driver=
+		is "header of $width columns" "$(echo "$out" | sed -n 's/.*INSTANCE/INSTANCE/p' | tr -s ' ')" \
+			"INSTANCE CLASS$driver CHANNEL INTERRUPTS/S SIGNALS/S FROM HOST TO HOST"
+	done
+}
+
 run_tests guest
