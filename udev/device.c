@@ -182,7 +182,11 @@ static void read_interface(struct device *device)
 		device->interface[0] = '\0';
 		return;
 	}
-	mac = file_line("%s/net/%s/address", device_sysfs(device), device->interface);
+	/* A bond gives its own MAC to its members. */
+	mac = file_line("%s/net/%s/bonding_slave/perm_hwaddr", device_sysfs(device),
+			device->interface);
+	if (!mac)
+		mac = file_line("%s/net/%s/address", device_sysfs(device), device->interface);
 	ifindex = file_line("%s/net/%s/ifindex", device_sysfs(device), device->interface);
 	/*
 	 * Other kinds of network have longer addresses, which no rule can name.

@@ -122,6 +122,19 @@ test_other_member_of_a_bond_does_not_matter() {
 	is "what is up" "$(tr '\n' ' ' <"$root/kernel/up")" "eth0 ens5 "
 }
 
+# A rule for a MAC is about the NIC that has it outside of a bond.
+test_mac_of_a_member_of_a_bond() {
+	want "mac 00:15:5d:00:00:02" force=yes
+	for number in 0 1; do
+		mkdir "$root/sys/class/net/eth$number/bonding_slave"
+		echo 00:15:5d:00:00:0$((number + 1)) >"$root/sys/class/net/eth$number/bonding_slave/perm_hwaddr"
+		echo 00:15:5d:00:00:02 >"$root/sys/class/net/eth$number/address"
+	done
+	taken --all
+	is "driver of the NIC" "$(driver_of $dev2)" uio_hv_generic
+	is "driver of the other" "$(driver_of $dev)" hv_netvsc
+}
+
 # With --force, the stack that was judged goes down, and nothing else. What is
 # above the NIC comes up again afterwards, because other NICs use it.
 test_stack_goes_down_by_force() {
