@@ -39,12 +39,14 @@ int view_describe(struct view *view, struct json_object *list)
 
 	for (size_t i = 0; i < machine->count; i++) {
 		struct json_object *object;
+		int offered;
 		char *fault;
 
 		if (!view->chosen[i])
 			continue;
 		object = describe_device(&view->engine, &machine->devices[i], &fault);
-		if (fault && device_is_offered(machine->devices[i].handle) <= 0) {
+		offered = fault ? device_is_offered(machine->devices[i].handle) : 1;
+		if (!offered || offered == -ENODEV) {
 			json_object_put(object);
 		} else {
 			json_object_array_add(list, object);
