@@ -273,7 +273,7 @@ void worker_reap(void)
 		left = !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_CLEAN;
 		if (pid == cleaner) {
 			cleaner = 0;
-			notes_left = left;
+			notes_left |= left;
 			continue;
 		}
 		free_slot(pid);
@@ -315,6 +315,7 @@ bool worker_clean(void)
 	}
 	if (pid > 0) {
 		cleaner = pid;
+		notes_left = false;
 		tell_notes = false;
 	}
 	return worker_is_cleaning();
