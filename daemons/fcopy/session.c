@@ -509,9 +509,10 @@ static void leave_worker(struct session *session, const char *why)
 {
 	bool placed = session->state == SESSION_PLACED;
 
-	log_line(LOG_WARNING, "%s: %s; %s", session->path, why,
+	log_line(LOG_WARNING, "%s: %s; %s%s", session->path, why,
+		 session->asking && !placed ? "the host gets a failure, and " : "",
 		 placed ? "the file is in place, but a power loss may undo that" :
-			  "the host gets a failure, and the file may still appear");
+			  "the file may still appear");
 	if (placed)
 		log_received(session, NULL);
 	worker_abandon(&session->worker);

@@ -516,8 +516,8 @@ static enum refusal begin_file(struct transfer *transfer, struct failure *failur
 		refusal = attributes_label(settings, transfer->file, transfer->path, failure);
 	/*
 	 * Set owner and mode, so that the host learns before the data that the
-	 * file system refuses them. The reservation then counts towards the
-	 * owner's quota.
+	 * file system refuses them. The reservation of a file without a name
+	 * then counts towards the owner's quota.
 	 */
 	if (refusal == REFUSAL_NONE)
 		refusal = attributes_try(settings, &transfer->created, transfer->file,
