@@ -83,6 +83,7 @@ struct walk {
 	char doubtful[PATH_MAX]; /* the first directory to which @doubt applies */
 	path_ends *ends;	 /* may be NULL */
 	const void *context;	 /* of ends */
+	bool ended;		 /* by ends */
 };
 
 static enum refusal fail_at(const struct walk *walk, enum refusal refusal, const char *name,
@@ -105,19 +106,7 @@ static bool is_last(const struct walk *walk)
 	return !walk->text[strspn(walk->text, "/")];
 }
 
-/*
- * Whether @name leads to a directory. The function also returns true for a link
- * that stat(2) may not resolve, so that the walk follows it and reports the
- * fault.
- */
-static bool leads_to_directory(int at, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(at, name, &st, AT_NO_AUTOMOUNT) == 0)
-		return S_ISDIR(st.st_mode);
-	return errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
-}
+static bool leads_to_directory(const struct walk *walk, const char *name);
 
 /*
  * Explain how a user other than root could have created or renamed an entry of
@@ -284,9 +273,10 @@ static bool ends_before(const struct walk *walk, const char *name)
 {
 	char next[PATH_MAX];
 
+	if (!walk->ends || !walk->links)
+		return false;
 	strcpy(next, walk->path->place);
-	return walk->ends && walk->links && path_join(next, name) &&
-	       walk->ends(next, walk->context);
+	return path_join(next, name) && walk->ends(next, walk->context);
 }
 
 static bool has_parent(const char *text)
@@ -314,8 +304,7 @@ static enum refusal step_over(struct walk *walk, const char *name, bool *end)
 	at = openat(walk->path->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (at < 0 || fstat(at, &st) < 0) {
 		refusal = fail_errno(walk->failure, errno, "%s/%s", walk->path->place, name);
-	} else if (target &&
-		   !(S_ISLNK(st.st_mode) && follows && leads_to_directory(walk->path->dir, name))) {
+	} else if (target && !(S_ISLNK(st.st_mode) && follows && leads_to_directory(walk, name))) {
 		*end = true;
 		refusal = end_walk(walk, name);
 	} else if (S_ISLNK(st.st_mode)) {
@@ -337,7 +326,7 @@ static enum refusal step(struct walk *walk, const char *name, bool *end)
 	if (walk->doubt && !strcmp(name, ".."))
 		return fail_doubt(walk, name, "\"..\" of a link's text,");
 	if (ends_before(walk, name)) {
-		*end = true;
+		walk->ended = *end = true;
 		/* Without a look at @name nobody knows where ".." leads. */
 		return has_parent(walk->text) ? fail_at(walk, REFUSAL_LINK, name,
 							" is on the way of a link with \"..\"") :
@@ -396,6 +385,39 @@ static enum refusal walk_along(struct walk *walk, int from, const char *place, c
 		result->dir = -1;
 	}
 	return refusal;
+}
+
+/*
+ * Whether the link @name leads to a directory, or into a directory at which the
+ * walk ends. The function also returns true for a link that it may not resolve,
+ * so that the walk follows it and reports the fault.
+ */
+static bool leads_to_directory(const struct walk *walk, const char *name)
+{
+	struct failure failure;
+	struct path path;
+	struct walk ahead = { .path = &path,
+			      .flags = walk->flags & ~PATH_TARGET,
+			      .failure = &failure,
+			      .doubt = walk->doubt,
+			      .ends = walk->ends,
+			      .context = walk->context };
+	int from = openat(walk->path->dir, ".", PATH_STEP);
+	enum refusal refusal = REFUSAL_LINK;
+	struct stat st;
+
+	if (from >= 0)
+		refusal = walk_along(&ahead, from, walk->path->place, name);
+	if (from >= 0 && refusal == REFUSAL_NONE)
+		close(path.dir);
+	if (refusal == REFUSAL_NONE || ahead.ended)
+		return true;
+	if (refusal == REFUSAL_MISSING || refusal == REFUSAL_NOT_DIRECTORY)
+		return false;
+	/* The walk follows no link of a user, whose kind still matters. */
+	if (fstatat(walk->path->dir, name, &st, AT_NO_AUTOMOUNT) == 0)
+		return S_ISDIR(st.st_mode);
+	return errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
 }
 
 enum refusal path_walk(int from, const char *place, const char *path, unsigned int flags,

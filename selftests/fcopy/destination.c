@@ -699,6 +699,13 @@ TEST_F(with_places_as_root, link_into_another_place)
 	expect_refused(in("to-shut/file/f"), "src", 0, REFUSAL_DISABLED, "places.conf:2");
 	expect_refused(in("to-shut/missing/f"), "src", 0, REFUSAL_DISABLED, "places.conf:2");
 	expect_refused(in("round/f"), "src", 0, REFUSAL_LINK, "shut is on the way of a link");
+	/* Nor does it look where the last component leads. */
+	make_tree("to-file -> shut/file", "to-none -> shut/none");
+	for (int how = 0; how < 4; how++) {
+		expect_refused(in("to-file"), "src", how, REFUSAL_DISABLED, "places.conf:2");
+		expect_refused(in("to-none"), "src", how, REFUSAL_DISABLED, "places.conf:2");
+		expect_refused(in("round"), "src", how, REFUSAL_LINK, "on the way of a link");
+	}
 	expect_goes(in("to-open/f"), "src", 0, "open", "", "f", false);
 	expect(to.place == &policy.places[2]);
 	expect_goes(in("to-open/deep"), "src", 0, "open/deep", "", "src", true);
