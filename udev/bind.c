@@ -190,10 +190,15 @@ static int attach(struct device *device, const char *driver)
 static int lower_interfaces(struct device *device, bool force, struct undo *undo)
 {
 	const struct stack *stack = &device->stack;
+	bool had_interface = device->has_interface;
 	int ret = device_reread(device);
 
 	if (ret)
 		return ret;
+	/* The interface may be up in another network namespace. */
+	if (!force && had_interface && !device->has_interface &&
+	    device_has_driver(device, NIC_DRIVER))
+		return -EBUSY;
 	device_read_stack(device);
 	if (!force)
 		return stack->error ? stack->error : stack->up[0] ? -EBUSY : 0;

@@ -10,6 +10,9 @@
 #include "config.h"
 #include "note.h"
 
+/* The driver that the kernel chooses for NICs */
+#define NIC_DRIVER "hv_netvsc"
+
 /* The interfaces that go down when user space takes a NIC */
 struct stack {
 	char (*names)[INTERFACE_SIZE];

@@ -8,7 +8,6 @@
 #include "file.h"
 
 /* This driver makes an interface for every NIC that it has. */
-#define NIC_DRIVER "hv_netvsc"
 
 static void __attribute__((format(printf, 2, 3))) explain(struct plan *plan, const char *format,
 							  ...)

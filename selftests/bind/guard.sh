@@ -225,6 +225,14 @@ test_interface_that_gets_another_name_meanwhile_counts() {
 	done
 }
 
+# While modprobe runs, a container gets the interface.
+test_interface_that_goes_to_another_namespace_meanwhile_counts() {
+	want $dev2
+	before 'load*' "rm -r '$bus/devices/$dev2/net' '$root/sys/class/net/eth1'"
+	vmbus_bind_does 1 $dev2
+	says "its interface has come up: Device or resource busy; the device is bound to hv_netvsc"
+}
+
 # sysfs shows the interfaces of one network namespace.
 test_nic_in_another_network_namespace_stays() {
 	want $dev2
