@@ -10,7 +10,10 @@
 #include "config.h"
 #include "note.h"
 
-/* The driver that the kernel chooses for NICs */
+/*
+ * The driver that the kernel chooses for NICs. It makes an interface for every
+ * NIC that it has.
+ */
 #define NIC_DRIVER "hv_netvsc"
 
 /* The interfaces that go down when user space takes a NIC */

@@ -7,8 +7,6 @@
 
 #include "file.h"
 
-/* This driver makes an interface for every NIC that it has. */
-
 static void __attribute__((format(printf, 2, 3))) explain(struct plan *plan, const char *format,
 							  ...)
 {
