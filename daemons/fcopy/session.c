@@ -521,6 +521,12 @@ static void leave_worker(struct session *session, const char *why)
 	tell_outcome(session, session->completion);
 }
 
+/* Whether nobody can take the file's name back any more */
+static bool gives_name(const struct session *session)
+{
+	return session->state == SESSION_PLACING || session->state == SESSION_PLACED;
+}
+
 /* End the wait for a worker that has used up the time of a request. */
 static void end_slow(struct session *session)
 {
@@ -529,7 +535,7 @@ static void end_slow(struct session *session)
 
 	refusal_set(&failure, REFUSAL_SLOW, "more than %g s %s", SESSION_LIMIT_MSEC / 1e3,
 		    words[session->state]);
-	if (!session_completes(session) || session->state == SESSION_FINISHING) {
+	if (!gives_name(session)) {
 		discard(session, &failure);
 		give_up_discard(session);
 		return;
@@ -576,7 +582,7 @@ void session_restart(struct session *session, const struct failure *why)
 	session->asking = false;
 	while (session->held_count)
 		answer_first(session, REFUSAL_CANCELLED);
-	if (session_completes(session) && session->state != SESSION_FINISHING)
+	if (gives_name(session))
 		leave_worker(session, why->detail);
 	else if (!session_abort(session, why))
 		session->failure.refusal = REFUSAL_NONE;
