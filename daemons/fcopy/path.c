@@ -10,8 +10,6 @@
 #include "identity.h"
 #include "path.h"
 
-#define LINKS_MAX 40
-
 /* The oldest supported headers lack this constant. */
 #define NOSYMFOLLOW 0x2000
 

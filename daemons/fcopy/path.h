@@ -35,6 +35,9 @@
  *     mounted.
  */
 
+/* How many links the daemon follows for one path, as the kernel does */
+#define LINKS_MAX 40
+
 #define PATH_FOLLOW_LINKS 0x1u /* follow trusted links, otherwise none */
 #define PATH_TARGET	  0x2u /* the last component may be a file */
 

@@ -15,9 +15,6 @@
 #include "path.h"
 #include "places.h"
 
-/* The kernel follows as many links in a row. */
-#define LINKS_MAX 40
-
 const struct place *places_find(const struct policy *policy, const char *path)
 {
 	const struct place *found = NULL;
