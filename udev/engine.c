@@ -205,6 +205,7 @@ static void make_plan(struct binding *b)
 {
 	plan_make(&b->engine->config, b->device,
 		  (struct plan_options){ .is_named = b->request->is_named,
+					 .is_command = b->driver,
 					 .force = b->request->force },
 		  &b->plan);
 }

@@ -81,7 +81,7 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, or may name it");
-	} else if (device_is_nic(device) && may_have_interface(device) &&
+	} else if (!options.is_command && device_is_nic(device) && may_have_interface(device) &&
 		   config_is_unsure(config, device)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };

@@ -36,8 +36,9 @@ struct plan {
 };
 
 struct plan_options {
-	bool is_named; /* an administrator names the device, so nothing holds it */
-	bool force;    /* bind it as if its rule had force=yes */
+	bool is_named;	 /* an administrator names the device, so nothing holds it */
+	bool is_command; /* a command decides, so the device need not wait for its interface */
+	bool force;	 /* bind it as if its rule had force=yes */
 };
 
 /*

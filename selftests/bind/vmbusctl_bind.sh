@@ -107,6 +107,14 @@ test_bind_keeps_the_driver_of_the_rule() {
 	file_is $file1 "[$nic1]" driver=other
 }
 
+# A NIC without a driver has no interface for which the command could wait.
+test_bind_a_nic_without_an_interface() {
+	conf $admin/50-other.conf '[interface eth9]' '[mac 00:15:5d:00:00:09]'
+	device $third $nic
+	does 0 bind $third
+	is driver "$(driver_of $third)" uio_hv_generic
+}
+
 test_bind_now() {
 	does 0 bind --now eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
