@@ -179,6 +179,46 @@ cycle() {
 	seq "$2" | sed "s/.*/print cycle &\\nrescind\\nwait-released\\noffer\\nwait-open\\nsend 8 ${3:-0}/" | vmbus_host "$1"
 }
 
+# obey_guest: run the commands that the guest tells (guest/hold.sh), in the form
+# [DEVICE...: ]COMMAND;COMMAND..., until it is done. Check in one result that
+# they succeeded. Without DEVICE they are for the device of this name. Several
+# devices run them at the same time.
+obey_guest() {
+	number=1
+	succeeded=0
+	while said=$(guest_says "host ($number |is done\$)") && [ "$said" != "host is done" ]; do
+		commands=${said#"host $number "}
+		names=device
+		case $commands in
+		*": "*)
+			names=${commands%%: *}
+			commands=${commands#*: }
+			;;
+		esac
+		pids='' failed=0
+		for name in $names; do
+			obey_for "$name" &
+			pids="$pids $!"
+		done
+		for pid in $pids; do wait "$pid" || failed=1; done
+		[ $failed = 1 ] || succeeded=$((succeeded + 1))
+		tell "did $number"
+		number=$((number + 1))
+	done
+	check "the host did what the guest said: $succeeded of $((number - 1)) times" test $succeeded = $((number - 1)) -a $succeeded -gt 0
+}
+# obey_for DEVICE: run $commands, and print what fails
+obey_for() (
+	name=$1
+	IFS=';'
+	# shellcheck disable=SC2086 # a command between two semicolons is an argument
+	set -- $commands
+	unset IFS
+	vmbus_host "$name" "timeout 60" "$@" >"did.$name" 2>&1 && exit
+	note "$name: $commands: $(cat "did.$name")"
+	exit 1
+)
+
 copy_vmfile() {
 	device=$1
 	shift

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck source=script.sh
-. /test/script.sh
+. /bench/hold.sh
 modprobe ext4
 [ ! -e /brd.ko ] || insmod /brd.ko rd_nr=1 rd_size=32768
 bind_fcopy

@@ -4,8 +4,7 @@
 # use the device meanwhile must end at once, or as soon as the host has
 # answered. The host of the bench also answers when it rescinds the device. Then
 # the device must work.
-# shellcheck source=script.sh
-. /test/script.sh
+. /bench/hold.sh
 open=$programs/open_close
 open_it() { "$open" "$class" 1; }
 write_it() { printf '\001\000\000\000' >"$node"; }

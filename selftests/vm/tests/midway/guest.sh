@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2086 # A place is two words.
-# shellcheck source=script.sh
-. /test/script.sh
+. /bench/hold.sh
 open=$programs/open_close
 
 # once start|end FUNCTION COMMAND...: let the host rescind the device while the

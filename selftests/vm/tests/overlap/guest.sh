@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck source=script.sh
-. /test/script.sh
+. /bench/hold.sh
 open=$programs/open_close
 
 # one_by_one: whether VMBus has a workqueue for rescinds, which handles one at a

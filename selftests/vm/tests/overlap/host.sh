@@ -1,1 +1,2 @@
-../midway/host.sh
+# SPDX-License-Identifier: GPL-2.0-only
+obey_guest

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The module creates the GPADLs of a NIC's receive and send buffers when it
 # binds the NIC, and tears them down when it releases it.
-# shellcheck source=script.sh
-. /test/script.sh
+. /bench/hold.sh
 class=$nic_class
 id=$nic_instance
 

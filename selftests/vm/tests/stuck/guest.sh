@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck source=script.sh
-. /test/script.sh
+. /bench/hold.sh
 
 logged() { dmesg | grep "$1"; }
 # unbind: begin to unbind the device, with the process $unbinder

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck source=script.sh
-. /test/script.sh
+. /bench/hold.sh
 
 tracing=/sys/kernel/tracing
 periods=$tracing/events/kprobes/periods

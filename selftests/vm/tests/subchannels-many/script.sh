@@ -1,1 +1,0 @@
-../midway/script.sh
