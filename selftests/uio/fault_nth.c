@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_nth CLASS: let the first, second, third ... allocation fail while a
- * device is opened, mapped, resized, bound and unbound, until nothing is left
- * to fail. The kernel may refuse each attempt because of missing memory, but
- * the next attempt without a fault must succeed. The program needs a kernel
- * with CONFIG_FAULT_INJECTION, failslab and fail_page_alloc that honour
- * fail-nth, and the bound device.
+ * fault_nth CLASS COUNTER: let the first, second, third ... allocation fail
+ * while a device is opened, mapped, resized, bound and unbound, until nothing
+ * is left to fail. The kernel may refuse each attempt because of missing
+ * memory, but the next attempt without a fault must succeed. The driver may
+ * leak the rings of an open that was refused only if the host may have them.
+ * COUNTER is a file with a number that changes when VMBus allocates a GPADL
+ * handle, which it does before it sends anything to the host. The program needs
+ * a kernel with CONFIG_FAULT_INJECTION, failslab and fail_page_alloc that
+ * honour fail-nth, and the bound device.
  */
 #include <sys/utsname.h>
 
@@ -13,9 +16,9 @@
 
 #define MOST 500
 
-static const char *class;
+static const char *class, *counter;
 static struct device dev;
-static int nth_fd, bind_fd, unbind_fd;
+static int nth_fd, bind_fd, unbind_fd, log_fd;
 
 static void arm(int nth)
 {
@@ -130,6 +133,42 @@ static bool try_open(int nth, bool *happened)
 	return true;
 }
 
+/* Return how often the kernel has logged leaked rings since the last call. */
+static unsigned int leaks(void)
+{
+	unsigned int count = 0;
+	char line[8192];
+	ssize_t n;
+
+	while ((n = read(log_fd, line, sizeof(line) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
+		line[n > 0 ? n : 0] = 0;
+		count += strstr(line, "leaking") && strstr(line, "bytes of rings");
+	}
+	return count;
+}
+
+/* Open the device, and unbind and bind it again if the open was refused. */
+static bool try_open_and_unbind(int nth, bool *happened)
+{
+	char before[32] = "", after[32] = "";
+	unsigned int count;
+
+	leaks();
+	expect(read_line(counter, before, sizeof(before)), "read of %s", counter);
+	if (try_open(nth, happened))
+		return true;
+	expect(read_line(counter, after, sizeof(after)), "read of %s", counter);
+	expect(!device_unbind(&dev), "unbind after a fault at %d", nth);
+	count = leaks();
+	if (count)
+		printf("fault at %d: %u rings leaked\n", nth, count);
+	errno = 0;
+	expect(!count || strcmp(before, after),
+	       "a fault at %d, before there was a GPADL, leaks no rings", nth);
+	rebind();
+	return false;
+}
+
 static bool try_map(int nth, bool *happened)
 {
 	size_t size = device_map_size(&dev, 0);
@@ -199,7 +238,8 @@ static bool try_unbind(int nth, bool *happened)
 	return good;
 }
 
-static void walk(const char *what, bool (*try)(int nth, bool *happened))
+/* Return how many of the faults made the kernel refuse the attempt. */
+static unsigned int walk(const char *what, bool (*try)(int nth, bool *happened))
 {
 	unsigned int refused = 0;
 	bool happened = true;
@@ -212,23 +252,27 @@ static void walk(const char *what, bool (*try)(int nth, bool *happened))
 	errno = 0;
 	expect(!happened || failures, "%s has less than %d allocations", what, MOST);
 	printf("%s: %d allocations, %u of them refuse it when they fail\n", what, nth - 2, refused);
+	return refused;
 }
 
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	touch_init();
-	if (!expect(argc == 2, "usage: fault_nth CLASS"))
+	if (!expect(argc == 3, "usage: fault_nth CLASS COUNTER"))
 		return exit_status();
 	class = argv[1];
+	counter = argv[2];
 	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	bind_fd = open(VMBUS_DRIVER "/bind", O_WRONLY | O_CLOEXEC);
 	unbind_fd = open(VMBUS_DRIVER "/unbind", O_WRONLY | O_CLOEXEC);
-	if (!expect(nth_fd >= 0 && bind_fd >= 0 && unbind_fd >= 0,
-		    "the kernel has fail-nth, and the driver is loaded") ||
+	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (!expect(nth_fd >= 0 && bind_fd >= 0 && unbind_fd >= 0 && log_fd >= 0,
+		    "the kernel has fail-nth and /dev/kmsg, and the driver is loaded") ||
 	    !expect(!device_wait(class, &dev, 5000), "the device is bound"))
 		return exit_status();
 	walk("open", try_open);
+	expect(walk("open and unbind", try_open_and_unbind) > 0, "some faults refuse the open");
 	walk("mmap", try_map);
 	walk("resize", try_resize);
 	walk("bind", try_bind);

@@ -15,14 +15,11 @@ both verbose 0
 both ignore-gfp-wait N
 echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
 check "the kernel injects faults" test -w /proc/self/fail-nth
+check "the handles of GPADLs can be seen" insmod /gpadls.ko
 dmesg -n 4
 for id in $class "$nic_class"; do
-	check "each allocation may fail" "$programs/fault_nth" "$id"
-	while read -r line; do note "$line"; done </tmp/check.out
-done
-check "the handles of GPADLs can be seen" insmod /gpadls.ko
-for id in $class "$nic_class"; do
-	check "rings are leaked only when the host may have them" "$programs/fault_leak" "$id" /sys/module/gpadls/parameters/next
+	check "each allocation may fail, and rings are leaked only when the host may have them" \
+		"$programs/fault_nth" "$id" /sys/module/gpadls/parameters/next
 	while read -r line; do note "$line"; done </tmp/check.out
 done
 dmesg -n 5
