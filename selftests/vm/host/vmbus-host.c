@@ -58,7 +58,7 @@ static const char usage[] =
 	"  stats                        Print the counters of the channel.\n"
 	"  expect-stat NAME MIN [MAX]   Print one counter; fail if it is not within the bounds.\n"
 	"  status                       Print the state of all channels.\n"
-	"  sleep MS, print TEXT, clock TEXT  clock prints the milliseconds since the start and the text.\n"
+	"  sleep MS, print TEXT\n"
 	"HEX is pairs of hexadecimal digits; dots may separate them. Exit status: 0 all commands succeeded, 1 one failed\n"
 	"(the program prints it and the reason), 2 wrong use or no socket.\n";
 
@@ -545,13 +545,6 @@ static int do_print(struct script *s)
 	return 0;
 }
 
-static int do_clock(struct script *s)
-{
-	printf("%" PRId64 " %s\n", host_now() - s->host.began, s->rest);
-	fflush(stdout);
-	return 0;
-}
-
 static const struct {
 	const char *name;
 	int (*run)(struct script *s);
@@ -577,7 +570,6 @@ static const struct {
 	{ "status", do_status, 0 },
 	{ "sleep", do_sleep, 1 },
 	{ "print", do_print, MAX_ARGS - 1 },
-	{ "clock", do_clock, MAX_ARGS - 1 },
 };
 
 /* Commands that wait for a state of the channel */
