@@ -60,13 +60,9 @@ row() {
 	say "ready $number"
 	hear "sent $number"
 	list >/run/after
-	# The table names the files that are new or have other contents. If
-	# there are none, it names links and directories.
-	changed=$(diff /run/before /run/after | sed -n -e 's/^+[0-9a-f]\{64\}  //p' -e 's/^+f //p' | sort -u | tr '\n' ' ' | sed 's/ $//')
-	[ -n "$changed" ] || changed=$(diff /run/before /run/after | sed -n 's/^[-+][dl] \//\//p' | sort -u | tr '\n' ' ' | sed 's/ $//')
 	sum=none
 	[ -z "$3" ] || [ ! -f "$3" ] || sum=$(sha256sum <"$3" | cut -d' ' -f1)
-	say "facts $number $sum ${changed:--}"
+	say "sum $number $sum"
 	check "$1: ${3:+the file is there, and }nothing else has changed" as_expected "$3"
 	# A later row must not find what this one has put into the root.
 	[ -L /bin ] || { rm -f /bin && ln -s usr/bin /bin && hash -r; }
