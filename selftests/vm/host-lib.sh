@@ -129,14 +129,12 @@ uptime_s() {
 }
 
 # guest_says PATTERN: wait for a `say` line that matches the pattern (grep -E),
-# and print the words of `say`. It waits until the time limit of the test, or
-# $word_limit seconds if a test sets that.
-word_limit=''
+# and print the words of `say`. It waits until the time limit of the test.
 guest_says() {
-	says_until=$(($(uptime_s) + ${word_limit:-$timeout}))
+	says_until=$(($(uptime_s) + timeout))
 	while ! grep -E "^say $1" ctl.log >said; do
 		if [ "$(uptime_s)" -ge $says_until ] || ! guest_runs; then
-			not_ok "the guest says '$1' within ${word_limit:-$timeout} s; its last message: $(tail -n 1 ctl.log)"
+			not_ok "the guest says '$1' within $timeout s; its last message: $(tail -n 1 ctl.log)"
 			return 1
 		fi
 		sleep 0.5

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 nic_start nic other
-word_limit=400
 guest_says "sends until it is killed" || exit 1
 closed=$(nic_counter closes)
 sent=$(nic_counter from_guest)
