@@ -129,8 +129,8 @@ static void report_counts(const char *of, unsigned int number, const struct fram
 
 /*
  * Print the signals and faults of each channel that the guest used, and then
- * the number of channels and the sums, with the faults in messages. The script
- * `judge` reads the sums, so it notices a host that ended without them.
+ * the number of channels and the sums, with the faults in messages. run-guest
+ * reads the sums, so it notices a host that ended without them.
  */
 static void report(void)
 {

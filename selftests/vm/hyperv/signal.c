@@ -2,7 +2,7 @@
 /*
  * Signals between the guest and the host. A real host suspends a guest that
  * signals too often without need. The process counts each such signal, and
- * selftests/vm/judge judges the count.
+ * run-guest judges the count.
  */
 #include "hyperv.h"
 
