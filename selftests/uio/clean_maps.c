@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * clean_maps CLASS: one process opens a device and fills its rings, and the
- * buffers of a NIC. The next process must find zeros there, except in the
- * header of each ring, which the kernel and the host initialize.
+ * buffers of a NIC. Another open meanwhile must leave them alone, and the next
+ * process must find zeros there, except in the header of each ring, which the
+ * kernel and the host initialize.
  */
 #include <sys/wait.h>
 
@@ -14,11 +15,14 @@
  */
 #define HEADER 72
 
+#define FILLED 0x5a
+
 static struct device dev;
+static uint8_t expected; /* the bytes that look() must find */
 
 /*
- * Fill SIZE bytes at MEM, or check that they are zero. With RINGS, skip the
- * headers of the two rings.
+ * Fill SIZE bytes at MEM, or look at them. With RINGS, skip the headers of the
+ * two rings.
  */
 typedef void act_fn(const char *what, uint8_t *mem, size_t size, bool rings);
 
@@ -31,7 +35,7 @@ static void fill(const char *what, uint8_t *mem, size_t size, bool rings)
 {
 	for (size_t at = 0; at < size; at++)
 		if (!in_header(at, size, rings))
-			mem[at] = 0x5a;
+			mem[at] = FILLED;
 }
 
 static void look(const char *what, uint8_t *mem, size_t size, bool rings)
@@ -39,14 +43,14 @@ static void look(const char *what, uint8_t *mem, size_t size, bool rings)
 	size_t left = 0, first = 0, last = 0;
 
 	for (size_t at = 0; at < size; at++) {
-		if (in_header(at, size, rings) || !mem[at])
+		if (in_header(at, size, rings) || mem[at] == expected)
 			continue;
 		first = left++ ? first : at;
 		last = at;
 	}
 	errno = 0;
-	expect(!left, "%s: %zu of %zu bytes are the last opener's, from %zu to %zu", what, left,
-	       size, first, last);
+	expect(!left, "%s: %zu of %zu bytes are not %#x, from %zu to %zu", what, left, size,
+	       expected, first, last);
 }
 
 static void with(act_fn *act, const char *what, uint8_t *mem, size_t size, bool rings)
@@ -55,6 +59,17 @@ static void with(act_fn *act, const char *what, uint8_t *mem, size_t size, bool 
 		return;
 	act(what, mem, size, rings);
 	munmap(mem, size);
+}
+
+/* Open and close the device once more, and look for the bytes of fill(). */
+static void open_again(int first, size_t size)
+{
+	int fd = open(dev.node, O_RDWR | O_CLOEXEC);
+
+	expect(fd >= 0 && !close(fd), "another open of %s", dev.node);
+	expected = FILLED;
+	with(look, "rings after another open", device_map(first, 0, size), size, true);
+	expected = 0;
 }
 
 /*
@@ -80,6 +95,8 @@ static void session(act_fn *act)
 	if (!expect(fd >= 0, "open of %s", dev.node))
 		_exit(1);
 	with(act, "rings", device_map(fd, 0, size), size, true);
+	if (act == fill)
+		open_again(fd, size);
 	expect(device_rings(&dev, &relid, 1) == 1, "the device has one ring file");
 	with(act, "ring file", device_map_ring(&dev, relid, size), size, true);
 	/* Maps 3 and 4, which only a NIC has */
