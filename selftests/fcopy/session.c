@@ -149,6 +149,11 @@ TEST_F(conversation, destination_and_source)
 	expect_int(start_at(in("to/new"), "source", 0, 0), E_EXISTS);
 	expect_int(copy_at(in("to/new"), "source", OVER_WRITE, "abc"), S_OK);
 	expect(holds("to/new", "abc"));
+	/* The copy replaces a link, and does not touch what it points to. */
+	make_file("victim", "untouched");
+	expect(unlink("to/new") == 0 && symlink("../victim", "to/new") == 0);
+	expect_int(copy_at(in("to/new"), "source", OVER_WRITE, "abc"), S_OK);
+	expect(holds("to/new", "abc") && holds("victim", "untouched"));
 	/* Directories that are missing */
 	expect_int(start_at(in("to/x/y"), "source", 0, 0), E_NO_PATH);
 	expect_int(start_at(in("to/x/y/"), "source", 0, 0), E_NO_PATH);
@@ -346,6 +351,19 @@ TEST_F(conversation, data_without_a_copy)
 	expected_files = 1;
 }
 
+/* The kernel tree's daemon makes a file of that size. */
+TEST_F(conversation, offsets_that_leave_a_gap)
+{
+	static const uint64_t offsets[] = { 3,		4096,		1ull << 40,
+					    1ull << 63, UINT64_MAX - 1, UINT64_MAX };
+
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		expect_int(start("a", 0, 10), S_OK);
+		expect_int(send_data(offsets[i], "abc"), E_INVALID_ARG);
+		expect_int(entries("to"), 0);
+	}
+}
+
 TEST_F(conversation, failure_is_told_until_the_end)
 {
 	expect_int(start("a", 0, 3), S_OK);
@@ -368,6 +386,15 @@ TEST_F(conversation, failure_is_told_until_the_end)
 	expect_int(end(CANCEL), S_OK);
 	expect_int(send_data(0, "abc"), E_STATE);
 	expected_files = 1;
+}
+
+TEST_F(conversation, cancel)
+{
+	expect_int(start_at(in("to/new/"), "a", CREATE_PATH, 6), S_OK);
+	expect_int(send_data(0, "abc"), S_OK);
+	expect_int(end(CANCEL), S_OK);
+	expect(!copy_is_active());
+	expect_int(entries("to"), 0);
 }
 
 TEST_F(conversation, start_during_a_copy)
@@ -642,6 +669,24 @@ TEST_F(conversation, every_length_of_write)
 		/* Too short to be a WRITE, it has not ended the copy. */
 		expect(copy_is_active() == (n < END_SIZE));
 	}
+}
+
+/* The kernel tree's daemon writes bytes from behind the packet. */
+TEST_F(conversation, sizes_of_write)
+{
+	static const uint32_t bad[] = { 9, DATA_MAX, DATA_MAX + 1, 65536, 0x7fffffff, 0xffffffff };
+	static const char data[DATA_MAX + 1];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		expect_int(start("a", 0, 1 << 20), S_OK);
+		write_message(&request, 0, "abc", 3);
+		put32(&request, IC_HEADER + 48, bad[i]);
+		expect_int(ask(), E_INVALID_ARG);
+	}
+	/* The packet has more bytes than a WRITE may have. */
+	expect_int(start("a", 0, 1 << 20), S_OK);
+	write_message(&request, 0, data, sizeof(data));
+	expect_int(ask(), E_INVALID_ARG);
 }
 
 TEST_F(conversation, pipe_sizes)

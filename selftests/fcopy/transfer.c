@@ -40,8 +40,10 @@ static struct failure failure;
  * The functions of libc that the daemon calls, with errors that the kernel
  * seldom returns: 0 means none.
  */
-static int unlink_error, write_error, allocate_error, directory_sync_error;
+static int unlink_error, write_error, allocate_error, directory_sync_error, file_sync_error;
 static uint64_t write_error_from; /* the offset at which write_error begins */
+/* A signal interrupts every second write, and the others write only half. */
+static bool writes_are_disturbed;
 static unsigned int allocations;
 static int allocation_mode;
 
@@ -119,10 +121,19 @@ static bool has_no_tmpfile(void)
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 {
+	static bool interrupt;
+
 	if (write_error && offset + size > write_error_from) {
 		errno = write_error;
 		return -1;
 	}
+	interrupt = writes_are_disturbed && !interrupt;
+	if (interrupt) {
+		errno = EINTR;
+		return -1;
+	}
+	if (writes_are_disturbed)
+		size -= size / 2;
 	return syscall(SYS_pwrite64, fd, data, size, offset);
 }
 
@@ -143,14 +154,13 @@ static unsigned int synced_names;
 int fsync(int fd)
 {
 	struct stat st;
+	int error;
 
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		synced_names = st.st_nlink;
-	if (directory_sync_error && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-		errno = directory_sync_error;
-		return -1;
-	}
-	return syscall(SYS_fsync, fd);
+	error = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ? directory_sync_error : file_sync_error;
+	errno = error;
+	return error ? -1 : syscall(SYS_fsync, fd);
 }
 
 static unsigned int datasyncs;
@@ -1270,10 +1280,25 @@ static void errors_of_writing(void)
 		write_error = 0;
 		write_error_from = 0;
 		expect(holds("to/a", "old"));
+
+		/* The error may show only when the file goes to the disk. */
+		file_sync_error = write_errors[i].error;
+		expect_int(copy("a", FORCE, "new"), write_errors[i].refusal);
+		file_sync_error = 0;
+		expect(holds("to/a", "old"));
 		/* The next copy has nothing of it. */
 		expect_int(copy("b", FORCE, "text"), REFUSAL_NONE);
 		unlink("to/b");
 	}
+	expected_files = 1;
+}
+
+TEST_F(with_transfer, writes_that_are_cut_short)
+{
+	writes_are_disturbed = true;
+	expect_int(copy("a", 0, "01234567890123456789"), REFUSAL_NONE);
+	writes_are_disturbed = false;
+	expect(holds("to/a", "01234567890123456789"));
 	expected_files = 1;
 }
 
