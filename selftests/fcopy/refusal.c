@@ -4,6 +4,7 @@
 
 #include "../../daemons/fcopy/refusal.h"
 #include "fcopy_test.h"
+#include "host.h"
 
 TEST(each_has_words)
 {
@@ -45,6 +46,33 @@ TEST(each_has_a_code)
 		if (i != REFUSAL_OTHER && !expect(code >> 16 == 0x8007))
 			ksft_print_msg("refusal %d: 0x%08x\n", i, code);
 	}
+}
+
+TEST(errors_of_system_calls)
+{
+	static const struct {
+		int error;
+		uint32_t code;
+	} errors[] = {
+		{ EDQUOT, E_QUOTA },	 { EROFS, E_WRITE_PROTECT },
+		{ ELOOP, E_LINK },	 { EBUSY, E_BUSY },
+		{ ENOSPC, E_DISK_FULL }, { EFBIG, E_TOO_LARGE },
+		{ EACCES, E_ACCESS },	 { EPERM, E_ACCESS },
+		{ EIO, E_IO },		 { ENOMEM, E_MEMORY },
+		{ EMFILE, E_FILES },	 { ETXTBSY, E_BUSY },
+		{ EEXIST, E_EXISTS },	 { ENAMETOOLONG, E_NAME_TOO_LONG },
+		{ ENOENT, E_NO_PATH },	 { ENOTDIR, E_NO_PATH },
+		{ EISDIR, E_DIRECTORY }, { ESTALE, E_FAIL },
+		{ EMLINK, E_FAIL },
+	};
+	struct failure failure;
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		expect_int(hresult_of(fail_errno(&failure, errors[i].error, "%s", "")),
+			   errors[i].code);
+	expect_int(hresult_of(REFUSAL_NOT_FILE), E_ACCESS);
+	expect_int(hresult_of(REFUSAL_KERNEL), E_ACCESS);
+	expect_int(hresult_of(REFUSAL_MIN_FREE), E_DISK_FULL);
 }
 
 TEST(text)
