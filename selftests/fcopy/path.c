@@ -479,25 +479,6 @@ TEST_F(own_mounts, kernel_file_systems_mounted_elsewhere_refused)
 	expect_int(entries("ram"), 0);
 }
 
-/*
- * Return whether the kernel can mount this type now. For another type, mount()
- * would load a module, which would stay on the machine.
- */
-static bool kernel_has(const char *type)
-{
-	FILE *list = fopen("/proc/filesystems", "r");
-	char line[128], name[64];
-	bool found = false;
-
-	while (list && !found && fgets(line, sizeof(line), list))
-		found = (sscanf(line, "nodev %63s", name) == 1 ||
-			 sscanf(line, "%63s", name) == 1) &&
-			!strcmp(name, type);
-	if (list)
-		fclose(list);
-	return found;
-}
-
 /* Above such a mount ".." leads nowhere, and not to the root. */
 TEST_F(own_mounts, detached_mount_refused)
 {
@@ -511,52 +492,29 @@ TEST_F(own_mounts, detached_mount_refused)
 	close(result.dir);
 }
 
-TEST_F(own_mounts, each_file_system_of_the_kernel)
-{
-	static const struct {
-		const char *type;
-		bool kernel;
-	} types[] = {
-		{ "debugfs", true },	 { "tracefs", true },  { "securityfs", true },
-		{ "configfs", true },	 { "cgroup2", true },  { "bpf", true },
-		{ "binfmt_misc", true }, { "mqueue", true },   { "hugetlbfs", true },
-		{ "pstore", true },	 { "fusectl", true },  { "sysfs", true },
-		{ "selinuxfs", true },	 { "efivarfs", true }, { "resctrl", true },
-		{ "rpc_pipefs", true },	 { "xenfs", true },    { "ocfs2_dlmfs", true },
-		{ "nfsd", true },	 { "devtmpfs", true }, { "tmpfs", false },
-		{ "ramfs", false },
-	};
-	unsigned int mounted = 0;
-
-	mkdir("m", 0755);
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (!kernel_has(types[i].type) || mount("none", "m", types[i].type, 0, NULL) < 0)
-			continue;
-		mounted++;
-		if (!expect_int(check_place(in("m")),
-				types[i].kernel ? REFUSAL_KERNEL : REFUSAL_NONE))
-			ksft_print_msg("%s\n", types[i].type);
-		umount2("m", MNT_DETACH);
-	}
-	ksft_print_msg("%u types of file systems\n", mounted);
-	need_mount(mounted);
-}
-
 static void on_this_type(void)
 {
 	meanwhile(SYS_fstatfs, fake_type);
 	expect_int(check_place(scratch), REFUSAL_KERNEL);
 }
 
-/* Most of these file systems need special hardware or a cluster. */
 TEST_F(in_own_process, file_systems_by_magic)
 {
 	static const unsigned long magics[] = {
-		0x67596969 /* rpc_pipefs */, 0xabba1974 /* xenfs */,
-		0x0a647361 /* functionfs */, 0x76a9f425 /* ocfs2_dlmfs */,
-		0x6e667364 /* nfsd */,	     0x5a3c69f0 /* apparmorfs */,
-		0xaee71ee7 /* gadgetfs */,   0x6c6f6f70 /* binderfs */,
-		0x65735543 /* fusectl */,    0x62656570 /* configfs */,
+		0x9fa0 /* procfs */,	      0x62656572 /* sysfs */,
+		0x64626720 /* debugfs */,     0x74726163 /* tracefs */,
+		0x73636673 /* securityfs */,  0x27e0eb /* cgroup */,
+		0x63677270 /* cgroup2 */,     0xcafe4a11 /* bpf */,
+		0x42494e4d /* binfmt_misc */, 0x1cd1 /* devpts */,
+		0xde5e81e4 /* efivarfs */,    0x6165676c /* pstore */,
+		0xf97cff8c /* selinuxfs */,   0x43415d53 /* smackfs */,
+		0x6e736673 /* nsfs */,	      0x958458f6 /* hugetlbfs */,
+		0x7655821 /* resctrl */,      0x19800202 /* mqueue */,
+		0x67596969 /* rpc_pipefs */,  0xabba1974 /* xenfs */,
+		0x0a647361 /* functionfs */,  0x76a9f425 /* ocfs2_dlmfs */,
+		0x6e667364 /* nfsd */,	      0x5a3c69f0 /* apparmorfs */,
+		0xaee71ee7 /* gadgetfs */,    0x6c6f6f70 /* binderfs */,
+		0x65735543 /* fusectl */,     0x62656570 /* configfs */,
 	};
 	int status;
 
