@@ -283,42 +283,6 @@ TEST(too_long)
 	expect_goes(path, "src", 0, "d", "", "src", true);
 }
 
-/* With the missing part, the path is longer than any path may be. */
-TEST_F(as_root, too_long_behind_a_link)
-{
-	char place[PATH_MAX], name[201], path[PATH_MAX], half[PATH_MAX] = "";
-	int at, next;
-
-	at = open(".", PATH_STEP);
-	snprintf(name, sizeof(name), "%0200d", 0);
-	snprintf(place, sizeof(place), "%s", scratch);
-	while (strlen(place) + 1 + strlen(name) < PATH_MAX - 10) {
-		expect(mkdirat(at, name, 0755) == 0);
-		next = openat(at, name, PATH_STEP);
-		close(at);
-		at = next;
-		strcat(place, "/");
-		strcat(place, name);
-		/*
-		 * Two links, because the text of one with what is left must be
-		 * shorter, too
-		 */
-		if (!*half && strlen(place) > PATH_MAX / 2) {
-			strcpy(half, place);
-			expect(symlink(place, "deep") == 0);
-		}
-	}
-	snprintf(path, sizeof(path), "%s/deep/deeper", scratch);
-	expect(symlink(place + strlen(half) + 1, path) == 0);
-	snprintf(path, sizeof(path), "%s/deep/deeper/x/%0100d/%0110d/x", scratch, 0, 0);
-	if (resolve(path, "src", CREATE) == REFUSAL_NONE)
-		destination_make(&to, &policy, &failure);
-	expect_int(failure.refusal, REFUSAL_NAME_TOO_LONG);
-	expect_int(to.dir, -1);
-	expect(faccessat(at, "x", F_OK, 0) < 0);
-	close(at);
-}
-
 TEST(force_never_replaces_a_link_to_a_directory)
 {
 	make_tree("real/", "d/link -> ../real");
@@ -916,41 +880,6 @@ TEST_F(as_root_in_own_process, too_many_open_files)
 	expect(symlink(in("a"), "link") == 0);
 	calls_to_fail = EMFILE;
 	fail_each_call(resolve_in_vain);
-}
-
-TEST(nothing_is_left_of_a_refusal)
-{
-	mkdir("a", 0755);
-	/*
-	 * A component becomes a file after the daemon found out what is
-	 * missing.
-	 */
-	expect_int(resolve(in("a/b/c/d/file"), "src", CREATE), REFUSAL_NONE);
-	make_file("a/b", "");
-	expect_int(destination_make(&to, &policy, &failure), REFUSAL_NOT_DIRECTORY);
-	expect(strstr(failure.detail, in("a/b")));
-	expect_int(to.dir, -1);
-	expect(holds("a/b", ""));
-	unlink("a/b");
-	/* The directory disappears. */
-	expect_int(resolve(in("a/b/file"), "src", CREATE), REFUSAL_NONE);
-	rmdir("a");
-	expect_int(destination_make(&to, &policy, &failure), REFUSAL_MISSING);
-	expect_int(to.dir, -1);
-	mkdir("a", 0755);
-	/* A link, whether it is trusted or not */
-	mkdir("real", 0755);
-	for (int user = 0; user < 2; user++) {
-		expect_int(resolve(in("a/b/c/file"), "src", CREATE), REFUSAL_NONE);
-		expect(symlink("../real", "a/b") == 0);
-		if (user && geteuid() == 0)
-			expect(lchown("a/b", TEST_USER, TEST_USER) == 0);
-		expect(destination_make(&to, &policy, &failure) != REFUSAL_NONE);
-		expect_int(entries("real"), 0);
-		expect_int(entries("a"), 1);
-		expect_int(to.dir, -1);
-		unlink("a/b");
-	}
 }
 
 /* Others are active while directories are made. */
