@@ -367,23 +367,6 @@ TEST_F(new_file, file_system_without_owners)
 	expect_quiet();
 }
 
-TEST_F(own_mounts, real_vfat)
-{
-	if (mkdir("to", 0755) < 0 ||
-	    system("PATH=$PATH:/sbin:/usr/sbin; mkfs.vfat -C image 1024 >mkfs 2>&1 && "
-		   "mount -t vfat -o loop image to >mkfs 2>&1") != 0)
-		leave_child(CANNOT_MOUNT);
-	begin();
-	settings.has_user = settings.has_group = true;
-	settings.identity.uid = settings.gid = 65534;
-	expect_int(set_owner(&nothing), REFUSAL_NONE);
-	expect_logged("/to/a: this file system has no owners: ");
-	expect_owner(0, 0);
-	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
-	finish();
-	expect(umount2("to", MNT_DETACH) == 0);
-}
-
 /* ACLs */
 
 TEST_F(on_tmpfs, acl_of_the_replaced_file)

@@ -60,10 +60,6 @@ struct fixture {
 };
 extern const struct fixture anywhere, as_root, in_own_process, as_root_in_own_process, own_mounts;
 
-/* What the mount of an image with vfat needs */
-#define NEEDS_FAT \
-	"install dosfstools, and boot a kernel with CONFIG_VFAT_FS and CONFIG_BLK_DEV_LOOP"
-
 void add_test(int line, const struct fixture *fixture, void (*function)(void), const char *name,
 	      const char *how, int number);
 void run_tests(void) __attribute__((noreturn));

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "../../daemons/fcopy/journal.h"
@@ -127,13 +126,6 @@ static const struct fixture in_mounts = {
 	.begin = begin_test,
 	.end = end_test,
 };
-static const struct fixture in_mounts_with_fat = {
-	.own_mounts = true,
-	.to_mount = NEEDS_FAT,
-	.begin = begin_test,
-	.end = end_test,
-};
-
 /*
  * Record, as a copy does, that @name appears in DIRECTORY, or that the copy
  * made the last MADE components.
@@ -678,91 +670,6 @@ TEST_F(in_mounts, note_waits_for_its_file_system)
 	expect_int(entries("state"), 0);
 	umount("mount");
 	expect_int(entries("mount"), 1);
-}
-
-static int shell(const char *command)
-{
-	int status;
-
-	fflush(NULL);
-	status = system(command);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
-
-/*
- * The entries: a remaining file, a removed one, directories that the copy made,
- * and one that somebody else has made since
- */
-static void write_four_notes(void)
-{
-	mkdir("to/a", 0755);
-	note("to/a", 1);
-	mkdir("to/left", 0755);
-	new_name(name);
-	note("to/left", 0);
-	make_file(temporary_in("to/left"), "");
-	mkdir("to/gone", 0755);
-	new_name(name);
-	note("to/gone", 0);
-	mkdir("to/anew", 0755);
-	new_name(name);
-	note("to/anew", 1);
-	rmdir("to/anew");
-	usleep(BIRTHS_APART);
-	mkdir("to/anew", 0755);
-}
-
-static bool mount_overlay(void)
-{
-	/*
-	 * With layers on two file systems, the overlay numbers its inodes
-	 * itself.
-	 */
-	return mount("overlay", "to", "overlay", 0,
-		     "lowerdir=lower,upperdir=up/up,workdir=up/work,xino=off") == 0;
-}
-
-TEST_F(in_mounts, overlay_is_mounted_again)
-{
-	bool births;
-
-	mkdir("lower", 0755);
-	mount_tmpfs("up", NULL);
-	make_tree("up/up/", "up/work/");
-	need_mount(mount_overlay());
-	write_four_notes();
-	/* The tmpfs of older kernels, such as 5.10, shows no birth times. */
-	births = entries("state") == 4;
-	expect(umount("to") == 0);
-	expect(mount_overlay());
-	clean();
-	expect_int(exists("to/a"), !births);
-	expect_int(entries("to/left"), 0);
-	expect(exists("to/anew"));
-	/* The note of the removed file stays if inode numbers changed. */
-	expect(entries("state") == 1 || entries("state") == 2);
-	umount("to");
-	umount("up");
-}
-
-TEST_F(in_mounts_with_fat, fat_numbers_its_inodes_anew)
-{
-	bool births;
-
-	need_mount(!shell(
-		"truncate -s 8M image && mkfs.vfat image >/dev/null && mount -t vfat -o loop image to"));
-	write_four_notes();
-	/* Since Linux 5.19 FAT shows birth times. */
-	births = entries("state") == 4;
-	expect(!shell("umount to"));
-	need_mount(!shell("mount -t vfat -o loop image to"));
-	clean();
-	expect_int(exists("to/a"), !births);
-	expect_int(entries("to/left"), 0);
-	expect(exists("to/anew"));
-	/* The inode numbers changed, so the entry of the removed file stays. */
-	expect_int(entries("state"), 1 + births);
-	expect(!shell("umount to"));
 }
 
 int main(void)
