@@ -465,27 +465,29 @@ TEST_F(on_machine, many_disks_stand_still)
 	end_slow(0);
 }
 
-/* NEGOTIATE and SIGTERM while a START hangs; then the next daemon starts. */
+/* The daemon does not wait for such a disk, and neither does the next one. */
 TEST(told_to_stop_while_a_request_waits)
 {
-	for (int i = 0; i < 2; i++) {
+	enum { WITH_A_START, IDLE, KILLED };
+
+	for (int how = WITH_A_START; how <= KILLED; how++) {
 		begin();
 		start_request("a");
 		post_held(ALLOCATE);
 		expect_int(status_at_limit(), E_TIMEOUT);
-		if (i)
+		if (how == IDLE)
 			end_message(&request, CANCEL);
 		post();
-		if (i)
+		if (how == IDLE)
 			expect_int(hear(), S_OK);
 		else
 			WAIT_UNTIL(machine->held > 1);
-		kill(daemon_pid, SIGTERM);
-		if (!i) {
+		kill(daemon_pid, how == KILLED ? SIGKILL : SIGTERM);
+		if (how == WITH_A_START) {
 			expect_int(hear(), E_ABORTED);
 			end_discard();
 		}
-		expect_int(end_of_daemon(), 0);
+		expect_int(end_of_daemon(), how == KILLED ? 128 + SIGKILL : 0);
 		forget_daemon();
 		/* The next daemon removes what is left. */
 		begin_test();

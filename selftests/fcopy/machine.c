@@ -82,17 +82,13 @@ int machine_open_file(const char *path, int flags, ...)
 	return device_fd;
 }
 
-/* Read as UIO does: consume all interrupts at once, fail after a rescind. */
+/* Read as UIO does: consume all interrupts at once. */
 static ssize_t read_device(int fd, void *data, size_t size)
 {
 	char all[4096];
 	ssize_t n;
 
 	machine->reads++;
-	if (machine->rescinded) {
-		errno = EIO;
-		return -1;
-	}
 	n = syscall(SYS_read, fd, all, sizeof(all));
 	if (n < (ssize_t)size)
 		return n;
@@ -283,11 +279,6 @@ void offer_device(void)
 	put("dev/uio3", "");
 }
 
-void remove_device(void)
-{
-	expect(system("rm -r machine/" DEVICE) == 0);
-}
-
 static void add_device(void)
 {
 	struct vmbus_memory memory = { .flags = VMBUS_MEMORY_RESET };
@@ -328,7 +319,7 @@ void break_ring(void)
 
 void rescind(void)
 {
-	remove_device();
+	expect(system("rm -r machine/" DEVICE) == 0);
 	lose_host();
 }
 
