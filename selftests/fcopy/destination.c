@@ -189,46 +189,25 @@ TEST(relative_and_empty_paths)
 	expect_goes("./fcopy-test", "src", 0, "/", "", "fcopy-test", false);
 }
 
+/* Expect that the daemon refuses these paths, because nobody means them. */
+#define expect_unmeant(...) expect_unmeant_paths((const char *const[]){ __VA_ARGS__, NULL })
+static void expect_unmeant_paths(const char *const *paths)
+{
+	for (; *paths; paths++) {
+		expect_refused(*paths, "src", 0, REFUSAL_NAME, "the path ");
+		expect_refused(*paths, "src", FORCE | CREATE, REFUSAL_NAME, "the path ");
+	}
+}
+
 /* They would create entries of these names in the root directory. */
 TEST(paths_that_nobody_means)
 {
-	static const char *const paths[] = {
-		"~/x",
-		"~",
-		"~/",
-		"~root/x",
-		"$HOME/x",
-		"${HOME}/x",
-		"$TEMP",
-		"$(pwd)/x",
-		"file:///tmp/x",
-		"http://host/x",
-		"s3://b/x",
-		"svn+ssh://h/x",
-		"a.b-c:/x",
-		"C:x.txt",
-		"c:x/y",
-		"\"/tmp/x\"",
-		"'/tmp/x'",
-		"`pwd`/x",
-		"“/tmp/x",
-		"“x”",
-		"„x“/y",
-		"«x»/y",
-		"‹x›",
-		"「x」",
-		" /tmp/x",
-		" x",
-		"\xc2\xa0/tmp/x",
-		"\xe2\x80\x83/tmp/x",
-		"\xe3\x80\x80/tmp/x",
-		"\xef\xbb\xbf/tmp/x",
-	};
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		expect_refused(paths[i], "src", 0, REFUSAL_NAME, "the path ");
-		expect_refused(paths[i], "src", FORCE | CREATE, REFUSAL_NAME, "the path ");
-	}
+	expect_unmeant("~/x", "~", "~/", "~root/x", "$HOME/x", "${HOME}/x", "$TEMP", "$(pwd)/x");
+	expect_unmeant("file:///tmp/x", "http://host/x", "s3://b/x", "svn+ssh://h/x", "a.b-c:/x");
+	expect_unmeant("C:x.txt", "c:x/y", "\"/tmp/x\"", "'/tmp/x'", "`pwd`/x");
+	expect_unmeant("“/tmp/x", "“x”", "„x“/y", "«x»/y", "‹x›", "「x」");
+	expect_unmeant(" /tmp/x", " x", "\xc2\xa0/tmp/x", "\xe2\x80\x83/tmp/x");
+	expect_unmeant("\xe3\x80\x80/tmp/x", "\xef\xbb\xbf/tmp/x");
 	/* These are names, at the start of a path or elsewhere. */
 	mkdir("~", 0755);
 	expect_goes(in("~/x"), "src", 0, "~", "", "x", false);
