@@ -483,7 +483,10 @@ TEST(printed_as_it_is_read)
 		"max-size=0\nmax-total=0\nmax-files=0\nmin-free=0\nselinux-label=default\n"
 		"[/x ]\nenable=no\nuser=default\ngroup=root\nmode=default\ndirectory-mode=0755\n"
 		"max-size=unlimited\nmax-total=unlimited\nmax-files=unlimited\nmin-free=16777216\n"
-		"selinux-label=a:b:c\n",
+		"selinux-label=a:b:c\n"
+		"[/y]\nenable=yes\nuser=root\ngroup=root\nmode=0600\ndirectory-mode=0700\n"
+		"max-size=1\nmax-total=1\nmax-files=1\nmin-free=default\n"
+		"selinux-label=default\n",
 		"# no section names a place: the host may write everywhere but below /proc, /sys, "
 		"/dev and their like\n",
 	};
@@ -493,15 +496,6 @@ TEST(printed_as_it_is_read)
 		print("printed");
 		expect(holds("printed", texts[i]));
 	}
-}
-
-TEST(defaults_are_printed)
-{
-	expect_int(load("[/srv//in/]"), 0);
-	print("printed");
-	expect(holds("printed", "[/srv/in]\nenable=yes\nuser=default\ngroup=default\nmode=default\n"
-				"directory-mode=default\nmax-size=unlimited\nmax-total=unlimited\n"
-				"max-files=unlimited\nmin-free=default\nselinux-label=default\n"));
 }
 
 static char sample_path[PATH_MAX + 16];
