@@ -39,16 +39,6 @@ TEST_F(conversation, versions_are_agreed)
 	expect_int(answer.bytes[25], 5);
 }
 
-TEST_F(conversation, framework_of_2008_agreed)
-{
-	negotiation(&request, 1, 1);
-	put32(&request, IC_HEADER + 8, 1);
-	put32(&request, IC_HEADER + 12, 0x10001);
-	expect_int(ask(), S_OK);
-	expect_int(get32(&answer, IC_HEADER + 8), 1);
-	expect_int(end(CANCEL), S_OK);
-}
-
 TEST_F(conversation, no_common_version_ends_a_copy)
 {
 	expect_int(start("a", 0, 3), S_OK);
@@ -97,19 +87,6 @@ TEST_F(conversation, agreement_in_mid_life_ends_a_copy)
 	}
 	expect_int(failures(), 1);
 	expected_files = 2;
-}
-
-TEST(operations_before_agreement)
-{
-	mkdir("to", 0755);
-	serve(&policy);
-	expect_int(start("a", 0, 3), E_NOT_CONNECTED);
-	expect_int(send_data(0, "abc"), E_NOT_CONNECTED);
-	expect_int(end(COMPLETE), E_NOT_CONNECTED);
-	expect_int(end(CANCEL), E_NOT_CONNECTED);
-	expect_int(end(99), E_NOT_CONNECTED);
-	expected_files = 0;
-	end_conversation();
 }
 
 /*
@@ -492,17 +469,6 @@ TEST_F(conversation, unknown_operations_and_types)
 	expect_int(send_data(0, "a"), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expected_files = 1;
-}
-
-TEST_F(conversation, answers_are_not_answered)
-{
-	end_message(&request, COMPLETE);
-	request.bytes[25] = 5;
-	expect_int(ask(), SILENCE);
-	request.bytes[25] = 4;
-	expect_int(ask(), SILENCE);
-	request.bytes[25] = 0;
-	expect_int(ask(), E_STATE);
 }
 
 /* The length of a packet of @n bytes in the ring */
