@@ -175,21 +175,6 @@ TEST(copies_that_would_be_refused)
 	expect(strstr(said, "'..'") && strstr(said, "host: 0x8007007b"));
 }
 
-TEST(link_on_the_way)
-{
-	make_tree("d/", "link -> d");
-	expect(lchown("link", TEST_USER, TEST_USER) == 0 || geteuid() != 0);
-	expect_int(check(in("link/x"), "src", 0), 1);
-	expect_said("directory: %/",
-		    "result: refused: a symbolic link in the path is not trusted: "
-		    "%/link does not belong to root",
-		    "host: 0x80070781");
-	expect_int(check(scratch, "link", FORCE), 1);
-	expect_said("directory: %/", "file: link " INTO, "exists: a symbolic link",
-		    "result: refused: a directory has this name: %/link is a link to a directory",
-		    "host: 0x80070150");
-}
-
 TEST_F(with_places, sections)
 {
 	make_tree("a/b/");
@@ -221,30 +206,6 @@ TEST_F(with_places, sections)
 	expect_said("section: [%/none] (places.conf:1)",
 		    "result: refused: a directory does not exist: [%/none] (places.conf:1)",
 		    "host: 0x80070003");
-}
-
-/* Nobody can tell whether something exists outside of the places. */
-TEST_F(with_places, nothing_outside_is_looked_at)
-{
-	static const char *const paths[] = { "/etc/shadow/x", "/etc/no-such-file/x",
-					     "/etc/shadow" };
-	char *first = NULL;
-
-	mkdir("a", 0755);
-	PLACES("+a");
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		char *host;
-
-		expect_int(check(paths[i], "src", FORCE | CREATE), 1);
-		host = strstr(said, "host: ");
-		if (!expect(host))
-			break;
-		expect(!strstr(said, "directory: ") && !strstr(said, "exists"));
-		if (!first)
-			first = strdup(host);
-		expect(!strcmp(host, first));
-	}
-	free(first);
 }
 
 TEST_F(with_places, deceiving_names_are_escaped)

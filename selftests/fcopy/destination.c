@@ -623,6 +623,8 @@ TEST_F(in_own_process, nothing_outside_is_opened)
 	meanwhile(SYS_openat, only_count);
 	before = meanwhile_calls;
 	expect_int(resolve("/etc/shadow/x", "src", FORCE | CREATE), REFUSAL_RULE);
+	expect_int(resolve("/etc/no-such-file/x", "src", FORCE | CREATE), REFUSAL_RULE);
+	expect_int(resolve("/etc/shadow", "src", FORCE | CREATE), REFUSAL_RULE);
 	expect_int(resolve(in("other/x"), "src", FORCE | CREATE), REFUSAL_RULE);
 	expect_int(resolve(in("shut/x"), "src", FORCE | CREATE), REFUSAL_DISABLED);
 	expect_int(meanwhile_calls, before);
