@@ -255,24 +255,6 @@ TEST(negotiate_while_the_file_gets_its_name)
 	}
 }
 
-/* The directory moves while the disk takes its time for the data. */
-TEST(directory_moves_while_the_file_is_synced)
-{
-	char conf[2 * sizeof(scratch) + 64];
-
-	snprintf(conf, sizeof(conf), "[%s/to]\n[%s/to/keys]\nenable=no\n", scratch, scratch);
-	make_tree("to/keys/");
-	make_file("fcopyd.conf", conf);
-	begin();
-	complete_request();
-	post_held(SYNC);
-	expect(rename("to/made", "to/keys/made") == 0);
-	hold(NOWHERE);
-	expect_int(hear(), E_ACCESS);
-	stop_test(1);
-	expect_int(entries("to/keys"), 0);
-}
-
 TEST_F(on_machine, cancel_meanwhile)
 {
 	complete_request();

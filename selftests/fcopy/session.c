@@ -441,8 +441,9 @@ TEST_F(conversation, each_end_is_told_with_its_numbers)
 	expect_int(copy("a", 0, "abcdef"), S_OK);
 	expect(last_copy.event == LOG_RECEIVED && last_copy.received == 6 && !last_copy.failure);
 	expect(!strstr(logged, "the host announced"));
-	expect_int(start("a", 0, 1), E_EXISTS);
+	expect_int(start_at(in("to"), "a", 0, 1), E_EXISTS);
 	expect(last_copy.event == LOG_REFUSED && last_copy.size == 1);
+	expect(!strcmp(last_copy.file, in("to/a")));
 	expect(last_copy.failure && last_copy.failure->refusal == REFUSAL_EXISTS);
 	expect_int(start("..", 0, 1), E_NAME);
 	expect(last_copy.event == LOG_REFUSED);

@@ -114,33 +114,6 @@ TEST(earlier_bytes_again)
 	complete(end);
 }
 
-TEST(discarded_copy)
-{
-	begin_test();
-	await_report(REPORT_STARTED);
-	put(0, 6144);
-	worker_order(&worker, ORDER_DISCARD);
-	await_report(REPORT_ENDED);
-	expect(!report.left);
-	reap();
-	expect_int(entries("to"), 0);
-}
-
-TEST(refused_copy)
-{
-	begin_test();
-	await_report(REPORT_STARTED);
-	worker_abandon(&worker);
-	reap();
-	expect_int(entries("to"), 0);
-	mkdir("to/a", 0755);
-	begin_test();
-	await_report(REPORT_ENDED);
-	expect_int(report.failure.refusal, REFUSAL_DIRECTORY);
-	expect(!strcmp(report.path, in("to/a")));
-	reap();
-}
-
 static void begin_killed_worker(void)
 {
 	begin_test();
