@@ -87,27 +87,6 @@ TEST_F(with_places, the_deepest_place_decides)
 	expect_place("", 3);
 }
 
-TEST_F(with_places, place_is_opened_without_links)
-{
-	int files = open_files(), dir = -1;
-
-	make_tree("real/sub/", "file", "link -> real");
-	PLACES("+real/sub", "+link/sub", "+link", "+none", "+real/none/x", "+file", "+/");
-	expect_int(places_open(&policy.places[0], &dir, &failure), REFUSAL_NONE);
-	close(dir);
-	dir = -1;
-	expect_int(places_open(&policy.places[1], &dir, &failure), REFUSAL_LINK);
-	expect_int(places_open(&policy.places[2], &dir, &failure), REFUSAL_LINK);
-	expect_int(places_open(&policy.places[3], &dir, &failure), REFUSAL_MISSING);
-	expect(strstr(failure.detail, "places.conf:4"));
-	expect_int(places_open(&policy.places[4], &dir, &failure), REFUSAL_MISSING);
-	expect_int(places_open(&policy.places[5], &dir, &failure), REFUSAL_NOT_DIRECTORY);
-	expect_int(dir, -1);
-	expect_int(places_open(&policy.places[6], &dir, &failure), REFUSAL_NONE);
-	close(dir);
-	expect_int(open_files(), files);
-}
-
 TEST_F(with_places, directory_is_in_its_place)
 {
 	make_tree("a/b/", "a/shut/", "other/");
@@ -247,14 +226,18 @@ TEST_F(own_mounts, drop_ins_of_the_unit_that_are_links)
 
 TEST_F(with_places, warnings)
 {
-	make_tree("a/", "link -> a");
-	PLACES("+a", "+none", "+link", "+/proc", "-other", "+/");
+	make_tree("a/", "file", "link -> a");
+	PLACES("+a", "+none", "+link", "+/proc", "-other", "+/", "+link/x", "+none/x", "+file");
 	logged[0] = '\0';
 	places_warn(&policy);
 	expect(strstr(logged, "/none]: a directory does not exist\n"));
 	expect(strstr(logged, "places.conf:3: ") && strstr(logged, "a symbolic link"));
 	expect(strstr(logged, "places.conf:4: ") && strstr(logged, "belongs to the kernel"));
 	expect(!strstr(logged, "places.conf:1") && !strstr(logged, "places.conf:5"));
+	expect(!strstr(logged, "places.conf:6"));
+	expect(strstr(logged, "places.conf:7: "));
+	expect(strstr(logged, "/none/x]: a directory does not exist\n"));
+	expect(strstr(logged, "places.conf:9: ") && strstr(logged, "not a directory"));
 }
 
 TEST_MAIN
