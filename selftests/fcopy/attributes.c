@@ -157,13 +157,18 @@ static struct stat make_old(uid_t uid, gid_t gid, mode_t mode)
 	return stat_of("to/a");
 }
 
-static void expect_owner(uid_t uid, gid_t gid)
+static void expect_owner_of(int fd, uid_t uid, gid_t gid)
 {
 	struct stat st;
 
-	expect(fstat(file, &st) == 0);
+	expect(fstat(fd, &st) == 0);
 	expect_int(st.st_uid, uid);
 	expect_int(st.st_gid, gid);
+}
+
+static void expect_owner(uid_t uid, gid_t gid)
+{
+	expect_owner_of(file, uid, gid);
 }
 
 static void expect_mode(mode_t mode)
@@ -575,6 +580,8 @@ TEST_F(on_tmpfs, replaced_file_without_an_acl)
 
 TEST_F(on_tmpfs, new_file_below_a_default_acl)
 {
+	static const unsigned char with_mode[] = { VERSION,	 USER_OBJ(6), USER_1000(6),
+						   GROUP_OBJ(5), MASK(6),     OTHER(0) };
 
 	make_default_acl();
 	begin_again();
@@ -588,7 +595,11 @@ TEST_F(on_tmpfs, new_file_below_a_default_acl)
 	settings.mode = 0604;
 	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
 	expect_mode(0604);
-	settings.mode = -1;
+	/* The mode of the policy goes into the inherited ACL. */
+	begin_again();
+	settings.mode = 0660;
+	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
+	expect(has_acl(with_mode, sizeof(with_mode)));
 	umask(022);
 	expect_quiet();
 }
@@ -606,19 +617,6 @@ TEST_F(on_tmpfs, inherited_acl_that_cannot_be_removed)
 	expect_mode(0604);
 	expect_logged(
 		"/to/a: cannot remove the ACL that its directory gave it (Input/output error)");
-}
-
-TEST_F(on_tmpfs, new_file_inherits_an_acl)
-{
-	static const unsigned char with_mode[] = { VERSION,	 USER_OBJ(6), USER_1000(6),
-						   GROUP_OBJ(5), MASK(6),     OTHER(0) };
-
-	make_default_acl();
-	begin_again();
-	settings.mode = 0660;
-	expect_int(set_rest("a", &nothing), REFUSAL_NONE);
-	expect(has_acl(with_mode, sizeof(with_mode)));
-	expect_quiet();
 }
 
 /* Labels */
@@ -718,15 +716,6 @@ static const struct fixture new_directory_as_root = { .root = true,
 						      .begin = begin_made,
 						      .end = finish_made };
 
-static void expect_made_owner(uid_t uid, gid_t gid)
-{
-	struct stat st;
-
-	expect(fstat(made, &st) == 0);
-	expect_int(st.st_uid, uid);
-	expect_int(st.st_gid, gid);
-}
-
 TEST_F(new_directory_as_root, another_directory_in_its_place)
 {
 	/*
@@ -738,14 +727,14 @@ TEST_F(new_directory_as_root, another_directory_in_its_place)
 	settings.has_user = true;
 	settings.identity.uid = 65534;
 	expect_int(attributes_directory_owner(&settings, made), -EBUSY);
-	expect_made_owner(0, 0);
+	expect_owner_of(made, 0, 0);
 	expect(unlink("to/made/precious") == 0 && mkdir("to/made/precious", 0755) == 0);
 	expect_int(attributes_directory_owner(&settings, made), -EBUSY);
-	expect_made_owner(0, 0);
+	expect_owner_of(made, 0, 0);
 	/* A user put his own directory here. */
 	expect(rmdir("to/made/precious") == 0 && chown("to/made", 1001, 1001) == 0);
 	expect_int(attributes_directory_owner(&settings, made), -EBUSY);
-	expect_made_owner(1001, 1001);
+	expect_owner_of(made, 1001, 1001);
 }
 
 TEST_F(new_directory, directory_without_owners)
