@@ -567,24 +567,12 @@ TEST_F(with_journal, note_of_what_is_never_found_expires)
 	expect_int(log_lines("dropped"), 1);
 }
 
-TEST_F(with_journal, note_of_what_can_be_removed_does_not_expire)
-{
-	note("to", 0);
-	make_file(temporary_in("to"), "");
-	age(1000);
-	unlink_error = EPERM;
-	expect_int(try_clean(journal), -EPERM);
-	expect_int(entries("state"), 1);
-	unlink_error = 0;
-	clean();
-	expect_int(entries("to"), 0);
-	expect_int(entries("state"), 0);
-}
-
+/* Its note does not expire. */
 TEST_F(with_journal, what_cannot_be_removed_is_tried_again)
 {
 	note("to", 0);
 	make_file(temporary_in("to"), "");
+	age(1000);
 	unlink_error = EROFS;
 	for (int i = 0; i < 10; i++)
 		expect_int(try_clean(journal), -EROFS);
@@ -596,14 +584,6 @@ TEST_F(with_journal, what_cannot_be_removed_is_tried_again)
 	clean();
 	expect_int(entries("to"), 0);
 	expect_int(entries("state"), 0);
-}
-
-TEST_F(with_journal, note_that_waits_is_told_once)
-{
-	write_note("file:1:1:%s", in("to"));
-	for (int i = 0; i < 10; i++)
-		clean();
-	expect_int(log_lines("\n"), 1);
 }
 
 TEST_F(with_journal, path_that_is_too_long)
