@@ -532,31 +532,6 @@ TEST_F(on_machine, two_system_calls_a_packet)
 	stop_test(0);
 }
 
-/* The ring has several packets each time that the daemon looks. */
-TEST_F(on_machine, queued_packets_share_system_calls)
-{
-	const unsigned int bursts = 100, burst = 20;
-	struct vmbus_packet packet;
-
-	begin_copy();
-	write_message(&request, 0, "01234", 5);
-	count_from_here();
-	for (unsigned int i = 0; i < bursts; i++) {
-		for (unsigned int n = 0; n < burst; n++)
-			expect_int(vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 1, request.bytes,
-					       request.length),
-				   0);
-		expect_int(vmbus_flush(host), 0);
-		for (unsigned int n = 0; n < burst; n++) {
-			expect(vmbus_wait(host, VMBUS_WAIT_RECV, -1) > 0);
-			expect_int(vmbus_recv(host, &packet, answer.bytes, sizeof(answer.bytes)),
-				   0);
-		}
-	}
-	expect(calls_a_packet(bursts * burst) <= 100);
-	stop_test(0);
-}
-
 /*
  * The host takes no answers, so the daemon waits for room. It must notice
  * signals, and not be busy.
