@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Replace the daemon's log.c in tests that make thousands of lines:
- * FCOPY_TEST_LOG=1 shows them, and `logged` holds the first ones of a test.
+ * Replace the daemon's log.c in tests that make thousands of lines: `logged`
+ * holds the first ones of a test.
  */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "test_log.h"
@@ -24,8 +23,6 @@ static void show(const char *format, va_list args)
 	n = strlen(logged);
 	if (n + strlen(line) + 2 <= sizeof(logged))
 		sprintf(logged + n, "%s\n", line);
-	if (getenv("FCOPY_TEST_LOG"))
-		printf("# %s\n", line);
 }
 
 void log_line(int level, const char *format, ...)
