@@ -342,14 +342,6 @@ TEST(all_faults_at_once)
 	expect(strstr(logged, "conf:4: unknown key 'b'"));
 }
 
-TEST(a_faulty_file_changes_nothing)
-{
-	expect_int(load("[/a]\nenable=no\n"), 0);
-	expect_int(load("[/b]\nenable=yes\nwrong\n"), -EINVAL);
-	expect(policy.count == 1 && is_place(0, "/a", line_of("conf", 1)) &&
-	       !policy.places[0].enable);
-}
-
 TEST(drop_ins)
 {
 	char want[512];
