@@ -128,6 +128,8 @@ TEST_F(as_root, place_that_is_too_long)
 
 TEST(links_of_users_refused)
 {
+	static const mode_t modes[] = { 01777, 0775, 0757 };
+
 	mkdir("real", 0755);
 	expect(symlink(in("real"), "absolute") == 0);
 	make_tree("relative -> real", "open/link -> ../real");
@@ -149,12 +151,11 @@ TEST(links_of_users_refused)
 	expect_refused(in("open/link/"), FOLLOW | PATH_TARGET, REFUSAL_LINK, in("open/link"));
 	if (geteuid() == 0) {
 		/* A link of root, where others can write */
-		expect(chown("open", 0, 0) == 0 && chmod("open", 01777) == 0);
-		expect_refused(in("open/link"), FOLLOW, REFUSAL_LINK, "can write to");
-		expect(chmod("open", 0775) == 0);
-		expect_refused(in("open/link"), FOLLOW, REFUSAL_LINK, "can write to");
-		expect(chmod("open", 0757) == 0);
-		expect_refused(in("open/link"), FOLLOW, REFUSAL_LINK, "can write to");
+		expect(chown("open", 0, 0) == 0);
+		for (size_t i = 0; i < 3; i++) {
+			expect(chmod("open", modes[i]) == 0);
+			expect_refused(in("open/link"), FOLLOW, REFUSAL_LINK, "can write to");
+		}
 		expect(chmod("open", 0755) == 0);
 		expect_reaches(in("open/link"), FOLLOW, "real", "");
 		/* A link of root that leads to one of a user */
@@ -451,13 +452,10 @@ TEST_F(own_mounts, kernel_file_systems_mounted_elsewhere_refused)
 {
 	const char *part = part_of_dev();
 
-	make_tree("dev/", "part/", "proc/", "pts/", "sys/");
-	if (mount("/dev", "dev", NULL, MS_BIND, NULL) < 0 ||
-	    (part && mount(part, "part", NULL, MS_BIND, NULL) < 0) ||
-	    mount("proc", "proc", "proc", 0, NULL) < 0 ||
-	    mount("/sys/kernel", "sys", NULL, MS_BIND, NULL) < 0 ||
-	    mount("devpts", "pts", "devpts", 0, "newinstance") < 0)
-		leave_child(CANNOT_MOUNT);
+	make_tree("dev/", "part/", "proc/");
+	need_mount(mount("/dev", "dev", NULL, MS_BIND, NULL) == 0 &&
+		   (!part || mount(part, "part", NULL, MS_BIND, NULL) == 0) &&
+		   mount("proc", "proc", "proc", 0, NULL) == 0);
 	mount_tmpfs("ram", NULL);
 	expect_int(check_place(in("dev")), REFUSAL_KERNEL);
 	expect(strstr(failure.detail, in("dev")) && strstr(failure.detail, "/dev"));
@@ -465,8 +463,6 @@ TEST_F(own_mounts, kernel_file_systems_mounted_elsewhere_refused)
 	expect_int(check_place(in("proc")), REFUSAL_KERNEL);
 	expect_int(check_place(in("proc/1")), REFUSAL_KERNEL);
 	expect_int(check_place(in("proc/self")), REFUSAL_KERNEL);
-	expect_int(check_place(in("sys")), REFUSAL_KERNEL);
-	expect_int(check_place(in("pts")), REFUSAL_KERNEL);
 	if (part)
 		expect_int(check_place(in("part")), REFUSAL_KERNEL);
 	else
