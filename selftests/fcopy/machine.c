@@ -364,7 +364,11 @@ int end_of_daemon(void)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-void end_of_children(void)
+/*
+ * Wait for every other process of the test: the workers of a daemon that was
+ * killed see its end, and may place a file before that.
+ */
+static void end_of_children(void)
 {
 	while (waitpid(-1, NULL, 0) > 0)
 		;

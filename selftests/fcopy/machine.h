@@ -34,7 +34,6 @@ extern struct machine {
 	atomic_uint waits;   /* epoll_wait() of the daemon */
 	atomic_uint reads;   /* of its device */
 	atomic_uint signals; /* to the host */
-	atomic_uint answers; /* that a test has counted */
 	atomic_int worker;   /* the process that made room for the last copy */
 	atomic_uint passed;  /* the time of a clock that stands still, in ms */
 	atomic_uint looks;   /* of the daemon at that clock */
@@ -79,12 +78,6 @@ void rescind(void);
 
 /** end_of_daemon() - waits for the daemon, and returns its exit status */
 int end_of_daemon(void);
-
-/**
- * end_of_children() - waits for every other process of the test: the workers of
- * a daemon that was killed see its end, and may place a file before that
- */
-void end_of_children(void);
 
 /** forget_daemon() - closes what the test has of a daemon that has ended */
 void forget_daemon(void);
