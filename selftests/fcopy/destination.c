@@ -7,7 +7,6 @@
 /* In Debian 11, this header must come before <linux/fs.h>. */
 #include <sys/mount.h>
 #include <linux/fs.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>

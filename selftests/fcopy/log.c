@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Test log lines: prefixes, fields of the journal, escapes, limits. */
-#include <signal.h>
 #include <sys/uio.h>
 
 #include "../../daemons/fcopy/log.h"
