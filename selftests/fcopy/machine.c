@@ -82,13 +82,17 @@ int machine_open_file(const char *path, int flags, ...)
 	return device_fd;
 }
 
-/* Read as UIO does: consume all interrupts at once. */
+/* Read as UIO does: consume all interrupts at once, fail after a rescind. */
 static ssize_t read_device(int fd, void *data, size_t size)
 {
 	char all[4096];
 	ssize_t n;
 
 	machine->reads++;
+	if (machine->rescinded) {
+		errno = EIO;
+		return -1;
+	}
 	n = syscall(SYS_read, fd, all, sizeof(all));
 	if (n < (ssize_t)size)
 		return n;
@@ -277,6 +281,11 @@ void offer_device(void)
 	put("dev/uio3", "");
 }
 
+void remove_device(void)
+{
+	expect(system("rm -r machine/" DEVICE) == 0);
+}
+
 static void add_device(void)
 {
 	struct vmbus_memory memory = { .flags = VMBUS_MEMORY_RESET };
@@ -317,7 +326,7 @@ void break_ring(void)
 
 void rescind(void)
 {
-	expect(system("rm -r machine/" DEVICE) == 0);
+	remove_device();
 	lose_host();
 }
 

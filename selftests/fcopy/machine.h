@@ -29,14 +29,15 @@ enum machine_call {
 
 /* What the test shares with the daemon and its workers */
 extern struct machine {
-	atomic_int hold;     /* hold workers in this call */
-	atomic_uint held;    /* how many workers have been held since hold() */
-	atomic_uint waits;   /* epoll_wait() of the daemon */
-	atomic_uint reads;   /* of its device */
-	atomic_uint signals; /* to the host */
-	atomic_int worker;   /* the process that made room for the last copy */
-	atomic_uint passed;  /* the time of a clock that stands still, in ms */
-	atomic_uint looks;   /* of the daemon at that clock */
+	atomic_bool rescinded; /* read(2) of the device reports it */
+	atomic_int hold;       /* hold workers in this call */
+	atomic_uint held;      /* how many workers have been held since hold() */
+	atomic_uint waits;     /* epoll_wait() of the daemon */
+	atomic_uint reads;     /* of its device */
+	atomic_uint signals;   /* to the host */
+	atomic_int worker;     /* the process that made room for the last copy */
+	atomic_uint passed;    /* the time of a clock that stands still, in ms */
+	atomic_uint looks;     /* of the daemon at that clock */
 } *machine;
 
 /* The files of the workers have names from the start (no O_TMPFILE). */
@@ -57,6 +58,9 @@ void machine_open(void);
 
 /** offer_device() - makes the device appear in sysfs */
 void offer_device(void);
+
+/** remove_device() - makes it vanish from sysfs */
+void remove_device(void);
 
 /** device_attribute() - writes an attribute of the device */
 void device_attribute(const char *name, const char *value);

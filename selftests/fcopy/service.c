@@ -418,19 +418,27 @@ static pid_t start_flood(void)
 	}
 }
 
-TEST_F(on_machine, signals_in_a_flood)
+TEST(signals_and_a_rescind_in_a_flood)
 {
 	pid_t flood;
 
-	begin_copy();
-	flood = start_flood();
-	usleep(100000);
-	read_again("[/]\nmode=0600\n");
-	kill(daemon_pid, SIGTERM);
-	expect_int(end_of_daemon(), 0);
-	kill(flood, SIGKILL);
-	waitpid(flood, NULL, 0);
-	end_test(0);
+	for (int rescinded = 0; rescinded < 2; rescinded++) {
+		begin_test();
+		begin_copy();
+		flood = start_flood();
+		usleep(100000);
+		if (rescinded) {
+			remove_device();
+			machine->rescinded = true;
+		} else {
+			read_again("[/]\nmode=0600\n");
+			kill(daemon_pid, SIGTERM);
+		}
+		expect_int(end_of_daemon(), 0);
+		kill(flood, SIGKILL);
+		waitpid(flood, NULL, 0);
+		end_test(0);
+	}
 }
 
 static struct timespec counted_since;
