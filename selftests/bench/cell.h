@@ -41,8 +41,8 @@ struct cell {
 };
 
 extern const char *const kinds[KINDS];
-void print_head(FILE *file, int repetitions);
-void print_cell(FILE *file, const struct cell *cell);
+void print_head(int repetitions);
+void print_cell(const struct cell *cell);
 void write_csv(FILE *file, const struct cell *cells, size_t count);
 
 #endif

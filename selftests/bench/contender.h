@@ -136,6 +136,13 @@ static inline __attribute__((always_inline)) void use_message(enum use use, cons
 		verify_message(payload, size);
 }
 
+/* Define a receiver for one use, for which the compiler optimizes it. */
+#define WITH_USE(function, use, name)        \
+	static int name(int burst)           \
+	{                                    \
+		return function(burst, use); \
+	}
+
 /*
  * The benchmark's host is the other end if only one side is measured. It checks
  * and signals nothing, and publishes once.

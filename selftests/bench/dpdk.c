@@ -149,16 +149,13 @@ static inline __attribute__((always_inline)) int dpdk_recv(int burst, enum kind 
 	return got;
 }
 
-#define WITH_USE(kind, use, name)                   \
-	static int name(int burst)                  \
-	{                                           \
-		return dpdk_recv(burst, kind, use); \
-	}
-WITH_USE(MESSAGE, LEAVE, message_leave)
-WITH_USE(MESSAGE, READ, message_read)
-WITH_USE(MESSAGE, VERIFY, message_verify)
-WITH_USE(XFER_PAGES, LEAVE, xfer_leave)
-WITH_USE(XFER_PAGES, VERIFY, xfer_verify)
+#define recv_message(burst, use) dpdk_recv(burst, MESSAGE, use)
+#define recv_xfer(burst, use)	 dpdk_recv(burst, XFER_PAGES, use)
+WITH_USE(recv_message, LEAVE, message_leave)
+WITH_USE(recv_message, READ, message_read)
+WITH_USE(recv_message, VERIFY, message_verify)
+WITH_USE(recv_xfer, LEAVE, xfer_leave)
+WITH_USE(recv_xfer, VERIFY, xfer_verify)
 
 const struct contender dpdk = {
 	"DPDK",

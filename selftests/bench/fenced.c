@@ -100,20 +100,9 @@ static inline __attribute__((always_inline)) int fenced_recv(int burst, enum use
 	return burst;
 }
 
-static int fenced_leave(int burst)
-{
-	return fenced_recv(burst, LEAVE);
-}
-
-static int fenced_read(int burst)
-{
-	return fenced_recv(burst, READ);
-}
-
-static int fenced_verify(int burst)
-{
-	return fenced_recv(burst, VERIFY);
-}
+WITH_USE(fenced_recv, LEAVE, fenced_leave)
+WITH_USE(fenced_recv, READ, fenced_read)
+WITH_USE(fenced_recv, VERIFY, fenced_verify)
 
 const struct contender fenced = {
 	"fenced",

@@ -59,20 +59,9 @@ static inline __attribute__((always_inline)) int hv_recv(int burst, enum use use
 	return got;
 }
 
-static int hv_leave(int burst)
-{
-	return hv_recv(burst, LEAVE);
-}
-
-static int hv_read(int burst)
-{
-	return hv_recv(burst, READ);
-}
-
-static int hv_verify(int burst)
-{
-	return hv_recv(burst, VERIFY);
-}
+WITH_USE(hv_recv, LEAVE, hv_leave)
+WITH_USE(hv_recv, READ, hv_read)
+WITH_USE(hv_recv, VERIFY, hv_verify)
 
 const struct contender tools_hv = {
 	"tools/hv",

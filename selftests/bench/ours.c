@@ -232,11 +232,6 @@ static inline __attribute__((always_inline)) int xfer_in_place(int burst, enum u
 	return err ? err : got;
 }
 
-#define WITH_USE(function, use, name)        \
-	static int name(int burst)           \
-	{                                    \
-		return function(burst, use); \
-	}
 WITH_USE(recv_copy, LEAVE, copy_leave)
 WITH_USE(recv_copy, READ, copy_read)
 WITH_USE(recv_copy, VERIFY, copy_verify)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ring [-qv] [-c CELLS] [TABLE.csv]: measure how many nanoseconds it
- * takes to send and receive a packet through a ring in memory, with one thread
- * and with two. The library and its peers are measured in one run. All
- * contenders use the same memory, one after the other. Each cell is first
- * verified, packet by packet, and then timed in interleaved repetitions. -q
- * measures few cells, with few repetitions. -v only verifies the cells. -c
- * chooses the cells whose first six columns, with one blank between them, match
- * a shell pattern, for example "xfer 2 *".
+ * ring [-v] [-c CELLS] [TABLE.csv]: measure how many nanoseconds it takes to
+ * send and receive a packet through a ring in memory, with one thread and with
+ * two. The library and its peers are measured in one run. All contenders use
+ * the same memory, one after the other. Each cell is first verified, packet by
+ * packet, and then timed in interleaved repetitions. -v only verifies the
+ * cells. -c chooses those whose first six columns, with one blank between them,
+ * match a shell pattern, for example "xfer 2 *".
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -24,10 +23,10 @@
 #include "cell.h"
 #include "content.h"
 
-#define MAX_REPETITIONS 15
-#define SLICE_NS	4000000.0 /* the approximate time of one repetition of one contender */
-#define MAX_RING	((size_t)2 << 20)
-#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+#define REPETITIONS  9
+#define SLICE_NS     4000000.0 /* the approximate time of one repetition of one contender */
+#define MAX_RING     ((size_t)2 << 20)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const struct contender *const contenders[CONTENDERS] = {
 	&ours_copy, &ours_in_place, &ours_locked,
@@ -359,21 +358,20 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static struct spread spread_of(const double *values, int count)
+static struct spread spread_of(const double *values)
 {
-	double sorted[MAX_REPETITIONS];
+	double sorted[REPETITIONS];
 
-	memcpy(sorted, values, (size_t)count * sizeof(*values));
-	qsort(sorted, (size_t)count, sizeof(*sorted), compare);
-	return (struct spread){ sorted[0], sorted[count / 2], sorted[count - 1] };
+	memcpy(sorted, values, sizeof(sorted));
+	qsort(sorted, REPETITIONS, sizeof(*sorted), compare);
+	return (struct spread){ sorted[0], sorted[REPETITIONS / 2], sorted[REPETITIONS - 1] };
 }
 
 /*
  * The frequency of the machine varies, so each ratio is from one repetition.
  * The peer is the one with the lowest median.
  */
-static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX_REPETITIONS],
-			       int repetitions)
+static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[REPETITIONS])
 {
 	size_t peer = 0;
 
@@ -382,13 +380,13 @@ static void compare_with_peers(struct cell *cell, enum use use, double (*ns)[MAX
 		    (!peer || cell->ns[use][c].median < cell->ns[use][peer].median))
 			peer = c;
 	for (size_t c = 0; c < OURS && peer; c++) {
-		double ratios[MAX_REPETITIONS];
+		double ratios[REPETITIONS];
 
 		if (!cell->ns[use][c].median)
 			continue;
-		for (int r = 0; r < repetitions; r++)
+		for (int r = 0; r < REPETITIONS; r++)
 			ratios[r] = ns[peer][r] / ns[c][r];
-		cell->ratio[use][c] = spread_of(ratios, repetitions);
+		cell->ratio[use][c] = spread_of(ratios);
 	}
 }
 
@@ -399,9 +397,9 @@ static void verify_all(const struct cell *cell)
 			verify(contenders[c], cell);
 }
 
-static void measure(struct cell *cell, int repetitions)
+static void measure(struct cell *cell)
 {
-	static double ns[VERIFY][CONTENDERS][MAX_REPETITIONS];
+	static double ns[VERIFY][CONTENDERS][REPETITIONS];
 	long counts[VERIFY][CONTENDERS];
 
 	verify_all(cell);
@@ -413,7 +411,7 @@ static void measure(struct cell *cell, int repetitions)
 	 * Each repetition starts with another contender, so that the order
 	 * favours none.
 	 */
-	for (int r = 0; r < repetitions; r++)
+	for (int r = 0; r < REPETITIONS; r++)
 		for (size_t i = 0; i < CONTENDERS; i++)
 			for (enum use use = LEAVE; use <= READ; use++) {
 				size_t c = (i + (size_t)r) % CONTENDERS;
@@ -428,8 +426,8 @@ static void measure(struct cell *cell, int repetitions)
 	for (enum use use = LEAVE; use <= READ; use++) {
 		for (size_t c = 0; c < CONTENDERS; c++)
 			if (takes_part(contenders[c], cell, use))
-				cell->ns[use][c] = spread_of(ns[use][c], repetitions);
-		compare_with_peers(cell, use, ns[use], repetitions);
+				cell->ns[use][c] = spread_of(ns[use][c]);
+		compare_with_peers(cell, use, ns[use]);
 	}
 }
 
@@ -475,66 +473,58 @@ static void add_cell(enum kind kind, int threads, size_t ring, size_t size, unsi
 	cell_count++;
 }
 
-static void plan(bool quick, int max_threads)
+static void plan(int max_threads)
 {
-	static const size_t rings[] = { 16 << 10, 64 << 10, 256 << 10, MAX_RING },
-			    few_rings[] = { 256 << 10 };
-	static const size_t sizes[] = { 16, 64, 256, 1024, 4096, 6144 }, few_sizes[] = { 64, 6144 };
+	static const size_t rings[] = { 16 << 10, 64 << 10, 256 << 10, MAX_RING };
+	static const size_t sizes[] = { 16, 64, 256, 1024, 4096, 6144 };
 	static const unsigned int ranges[] = { 1, 4, 16 };
 	static const int bursts[] = { 1, 8, 32 };
 
 	for (int threads = 1; threads <= max_threads; threads++) {
-		for (size_t r = 0; r < (quick ? COUNT(few_rings) : COUNT(rings)); r++)
-			for (size_t s = 0; s < (quick ? COUNT(few_sizes) : COUNT(sizes)); s++)
+		for (size_t r = 0; r < COUNT(rings); r++)
+			for (size_t s = 0; s < COUNT(sizes); s++)
 				for (size_t b = 0; b < COUNT(bursts); b++)
-					add_cell(MESSAGE, threads, quick ? few_rings[r] : rings[r],
-						 quick ? few_sizes[s] : sizes[s], 0, bursts[b]);
+					add_cell(MESSAGE, threads, rings[r], sizes[s], 0,
+						 bursts[b]);
 		for (enum kind kind = GPA_DIRECT; kind <= XFER_PAGES; kind++)
 			for (size_t g = 0; g < COUNT(ranges); g++)
 				for (size_t b = 0; b < COUNT(bursts); b++)
-					add_cell(kind, threads, few_rings[0], RANGES_PAYLOAD,
+					add_cell(kind, threads, 256 << 10, RANGES_PAYLOAD,
 						 ranges[g], bursts[b]);
 	}
 }
 
-static FILE *create(const char *path)
+static void write_table(const char *path)
 {
 	FILE *file = fopen(path, "w");
+	bool bad = !file;
 
-	if (!file)
-		give_up("cannot write %s: %s", path, strerror(errno));
-	return file;
-}
-
-static void finish(FILE *file, const char *path)
-{
-	bool bad = ferror(file);
-
-	if (fclose(file) || bad)
+	if (file) {
+		write_csv(file, cells, cell_count);
+		bad = ferror(file);
+		bad |= fclose(file) != 0;
+	}
+	if (bad)
 		give_up("cannot write %s: %s", path, strerror(errno));
 }
 
 int main(int argc, char **argv)
 {
-	bool quick = false, only_verify = false, usage = false;
-	int repetitions, option;
-	FILE *file;
+	bool only_verify = false, usage = false;
+	int option;
 
-	while ((option = getopt(argc, argv, "c:qv")) >= 0) {
-		if (option == 'q')
-			quick = true;
-		else if (option == 'v')
+	while ((option = getopt(argc, argv, "c:v")) >= 0) {
+		if (option == 'v')
 			only_verify = true;
 		else if (option == 'c')
 			wanted = optarg;
 		else
 			usage = true;
 	}
-	repetitions = quick ? 5 : 9;
 	argc -= optind - 1;
 	argv += optind - 1;
 	if (usage || argc > 2 || (only_verify && argc != 1)) {
-		fprintf(stderr, "usage: ring [-q] [-c CELLS] [TABLE.csv], or ring -v [-c CELLS]\n");
+		fprintf(stderr, "usage: ring [-c CELLS] [TABLE.csv], or ring -v [-c CELLS]\n");
 		return 2;
 	}
 	choose_processors();
@@ -551,7 +541,7 @@ int main(int argc, char **argv)
 	} else {
 		printf(". The rows of two threads are left out: there is one processor only.\n");
 	}
-	plan(quick, processor_count);
+	plan(processor_count);
 	if (!cell_count)
 		give_up("no cell matches '%s'", wanted);
 	if (only_verify) {
@@ -560,15 +550,12 @@ int main(int argc, char **argv)
 		printf("%zu cells are verified.\n", cell_count);
 		return 0;
 	}
-	print_head(stdout, repetitions);
+	print_head(REPETITIONS);
 	for (size_t i = 0; i < cell_count; i++) {
-		measure(&cells[i], repetitions);
-		print_cell(stdout, &cells[i]);
+		measure(&cells[i]);
+		print_cell(&cells[i]);
 	}
-	if (argc == 2) {
-		file = create(argv[1]);
-		write_csv(file, cells, cell_count);
-		finish(file, argv[1]);
-	}
+	if (argc == 2)
+		write_table(argv[1]);
 	return 0;
 }
