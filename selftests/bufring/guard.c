@@ -339,6 +339,26 @@ TEST(every_operation)
 	}
 }
 
+/* Without the handler, an access to a ring would kill the process. */
+TEST_IN_CHILD(no_operation_uses_the_rings_after_the_end)
+{
+	const struct vmbus_view view = { .end = 32 };
+	struct fake f;
+
+	fake_open(&f);
+	CHECK_IS(vmbus_send(f.host, 6, 0, 2, buf, 64), 0);
+	CHECK_IS(vmbus_queue(f.guest, 6, 0, 0, buf, 64), 0);
+	cut(&f, 0);
+	CHECK_IS(vmbus_ack(f.guest), -ENODEV);
+	for (size_t i = 0; i < OPERATIONS; i++)
+		CHECK_IS(operations[i].run(f.guest), -ENODEV);
+	CHECK_IS(vmbus_release(f.guest, &view), -ENODEV);
+	CHECK_IS(vmbus_set_latency(f.guest, 1), -ENODEV);
+	CHECK_IS(channel_stats(f.guest).tx_used, 0);
+	CHECK_IS(channel_stats(f.guest).rx_used, 0);
+	fake_close(&f);
+}
+
 /* Without this check, the tests here would prove nothing. */
 static void without_the_guard(void)
 {

@@ -317,6 +317,9 @@ static void guest_sends_when_armed(void)
 		if (!ready)
 			machine_sleep(&s->guest_event);
 	}
+	/* A guest that asks for more room is interrupted without need. */
+	if (vmbus_arm(s->chan, VMBUS_WAIT_SEND) != VMBUS_WAIT_SEND)
+		machine_violation("the refusal outlives the packet");
 }
 
 static void host_makes_room(void)
