@@ -5,7 +5,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 
 #include <pthread.h>
 
@@ -164,20 +163,26 @@ TEST(the_sysroot_is_put_before_a_path)
 	CHECK(!strcmp(sysroot(), ""));
 }
 
+/* Let the process open @more files. *@limit is the former limit. */
+static void limit_files(int more, struct rlimit *limit)
+{
+	const int fd = open("/", O_RDONLY);
+	struct rlimit few;
+
+	MUST(fd >= 0 && !close(fd) && !getrlimit(RLIMIT_NOFILE, limit));
+	few = *limit;
+	few.rlim_cur = fd + more;
+	MUST(!setrlimit(RLIMIT_NOFILE, &few));
+}
+
 /* With one descriptor left the directory can be opened, but nothing in it. */
 TEST(an_unreadable_device_is_no_missing_device)
 {
 	struct vmbus_device **list, *dev;
-	struct rlimit limit, few;
-	int fd, err[2];
+	struct rlimit limit;
+	int err[2];
 
-	MUST(!getrlimit(RLIMIT_NOFILE, &limit));
-	fd = open("/", O_RDONLY);
-	MUST(fd >= 0);
-	close(fd);
-	few = limit;
-	few.rlim_cur = fd + 1;
-	MUST(!setrlimit(RLIMIT_NOFILE, &few));
+	limit_files(1, &limit);
 	err[0] = vmbus_device_list(NULL, &list);
 	err[1] = vmbus_device_find("fcopy", &dev);
 	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
@@ -744,13 +749,11 @@ TEST(a_device_without_a_uio_device)
 
 TEST(a_failure_leaves_null)
 {
-	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
 	struct vmbus_device **list, *dev, *const nothing = (void *)&machine;
 	struct vmbus_chan *chan, *sub, *host;
 	struct vmbus_pagemap *pagemap;
 	struct vmbus_ic *ic;
-	int status;
-	pid_t pid;
+	struct rlimit limit;
 
 #define IS_NULL(call, pointer)             \
 	do {                               \
@@ -777,21 +780,9 @@ TEST(a_failure_leaves_null)
 	IS_NULL(vmbus_ic_from_chan(chan, NULL, &ic), ic);
 	vmbus_close(chan);
 	vmbus_close(host);
-	pid = fork();
-	if (!pid) {
-		/*
-		 * valgrind does not allow this limit. The same test without
-		 * valgrind does the check.
-		 */
-		if (setrlimit(RLIMIT_NOFILE, &none)) {
-			printf("# no limit of open files here, so vmbus_pagemap_open() cannot fail\n");
-			fflush(stdout);
-			_exit(0);
-		}
-		IS_NULL(vmbus_pagemap_open(&pagemap), pagemap);
-		_exit(checks_failed != 0);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid && !status);
+	limit_files(0, &limit);
+	IS_NULL(vmbus_pagemap_open(&pagemap), pagemap);
+	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 TEST(buffers_have_addresses_and_handles)
@@ -852,70 +843,6 @@ TEST(buffers_have_addresses_and_handles)
 	CHECK_IS(vmbus_map_buffer(a, VMBUS_BUFFER_SEND, NULL, &buffer), -EOPNOTSUPP);
 	vmbus_close(a);
 	vmbus_close(b);
-}
-
-/*
- * Map the buffers of the parent at its addresses, read what it has written
- * there, and write something else. Return the exit status.
- */
-static int work_on_buffers(const struct vmbus_buffer buffers[2])
-{
-	struct vmbus_buffer mine;
-	struct vmbus_chan *chan;
-
-	checks_failed = 0;
-	MUST(!vmbus_open("fcopy", NULL, &chan));
-	/*
-	 * In the order of the parent, the kernel might choose the addresses of
-	 * the parent by itself.
-	 */
-	for (int kind = VMBUS_BUFFER_SEND; kind >= VMBUS_BUFFER_RECV; kind--) {
-		unsigned char *data = buffers[kind].address;
-
-		CHECK_IS(vmbus_map_buffer(chan, kind, data, &mine), 0);
-		if (checks_failed)
-			return 1;
-		CHECK(mine.address == data && mine.size == buffers[kind].size);
-		CHECK_IS(mine.gpadl, buffers[kind].gpadl);
-		CHECK(filled(data, kind, mine.size));
-		fill(data, 10 + kind, mine.size);
-	}
-	vmbus_close(chan);
-	return !!checks_failed;
-}
-
-/* A second process works on the buffers while the first one has them mapped. */
-TEST(buffers_in_a_second_process)
-{
-	struct vmbus_buffer buffers[2];
-	struct vmbus_chan *chan;
-	char text[32];
-	int status;
-	pid_t pid;
-
-	snprintf(text, sizeof(text), "0x%x\n", getpagesize());
-	add_map(DEV1, 3, 3, "recv:1\n", text);
-	add_map(DEV1, 3, 4, "send:2\n", text);
-	MUST(!vmbus_open("fcopy", NULL, &chan));
-	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++) {
-		CHECK_IS(vmbus_map_buffer(chan, kind, NULL, &buffers[kind]), 0);
-		fill(buffers[kind].address, kind, buffers[kind].size);
-	}
-	fflush(stdout);
-	pid = fork();
-	MUST(pid >= 0);
-	if (!pid) {
-		/* The child has inherited the mappings, and removes them. */
-		vmbus_close(chan);
-		status = work_on_buffers(buffers);
-		fflush(stdout);
-		_exit(status);
-	}
-	MUST(waitpid(pid, &status, 0) == pid);
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	for (int kind = VMBUS_BUFFER_RECV; kind <= VMBUS_BUFFER_SEND; kind++)
-		CHECK(filled(buffers[kind].address, 10 + kind, buffers[kind].size));
-	vmbus_close(chan);
 }
 
 /* A text is returned once, and an open removes that of an earlier failure. */
