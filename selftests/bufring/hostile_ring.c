@@ -358,82 +358,63 @@ static void *change_for_ever(void *arg)
 #define ENOUGH (MESSAGES / 2)
 #define TRIES  (MESSAGES * 10)
 
-struct race {
-	struct model m;
+/* The length of the next packet, which the guest receives or looks at */
+static uint32_t length_seen(struct vmbus_chan *guest, bool in_place)
+{
+	int err;
+
+	if (in_place) {
+		MUST(vmbus_peek(guest, views, VIEWS) > 0);
+		CHECK_IS(views[0].header, 16);
+		CHECK_IS(vmbus_release(guest, &views[0]), 0);
+		return views[0].length;
+	}
+	err = vmbus_recv(guest, &pkt, buf + DATA - 8, 8);
+	CHECK_IS(err, pkt.length == 8 ? 0 : -ENOBUFS);
+	return pkt.length;
+}
+
+static void race_with_the_host(bool in_place)
+{
+	int small = 0, large = 0, enough = ENOUGH;
 	pthread_t thread;
-	int tries, small, large;
-};
+	struct model m;
 
-static void race_begin(struct race *r)
-{
-	*r = (struct race){ 0 };
-	model_open(&r->m, DATA);
+	model_open(&m, DATA);
 	for (uint32_t index = 0; index < DATA; index += 32)
-		put_packet(&r->m, index, 6, 2, 3);
+		put_packet(&m, index, 6, 2, 3);
 	stop = false;
-	MUST(!pthread_create(&r->thread, NULL, change_for_ever, &r->m));
-}
+	MUST(!pthread_create(&thread, NULL, change_for_ever, &m));
+	for (int tries = 1; small < enough || large < enough; tries++) {
+		uint32_t length;
 
-/*
- * Return whether the race goes on. If so, half a ring of packets is ready for
- * the next try.
- */
-static bool race_goes_on(struct race *r)
-{
-	int enough = r->tries++ < TRIES ? ENOUGH : 1;
-
-	if (r->small >= enough && r->large >= enough)
-		return false;
-	/* If threads take turns, let the other one run. */
-	if (r->tries % (TRIES / 32) == 0)
-		sched_yield();
-	publish(&r->m, (*word(&r->m.to_guest, READ_INDEX) + DATA / 2) % DATA);
-	return true;
-}
-
-static void race_saw(struct race *r, uint32_t length)
-{
-	CHECK(length == 8 || length == 488);
-	r->small += length == 8;
-	r->large += length == 488;
-}
-
-static void race_end(struct race *r)
-{
+		if (tries == TRIES)
+			enough = 1;
+		/* If threads take turns, let the other one run. */
+		if (tries % (TRIES / 32) == 0)
+			sched_yield();
+		/* Half a ring of packets is ready. */
+		publish(&m, (*word(&m.to_guest, READ_INDEX) + DATA / 2) % DATA);
+		length = length_seen(m.guest, in_place);
+		CHECK(length == 8 || length == 488);
+		small += length == 8;
+		large += length == 488;
+	}
 	stop = true;
-	pthread_join(r->thread, NULL);
-	ksft_print_msg("%d times the one length, %d times the other\n", r->small, r->large);
-	model_close(&r->m);
+	pthread_join(thread, NULL);
+	ksft_print_msg("%d times the one length, %d times the other\n", small, large);
+	model_close(&m);
 }
 
 TEST(a_descriptor_that_changes_while_it_is_read)
 {
-	struct race r;
-	int err;
-
-	for (race_begin(&r); race_goes_on(&r);) {
-		err = vmbus_recv(r.m.guest, &pkt, buf + DATA - 8, 8);
-		race_saw(&r, pkt.length);
-		CHECK_IS(err, pkt.length == 8 ? 0 : -ENOBUFS);
-	}
-	race_end(&r);
+	race_with_the_host(false);
 }
 
-/*
- * Do the same with a view of the packet, which must be consistent and must not
- * change.
- */
+/* A view must be consistent and must not change. */
 TEST(a_descriptor_that_changes_under_a_view)
 {
-	struct race r;
-
-	for (race_begin(&r); race_goes_on(&r);) {
-		MUST(vmbus_peek(r.m.guest, views, VIEWS) > 0);
-		race_saw(&r, views[0].length);
-		CHECK_IS(views[0].header, 16);
-		CHECK_IS(vmbus_release(r.m.guest, &views[0]), 0);
-	}
-	race_end(&r);
+	race_with_the_host(true);
 }
 
 /*
