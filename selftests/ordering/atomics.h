@@ -57,23 +57,14 @@ const void *machine_this_thread(void);
 	MACHINE_VALUE(p, machine_rmw(p, sizeof(*(p)), op, MACHINE_RAW(p, v), order, \
 				     MACHINE_SITE(name, #p, order)))
 
-#undef atomic_load
 #undef atomic_load_explicit
-#undef atomic_store
 #undef atomic_store_explicit
 #undef atomic_exchange
 #undef atomic_exchange_explicit
-#undef atomic_fetch_add
 #undef atomic_fetch_add_explicit
-#undef atomic_fetch_sub
 #undef atomic_fetch_sub_explicit
-#undef atomic_fetch_or
 #undef atomic_fetch_or_explicit
-#undef atomic_fetch_and
-#undef atomic_fetch_and_explicit
 #undef atomic_compare_exchange_weak
-#undef atomic_compare_exchange_strong
-#undef atomic_compare_exchange_weak_explicit
 #undef atomic_compare_exchange_strong_explicit
 #undef atomic_thread_fence
 #undef atomic_signal_fence
@@ -89,23 +80,14 @@ const void *machine_this_thread(void);
 #define atomic_fetch_add_explicit(p, v, order) MACHINE_RMW("atomic_fetch_add", p, RMW_ADD, v, order)
 #define atomic_fetch_sub_explicit(p, v, order) \
 	MACHINE_RMW("atomic_fetch_sub", p, RMW_ADD, -(v), order)
-#define atomic_fetch_or_explicit(p, v, order)  MACHINE_RMW("atomic_fetch_or", p, RMW_OR, v, order)
-#define atomic_fetch_and_explicit(p, v, order) MACHINE_RMW("atomic_fetch_and", p, RMW_AND, v, order)
-#define atomic_load(p)			       atomic_load_explicit(p, memory_order_seq_cst)
-#define atomic_store(p, v)		       atomic_store_explicit(p, v, memory_order_seq_cst)
-#define atomic_exchange(p, v)		       atomic_exchange_explicit(p, v, memory_order_seq_cst)
-#define atomic_fetch_add(p, v)		       atomic_fetch_add_explicit(p, v, memory_order_seq_cst)
-#define atomic_fetch_sub(p, v)		       atomic_fetch_sub_explicit(p, v, memory_order_seq_cst)
-#define atomic_fetch_or(p, v)		       atomic_fetch_or_explicit(p, v, memory_order_seq_cst)
-#define atomic_fetch_and(p, v)		       atomic_fetch_and_explicit(p, v, memory_order_seq_cst)
+#define atomic_fetch_or_explicit(p, v, order) MACHINE_RMW("atomic_fetch_or", p, RMW_OR, v, order)
+#define atomic_exchange(p, v)		      atomic_exchange_explicit(p, v, memory_order_seq_cst)
 #define atomic_compare_exchange_strong_explicit(p, expected, v, order, failure) \
 	machine_cas(p, sizeof(*(p)), expected, MACHINE_RAW(p, v), order,        \
 		    MACHINE_SITE("atomic_compare_exchange", #p, order))
-#define atomic_compare_exchange_weak_explicit atomic_compare_exchange_strong_explicit
-#define atomic_compare_exchange_strong(p, expected, v)                                \
+#define atomic_compare_exchange_weak(p, expected, v)                                  \
 	atomic_compare_exchange_strong_explicit(p, expected, v, memory_order_seq_cst, \
 						memory_order_relaxed)
-#define atomic_compare_exchange_weak atomic_compare_exchange_strong
 #define atomic_thread_fence(order)                                                                 \
 	machine_fence(order, MACHINE_SITE((order) == memory_order_seq_cst ? "smp_mb" :             \
 					  (order) == memory_order_acquire ? "smp_rmb" :            \

@@ -55,7 +55,7 @@ extern const struct site *machine_mutant;
 /* All sites of the program */
 extern struct site *__start_ordering_sites[], *__stop_ordering_sites[];
 
-enum machine_rmw { RMW_EXCHANGE, RMW_ADD, RMW_OR, RMW_AND };
+enum machine_rmw { RMW_EXCHANGE, RMW_ADD, RMW_OR };
 
 uint64_t machine_load(const volatile void *p, unsigned int size, int order, struct site *site);
 void machine_store(volatile void *p, unsigned int size, uint64_t value, int order,

@@ -332,8 +332,6 @@ static uint64_t changed(enum machine_rmw op, uint64_t old, uint64_t operand)
 		return old + operand;
 	case RMW_OR:
 		return old | operand;
-	case RMW_AND:
-		return old & operand;
 	default:
 		return operand;
 	}
