@@ -90,19 +90,21 @@ static inline void guarded_free(unsigned char *memory, size_t size)
 	munmap(memory + size - whole - page, whole + 2 * page);
 }
 
-static inline struct ring ring_alloc(size_t data_size)
+static inline _Atomic uint32_t *word(const struct ring *ring, int which)
 {
-	size_t header = getpagesize();
+	return (_Atomic uint32_t *)(void *)ring->base + which;
+}
+
+/* A ring as the kernel makes it, but with both indices at @index */
+static inline struct ring ring_alloc(size_t header, size_t data_size, uint32_t index)
+{
 	struct ring ring = { .size = header + data_size, .data_size = data_size };
 
 	ring.base = guarded(ring.size);
 	ring.data = ring.base + header;
+	*word(&ring, WRITE_INDEX) = *word(&ring, READ_INDEX) = index;
+	*word(&ring, FEATURE_BITS) = 1;
 	return ring;
-}
-
-static inline _Atomic uint32_t *word(const struct ring *ring, int which)
-{
-	return (_Atomic uint32_t *)(void *)ring->base + which;
 }
 
 static int count_signal(void *ctx)
@@ -118,6 +120,7 @@ static inline struct vmbus_memory side(const struct ring *tx, const struct ring 
 		.tx_size = tx->size,
 		.rx_ring = rx->base,
 		.rx_size = rx->size,
+		.header_size = tx->data - tx->base,
 		.fd = -1,
 		.signal = count_signal,
 		.ctx = signals,
@@ -139,17 +142,22 @@ static inline struct vmbus_chan *open_on_fd(const struct ring *tx, const struct 
 }
 
 /* Open both sides in one thread, and count the signals. */
-static inline void model_open(struct model *m, size_t data_size)
+static inline void model_open_at(struct model *m, size_t header, size_t data_size, uint32_t index)
 {
 	struct vmbus_memory mem;
 
-	*m = (struct model){ .to_host = ring_alloc(data_size), .to_guest = ring_alloc(data_size) };
+	*m = (struct model){ .to_host = ring_alloc(header, data_size, index),
+			     .to_guest = ring_alloc(header, data_size, index) };
 	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
-	mem.flags = VMBUS_MEMORY_RESET;
 	MUST(!channel_from_memory(&mem, &m->guest));
 	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
 	mem.flags = VMBUS_MEMORY_ANY_PACKET;
 	MUST(!channel_from_memory(&mem, &m->host));
+}
+
+static inline void model_open(struct model *m, size_t data_size)
+{
+	model_open_at(m, getpagesize(), data_size, 0);
 }
 
 static inline void model_close(struct model *m)

@@ -11,20 +11,6 @@ static const size_t ring_sizes[] = { 4096, 8192, 16384, 65536, 524288, 2097152 -
 
 static unsigned char sent[1 << 20], got[1 << 20];
 
-/* Both indices of both rings at @index, as after much traffic */
-static void model_open_at(struct model *m, size_t data_size, uint32_t index)
-{
-	struct vmbus_memory mem;
-
-	*m = (struct model){ .to_host = ring_alloc(data_size), .to_guest = ring_alloc(data_size) };
-	*word(&m->to_host, WRITE_INDEX) = *word(&m->to_host, READ_INDEX) = index;
-	*word(&m->to_guest, WRITE_INDEX) = *word(&m->to_guest, READ_INDEX) = index;
-	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
-	MUST(!channel_from_memory(&mem, &m->guest));
-	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
-	MUST(!channel_from_memory(&mem, &m->host));
-}
-
 /*
  * Send a packet from guest to host, and check it in the ring and at the
  * receiver.
@@ -211,7 +197,7 @@ TEST(pieces_arrive_as_one)
 	struct model m;
 
 	for (uint32_t index = 0; index < 4096; index += 8) {
-		model_open_at(&m, 4096, index);
+		model_open_at(&m, getpagesize(), 4096, index);
 		fill(sent, index, 21);
 		CHECK_IS(send_pieces(m.guest, 6, 0, 5, pieces, 4), 0);
 		CHECK_IS(vmbus_recv(m.host, &pkt, got, 24), 0);
@@ -280,7 +266,7 @@ TEST(large_batches_move_in_quarters)
 			struct vmbus_stats stats;
 			struct model m;
 
-			model_open_at(&m, 16384, 9000);
+			model_open_at(&m, getpagesize(), 16384, 9000);
 			for (unsigned int i = 0; i < count; i++) {
 				fill(sent + i * len, i, len);
 				payloads[i] = (struct iovec){ sent + i * len, len };
@@ -320,38 +306,20 @@ TEST(other_header_sizes)
 
 	for (size_t h = 0; h < sizeof(headers) / sizeof(headers[0]); h++) {
 		for (size_t data = 64; data <= 264; data += 8) {
-			size_t size = headers[h] + data;
-			unsigned char *a = guarded(size), *b = guarded(size);
-			struct vmbus_memory mem = {
-				.flags = VMBUS_MEMORY_RESET,
-				.fd = -1,
-				.tx_ring = a,
-				.rx_ring = b,
-				.tx_size = size,
-				.rx_size = size,
-				.header_size = headers[h],
-			};
-			struct vmbus_chan *guest, *host;
 			struct vmbus_packet pkt;
+			struct model m;
 
-			MUST(!channel_from_memory(&mem, &guest));
-			mem.flags = 0;
-			mem.tx_ring = b;
-			mem.rx_ring = a;
-			MUST(!channel_from_memory(&mem, &host));
-			CHECK_IS(vmbus_info(guest)->tx_size, data);
+			model_open_at(&m, headers[h], data, 0);
+			CHECK_IS(vmbus_info(m.guest)->tx_size, data);
 			for (int i = 0; i < 40; i++) {
-				size_t len = i % (vmbus_info(guest)->max_payload + 1);
+				size_t len = i % (vmbus_info(m.guest)->max_payload + 1);
 
 				fill(sent, i, len);
-				CHECK_IS(vmbus_send(guest, 6, 0, i, sent, len), 0);
-				CHECK_IS(vmbus_recv(host, &pkt, got, sizeof(got)), 0);
+				CHECK_IS(vmbus_send(m.guest, 6, 0, i, sent, len), 0);
+				CHECK_IS(vmbus_recv(m.host, &pkt, got, sizeof(got)), 0);
 				CHECK(filled(got, i, len));
 			}
-			vmbus_close(guest);
-			vmbus_close(host);
-			guarded_free(a, size);
-			guarded_free(b, size);
+			model_close(&m);
 		}
 	}
 }
@@ -492,7 +460,7 @@ TEST(queued_packets_take_room)
 
 	for (enum way way = 0; way < WAYS; way++) {
 		for (uint32_t index = 0; index < size; index += 8) {
-			model_open_at(&m, size, index);
+			model_open_at(&m, getpagesize(), size, index);
 			for (n = 0; n <= fit && !queue_64(m.guest, way, n); n++)
 				;
 			CHECK_IS(n, fit);

@@ -21,8 +21,8 @@ static void shared_open(struct shared *s, size_t data_pages)
 {
 	size_t size = data_pages * getpagesize();
 
-	s->to_host = ring_alloc(size);
-	s->to_guest = ring_alloc(size);
+	s->to_host = ring_alloc(getpagesize(), size, 0);
+	s->to_guest = ring_alloc(getpagesize(), size, 0);
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s->fd));
 	s->guest = open_on_fd(&s->to_host, &s->to_guest, s->fd[0], VMBUS_MEMORY_RESET);
 	s->host = open_on_fd(&s->to_guest, &s->to_host, s->fd[1], 0);
