@@ -60,12 +60,9 @@ check-sanitize:
 .PHONY: soak
 soak: $(lib_internal_a)
 	$(Q)mkdir -p $(O)/soak
-	$(Q)for test in 'threads -Wl,--wrap=pthread_mutex_lock' process; do \
-		set -- $$test; \
-		$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) $$2 \
-			-o $(O)/soak/$$1 selftests/bufring/$$1.c $(lib_internal_a) $(lib_needs) || exit; \
-		$(O)/soak/$$1 || exit; \
-	done
+	$(Q)$(CC) $(base_cflags) $(CFLAGS) -Wno-missing-prototypes $(lib_cflags) -DMESSAGES=$(or $(MESSAGES),20000000) \
+		-Wl,--wrap=pthread_mutex_lock -o $(O)/soak/threads selftests/bufring/threads.c $(lib_internal_a) $(lib_needs)
+	$(Q)$(O)/soak/threads
 
 # Run the fuzzers of the daemon for FUZZ_SECONDS each, under ASan and UBSan.
 # make check-fuzz runs only the first one.

@@ -1,14 +1,205 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * These tests have guest and host in two threads, and the two directions of one
- * channel in two threads.
+ * These tests have guest and host in two threads or in two processes, and the
+ * two directions of one channel in two threads. They check traffic byte by
+ * byte.
  */
 
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
-#include "traffic.h"
+#include "model.h"
+
+struct traffic {
+	struct vmbus_chan *chan;
+	uint32_t messages; /* to send, and to receive */
+	uint32_t burst;	   /* queued before each flush */
+	size_t most;	   /* bytes of payload */
+	const char *error;
+	int result;
+};
+
+static size_t message_length(uint64_t number, size_t most)
+{
+	return (number * 0x9e3779b97f4a7c15u >> 40) % (most + 1);
+}
+
+static int traffic_fail(struct traffic *t, const char *error, int result)
+{
+	t->error = error;
+	t->result = result;
+	return -1;
+}
+
+/* Receive a packet, and wait for it if there is none. */
+static int recv_or_wait(struct vmbus_chan *chan, struct vmbus_packet *pkt, void *buf, size_t size)
+{
+	int err;
+
+	while ((err = vmbus_recv(chan, pkt, buf, size)) == -EAGAIN) {
+		err = vmbus_wait(chan, VMBUS_WAIT_RECV, -1);
+		if (err < 0)
+			break;
+	}
+	return err;
+}
+
+/* Send a packet, and wait for the room for it. */
+static int send_or_wait(struct vmbus_chan *chan, uint64_t id, const void *payload, size_t len)
+{
+	int err;
+
+	while ((err = vmbus_send(chan, VMBUS_PACKET_INBAND, 0, id, payload, len)) == -EAGAIN) {
+		err = vmbus_wait(chan, VMBUS_WAIT_SEND, -1);
+		if (err < 0)
+			break;
+	}
+	return err;
+}
+
+static int receive_all(struct traffic *t, unsigned char *buf, uint32_t *received)
+{
+	struct vmbus_packet pkt;
+	int err;
+
+	while (*received < t->messages) {
+		err = vmbus_recv(t->chan, &pkt, buf, padded(t->most));
+		if (err == -EAGAIN)
+			return 0;
+		if (err)
+			return traffic_fail(t, "receive", err);
+		if (pkt.transaction_id != *received)
+			return traffic_fail(t, "order", pkt.transaction_id);
+		if (pkt.length != padded(message_length(*received, t->most)) ||
+		    !filled(buf, *received, message_length(*received, t->most)))
+			return traffic_fail(t, "content", *received);
+		++*received;
+	}
+	return 0;
+}
+
+/* Send and receive in one thread, and sleep when neither is possible. */
+static void *traffic_both(void *arg)
+{
+	struct traffic *t = arg;
+	unsigned char *out = malloc(t->most + 1), *in = malloc(padded(t->most) + 1);
+	uint32_t sent = 0, received = 0;
+	int err = 0;
+
+	while (sent < t->messages || received < t->messages) {
+		unsigned int events = received < t->messages ? VMBUS_WAIT_RECV : 0;
+
+		for (err = 0; sent < t->messages && !err; sent += !err) {
+			size_t len = message_length(sent, t->most);
+
+			fill(out, sent, len);
+			err = vmbus_queue(t->chan, VMBUS_PACKET_INBAND, 0, sent, out, len);
+			if (!err && sent % t->burst == 0)
+				vmbus_flush(t->chan);
+		}
+		if (err && err != -EAGAIN) {
+			traffic_fail(t, "send", err);
+			break;
+		}
+		vmbus_flush(t->chan);
+		if (sent < t->messages)
+			events |= VMBUS_WAIT_SEND;
+		if (receive_all(t, in, &received))
+			break;
+		if (received == t->messages)
+			events &= ~VMBUS_WAIT_RECV;
+		if (!events)
+			break;
+		err = vmbus_wait(t->chan, events, -1);
+		if (err < 0) {
+			traffic_fail(t, "wait", err);
+			break;
+		}
+	}
+	free(out);
+	free(in);
+	return NULL;
+}
+
+/*
+ * Send in one direction, in batches and without copies. Messages have at most
+ * 64 bytes.
+ */
+static void *send_batches(void *arg)
+{
+	struct traffic *t = arg;
+	struct iovec payloads[32];
+	unsigned char *out = malloc(32 * 64);
+
+	for (uint32_t sent = 0; sent < t->messages;) {
+		unsigned int count = t->messages - sent < 32 ? t->messages - sent : 32;
+		int n;
+
+		for (unsigned int i = 0; i < count; i++) {
+			size_t len = message_length(sent + i, t->most);
+
+			fill(out + 64 * i, sent + i, len);
+			payloads[i] = (struct iovec){ out + 64 * i, len };
+		}
+		n = vmbus_send_many(t->chan, VMBUS_PACKET_INBAND, 0, sent, payloads, count);
+		if (n == -EAGAIN) {
+			n = vmbus_wait(t->chan, VMBUS_WAIT_SEND, -1);
+			if (n > 0)
+				continue;
+		}
+		if (n < 0) {
+			traffic_fail(t, "send", n);
+			break;
+		}
+		sent += n;
+	}
+	free(out);
+	return NULL;
+}
+
+static void *receive_in_place(void *arg)
+{
+	struct traffic *t = arg;
+	struct vmbus_view views[32];
+	uint32_t received = 0;
+
+	while (received < t->messages) {
+		int n = vmbus_peek(t->chan, views, 32);
+
+		if (n == -EAGAIN) {
+			n = vmbus_wait(t->chan, VMBUS_WAIT_RECV, -1);
+			if (n > 0)
+				continue;
+		}
+		if (n < 0) {
+			traffic_fail(t, "peek", n);
+			break;
+		}
+		for (int i = 0; i < n; i++, received++)
+			if (views[i].transaction_id != received ||
+			    views[i].length != padded(message_length(received, t->most)) ||
+			    !filled(views[i].payload, received,
+				    message_length(received, t->most))) {
+				traffic_fail(t, "content", received);
+				return NULL;
+			}
+		if (vmbus_release(t->chan, &views[n - 1])) {
+			traffic_fail(t, "release", received);
+			break;
+		}
+	}
+	return NULL;
+}
+
+static void traffic_check(const struct traffic *t, const char *who)
+{
+	if (t->error) {
+		ksft_print_msg("%s: %s: %d\n", who, t->error, t->result);
+		checks_failed++;
+	}
+}
 
 /* Rings that end in inaccessible pages, with descriptors for both sides */
 struct shared {
@@ -57,30 +248,26 @@ static void run_sides(void *(*guest)(void *), void *(*host)(void *), size_t data
 	shared_close(&s);
 }
 
-static void both(size_t data_pages, size_t most, uint32_t burst, uint32_t messages)
+TEST(messages_in_both_directions)
 {
-	run_sides(traffic_both, traffic_both, data_pages,
-		  (struct traffic){ .messages = messages, .burst = burst, .most = most });
-}
+	static const struct {
+		size_t data_pages, most;
+		uint32_t burst, messages;
+	} ways[] = {
+		{ 1, 64, 1, MESSAGES },
+		{ 4, 64, 32, MESSAGES },
+		{ 1, 3000, 4, MESSAGES / 10 },
+		{ 511, 8192, 8, MESSAGES / 10 },
+	};
 
-TEST(small_messages_one_by_one)
-{
-	both(1, 64, 1, MESSAGES);
-}
-
-TEST(small_messages_in_bursts)
-{
-	both(4, 64, 32, MESSAGES);
-}
-
-TEST(large_messages_in_a_small_ring)
-{
-	both(1, 3000, 4, MESSAGES / 10);
-}
-
-TEST(mixed_messages_in_a_large_ring)
-{
-	both(511, 8192, 8, MESSAGES / 10);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		run_sides(traffic_both, traffic_both, ways[i].data_pages,
+			  (struct traffic){ .messages = ways[i].messages,
+					    .burst = ways[i].burst,
+					    .most = ways[i].most });
+		if (checks_failed)
+			ksft_print_msg("with up to %zu bytes\n", ways[i].most);
+	}
 }
 
 static void *send_only(void *arg)
@@ -103,25 +290,6 @@ static void *send_only(void *arg)
 	return NULL;
 }
 
-static void *receive_only(void *arg)
-{
-	struct traffic *t = arg;
-	unsigned char *in = malloc(padded(t->most) + 1);
-	uint32_t received = 0;
-
-	while (!receive_all(t, in, &received) && received < t->messages) {
-		int err = vmbus_wait(t->chan, VMBUS_WAIT_RECV, -1);
-
-		if (err < 0) {
-			traffic_fail(t, "wait", err);
-			break;
-		}
-	}
-	free(in);
-	return NULL;
-}
-
-/* Do the same with a loop around poll(). */
 static void *receive_by_poll(void *arg)
 {
 	struct traffic *t = arg;
@@ -167,7 +335,7 @@ static void in_two_threads(void *(*receive)(void *))
 
 TEST(sender_and_receiver_of_a_channel_in_two_threads)
 {
-	in_two_threads(receive_only);
+	in_two_threads(receive_in_place);
 }
 
 TEST(a_sender_that_waits_and_a_receiver_that_polls)
@@ -440,6 +608,82 @@ TEST(batches_in_place)
 {
 	run_sides(send_batches, receive_in_place, 1,
 		  (struct traffic){ .messages = MESSAGES * 5, .most = 64 });
+}
+
+/* Run one side in this process and the other side in another. */
+static void run_processes(void *(*as_guest)(void *), void *(*as_host)(void *), size_t data_pages)
+{
+	struct traffic t = { .messages = MESSAGES / 2 * 5, .most = 64 };
+	struct vmbus_chan *guest, *host;
+	int status, done[2];
+	pid_t pid;
+
+	/*
+	 * The host stays until the guest has received everything, because a
+	 * rescind loses the contents of the ring.
+	 */
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, done));
+	MUST(!vmbus_open_pair((1 + data_pages) * getpagesize(), 0, &guest, &host));
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		vmbus_close(guest);
+		t.chan = host;
+		as_host(&t);
+		traffic_check(&t, "host");
+		close(done[0]);
+		MUST(!read(done[1], &status, 1));
+		/* The rings stay when the last user on one side goes away. */
+		vmbus_close(host);
+		_exit(checks_failed != 0);
+	}
+	vmbus_close(host);
+	t.chan = guest;
+	as_guest(&t);
+	traffic_check(&t, "guest");
+	close(done[0]);
+	close(done[1]);
+	MUST(waitpid(pid, &status, 0) == pid);
+	CHECK_IS(status, 0);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ENODEV);
+	vmbus_close(guest);
+}
+
+/* Try each way in turn, because the sides may differ in speed. */
+TEST(batches_between_processes)
+{
+	run_processes(send_batches, receive_in_place, 1);
+	run_processes(receive_in_place, send_batches, 16);
+}
+
+/*
+ * The other side dies in the middle. Its published packets arrive, and then the
+ * rescind.
+ */
+TEST(a_host_that_dies)
+{
+	struct vmbus_chan *guest, *host;
+	struct vmbus_packet pkt;
+	unsigned char buf[8];
+	pid_t pid;
+
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &guest, &host));
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		vmbus_close(guest);
+		vmbus_send(host, VMBUS_PACKET_INBAND, 0, 1, "sent", 4);
+		vmbus_queue(host, VMBUS_PACKET_INBAND, 0, 2, "lost", 4);
+		_exit(0);
+	}
+	vmbus_close(host);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), VMBUS_WAIT_RECV);
+	CHECK_IS(vmbus_recv(guest, &pkt, buf, sizeof(buf)), 0);
+	CHECK_IS(pkt.transaction_id, 1);
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, -1), -ENODEV);
+	CHECK_IS(vmbus_send(guest, VMBUS_PACKET_INBAND, 0, 0, buf, 8), -ENODEV);
+	waitpid(pid, NULL, 0);
+	vmbus_close(guest);
 }
 
 TEST_HARNESS_MAIN
