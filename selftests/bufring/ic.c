@@ -274,30 +274,6 @@ SERVED_TEST(counters_for_other_versions)
 	CHECK_IS(fewer[1], 7);
 }
 
-/* An event loop of the program has the descriptor in its own epoll set. */
-SERVED_TEST(an_epoll_set_of_the_program)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u32 = 5 }, got = { .events = 0 };
-	int set = epoll_create1(EPOLL_CLOEXEC);
-
-	MUST(set >= 0 && !epoll_ctl(set, EPOLL_CTL_ADD, vmbus_ic_fd(s->ic), &event));
-	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
-	CHECK_IS(settle(s->ic), 0);
-	CHECK_IS(epoll_wait(set, &got, 1, 20), 0);
-	MUST(!host_negotiates(s->host, 1, 1));
-	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
-	CHECK(got.data.u32 == 5 && got.events == EPOLLIN);
-	CHECK_IS(settle(s->ic), 0);
-	CHECK_IS(seen.events[VMBUS_IC_EVENT_NEGOTIATED], 1);
-	CHECK_IS(epoll_wait(set, &got, 1, 20), 0);
-	vmbus_close(s->host);
-	s->host = NULL;
-	CHECK_IS(epoll_wait(set, &got, 1, 5000), 1);
-	CHECK_IS(settle(s->ic), -ENODEV);
-	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
-	close(set);
-}
-
 SERVED_TEST(versions_are_agreed)
 {
 	struct vmbus_ic_version versions[2];
@@ -732,28 +708,20 @@ TEST(the_program_sees_every_message)
 	served_close(&s);
 }
 
-/* A thread does slow work, and tells the thread that serves. */
-static void *slow_work(void *done)
-{
-	eventfd_write(*(int *)done, 1);
-	return NULL;
-}
-
-AGREED_TEST(an_answer_that_another_thread_prepares)
+/* The program stops vmbus_ic_serve() when the answer is prepared. */
+AGREED_TEST(an_answer_is_prepared_elsewhere)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int done = eventfd(0, EFD_CLOEXEC), set = epoll_create1(EPOLL_CLOEXEC);
-	pthread_t thread;
 	eventfd_t value;
 
 	MUST(done >= 0 && set >= 0 && !epoll_ctl(set, EPOLL_CTL_ADD, done, &event));
 	seen.status = VMBUS_IC_LATER;
 	for (int i = 0; i < 3; i++) {
 		request(s, VMBUS_IC_FCOPY, 100 + i, "abcdefgh", 8);
-		MUST(!pthread_create(&thread, NULL, slow_work, &done));
+		eventfd_write(done, 1);
 		CHECK_IS(vmbus_ic_serve(s->ic, i ? set : done), 0);
 		eventfd_read(done, &value);
-		pthread_join(thread, NULL);
 		check_nothing(s->host);
 		CHECK_IS(vmbus_ic_reply(s->ic, seen.later[i], VMBUS_S_OK), 0);
 		check_answer(s->host, 100 + i, VMBUS_S_OK, 8);
