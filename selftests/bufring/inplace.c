@@ -37,28 +37,19 @@ static size_t length_of(uint64_t number, size_t most)
 	return number * 37 % (most + 1);
 }
 
-static int receive_by_peek(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
-{
-	struct vmbus_view views[64];
-	int n = vmbus_peek(chan, views, count < 64 ? count : 64);
-
-	if (n <= 0)
-		return n;
-	for (int i = 0; i < n; i++)
-		check_view(&views[i], first + i, length_of(first + i, most));
-	CHECK_IS(vmbus_release(chan, &views[n - 1]), 0);
-	return n;
-}
-
-static int receive_by_many(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most)
+static int receive(struct vmbus_chan *chan, bool in_place, uint64_t first, unsigned int count,
+		   size_t most)
 {
 	struct vmbus_view views[64];
 	int n;
 
 	memset(in, 0xa5, sizeof(in));
-	n = vmbus_recv_many(chan, views, count < 64 ? count : 64, in, sizeof(in));
+	n = in_place ? vmbus_peek(chan, views, count) :
+		       vmbus_recv_many(chan, views, count, in, sizeof(in));
 	for (int i = 0; i < n; i++)
 		check_view(&views[i], first + i, length_of(first + i, most));
+	if (in_place && n > 0)
+		CHECK_IS(vmbus_release(chan, &views[n - 1]), 0);
 	return n;
 }
 
@@ -77,16 +68,14 @@ static int send_by_many(struct vmbus_chan *chan, uint64_t first, unsigned int co
 	return vmbus_send_many(chan, VMBUS_PACKET_INBAND, 1, first, payloads, count);
 }
 
-typedef int many(struct vmbus_chan *chan, uint64_t first, unsigned int count, size_t most);
-
 /* Use every start in the ring, with batches that go around its end. */
-static void all_batches(many *receive)
+static void all_batches(bool in_place)
 {
 	uint64_t number = 0;
 	struct model m;
 
 	model_open(&m, DATA);
-	for (int round = 0; round < 20000; round++) {
+	for (int round = 0; round < 20000 && !checks_failed; round++) {
 		unsigned int count = 1 + round % 32, got = 0;
 		size_t most = round % 7 == 1 ? 100 : round % 3 ? 64 : 8;
 		int signals = m.guest_signals;
@@ -94,31 +83,27 @@ static void all_batches(many *receive)
 		CHECK_IS(send_by_many(m.guest, number, count, most), count);
 		CHECK_IS(m.guest_signals, signals + 1);
 		while (got < count) {
-			int n = receive(m.host, number + got, count - got, most);
+			int n = receive(m.host, in_place, number + got, count - got, most);
 
-			if (n <= 0) {
-				CHECK_IS(n, count - got);
-				goto out;
-			}
+			CHECK(n > 0);
+			if (n <= 0)
+				break;
 			got += n;
 		}
 		CHECK_IS(used(&m.to_host), 0);
 		number += count;
-		if (checks_failed)
-			break;
 	}
-out:
 	model_close(&m);
 }
 
 TEST(batches_read_in_place)
 {
-	all_batches(receive_by_peek);
+	all_batches(true);
 }
 
 TEST(batches_copied)
 {
-	all_batches(receive_by_many);
+	all_batches(false);
 }
 
 MODEL_TEST(a_batch_ends_where_the_ring_is_full)
@@ -383,6 +368,8 @@ MODEL_TEST(pages_built_in_place)
 	CHECK_IS(vmbus_commit(m->guest, VMBUS_PACKET_GPA_DIRECT, 1, 0, 24, 36), -EINVAL);
 }
 
+#define MAX_RANGES 9
+
 /* A packet with transfer pages, by its offsets, where the host may put it */
 static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t count,
 		     const uint32_t *ranges, uint32_t ranges_there)
@@ -398,11 +385,30 @@ static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t co
 	*word(&m->to_guest, WRITE_INDEX) = (index + total + TRAILER) % DATA;
 }
 
+/*
+ * The result of vmbus_xfer_ranges() for a packet of @type that says that it has
+ * @count ranges, and has @there. @buffer_size is that of the buffer.
+ */
+static int xfer_result(uint16_t type, uint32_t count, const uint32_t *list, uint32_t there,
+		       size_t buffer_size, struct vmbus_range *ranges)
+{
+	struct vmbus_view view;
+	struct model m;
+	int n;
+
+	model_open(&m, DATA);
+	put_xfer(&m, 0, type, count, list, there);
+	CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
+	n = vmbus_xfer_ranges(&view, buffer_size, NULL, ranges, MAX_RANGES);
+	model_close(&m);
+	return n;
+}
+
 TEST(transfer_pages)
 {
 	static const uint32_t good[] = { 100, 0, 24, 1000 };
 	const uint16_t type = VMBUS_PACKET_XFER_PAGES;
-	struct vmbus_range ranges[4];
+	struct vmbus_range ranges[MAX_RANGES];
 	struct vmbus_view view;
 	struct vmbus_xfer_set set = { 0 };
 	struct model m;
@@ -448,18 +454,10 @@ TEST(transfer_pages)
 	CHECK_IS(set.sender_owns_set, 0);
 	model_close(&m);
 
-#define REFUSED(type_, count, list, there)                                          \
-	do {                                                                        \
-		model_open(&m, DATA);                                               \
-		put_xfer(&m, 0, type_, count, list, there);                         \
-		CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);                         \
-		CHECK_IS(vmbus_xfer_ranges(&view, 1024, &set, ranges, 4), -EPROTO); \
-		model_close(&m);                                                    \
-	} while (0)
-	REFUSED(7, 3, good, 2);
-	REFUSED(7, 0x20000002, good, 2);
-	REFUSED(7, UINT32_MAX, good, 2);
-	REFUSED(6, 2, good, 2);
+	CHECK_IS(xfer_result(7, 3, good, 2, 1024, ranges), -EPROTO);
+	CHECK_IS(xfer_result(7, 0x20000002, good, 2, 1024, ranges), -EPROTO);
+	CHECK_IS(xfer_result(7, UINT32_MAX, good, 2, 1024, ranges), -EPROTO);
+	CHECK_IS(xfer_result(6, 2, good, 2, 1024, ranges), -EPROTO);
 	/* Use a header that ends with the descriptor. */
 	model_open(&m, DATA);
 	for (int i = 0; i < 2; i++)
@@ -479,29 +477,23 @@ TEST(transfer_pages)
  */
 TEST(every_transfer_page)
 {
-	enum { MAX = 9, LENGTH = 100 };
-	struct vmbus_range ranges[MAX + 1];
-	uint32_t list[2 * MAX];
-	struct vmbus_view view;
-	struct model m;
+	enum { LENGTH = 100 };
+	struct vmbus_range ranges[MAX_RANGES + 1];
+	uint32_t list[2 * MAX_RANGES];
 
-	for (uint32_t count = 0; count <= MAX; count++) {
+	for (uint32_t count = 0; count <= MAX_RANGES; count++) {
 		/* One of them ends one byte beyond the buffer; at last none. */
 		for (uint32_t bad = 0; bad <= count; bad++) {
 			for (uint32_t i = 0; i < count; i++) {
 				list[2 * i] = LENGTH + (i == bad);
 				list[2 * i + 1] = i == bad ? 1024 - LENGTH : 8 * i;
 			}
-			model_open(&m, DATA);
-			put_xfer(&m, 0, 7, count, list, count);
-			CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
 			memset(ranges, 0x55, sizeof(ranges));
-			CHECK_IS(vmbus_xfer_ranges(&view, 1024, NULL, ranges, MAX),
+			CHECK_IS(xfer_result(7, count, list, count, 1024, ranges),
 				 bad < count ? -EPROTO : (int)count);
 			CHECK(ranges[count].length == 0x55555555);
 			for (uint32_t i = 0; i < count && bad == count; i++)
 				CHECK(ranges[i].length == LENGTH && ranges[i].offset == 8 * i);
-			model_close(&m);
 		}
 	}
 }
@@ -509,25 +501,18 @@ TEST(every_transfer_page)
 /* Offset and length are added without loss. */
 TEST(large_transfer_pages)
 {
-	enum { MAX = 9 };
 	const uint64_t end = 2 * (uint64_t)UINT32_MAX;
-	struct vmbus_range ranges[MAX];
-	uint32_t list[2 * MAX] = { 8, 0 };
-	struct vmbus_view view;
-	struct model m;
+	const uint64_t too_small[] = { 0, UINT32_MAX, end - 1 },
+		       enough[] = { end, end + 1, SIZE_MAX };
+	struct vmbus_range ranges[MAX_RANGES];
+	uint32_t list[2 * MAX_RANGES] = { 8, 0 };
 
 	memset(list + 2, 0xff, sizeof(list) - 2 * sizeof(list[0]));
-	for (uint32_t count = 2; count <= MAX; count++) {
-		model_open(&m, DATA);
-		put_xfer(&m, 0, 7, count, list, count);
-		CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
-		CHECK_IS(vmbus_xfer_ranges(&view, end, NULL, ranges, MAX), (int)count);
-		CHECK_IS(vmbus_xfer_ranges(&view, end + 1, NULL, ranges, MAX), (int)count);
-		CHECK_IS(vmbus_xfer_ranges(&view, SIZE_MAX, NULL, ranges, MAX), (int)count);
-		CHECK_IS(vmbus_xfer_ranges(&view, end - 1, NULL, ranges, MAX), -EPROTO);
-		CHECK_IS(vmbus_xfer_ranges(&view, UINT32_MAX, NULL, ranges, MAX), -EPROTO);
-		CHECK_IS(vmbus_xfer_ranges(&view, 0, NULL, ranges, MAX), -EPROTO);
-		model_close(&m);
+	for (uint32_t count = 2; count <= MAX_RANGES; count++) {
+		for (int i = 0; i < 3; i++) {
+			CHECK_IS(xfer_result(7, count, list, count, enough[i], ranges), (int)count);
+			CHECK_IS(xfer_result(7, count, list, count, too_small[i], ranges), -EPROTO);
+		}
 	}
 }
 
