@@ -10,7 +10,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "../../lib/vmbus_ic_messages.h"
@@ -1033,88 +1032,56 @@ SERVED_TEST(a_stop)
 }
 
 /*
- * A made-up device with rings, which its host rescinds and offers again.
- * /dev/uio3 is a socket, because a program can poll it, and its memory is in
- * another file. The functions below replace open() and mmap() of the C library,
- * also in libvmbus_bufring. The program that opens the device owns @fd, so
- * nothing here closes it.
+ * The host of a made-up device, which it rescinds and offers again. The device
+ * is a FIFO, and a file beside it has the rings.
  */
 static struct {
-	int fd, host_fd, memory;
+	struct vmbus_chan *host; /* NULL: rescinded */
+	unsigned char *rings;
 	size_t ring;
-	struct vmbus_chan *host; /* as seen by the host, from an open on */
-	unsigned char *rings;	 /* the host's mapping */
-	atomic_uint opens;
-} uio = { .fd = -1, .host_fd = -1, .memory = -1 };
-
-static void *any_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
-{
-	return (void *)syscall(SYS_mmap, addr, size, prot, flags, fd, offset);
-}
-
-void *model_mmap(void *addr, size_t size, int prot, int flags, int fd,
-		 off_t offset) __asm__("mmap");
-void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
-{
-	return any_mmap(addr, size, prot, flags, fd >= 0 && fd == uio.fd ? uio.memory : fd, offset);
-}
+	int fifo;
+} uio;
 
 static void uio_host_close(void)
 {
-	if (uio.host_fd < 0)
+	if (!uio.host)
 		return;
 	vmbus_close(uio.host);
+	uio.host = NULL;
 	munmap(uio.rings, 2 * uio.ring);
-	close(uio.host_fd);
-	uio.host_fd = -1;
-	uio.fd = -1;
+	close(uio.fifo);
 }
 
-static int uio_open(void)
+/* Make empty rings and a new FIFO, which the program opens later. */
+static void uio_host_open(void)
 {
 	struct vmbus_memory mem = { .flags = VMBUS_MEMORY_RESET };
-	int fd[2];
+	int fd;
 
 	uio_host_close();
-	if (uio.memory < 0)
-		uio.memory = memfd_create("rings", MFD_CLOEXEC);
 	uio.ring = 5 * getpagesize();
-	MUST(!ftruncate(uio.memory, 0) && !ftruncate(uio.memory, 2 * uio.ring));
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd));
-	uio.rings = any_mmap(NULL, 2 * uio.ring, PROT_READ | PROT_WRITE, MAP_SHARED, uio.memory, 0);
+	unlink(path_of("dev/uio3"));
+	MUST(!mkfifo(path_of("dev/uio3"), 0600));
+	uio.fifo = open(path_of("dev/uio3"), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	/* The program may still have the former file. */
+	unlink(path_of("dev/uio3.maps"));
+	fd = open(path_of("dev/uio3.maps"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	MUST(uio.fifo >= 0 && fd >= 0 && !ftruncate(fd, 2 * uio.ring));
+	uio.rings = mmap(NULL, 2 * uio.ring, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	MUST(uio.rings != MAP_FAILED);
+	close(fd);
 	mem.rx_ring = uio.rings;
 	mem.tx_ring = uio.rings + uio.ring;
 	mem.tx_size = uio.ring;
 	mem.rx_size = uio.ring;
-	mem.fd = fd[1];
+	mem.fd = uio.fifo;
 	MUST(!channel_from_memory(&mem, &uio.host));
-	uio.fd = fd[0];
-	uio.host_fd = fd[1];
-	uio.opens++;
-	return fd[0];
 }
 
-int uio_or_file_open(const char *path, int flags, ...) __asm__("open");
-int uio_or_file_open(const char *path, int flags, ...)
+static void uio_rescind(void)
 {
-	const char *dev = strstr(path, "/dev/uio3");
-	int mode = 0;
-	va_list args;
-
-	/*
-	 * A driver may look while the tree is being made. The plain file of
-	 * this name comes after the maps.
-	 */
-	if (dev && !strcmp(dev, "/dev/uio3") && (flags & O_ACCMODE) == O_RDWR &&
-	    !access(path, F_OK))
-		return uio_open();
-	if (flags & O_CREAT) {
-		va_start(args, flags);
-		mode = va_arg(args, int);
-		va_end(args);
-	}
-	return openat(AT_FDCWD, path, flags, mode);
+	MUST(write(uio.fifo, "x", 1) == 1);
+	uio_host_close();
 }
 
 #define ID_OF(text) put(text, SYS DEV1 "/id")
@@ -1124,6 +1091,7 @@ static void offer(void)
 	sysfs_make();
 	device(DEV1, FCOPY);
 	bind_uio(DEV1, 3, 5 * getpagesize(), 10);
+	uio_host_open();
 }
 
 static void bound_to(const char *driver)
@@ -1151,7 +1119,6 @@ static struct vmbus_ic *serve_device(const char *id, uint32_t patience_ms)
 	struct vmbus_ic_options opt = options();
 	struct vmbus_ic *ic;
 
-	uio.opens = 0;
 	opt.patience_ms = patience_ms;
 	MUST(!vmbus_ic_new(id, &opt, &ic));
 	return ic;
@@ -1198,7 +1165,7 @@ TEST(taken_back_and_offered_again)
 	seen.status = VMBUS_S_OK;
 
 	sysfs_make();
-	uio_host_close();
+	uio_rescind();
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
 	CHECK_IS(seen.error, -ENODEV);
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 1);
@@ -1211,7 +1178,6 @@ TEST(taken_back_and_offered_again)
 	CHECK_IS(vmbus_ic_reply(ic, seen.later[0], VMBUS_S_OK), -ESTALE);
 	check_served(ic, 11);
 	CHECK_IS(vmbus_ic_fd(ic), fd);
-	CHECK_IS(uio.opens, 2);
 	CHECK_IS(stats_of(ic).opened, 2);
 	device_end(ic);
 }
@@ -1222,11 +1188,12 @@ TEST(a_host_that_offers_late_after_a_hibernation)
 
 	check_served(ic, 1);
 	ID_OF("4294967295\n");
-	uio_host_close();
+	uio_rescind();
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 1);
 	CHECK_IS(seen.error, -ENODEV);
 	CHECK(strstr(seen.reason, "not offered"));
-	CHECK_IS(uio.opens, 1);
+	CHECK_IS(stats_of(ic).opened, 1);
+	uio_host_open();
 	ID_OF("9\n");
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
 	check_served(ic, 3);
@@ -1252,7 +1219,7 @@ TEST(a_device_that_somebody_else_has)
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_WAITING] == 3);
 	CHECK_IS(seen.error, -EBUSY);
 	CHECK(strstr(seen.reason, "another program"));
-	CHECK_IS(uio.opens, 0);
+	CHECK_IS(stats_of(ic).opened, 0);
 	put("closed\n", SYS DEV1 "/uio_hv_generic/state");
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 1);
 	check_served(ic, 1);
@@ -1285,6 +1252,7 @@ TEST(an_impossible_index_costs_the_channel)
 	MUST(!channel_signal(uio.host));
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
 	CHECK_IS(seen.error, -EIO);
+	uio_host_open();
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
 	check_served(ic, 11);
 	device_end(ic);
@@ -1293,19 +1261,27 @@ TEST(an_impossible_index_costs_the_channel)
 /* The event of a rescind comes, and then the kernel takes the rings away. */
 TEST(a_rescind_that_is_noticed_late)
 {
+	struct vmbus_ic_options opt = options();
+	struct vmbus_chan *chan;
 	struct vmbus_ic *ic;
-	char bytes[64];
+	struct model m;
+	int fd[2];
 
-	ic = serve_offered("fcopy", 0);
-	check_served(ic, 1);
-	/* Reading /dev/uioN fails after a rescind, even with an interrupt. */
-	while (read(uio.fd, bytes, sizeof(bytes)) > 0)
-		;
-	MUST(!ftruncate(uio.memory, 0) && !shutdown(uio.host_fd, SHUT_RDWR));
-	CHECK_IS(vmbus_ic_dispatch(ic), 0);
+	model_open(&m, 4096);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd));
+	chan = open_on_fd(&m.to_host, &m.to_guest, fd[0], 0);
+	MUST(!vmbus_ic_from_chan(chan, &opt, &ic));
+	CHECK_IS(settle(ic), 0);
+	close(fd[1]);
+	MUST(!mprotect(m.to_host.base, m.to_host.size, PROT_NONE));
+	MUST(!mprotect(m.to_guest.base, m.to_guest.size, PROT_NONE));
+	CHECK_IS(vmbus_ic_dispatch(ic), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	CHECK_IS(seen.error, -ENODEV);
-	device_end(ic);
+	vmbus_ic_free(ic);
+	vmbus_close(chan);
+	close(fd[0]);
+	model_close(&m);
 }
 
 /* While they wait, the object does not read the host's NEGOTIATE. */
@@ -1322,7 +1298,8 @@ TEST(forgotten_requests_that_wait)
 		MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, body[7], body, 8));
 		UNTIL(ic, seen.later_count == before + 1);
 	}
-	uio_host_close();
+	uio_rescind();
+	uio_host_open();
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
 	MUST(!host_negotiates(uio.host, 20, 1));
 	dispatch_for(ic, 500);
@@ -1337,24 +1314,26 @@ TEST(forgotten_requests_that_wait)
 TEST(a_silent_host)
 {
 	struct vmbus_ic *ic;
-	unsigned int opens;
+	uint64_t opens;
 
 	ic = serve_offered("fcopy", 200);
 	/* The host does not negotiate. */
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
 	CHECK_IS(seen.error, -ETIMEDOUT);
 	CHECK(strstr(seen.reason, "negotiate"));
+	uio_host_open();
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 2);
 	check_served(ic, 1);
 	/* The host owes nothing. */
-	opens = uio.opens;
+	opens = stats_of(ic).opened;
 	dispatch_for(ic, 600);
-	CHECK_IS(uio.opens, opens);
+	CHECK_IS(stats_of(ic).opened, opens);
 	/* The host does not read its answer. */
 	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 5, "abcdefgh", 8));
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 2);
 	CHECK_IS(seen.error, -ETIMEDOUT);
 	CHECK(strstr(seen.reason, "answers"));
+	uio_host_open();
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_OPENED] == 3);
 	check_served(ic, 7);
 	device_end(ic);
