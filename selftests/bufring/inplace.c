@@ -392,12 +392,15 @@ static void put_xfer(struct model *m, uint32_t index, uint16_t type, uint32_t co
 static int xfer_result(uint16_t type, uint32_t count, const uint32_t *list, uint32_t there,
 		       size_t buffer_size, struct vmbus_range *ranges)
 {
+	static const uint64_t zeros[1];
 	struct vmbus_view view;
 	struct model m;
 	int n;
 
 	model_open(&m, DATA);
 	put_xfer(&m, 0, type, count, list, there);
+	/* The payload would be a good range. */
+	ring_poke(&m.to_guest, 24 + 8 * there, zeros, sizeof(zeros));
 	CHECK_IS(vmbus_peek(m.guest, &view, 1), 1);
 	n = vmbus_xfer_ranges(&view, buffer_size, NULL, ranges, MAX_RANGES);
 	model_close(&m);
