@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Check the settings of a rule, and that vmbus-bind applies them again whenever
-# the kernel makes the device anew.
+# Check the settings of a rule: ring size, buffer sizes, owner, group and mode.
 # shellcheck disable=SC2086,SC2154,SC2317 # GUIDs and numbers need no quotes; variables are those of tree.sh; tests are called by name
 # shellcheck source=tree.sh
 command . "$(dirname "$0")/tree.sh" || exit 1
@@ -52,12 +51,6 @@ test_ring_size() {
 	done
 	vmbus_bind_does 0 $dev2
 	is size "$(cat "$size")" 1048576
-}
-
-test_buffer_sizes() {
-	want ours recv_buffer_size=1M send_buffer_size=64K
-	vmbus_bind_does 0 $dev2
-	buffers_are 1048576 65536
 }
 
 # At boot no driver has the NIC yet, and the module is not loaded. The module
@@ -145,13 +138,13 @@ test_only_the_mode() {
 }
 
 test_account_that_does_not_exist() {
-	want ours owner=nobody-at-all mode=0660
-	vmbus_bind_does 1 $dev2
-	says "owner: there is no user 'nobody-at-all'"
-	is "mode of the ring" "$(mode_of "$ring")" 600
-	want ours group=no-group-at-all mode=0660
-	vmbus_bind_does 1 $dev2
-	is "mode of the ring" "$(mode_of "$ring")" 600
+	for account in owner=nobody-at-all group=no-group-at-all; do
+		tree
+		want ours $account mode=0660
+		vmbus_bind_does 1 $dev2
+		says "${account%%=*}: there is no "
+		is "mode of the ring" "$(mode_of "$ring")" 600
+	done
 }
 
 test_ring_file_that_comes_late_is_waited_for() {
@@ -167,15 +160,6 @@ test_ring_file_that_never_comes_is_told() {
 	rm "$ring"
 	vmbus_bind_does 1 --settings $dev2
 	says "channel 14 has no ring file after 2 seconds"
-}
-
-test_bound_device_gets_its_settings_too() {
-	want ours
-	vmbus_bind $dev2
-	printf 'mode=0640\nring_size=1M\n' >>"$root/$admin/a.conf"
-	vmbus_bind_does 0 $dev2
-	is "mode of the ring" "$(mode_of "$ring")" 640
-	is size "$(cat "$size")" 1048576
 }
 
 test_every_channel_that_is_there() {
@@ -211,40 +195,6 @@ test_sub_channel_that_leaves_is_no_error() {
 	vmbus_bind $dev2
 	vmbus_bind_does 0 --udev --settings $dev2/99
 	is output "$out" ""
-}
-
-test_settings_survive_a_rescind_and_a_re_offer() {
-	want ours ring_size=1M recv_buffer_size=1M mode=0640 group=3
-	vmbus_bind $dev2
-	for again in 1 2 3; do
-		rm -r "$bus/devices/$dev2"
-		rm -rf "$root/sys/class/net/eth1"
-		device $dev2 $nic
-		vmbus_bind --udev $dev2
-		is "status $again" $status 0
-		is "size $again" "$(cat "$size")" 1048576
-		is "mode $again" "$(mode_of "$ring")" 640
-		is "recv $again" "$(cat "$bus/devices/$dev2"/uio/uio*/maps/map3/size)" 1048576
-	done
-}
-
-test_settings_after_a_new_ring_size() {
-	want ours mode=0640
-	vmbus_bind $dev2
-	"$root/kernel/model" write "/sys/bus/vmbus/devices/$dev2/uio_hv_generic/ring_size" 8192
-	is "mode of the new file" "$(mode_of "$ring")" 600
-	vmbus_bind --settings $dev2
-	is "mode again" "$(mode_of "$ring")" 640
-}
-
-# Somebody else has bound the device, or the kernel has by itself.
-test_settings_of_a_device_that_another_program_bound() {
-	want ours mode=0640
-	driver uio_hv_generic
-	rm -r "$bus/devices/$dev2"
-	device $dev2 $nic uio_hv_generic
-	vmbus_bind --udev --settings $dev2
-	is "mode of the ring" "$(mode_of "$ring")" 640
 }
 
 test_settings_are_for_the_driver_of_the_rule() {
