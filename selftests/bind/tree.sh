@@ -50,20 +50,6 @@ tree() {
 	cp "$dir/model" "$root/kernel/model"
 }
 
-# cached NAME COMMAND...: make the machine of this name with the command, or
-# copy it if a test has made it before
-cached() {
-	if [ -d "$base/$1" ]; then
-		rm -r "$root"
-		cp -a "$base/$1" "$root"
-		return
-	fi
-	made=$1
-	shift
-	"$@"
-	cp -a "$root" "$base/$made"
-}
-
 # driver NAME [CLASS...]: load a driver with these classes
 driver() {
 	mkdir -p "$bus/drivers/$1"

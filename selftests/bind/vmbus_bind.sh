@@ -43,14 +43,6 @@ test_bound_already_is_success_and_writes_nothing() {
 	log_is_empty
 }
 
-test_without_a_section_nothing_is_done() {
-	device $dev $fcopy
-	vmbus_bind_does 0 $dev
-	vmbus_bind_does 0 --all
-	is driver "$(driver_of $dev)" none
-	log_is_empty
-}
-
 test_device_that_is_not_there() {
 	fcopy_of
 	vmbus_bind_does 1 $dev2
@@ -69,12 +61,24 @@ test_class_is_no_instance() {
 	log_is_empty
 }
 
-test_refused_device_keeps_a_foreign_override() {
-	fcopy_of hv_util
-	echo hv_util >"$bus/devices/$dev/driver_override"
-	echo 12 >"$root/kernel/probe/uio_hv_generic"
-	kept hv_util $dev
-	is override "$(cat "$bus/devices/$dev/driver_override")" hv_util
+# If a driver always refuses, the device returns to its own driver, and nothing
+# else remains.
+test_each_error_of_the_probe() {
+	while read -r errno override reason; do
+		tree
+		fcopy_of hv_util
+		echo "$override" >"$bus/devices/$dev/driver_override"
+		echo $errno >"$root/kernel/probe/uio_hv_generic"
+		kept hv_util $dev
+		is "output with $errno" "$out" "vmbus-bind: $dev (fcopy): not bound to uio_hv_generic: binding failed: $reason; the device is bound to hv_util"
+		is "override with $errno" "$(cat "$bus/devices/$dev/driver_override")" "$override"
+	done <<-END
+		silent (null) probe failed (see the kernel log)
+		12 hv_util Cannot allocate memory
+		16 (null) Device or resource busy
+		19 hv_util No such device
+		254 (null) not supported (see the kernel log)
+	END
 }
 
 test_refused_free_device_is_open_to_all_drivers_again() {
@@ -84,20 +88,50 @@ test_refused_free_device_is_open_to_all_drivers_again() {
 	kept hv_util $dev
 }
 
-test_driver_that_cannot_be_loaded() {
-	fcopy_of hv_util
-	rm "$root/kernel/modules/uio_hv_generic"
-	kept hv_util $dev
-	says "the driver cannot be loaded"
-	log_is "devices/$dev/driver_override uio_hv_generic" "modprobe uio_hv_generic" \
-		"devices/$dev/driver_override"
-}
-
 # The kernel says ENODEV if the driver has released the device in the meantime.
 test_driver_that_has_just_released_the_device() {
 	fcopy_of hv_util
 	echo "/unbind 19" >"$root/kernel/errors"
 	taken $dev
+}
+
+# If a write returns an error once, no device is lost, and a run without the
+# error binds what is configured.
+test_each_error_at_each_write() {
+	for word in driver_override /unbind /bind; do
+		# ENOENT, EAGAIN, EBUSY, EEXIST, ENODEV, EINVAL
+		for errno in 2 11 16 17 19 22; do
+			tree
+			fcopy_of hv_util
+			echo "$word $errno" >"$root/kernel/errors"
+			vmbus_bind $dev
+			[ $status = 0 ] || is "driver after errno $errno of $word" "$(driver_of $dev)" hv_util
+			[ $word != driver_override ] || ! grep -q unbind "$root/kernel/log" || fail "unbound without an override"
+			: >"$root/kernel/errors"
+			taken $dev
+		done
+	done
+}
+
+test_rescind_at_each_write() {
+	for word in driver_override /unbind /bind; do
+		tree
+		fcopy_of hv_util
+		rescind_at $word
+		vmbus_bind_does 0 $dev
+		says "rescinded it"
+		vmbus_bind_does 0 --udev $dev
+	done
+}
+
+test_many_at_once_bind_a_device_once() {
+	fcopy_of hv_util
+	for _ in 1 2 3 4 5 6; do
+		"$dir/vmbus-bind-model" --all 2>/dev/null &
+	done
+	wait
+	is driver "$(driver_of $dev)" uio_hv_generic
+	is unbinds "$(grep -c "hv_util/unbind $dev" "$root/kernel/log")" 1
 }
 
 test_asynchronous_probe_under_way_does_not_win() {
@@ -133,17 +167,6 @@ test_endless_rivals_end() {
 	kept hv_util $dev
 }
 
-# Linux has driver_override since 4.20, and the module needs 5.4.
-test_without_driver_override_nothing_changes() {
-	fcopy_of hv_util
-	rm "$bus/devices/$dev/driver_override"
-	vmbus_bind_does 1 $dev
-	says "driver_override cannot be set: No such file or directory; the device is bound to hv_util"
-	vmbus_bind_does 1 --release $dev
-	says "driver_override cannot be read: No such file or directory"
-	log_is_empty
-}
-
 test_dry_run_writes_nothing() {
 	fcopy_of hv_util
 	vmbus_bind_does 0 --dry-run --all
@@ -151,14 +174,6 @@ test_dry_run_writes_nothing() {
 	says "($root/$vendor/10-fcopy.conf:1)"
 	vmbus_bind_does 0 -n --release
 	log_is_empty
-}
-
-test_all_goes_on_after_a_failure() {
-	conf $admin/a.conf "[$dev2]" driver=absent "[$dev]" driver=uio_hv_generic
-	device $dev2 $fcopy
-	device $dev $fcopy
-	vmbus_bind_does 1 --all
-	is driver "$(driver_of $dev)" uio_hv_generic
 }
 
 # Sorted by instance: the faulty one comes first.
@@ -205,14 +220,6 @@ test_release_of_one_class_leaves_the_others() {
 	is driver "$(driver_of $dev2)" uio_hv_generic
 }
 
-test_release_of_what_was_disabled_since() {
-	fcopy_of hv_util
-	vmbus_bind $dev
-	conf $admin/a.conf '[fcopy]' enable=no
-	vmbus_bind_does 0 --release
-	is driver "$(driver_of $dev)" hv_util
-}
-
 test_release_of_a_named_device_needs_no_section() {
 	fcopy_of hv_util
 	vmbus_bind $dev
@@ -224,12 +231,16 @@ test_release_of_a_named_device_needs_no_section() {
 }
 
 test_release_goes_by_what_could_be_read() {
-	fcopy_of hv_util
-	vmbus_bind $dev
-	conf $vendor/10-fcopy.conf '[fcopy]' nonsense
-	vmbus_bind_does 2 --release
+	for line in enable=no nonsense; do
+		tree
+		fcopy_of hv_util
+		vmbus_bind $dev
+		conf $vendor/10-fcopy.conf '[fcopy]' $line
+		vmbus_bind --release
+		is "driver after $line" "$(driver_of $dev)" hv_util
+	done
+	is status $status 2
 	says "10-fcopy.conf:2: neither"
-	is driver "$(driver_of $dev)" hv_util
 }
 
 test_driver_that_does_not_take_the_device_back() {

@@ -222,10 +222,16 @@ test_impossible_fill_is_not_shown() {
 	is subchannel "$(row "       23 ")" "$nic0 23 1 1 - - 480 377 -"
 }
 
-test_kernel_without_the_fill() {
-	rm $bus/devices/$copy/in_read_bytes_avail $bus/devices/$copy/channels/14/read_avail
-	does 0 list -v $copy
-	is fcopy "$(row "104 of")" "$copy 14 0 0 - 104 of 16384 12 14"
+# The kernel reports an error if the device is not open.
+test_fill_that_cannot_be_read() {
+	for how in missing unreadable; do
+		for f in in_read_bytes_avail channels/14/read_avail; do
+			rm -f $bus/devices/$copy/$f
+			[ $how = missing ] || mkdir $bus/devices/$copy/$f
+		done
+		does 0 list -v $copy
+		is "fcopy, $how" "$(row "104 of")" "$copy 14 0 0 - 104 of 16384 12 14"
+	done
 }
 
 test_json_of_a_device() {
