@@ -14,34 +14,21 @@ plan() {
 	echo "${driver:-nothing}"
 }
 
-# faulty LINE REASON TEXT...: check that vmbus-bind rejects a file with TEXT,
-# with its line and reason. The file names the device of class get, if any, and
-# must not affect the file copy device.
+# faulty: read lines TEXT|FAULT, and check that vmbus-bind reports each fault,
+# and no other, for a file that has these texts below [get]
 faulty() {
-	line=$1 reason=$2
-	shift 2
-	conf $vendor/10-fcopy.conf '[fcopy]'
-	conf $vendor/20-get.conf "[$dev2]"
-	conf $admin/faulty.conf "$@"
-	device $dev $fcopy
-	device $dev2 $get
-	driver uio_hv_generic
-	vmbus_bind_does 2 --check
-	says "$root/$admin/faulty.conf:$line: $reason"
+	conf $admin/a.conf '[get]'
+	line=1
+	while IFS='|' read -r text fault; do
+		line=$((line + 1))
+		echo "$text" >>"$root/$admin/a.conf"
+		echo "$root/$admin/a.conf:$line: $fault"
+	done >"$base/faults"
 	vmbus_bind_does 2 --all
-	says "$root/$admin/faulty.conf:$line: $reason"
-	is "driver of the file copy device" "$(driver_of $dev)" uio_hv_generic
-}
-
-# Do the same as faulty(), with a file that names the second device.
-faulty_for_the_device() {
-	faulty "$@"
-	is "driver of the device that the file names" "$(driver_of $dev2)" none
-	says "$dev2 (get): left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:"
-	vmbus_bind_does 2 -n $dev2
-	says "$dev2 (get): left alone: a faulty file names it"
-	vmbus_bind --udev $dev2
-	is "driver under udev" "$(driver_of $dev2)" none
+	while IFS= read -r fault; do
+		says "$fault"
+	done <"$base/faults"
+	is faults "$(echo "$out" | wc -l)" "$(wc -l <"$base/faults")"
 }
 
 # warns [WARNING...]: run vmbus-bind --check, which must find no fault, and
@@ -113,59 +100,63 @@ test_keys_of_all_sections_add_up() {
 	is plan "$(plan $dev)" uio_hv_generic
 }
 
-# Each fault has its line and its reason, and disables what the file names.
 test_faults() {
-	while IFS='|' read -r line reason text; do
-		tree
-		IFS='~'
-		set -- $text
-		IFS=$(printf ' \t\n.') && IFS=${IFS%.}
-		faulty_for_the_device "$line" "$reason" "$@"
-	done <<-END
-		2|unknown key 'drvier'|[get]~drvier=one
-		2|unknown key 'exclude'|[get]~exclude=one
-		3|enable must be yes or no, not 'maybe'|[get]~# x~enable=maybe
-		2|driver must be the name of a driver, not '../../x'|[get]~driver=../../x
-		2|driver must be the name of a driver, not '--all'|[get]~driver=--all
-		1|nothing may follow the ] of a section, not even a comment: ' # mine'|[$dev2] # mine
-		1|a key outside of any section: 'enable'|enable=yes~[get]
-		2|neither [section], key=value nor a comment: 'hello'|[get]~hello
-		2|a comment needs a line of its own: 'driver=one ; why'|[get]~driver=one ; why
-	END
-}
-
-# No section is known, so the file disables nothing.
-test_faulty_sections() {
-	while IFS='|' read -r section reason; do
-		tree
-		faulty 1 "$reason" "$section"
-	done <<-END
+	faulty <<-END
+		drvier=one|unknown key 'drvier'
+		enable=maybe|enable must be yes or no, not 'maybe'
+		driver=../../x|driver must be the name of a driver, not '../../x'
+		driver=--all|driver must be the name of a driver, not '--all'
+		hello|neither [section], key=value nor a comment: 'hello'
+		driver=one # why|a comment needs a line of its own: 'driver=one # why'
+		driver=one	;why|a comment needs a line of its own: 'driver=one	;why'
+		link=x ;|a comment needs a line of its own: 'link=x ;'
+		force=yes ;#|a comment needs a line of its own: 'force=yes ;#'
+		[get] # mine|nothing may follow the ] of a section, not even a comment: ' # mine'
 		[a/b]|a section must be a class, the GUID of a class or an instance, mac AA:BB:CC:DD:EE:FF or interface NAME, not 'a/b'
 		[eth0]|'eth0' is no class and no GUID; did you mean [interface eth0]?
 		[00:15:5d:00:00:02]|'00:15:5d:00:00:02' is no class and no GUID; did you mean [mac 00:15:5d:00:00:02]?
 		[get|a section must begin with [ and end with ]: '[get'
 	END
+	conf $admin/a.conf enable=yes '[get]'
+	vmbus_bind_does 2 --check
+	says "$root/$admin/a.conf:1: a key outside of any section: 'enable'"
 }
 
 test_section_names_that_are_none() {
 	for name in "" mac "mac " "mac 00:15:5d:00:00" "mac 00:15:5d:00:00:0g" "mac 00:15:5d:00:00:01:02" \
 		interface "interface eth/1" "interface .." "interface a-name-that-is-too-long" "interface eth 1" \
 		"interfaceeth1" "$dev2-" "{$dev2" "nic eth1" "eth1"; do
-		conf $admin/a.conf '# a' "[$name]"
-		vmbus_bind_does 2 --check
-		says "a.conf:2: "
-	done
+		echo "[$name]|"
+	done >"$base/names"
+	faulty <"$base/names"
 }
 
 test_values_that_are_none() {
 	for key in force=1 force= enable=YES driver= ring_size=0 ring_size= ring_size=1000 ring_size=-4096 ring_size=4096x \
-		ring_size=4294967296 ring_size=99999999999999999999 ring_size=0x1000 ring_size=4k ring_size=17592186044417M ring_size=4MK recv_buffer_size=5 \
+		ring_size=4294967296 ring_size=99999999999999999999 ring_size=0x1000 ring_size=4k ring_size=4096M ring_size=17592186044417M ring_size=4MK recv_buffer_size=5 \
 		send_buffer_size=M "owner=" "owner=a b" owner=-x "group=a/b" group= mode= mode=8 mode=1777 mode=-1 \
 		mode=rw owner=4294967295 owner=4294967296 group=99999999999999999999 mode=0660x link= link=/dev/x link=../x link=a//b link=a/../b link=.a link=by-id/x link=a/ \
 		"link=a b"; do
-		conf $admin/a.conf '[get]' "$key"
-		vmbus_bind_does 2 --check
-		says "a.conf:2: ${key%%=*}"
+		echo "$key|${key%%=*}"
+	done >"$base/values"
+	faulty <"$base/values"
+}
+
+test_faulty_file_disables_what_it_names() {
+	for faulty in "[get]~nonsense" "[$dev2] # mine"; do
+		tree
+		conf $vendor/10-fcopy.conf '[fcopy]'
+		conf $vendor/20-get.conf "[$dev2]"
+		echo "$faulty" | tr '~' '\n' >"$root/$admin/faulty.conf"
+		device $dev $fcopy
+		device $dev2 $get
+		vmbus_bind_does 2 --all
+		is "driver of the device of another file" "$(driver_of $dev)" uio_hv_generic
+		says "$dev2 (get): left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:"
+		vmbus_bind_does 2 -n $dev2
+		says "$dev2 (get): left alone: a faulty file names it"
+		vmbus_bind --udev $dev2
+		is "driver of the device that the file names" "$(driver_of $dev2)" none
 	done
 }
 
@@ -201,18 +192,9 @@ test_values_that_are_right() {
 	for key in force=yes force=no ring_size=4096 ring_size=4K ring_size=2M ring_size=20480 recv_buffer_size=1M \
 		send_buffer_size=64K owner=root owner=0 'owner=DOM.user-1$' group=0 mode=0 mode=0660 mode=777 link=x \
 		link=my/nic-1 link=a.b owner=4294967294; do
-		conf $admin/a.conf '[get]' "$key"
-		vmbus_bind_does 0 --check
-	done
-}
-
-test_comment_after_a_value_is_a_fault() {
-	for key in "driver=one # why" "driver=one	;why" "enable=no # for now" "ring_size=4096 # small" "link=x ;" "force=yes ;#"; do
-		conf $admin/a.conf '[get]' "$key" two=2
-		vmbus_bind_does 2 --check
-		says "a.conf:2: a comment needs a line of its own: '$key'"
-		says "a.conf:3: unknown key 'two'"
-	done
+		printf '%s\n' '[get]' "$key"
+	done >"$root/$admin/a.conf"
+	vmbus_bind_does 0 --check
 }
 
 test_nul_byte() {
@@ -354,14 +336,19 @@ test_check_warns_of_a_small_ring() {
 
 test_check_warns_of_a_key_that_is_there_twice() {
 	device $dev $get
-	for pair in driver=one,two enable=no,yes force=yes,no ring_size=64K,1M recv_buffer_size=64K,1M \
-		send_buffer_size=64K,1M owner=0,1 group=0,1 mode=0600,0660 link=a,b; do
-		key=${pair%%=*} values=${pair#*=}
-		conf $admin/a.conf '[get]' "$key=${values%,*}" "$key=${values#*,}"
-		warns "$admin/a.conf:3: warning: $key: the section sets this key twice; the last value counts"
+	twice="warning: KEY: the section sets this key twice; the last value counts"
+	conf $admin/a.conf '[get]'
+	line=1
+	set --
+	for value in driver=one enable=yes force=no ring_size=1M recv_buffer_size=1M send_buffer_size=1M owner=0 group=0 \
+		mode=0660 link=b; do
+		printf '%s\n' $value $value >>"$root/$admin/a.conf"
+		line=$((line + 2))
+		set -- "$@" "$admin/a.conf:$line: $(echo "$twice" | sed "s/KEY/${value%%=*}/")"
 	done
-	device $dev2 $fcopy
+	warns "$@"
 	conf $admin/a.conf '[get]' mode=0600 '[fcopy]' mode=0600 '[get]' mode=0600
+	device $dev2 $fcopy
 	warns
 }
 
@@ -384,14 +371,6 @@ test_machine_without_vmbus() {
 		--dry-run --all|this machine has no VMBus, so there is no device to bind
 		--all|
 	END
-}
-
-test_hints_are_for_check_only() {
-	conf $admin/a.conf '[kvp]' mode=0600 mode=0640 ring_size=4K
-	chmod 0666 "$root/$admin/a.conf"
-	conf $admin/b '[kvp]'
-	vmbus_bind --all
-	is output "$out" ""
 }
 
 run_tests
