@@ -113,6 +113,16 @@ guest() {
 	cp -a "$root" "$base/guest"
 }
 
+# bridge: make a PCI Express bridge, $vf, with enP1s1, the virtual function of
+# eth0, behind it
+bridge() {
+	vf=00000001-0000-0000-0000-00000000000a
+	device $vf 44c4f61d-4444-4400-9d52-802e27ede19f hv_pci
+	net=bus/vmbus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1
+	put sys/$net/address $mac0
+	ln -s "../../$net" "$root/sys/class/net/enP1s1"
+}
+
 # vmbusctl ARGUMENTS: run it; $out has the standard output, $err the standard
 # error, and $status the exit status
 vmbusctl() {

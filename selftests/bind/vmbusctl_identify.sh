@@ -71,11 +71,7 @@ test_interface_that_user_space_took() {
 }
 
 test_interface_behind_a_bridge() {
-	vf=00000001-0000-0000-0000-00000000000a
-	device $vf 44c4f61d-4444-4400-9d52-802e27ede19f hv_pci
-	mkdir -p "$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1"
-	echo $mac0 >"$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1/address"
-	ln -s "../../bus/vmbus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1" "$root/sys/class/net/enP1s1"
+	bridge
 	means enP1s1 $vf
 	# A virtual function has the address of its NIC.
 	means $mac0 $nic0

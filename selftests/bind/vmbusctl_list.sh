@@ -184,10 +184,7 @@ test_interface_that_is_gone_is_known() {
 }
 
 test_virtual_function_behind_a_bridge() {
-	vf=00000001-0000-0000-0000-00000000000a
-	device $vf 44c4f61d-4444-4400-9d52-802e27ede19f hv_pci
-	mkdir -p "$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1"
-	echo $mac0 >"$bus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1/address"
+	bridge
 	vmbusctl list -v $vf
 	is row "$(row $vf)" "$vf pcie hv_pci - enP1s1 0 - no offered"
 }
