@@ -122,57 +122,6 @@ test_name_comes_before_prefix() {
 	ambiguous scsi $nic1 $disk
 }
 
-# situation: print all rules, and the drivers of all devices
-situation() {
-	find "$root/$admin" "$bus/devices" \( -name '*.conf' -o -name driver \) -printf '%P %l\n' | sort
-}
-
-test_every_command_takes_the_device_that_is_meant() {
-	while read -r driver rule command; do
-		guest
-		driver other
-		rm $root/$vendor/10-fcopy.conf
-		vmbusctl bind eth1
-		others=$(situation | grep -v $nic1)
-		for id in "{$nic1}" vmbus:$nic1 b665 $mac1 eth1; do
-			words=${command%% ID*}
-			does 0 $words $id ${command#"$words ID"}
-			is "driver after '$words $id'" "$(driver_of $nic1)" $driver
-			is "rule after '$words $id'" "$(sed -n 's/^driver=//p' "$root/$admin/60-$nic1.conf" 2>/dev/null || :)" "${rule#none}"
-			is "other devices after '$words $id'" "$(situation | grep -v $nic1)" "$others"
-		done
-	done <<-END
-		hv_netvsc none unbind ID
-		hv_netvsc none unset-override ID
-		hv_netvsc uio_hv_generic unbind --now ID
-		hv_netvsc uio_hv_generic --nosave unset-override ID
-		uio_hv_generic none unbind --boot ID
-		uio_hv_generic none --noprobe unset-override ID
-		other other bind ID other
-		other other set-override ID other
-		other uio_hv_generic bind --now ID other
-		other uio_hv_generic --nosave set-override ID other
-		uio_hv_generic other bind --boot ID other
-		uio_hv_generic other --noprobe set-override ID other
-		uio_hv_generic uio_hv_generic ring-size ID 64K
-		uio_hv_generic uio_hv_generic ring-size ID
-		uio_hv_generic uio_hv_generic list ID
-		uio_hv_generic uio_hv_generic show ID
-		uio_hv_generic uio_hv_generic watch -c 1 ID
-	END
-}
-
-# The tests above must run each command that takes a device.
-test_every_command_is_tested() {
-	for command in $("$dir/vmbusctl" complete vmbusctl "" | cut -f 1); do
-		case $command in
-		list | show | watch | bind | unbind | set-override | unset-override | ring-size) ;;
-		doctor | list-overrides | --help | --version) ;; # these take no device
-		*) fail "no test here runs 'vmbusctl $command'" ;;
-		esac
-	done
-}
-
 # bind, unbind and ring-size work on one device; watch and list show all devices
 # that are named.
 test_ambiguous_identifier_changes_nothing() {
