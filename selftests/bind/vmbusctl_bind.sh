@@ -21,6 +21,11 @@ no_file() {
 	[ ! -e "$root/$1" ] || fail "$1 is there: $(cat "$root/$1")"
 }
 
+# entry INSTANCE DRIVER: make an entry of driverctl
+entry() {
+	put etc/driverctl.d/vmbus-$1 "$2"
+}
+
 test_bind() {
 	does 0 bind eth1
 	is driver "$(driver_of $nic1)" uio_hv_generic
@@ -39,14 +44,6 @@ test_bind_names_the_fault_that_keeps_the_device() {
 		complains "vmbusctl: $root/$admin/50-bad.conf:2: unknown key 'foo'"
 	done
 	no_file $file1
-}
-
-test_unbind_says_what_it_disables() {
-	conf $admin/50-mine.conf '# mine' '[interface eth1]'
-	does 0 bind eth1
-	does 0 unbind eth1
-	is output "$out" "eth1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc; disabled in $root/$file1, because $root/$admin/50-mine.conf:2 names the device"
-	file_is $file1 "[$nic1]" enable=no
 }
 
 test_wrong_arguments() {
@@ -115,30 +112,13 @@ test_bind_a_nic_without_an_interface() {
 	is driver "$(driver_of $third)" uio_hv_generic
 }
 
-test_bind_now() {
-	does 0 bind --now eth1
-	is driver "$(driver_of $nic1)" uio_hv_generic
-	no_file $file1
-	is output "$out" "eth1 (b6650ff7…): bound to uio_hv_generic, taken over from hv_netvsc"
-}
-
 test_bind_for_the_next_boot() {
 	does 0 bind --boot eth1
-	is driver "$(driver_of $nic1)" hv_netvsc
 	file_is $file1 "[$nic1]" driver=uio_hv_generic
 	is output "$out" "eth1 (b6650ff7…): bound at the next boot; rule: $root/$file1"
 	log_is_empty
-}
-
-test_bind_for_the_next_boot_waits() {
-	does 0 bind --boot eth1
-	for form in --all "--udev $nic1" "--udev --all"; do
-		vmbus_bind $form
-		is "driver after vmbus-bind $form" "$(driver_of $nic1)" hv_netvsc
-	done
-	does 0 unbind --now eth1
-	does 0 show $nic1
-	says "outcome     waits: an administrator released it, or lets it wait for the next boot"
+	vmbus_bind --all
+	is "driver after vmbus-bind --all" "$(driver_of $nic1)" hv_netvsc
 	boot
 	vmbus_bind --udev $nic1
 	is "driver after the boot" "$(driver_of $nic1)" uio_hv_generic
@@ -174,9 +154,13 @@ test_bind_of_a_nic_that_is_up() {
 		is driver "$(driver_of $nic0)" hv_netvsc
 		no_file $admin/60-$nic0.conf
 	done
-	# The next boot finds it down.
+	# The next boot finds it down. A disk controller needs force=yes then,
+	# too.
 	does 0 bind --boot eth0
 	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic
+	does 6 bind --boot scsi
+	complains "scsi (f8b3781a…): not bound to uio_hv_generic: a disk controller or a PCI Express bridge needs force=yes"
+	no_file $admin/60-$disk.conf
 	log_is_empty
 }
 
@@ -186,17 +170,6 @@ test_bind_in_a_kdump_kernel() {
 	complains "eth1 (b6650ff7…): not bound to uio_hv_generic: a kdump kernel binds nothing"
 	no_file $file1
 	log_is_empty
-}
-
-test_bind_of_a_disk_controller() {
-	for when in --now --boot --persistent; do
-		does 6 bind $when scsi
-		complains "scsi (f8b3781a…): not bound to uio_hv_generic: a disk controller or a PCI Express bridge needs force=yes"
-		no_file $admin/60-$disk.conf
-	done
-	is driver "$(driver_of $disk)" hv_storvsc
-	does 0 bind --force scsi
-	is driver "$(driver_of $disk)" uio_hv_generic
 }
 
 test_bind_by_force() {
@@ -211,19 +184,12 @@ test_bind_by_force() {
 	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic
 }
 
-test_driver_that_does_not_take_the_device() {
-	echo 22 >"$root/kernel/probe/uio_hv_generic"
-	for name in uio_hv_generic missing; do
-		does 1 bind eth1 $name
-		is driver "$(driver_of $nic1)" hv_netvsc
-		no_file $file1
-		complains "not bound to $name"
-		is output "$out" ""
-	done
-}
-
 test_failure_puts_the_old_rule_back() {
-	does 0 bind eth1
+	entry $nic1 hv_netvsc
+	does 1 bind eth1 missing
+	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" hv_netvsc
+	no_file $file1
+	does 0 bind eth1 uio_hv_generic
 	before=$(cat $root/$file1)
 	does 1 bind eth1 missing
 	is file "$(cat $root/$file1)" "$before"
@@ -288,12 +254,6 @@ test_bind_of_what_another_section_disables() {
 		does 0 unbind $nic1
 		no_file $file1
 	done
-}
-
-test_faulty_file_about_something_else() {
-	conf $admin/50-bad.conf '[vss]' nonsense
-	does 0 bind eth1
-	is driver "$(driver_of $nic1)" uio_hv_generic
 }
 
 test_folder_is_made() {
@@ -371,19 +331,24 @@ test_unbind_now_holds_a_device_of_any_class() {
 	no_file run/hyperv-uio/held/$copy
 }
 
-# No rule names the NIC when it is released, so a rule that is written later
+# No rule names the NIC after the release, so a rule that is written later
 # counts.
 test_release_without_a_rule_leaves_no_note() {
-	for release in "vmbusctl unbind --now $nic1" "vmbus_bind --release $nic1"; do
+	while IFS='|' read -r bind release; do
 		guest
-		does 0 bind --now eth1
-		$release
+		does 0 $bind eth1
+		$release $nic1
 		is "driver after $release" "$(driver_of $nic1)" hv_netvsc
 		is "waiting after $release" "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
 		conf $admin/50-dpdk.conf '[interface eth1]'
 		vmbus_bind --all
 		is "driver after vmbus-bind --all" "$(driver_of $nic1)" uio_hv_generic
-	done
+	done <<-END
+		bind --now|vmbusctl unbind --now
+		bind --now|vmbus_bind --release
+		bind|vmbusctl unbind
+		bind --boot|vmbusctl unbind
+	END
 }
 
 test_release_that_fails_leaves_no_note() {
@@ -425,32 +390,15 @@ test_release_during_vmbus_bind_all() {
 	is driver "$(driver_of $nic1)" hv_netvsc
 }
 
-test_rule_after_unbind_counts() {
-	for unbind in "bind eth1" "bind --boot eth1"; do
-		guest
-		does 0 $unbind
-		does 0 unbind eth1
-		is waiting "$(ls $root/run/hyperv-uio/held 2>/dev/null)" ""
-		conf $admin/50-dpdk.conf '[interface eth1]'
-		vmbus_bind --all
-		is driver "$(driver_of $nic1)" uio_hv_generic
-	done
-}
-
 test_bind_ends_a_release() {
-	for bind in "vmbusctl bind eth1" "vmbusctl bind --now eth1" "vmbus_bind $nic1" "vmbusctl set-override eth1 uio_hv_generic"; do
-		for release in "bind --boot" "unbind --now"; do
-			guest
-			does 0 bind --boot eth1
-			does 0 $release eth1
-			is waiting "$(ls $root/run/hyperv-uio/held)" $nic1
-			$bind
-			is "driver after $bind" "$(driver_of $nic1)" uio_hv_generic
-			is "waiting after $bind" "$(ls $root/run/hyperv-uio/held)" ""
-		done
+	for bind in "vmbusctl bind" "vmbusctl bind --now" vmbus_bind; do
+		guest
+		conf $admin/50-nic.conf "[$nic1]"
+		put run/hyperv-uio/held/$nic1 ''
+		$bind $nic1
+		is "driver after $bind" "$(driver_of $nic1)" uio_hv_generic
+		is "waiting after $bind" "$(ls $root/run/hyperv-uio/held)" ""
 	done
-	does 0 show eth1
-	says "outcome     bound: it already has this driver"
 }
 
 test_unbind_now_promises_no_boot_that_a_fault_prevents() {
@@ -461,16 +409,16 @@ test_unbind_now_promises_no_boot_that_a_fault_prevents() {
 }
 
 test_unbind_now_promises_no_boot_that_lacks_force() {
-	driver hv_storvsc $scsi
-	device $third $scsi hv_storvsc
-	conf $admin/50-disk.conf "[$third]"
-	does 0 bind --now --force $third
-	does 0 unbind --now $third
-	lacks "at the next boot"
-	conf $admin/50-disk.conf "[$third]" force=yes
-	does 0 bind --now --force $third
-	does 0 unbind --now $third
-	says "$root/$admin/50-disk.conf binds it again at the next boot"
+	for force in no yes; do
+		guest
+		does 0 bind --now --force scsi
+		conf $admin/50-disk.conf "[$disk]" force=$force
+		does 0 unbind --now scsi
+		case $force in
+		yes) says "; $root/$admin/50-disk.conf binds it again at the next boot" ;;
+		no) lacks "at the next boot" ;;
+		esac
+	done
 }
 
 test_unbind_for_the_next_boot() {
@@ -483,9 +431,11 @@ test_unbind_for_the_next_boot() {
 }
 
 test_unbind_of_what_another_file_names() {
-	for name in $nic1 "mac $mac1"; do
-		conf $admin/50-nic.conf "[$name]"
-		does 0 unbind --boot eth1
+	for name in $nic1 "mac $mac1" "interface eth1"; do
+		conf $admin/50-nic.conf '# mine' "[$name]"
+		does 0 bind eth1
+		does 0 unbind eth1
+		is output "$out" "eth1 (b6650ff7…): released by uio_hv_generic, now bound to hv_netvsc; disabled in $root/$file1, because $root/$admin/50-nic.conf:2 names the device"
 		file_is $file1 "[$nic1]" enable=no
 		does 0 show eth1
 		says "outcome     disabled: "
@@ -561,29 +511,12 @@ test_unbind_of_what_nobody_bound() {
 
 # Bind by hand, as in DPDK's guide: new_id, unbind, bind.
 test_unbind_of_what_was_bound_by_hand() {
-	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/new_id "$nic"
+	echo "$nic" >>"$root/kernel/ids/uio_hv_generic"
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/hv_netvsc/unbind $nic1
 	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/bind $nic1
 	is driver "$(driver_of $nic1)" uio_hv_generic
 	does 0 unbind $nic1
 	is driver "$(driver_of $nic1)" hv_netvsc
-}
-
-# vmbusctl show prints the same reason for a device as vmbus-bind.
-test_show_says_what_vmbus_bind_does() {
-	conf $admin/50-nic.conf "[$nic0]" "[$nic1]"
-	while read -r device outcome; do
-		vmbus_bind -n $device
-		reason=$(printf '%s\n' "$out" | sed -n 's/^[^ ]* ([a-z]*): [^:]*: \(.*\) ([^ ]*:[0-9]*)$/\1/p')
-		[ "$reason" ] || fail "vmbus-bind gives no reason: $out"
-		does 0 show $device
-		printf '%s\n' "$out" | grep -qx "outcome     $outcome: $reason" || fail "$reason: $out"
-	done <<-END
-		$nic0 refused
-		$nic1 bind
-		$copy bound
-	END
-	log_is_empty
 }
 
 test_ring_size_is_shown() {
@@ -659,32 +592,26 @@ test_ring_size_that_is_none() {
 	no_file $admin/60-$copy.conf
 }
 
+# size_error ERRNO: let the module refuse a ring size
+size_error() {
+	echo "uio_hv_generic/ring_size $1" >"$root/kernel/errors"
+}
+
 test_ring_size_that_the_module_refuses() {
-	for error in "16:a program has the device open or one of its rings mapped" \
-		"19:the device has failed (see the kernel log)" \
-		"22:the module rejected this size (see the kernel log for the limits)"; do
+	while IFS='|' read -r prepare message; do
 		guest
-		echo "uio_hv_generic/ring_size ${error%%:*}" >"$root/kernel/errors"
+		$prepare
 		does 1 ring-size uio0 64K
-		is message "$err" "vmbusctl: uio0 (eb765408…): ring_size cannot be set to 65536: ${error#*:}
+		is message "$err" "vmbusctl: uio0 (eb765408…): $message
 vmbusctl: uio0 (eb765408…): its rule has not been changed"
 		no_file $admin/60-$copy.conf
-	done
-}
-
-test_ring_size_with_the_kernels_own_module() {
-	rm -r $bus/devices/$copy/uio_hv_generic
-	does 1 ring-size uio0 64K
-	complains "ring_size cannot be set to 65536: only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it"
-	no_file $admin/60-$copy.conf
-}
-
-test_ring_size_of_a_rescinded_device() {
-	rescind_at uio_hv_generic/ring_size
-	does 1 ring-size uio0 64K
-	is message "$err" "vmbusctl: uio0 (eb765408…): the host has rescinded it
-vmbusctl: uio0 (eb765408…): its rule has not been changed"
-	no_file $admin/60-$copy.conf
+	done <<-END
+		size_error 16|ring_size cannot be set to 65536: a program has the device open or one of its rings mapped
+		size_error 19|ring_size cannot be set to 65536: the device has failed (see the kernel log)
+		size_error 22|ring_size cannot be set to 65536: the module rejected this size (see the kernel log for the limits)
+		rm -r $bus/devices/$copy/uio_hv_generic|ring_size cannot be set to 65536: only the uio_hv_generic of hyperv-uio supports this, and the device is not bound to it
+		rescind_at uio_hv_generic/ring_size|the host has rescinded it
+	END
 }
 
 # The size is set, so the message names what was not.
@@ -730,12 +657,6 @@ test_set_override_on_another_bus() {
 	log_is_empty
 }
 
-test_set_override_of_what_the_machine_needs() {
-	does 6 set-override eth0 uio_hv_generic
-	does 0 set-override -f eth0 uio_hv_generic
-	is driver "$(driver_of $nic0)" uio_hv_generic
-}
-
 test_list_overrides() {
 	rm $root/$vendor/10-fcopy.conf
 	echo "(null)" >$bus/devices/$copy/driver_override
@@ -750,16 +671,13 @@ test_list_overrides() {
 		--nosave) is output "$out" "$nic1 uio_hv_generic not persistent" ;;
 		*) is output "$out" "$nic1 uio_hv_generic $root/$file1" ;;
 		esac
-		does 0 unset-override eth1
+		does 0 $option unset-override eth1
+		is "driver in the end $option" "$(driver_of $nic1)" hv_netvsc
+		no_file $file1
 	done
 }
 
 # Both tools together
-
-# entry INSTANCE DRIVER: make an entry of driverctl
-entry() {
-	put etc/driverctl.d/vmbus-$1 "$2"
-}
 
 # The guard protects the device of an entry like the device of a section.
 test_entry_of_driverctl_is_guarded() {
@@ -800,60 +718,24 @@ test_bad_entry_stops_nothing() {
 }
 
 test_bind_moves_an_entry() {
-	for command in "bind eth1" "set-override eth1 uio_hv_generic" "bind --boot eth1"; do
+	for command in bind "bind --boot"; do
 		guest
 		entry $nic1 uio_hv_generic
-		does 0 $command
+		does 0 $command eth1
 		file_is $file1 "[$nic1]" driver=uio_hv_generic
 		no_file etc/driverctl.d/vmbus-$nic1
 		says "moved from driverctl: $root/etc/driverctl.d/vmbus-$nic1"
 	done
 }
 
-test_bind_now_takes_the_driver_of_the_entry() {
-	driver other
-	entry $nic1 other
-	does 0 bind --now eth1
-	is driver "$(driver_of $nic1)" other
-	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" other
-}
-
-test_bind_that_fails_puts_the_entry_back() {
-	entry $nic1 hv_netvsc
-	echo 22 >"$root/kernel/probe/uio_hv_generic"
-	does 1 bind eth1 uio_hv_generic
-	is entry "$(cat $root/etc/driverctl.d/vmbus-$nic1)" hv_netvsc
-	no_file $file1
-}
-
 test_unbind_removes_an_entry() {
-	for command in "unbind $nic1" "unset-override $nic1"; do
-		guest
-		entry $nic1 uio_hv_generic
-		does 0 bind --now eth1
-		does 0 $command
-		no_file etc/driverctl.d/vmbus-$nic1
-		no_file $file1
-		is driver "$(driver_of $nic1)" hv_netvsc
-		says "removed: $root/etc/driverctl.d/vmbus-$nic1"
-	done
-}
-
-# If systemd ever passes driverctl the right name at boot, the device must keep
-# its driver.
-test_driverctl_and_vmbus_bind_agree() {
-	entry $kvp0 uio_hv_generic
-	vmbus_bind --udev $kvp0
-	"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/unbind $kvp0
-	"$root/kernel/model" write /sys/bus/vmbus/devices/$kvp0/driver_override uio_hv_generic
-	"$root/kernel/model" write /sys/bus/vmbus/drivers_probe $kvp0
-	is driver "$(driver_of $kvp0)" uio_hv_generic
-	: >"$root/kernel/log"
-	vmbus_bind --udev $kvp0
-	is driver "$(driver_of $kvp0)" uio_hv_generic
-	case $(cat $root/kernel/log) in
-	*bind*) fail "vmbus-bind bound it again" ;;
-	esac
+	entry $nic1 uio_hv_generic
+	does 0 bind --now eth1
+	does 0 unbind eth1
+	no_file etc/driverctl.d/vmbus-$nic1
+	no_file $file1
+	is driver "$(driver_of $nic1)" hv_netvsc
+	says "removed: $root/etc/driverctl.d/vmbus-$nic1"
 }
 
 run_tests guest
