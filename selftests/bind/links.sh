@@ -128,6 +128,7 @@ test_every_class() {
 		*" $name "*) links_are vmbus/by-class/$name ;;
 		*) links_are vmbus/by-class/$name/$dev ;;
 		esac
+		is "access of $name" "$access" "root root 600"
 	done <"$base/classes"
 	is classes "$(wc -l <"$base/classes")" 24
 }
@@ -154,23 +155,6 @@ test_rule_that_does_not_give_the_device_to_the_module() {
 		links_are vmbus/by-class/nic/$dev
 		is "access with $other" "$access" "root root 600"
 	done
-}
-
-test_link_by_mac_that_was_noted() {
-	conf $admin/a.conf '[mac 00:15:5d:00:00:01]' link=first mode=0666
-	mkdir -p "$root/run/hyperv-uio/interface"
-	echo "eth1 00:15:5d:00:00:01" >"$root/run/hyperv-uio/interface/$dev"
-	uio $dev $nic
-	rm -r "$root/sys/devices/vmbus/$dev/net"
-	udev add $uio3
-	links_are vmbus/by-class/nic/$dev vmbus/first
-	is access "$access" "root root 666"
-}
-
-test_device_without_a_rule_has_its_links() {
-	links_of $fcopy
-	links_are vmbus/by-class/fcopy
-	is access "$access" "root root 600"
 }
 
 test_faulty_file_leaves_the_links() {
