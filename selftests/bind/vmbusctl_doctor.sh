@@ -117,13 +117,6 @@ test_older_module_is_loaded() {
 	finding warning module "uio_hv_generic 0.0.9 is loaded, but this is vmbusctl 0.1.0" "modprobe -r uio_hv_generic && $bind_all"
 }
 
-test_module_in_each_place() {
-	for place in updates updates/dkms extra weak-updates; do
-		not_loaded lib/modules/$release/$place/uio_hv_generic.ko.zst
-		healthy
-	done
-}
-
 test_module_is_not_loaded_although_a_rule_wants_it() {
 	not_loaded $ours
 	conf $vendor/10-fcopy.conf '[fcopy]'
@@ -277,10 +270,9 @@ test_device_that_is_not_where_the_rule_wants_it() {
 
 # --force is no remedy, because the device may be in use.
 test_device_that_is_refused() {
-	conf $admin/50-nic.conf "[$nic0]" "[$disk]"
+	conf $admin/50-nic.conf "[$nic0]"
 	finding warning configuration "$root/$admin/50-nic.conf:1: $nic0 is left alone now: interface eth0 is up; 'ip link set eth0 down' allows it" '' "hyperv-uio.conf(5)"
-	finding warning configuration "$root/$admin/50-nic.conf:2: $disk is left alone now: a disk controller or a PCI Express bridge needs force=yes" '' "hyperv-uio.conf(5)"
-	is findings "$(echo "$out" | grep -c '^[a-z]')" 2
+	is findings "$(echo "$out" | grep -c '^[a-z]')" 1
 }
 
 # An administrator wants it so.
