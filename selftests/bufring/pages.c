@@ -184,7 +184,7 @@ TEST_CALLED_BY(if_shown, each_look_up_sees_the_mappings_of_its_time)
 	memory = mmap(low, page, PROT_READ | PROT_WRITE, flags | MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	MUST(memory == low);
 	memory[0] = 1;
-	/* QEMU's emulation of a processor may not show what is at this address. */
+	/* QEMU's user mode may not show what is at this address. */
 	vmbus_gpa_pages(map, memory, page, numbers, 16);
 	munmap(memory, page);
 	memory = mmap(low, page, PROT_READ | PROT_WRITE, flags | MAP_PRIVATE, fd, 0);
