@@ -42,8 +42,8 @@ TEST_F(on_machine, copies_and_ends_when_told)
 }
 
 /*
- * The daemon is told to stop in a copy, and still answers what the host sends
- * next, also if the host needs a second to read its file.
+ * A signal stops the daemon in a copy. The daemon still answers what the host
+ * sends next, also if the host needs a second to read its file.
  */
 TEST(last_message_gets_an_answer)
 {
