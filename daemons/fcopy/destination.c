@@ -457,8 +457,10 @@ static enum refusal make_next(struct destination *destination, const char *name,
 {
 	const struct settings *settings = &destination->place->settings;
 	int at = destination->dir, next, err;
-	bool made = make_one(at, name, settings) == 0;
+	bool made;
 
+	path_tell(destination->directory, name);
+	made = make_one(at, name, settings) == 0;
 	if (!made && errno != EEXIST)
 		return fail_errno(failure, errno, "%s/%s", destination->directory, name);
 	/*
@@ -525,6 +527,7 @@ enum refusal destination_make(struct destination *destination, const struct poli
 	}
 	close(destination->dir);
 	destination->dir = readable;
+	path_tell(destination->directory, "");
 	return REFUSAL_NONE;
 
 err_make:

@@ -13,6 +13,16 @@
 /* The oldest supported headers lack this constant. */
 #define NOSYMFOLLOW 0x2000
 
+char *path_entered;
+
+void path_tell(const char *place, const char *name)
+{
+	if (!path_entered)
+		return;
+	strcpy(path_entered, place);
+	path_join(path_entered, name);
+}
+
 bool path_next(const char **rest, char name[NAME_MAX + 1])
 {
 	size_t n;
@@ -330,6 +340,7 @@ static enum refusal step(struct walk *walk, const char *name, bool *end)
 							" is on the way of a link with \"..\"") :
 						end_walk(walk, name);
 	}
+	path_tell(walk->path->place, name);
 	next = openat(walk->path->dir, name, PATH_STEP);
 	if (next < 0 && errno == ENOTDIR)
 		return step_over(walk, name, end);
@@ -378,6 +389,7 @@ static enum refusal walk_along(struct walk *walk, int from, const char *place, c
 		memmove(walk->text, rest, strlen(rest) + 1);
 		refusal = step(walk, name, &end);
 	}
+	path_tell(result->place, "");
 	if (refusal != REFUSAL_NONE) {
 		close(result->dir);
 		result->dir = -1;

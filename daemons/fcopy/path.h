@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "refusal.h"
@@ -89,10 +90,28 @@ enum refusal path_walk(int from, const char *place, const char *path, unsigned i
 		       struct path *result, struct failure *failure);
 
 /**
+ * The directory that this process uses, or tries to enter; or NULL. Another
+ * process that shares these PATH_MAX bytes reads there which disk this process
+ * waits for.
+ */
+extern char *path_entered;
+
+/** path_tell() - let path_entered be the directory @name in @place */
+void path_tell(const char *place, const char *name);
+
+/**
  * path_join() - append @components to @place; return false if it becomes too
  * long
  */
 bool path_join(char place[PATH_MAX], const char *components);
+
+/** path_is_below() - whether @path is @directory, or is below it */
+static inline bool path_is_below(const char *path, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	return !strncmp(directory, path, n) && (path[n] == '/' || !path[n]);
+}
 
 /**
  * path_next() - copy the first component of *rest into @name and advance *rest

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "identity.h"
+#include "path.h"
 
 /*
  * The policy is what the administrator of the guest lets the host do: a table
@@ -77,9 +78,7 @@ static inline const char *place_name(const struct place *place)
 /** place_covers() - whether @path, in the form of place->path, is in @place */
 static inline bool place_covers(const struct place *place, const char *path)
 {
-	size_t n = strlen(place->path);
-
-	return !strncmp(place->path, path, n) && (path[n] == '/' || !path[n]);
+	return path_is_below(path, place->path);
 }
 
 #define POLICY_MIN_FREE		(16ull << 20)

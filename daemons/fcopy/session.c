@@ -191,6 +191,21 @@ static enum refusal read_start(struct session *session, const struct request *re
 	return REFUSAL_NONE;
 }
 
+/*
+ * Refuse a copy to a disk that an earlier copy still waits for. It would wait,
+ * too, and the host gets the answer at once.
+ */
+static enum refusal check_disk(struct session *session)
+{
+	char target[PATH_MAX] = "", directory[PATH_MAX];
+
+	worker_reap();
+	if (!path_join(target, session->start.path) || !worker_waits(target, directory))
+		return REFUSAL_NONE;
+	return refusal_set(&session->failure, REFUSAL_SLOW,
+			   "an earlier copy still waits for the disk of %s/", directory);
+}
+
 /* The operations: each returns the answer to @request, or LATER. */
 
 static enum refusal wait(struct session *session, const struct request *request)
@@ -215,8 +230,10 @@ static enum refusal start(struct session *session, const struct request *request
 	session->received = 0;
 	session->begun = now_msec();
 	transfer_name(&session->start.request, session->path);
+	if (check_disk(session) != REFUSAL_NONE)
+		return refuse(session, session->path);
 	err = worker_start(&session->worker, &session->start, session->policy);
-	if (err == -EAGAIN)
+	if (err == -EBUSY)
 		refusal_set(&session->failure, REFUSAL_SLOW,
 			    "%d earlier copies are still waiting for their disks", WORKERS_MAX);
 	else if (err)

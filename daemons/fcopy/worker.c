@@ -17,14 +17,16 @@ enum { EXIT_CLEAN, EXIT_LEFT };
 
 /* The memory that the daemon shares with a worker */
 struct slot {
-	_Atomic uint64_t id; /* of its notes, which others must leave alone; or 0 */
-	atomic_bool full[2]; /* the worker has yet to write this half */
-	atomic_bool awaited; /* the daemon waits for a half */
+	_Atomic uint64_t id;	/* of its notes, which others must leave alone; or 0 */
+	atomic_bool full[2];	/* the worker has yet to write this half */
+	atomic_bool awaited;	/* the daemon waits for a half */
+	char entered[PATH_MAX]; /* path_entered of the worker */
 	unsigned char bytes[2][WORKER_HALF];
 };
 
 static struct slot *slots;
 static pid_t pids[WORKERS_MAX]; /* the workers that have these slots, or 0 */
+static bool waits[WORKERS_MAX]; /* those that wait for a disk, after worker_abandon() */
 static pid_t cleaner;		/* the worker of worker_clean(), or 0 */
 static pid_t dead;		/* a worker that died and has yet to be collected, or 0 */
 static bool notes_left = true;	/* there may be notes of interrupted copies */
@@ -98,6 +100,7 @@ __attribute__((noreturn)) static void work(struct slot *slot, int fd, const stru
 	struct transfer transfer;
 	struct order order = { .kind = ORDER_DISCARD };
 
+	path_entered = slot->entered;
 	transfer_init(&transfer, journal, policy, &slot->id);
 	job_start(&transfer, start, send_report, &fd);
 	while (transfer_active(&transfer)) {
@@ -119,11 +122,12 @@ int worker_start(struct worker *worker, const struct start *start, const struct 
 	while (i < WORKERS_MAX && pids[i])
 		i++;
 	if (i == WORKERS_MAX)
-		return -EAGAIN;
+		return -EBUSY;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
 	slot = &slots[i];
 	slot->full[0] = slot->full[1] = slot->awaited = false;
+	memset(slot->entered, 0, sizeof(slot->entered));
 	pid = fork_worker("hv-fcopyd-copy");
 	if (!pid) {
 		close(fds[0]);
@@ -135,6 +139,7 @@ int worker_start(struct worker *worker, const struct start *start, const struct 
 		return pid;
 	}
 	pids[i] = pid;
+	waits[i] = false;
 	*worker = (struct worker){ .pid = pid, .fd = fds[0], .slot = i };
 	return 0;
 }
@@ -222,6 +227,13 @@ void worker_order(struct worker *worker, enum order_kind kind)
 	send_order(worker, &order);
 }
 
+/* There is no worker any more. */
+static void forget(struct worker *worker)
+{
+	close(worker->fd);
+	*worker = (struct worker){ .fd = -1 };
+}
+
 bool worker_receive(struct worker *worker, struct report *report)
 {
 	ssize_t n;
@@ -241,7 +253,7 @@ bool worker_receive(struct worker *worker, struct report *report)
 	report->path[sizeof(report->path) - 1] = '\0';
 	report->failure.detail[sizeof(report->failure.detail) - 1] = '\0';
 	if (report->kind == REPORT_ENDED)
-		worker_abandon(worker);
+		forget(worker);
 	return true;
 }
 
@@ -249,8 +261,21 @@ void worker_abandon(struct worker *worker)
 {
 	if (!worker->pid)
 		return;
-	close(worker->fd);
-	*worker = (struct worker){ .fd = -1 };
+	waits[worker->slot] = pids[worker->slot] == worker->pid;
+	forget(worker);
+}
+
+bool worker_waits(const char *path, char directory[PATH_MAX])
+{
+	for (unsigned int i = 0; i < WORKERS_MAX; i++) {
+		if (!pids[i] || !waits[i])
+			continue;
+		/* The daemon does not rely on what a worker has written. */
+		snprintf(directory, PATH_MAX, "%.*s", PATH_MAX - 1, slots[i].entered);
+		if (*directory && path_is_below(path, directory))
+			return true;
+	}
+	return false;
 }
 
 static void free_slot(pid_t pid)

@@ -11,7 +11,8 @@
  * it for each START, so it has the policy of that moment. The daemon itself
  * touches no file that the host names, and never waits for a worker: a worker
  * may hang in the kernel for as long as its disk does not answer, and even a
- * SIGKILL may not end it. Copies to other disks have other workers.
+ * SIGKILL may not end it. Copies to other disks have other workers, and the
+ * daemon starts none for a directory that one of them waits for.
  *
  * Orders and reports go through a pair of sockets, and data through shared
  * memory in two halves: the daemon fills one while the worker writes the other
@@ -50,7 +51,7 @@ int workers_init(int journal, void (*leave)(void));
 /**
  * worker_start() - start a worker, which begins the copy and reports
  *
- * Returns 0; -EAGAIN if WORKERS_MAX workers still hang; or an error of fork(2)
+ * Returns 0; -EBUSY if WORKERS_MAX workers still hang; or an error of fork(2)
  * or socketpair(2).
  */
 int worker_start(struct worker *worker, const struct start *start, const struct policy *policy);
@@ -79,10 +80,21 @@ bool worker_receive(struct worker *worker, struct report *report);
  * worker_abandon() - wait for this worker no more
  *
  * It discards its file as soon as its disk answers, unless the daemon has
- * ordered ORDER_PLACE. A SIGKILL would not end it sooner, and would leave what
- * it has not noted yet.
+ * ordered ORDER_PLACE. A SIGKILL would end only some of these waits, and would
+ * leave what the worker has not noted yet.
  */
 void worker_abandon(struct worker *worker);
+
+/**
+ * worker_waits() - whether an abandoned worker still waits for the disk of a
+ * directory at or above @path
+ * @path: absolute, without dots, doubled slashes and a '/' at its end
+ * @directory: this directory, as the worker's walk has found it
+ *
+ * A worker that follows a link waits for a directory with another path, so the
+ * function does not know every such @path.
+ */
+bool worker_waits(const char *path, char directory[PATH_MAX]);
 
 /**
  * worker_reap() - collect the workers that have ended; call this after SIGCHLD

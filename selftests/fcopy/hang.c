@@ -12,9 +12,14 @@
 
 #define LIMIT SESSION_LIMIT_MSEC
 
+static void start_request_in(const char *directory, const char *name)
+{
+	start_message(&request, in(directory), name, CREATE_PATH, 10);
+}
+
 static void start_request(const char *name)
 {
-	start_message(&request, in("to/made/"), name, CREATE_PATH, 10);
+	start_request_in("to/made/", name);
 }
 
 static uint32_t start(const char *name)
@@ -53,7 +58,8 @@ static void end_slow(int files)
 		expect_int(entries("to/made"), files);
 	else
 		WAIT_UNTIL(entries("to") == 0);
-	expect_int(start("last"), S_OK);
+	/* The worker may have yet to end. */
+	WAIT_UNTIL(start("last") == S_OK);
 	expect_int(send_data(), S_OK);
 	expect_int(end(COMPLETE), S_OK);
 	expect(holds("to/made/last", "0123456789"));
@@ -123,7 +129,10 @@ TEST_F(on_machine, start_again_meanwhile)
 	end_slow(1);
 }
 
-/* A repeated START gets the refusal, and another disk takes the next copy. */
+/*
+ * A repeated START gets the refusal. While the disk hangs, a new one for the
+ * same directory or below it gets it at once.
+ */
 TEST_F(on_machine, start_again_gets_the_refusal)
 {
 	start_request("a");
@@ -131,6 +140,11 @@ TEST_F(on_machine, start_again_gets_the_refusal)
 	post();
 	expect_int(status_at_limit(), E_TIMEOUT);
 	expect_int(hear(), E_TIMEOUT);
+	expect_int(start("b"), E_TIMEOUT);
+	expect(says("/to/made/b: refused: the disk takes too long: "
+		    "an earlier copy still waits for the disk of "));
+	start_request_in("to/made/below/", "c");
+	expect_int(ask(), E_TIMEOUT);
 	expect_int(machine->held, 1);
 	expect_int(send_data(), E_TIMEOUT);
 	expect_int(end(COMPLETE), E_TIMEOUT);
@@ -156,8 +170,7 @@ static void complete_too_slow(void)
 	/* The file never appears. */
 	hold(NOWHERE);
 	WAIT_UNTIL(entries("to") == 0 && entries("state") == 0);
-	start_request("b");
-	expect_int(ask(), S_OK);
+	WAIT_UNTIL(start("b") == S_OK);
 	expect_int(end(CANCEL), S_OK);
 	end_slow(0);
 }
@@ -194,7 +207,8 @@ TEST_F(on_machine, complete_placing)
 	expect_int(status_at_limit(), E_TIMEOUT);
 	WAIT_UNTIL(says("the file may still appear"));
 	expect_int(ask(), E_TIMEOUT);
-	expect_int(start("b"), S_OK);
+	start_request_in("to/other/", "b");
+	expect_int(ask(), S_OK);
 	expect_int(end(COMPLETE), E_INCOMPLETE);
 	hold(NOWHERE);
 	WAIT_UNTIL(says("the disk has answered; the file is in place"));
@@ -429,9 +443,12 @@ TEST_F(on_machine, many_requests_meanwhile)
 /* Workers that hang for ever have a limit, and the daemon still answers. */
 TEST_F(on_machine, many_disks_stand_still)
 {
+	char directory[32];
+
 	hold(ALLOCATE);
 	for (int i = 0; i < WORKERS_MAX; i++) {
-		start_request("a");
+		snprintf(directory, sizeof(directory), "to/made%d/", i);
+		start_request_in(directory, "a");
 		post();
 		if (i)
 			end_discard();
@@ -459,6 +476,8 @@ TEST(told_to_stop_while_a_request_waits)
 		expect_int(status_at_limit(), E_TIMEOUT);
 		if (how == IDLE)
 			end_message(&request, CANCEL);
+		else
+			start_request_in("to/other/", "a");
 		post();
 		if (how == IDLE)
 			expect_int(hear(), S_OK);

@@ -71,6 +71,11 @@ void worker_abandon(struct worker *worker)
 	*worker = (struct worker){ .fd = -1 };
 }
 
+bool worker_waits(const char *path, char directory[PATH_MAX])
+{
+	return false;
+}
+
 void worker_reap(void)
 {
 }
