@@ -569,8 +569,10 @@ void session_tick(struct session *session)
 	if (session->state == SESSION_DISCARDING && now >= session->discard_until)
 		give_up_discard(session);
 	/* The next copy does not wait for the disk of an earlier one. */
-	if (session->state == SESSION_CLEANING && now >= session->discard_until)
+	if (session->state == SESSION_CLEANING && now >= session->discard_until) {
+		worker_leave_cleaner();
 		session->state = SESSION_IDLE;
+	}
 	if (session->held_count && now - session->held[0].since >= SESSION_LIMIT_MSEC &&
 	    words[session->state])
 		end_slow(session);
@@ -597,6 +599,7 @@ void session_restart(struct session *session, const struct failure *why)
 {
 	/* The host has forgotten them, and drops the answers. */
 	session->asking = false;
+	session->cleaned = false;
 	while (session->held_count)
 		answer_first(session, REFUSAL_CANCELLED);
 	if (gives_name(session))

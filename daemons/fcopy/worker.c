@@ -28,6 +28,7 @@ static struct slot *slots;
 static pid_t pids[WORKERS_MAX]; /* the workers that have these slots, or 0 */
 static bool waits[WORKERS_MAX]; /* those that wait for a disk, after worker_abandon() */
 static pid_t cleaner;		/* the worker of worker_clean(), or 0 */
+static bool cleaner_hangs;	/* after worker_leave_cleaner() */
 static pid_t dead;		/* a worker that died and has yet to be collected, or 0 */
 static bool notes_left = true;	/* there may be notes of interrupted copies */
 static bool tell_notes = true;	/* the next cleaner logs those that stay */
@@ -331,7 +332,7 @@ bool worker_clean(void)
 	pid_t pid;
 	int err;
 
-	if (worker_is_cleaning() || !notes_left || journal < 0)
+	if (cleaner || dead || !notes_left || journal < 0)
 		return worker_is_cleaning();
 	pid = fork_worker("hv-fcopyd-clean");
 	if (!pid) {
@@ -340,6 +341,7 @@ bool worker_clean(void)
 	}
 	if (pid > 0) {
 		cleaner = pid;
+		cleaner_hangs = false;
 		notes_left = false;
 		tell_notes = false;
 	}
@@ -353,5 +355,10 @@ bool worker_clean(void)
  */
 bool worker_is_cleaning(void)
 {
-	return cleaner || dead;
+	return (cleaner && !cleaner_hangs) || dead;
+}
+
+void worker_leave_cleaner(void)
+{
+	cleaner_hangs = true;
 }

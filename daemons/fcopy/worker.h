@@ -111,7 +111,13 @@ void worker_reap(void);
  */
 bool worker_clean(void);
 
-/** worker_is_cleaning() - whether such a worker is running or about to start */
+/**
+ * worker_is_cleaning() - whether such a worker is running or about to start,
+ * and nobody has called worker_leave_cleaner()
+ */
 bool worker_is_cleaning(void);
+
+/** worker_leave_cleaner() - wait for this worker no more; its disk hangs */
+void worker_leave_cleaner(void);
 
 #endif

@@ -301,6 +301,24 @@ TEST_F(on_machine, copy_to_another_disk)
 	end_slow(0);
 }
 
+/* Only one copy waits for a disk that does not let the daemon clean up. */
+TEST_F(on_machine, clean_up_too_slow)
+{
+	expect_int(start("a"), S_OK);
+	hold(REMOVE_DIRECTORY);
+	kill(machine->worker, SIGKILL);
+	WAIT_UNTIL(machine->held);
+	for (int i = 0; i < 2; i++) {
+		start_message(&request, in("to/"), "b", 0, 0);
+		post();
+		if (i == 0)
+			end_discard();
+		expect_int(hear(), S_OK);
+		expect_int(end(CANCEL), S_OK);
+	}
+	end_slow(0);
+}
+
 static void cancel_too_slow(void)
 {
 	expect_int(start("a"), S_OK);

@@ -92,3 +92,7 @@ bool worker_is_cleaning(void)
 {
 	return inline_cleaning;
 }
+
+void worker_leave_cleaner(void)
+{
+}
