@@ -4,9 +4,14 @@
  * guest.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <vmbus_bufring.h>
 
@@ -15,6 +20,7 @@
 #include "journal.h"
 #include "log.h"
 #include "options.h"
+#include "path.h"
 #include "places.h"
 #include "server.h"
 #include "worker.h"
@@ -51,9 +57,42 @@ static int end_output(int code)
 	return EX_IOERR;
 }
 
+/* How long the disks of the sections may need for places_warn() */
+#define WARN_MSEC 5000
+
+/*
+ * Call places_warn() in another process, because the disk of a section may
+ * hang. A reload, which checks the configuration first, must not hang with it.
+ */
+static void warn_in_time(void)
+{
+	struct pollfd ended = { .fd = -1 };
+	int ends[2];
+	pid_t pid;
+
+	path_entered =
+		mmap(NULL, PATH_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (path_entered == MAP_FAILED || pipe2(ends, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		log_line(LOG_WARNING, "cannot check the places of the sections: %s",
+			 strerror(errno));
+		return;
+	}
+	if (!pid) {
+		places_warn(&policy);
+		_exit(0);
+	}
+	/* The end of the other process closes its end of the pipe. */
+	close(ends[1]);
+	ended.fd = ends[0];
+	if (poll(&ended, 1, WARN_MSEC) == 0)
+		log_line(LOG_WARNING,
+			 "the disk of %.*s/ does not answer, so sections remain unchecked",
+			 PATH_MAX - 1, path_entered);
+}
+
 static int check_config(void)
 {
-	places_warn(&policy);
+	warn_in_time();
 	config_print(&policy, stdout);
 	return 0;
 }
