@@ -64,7 +64,7 @@ void log_open(bool verbose)
 
 	if (shared != MAP_FAILED)
 		budget = shared;
-	budget->bytes = LOG_BUDGET;
+	budget->bytes = LOG_START;
 	budget->since = seconds();
 	threshold = verbose ? LOG_DEBUG : LOG_INFO;
 	to_journal = stderr_is_journal();

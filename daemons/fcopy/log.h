@@ -36,11 +36,14 @@ bool log_verbose(void);
 /*
  * All lines of the daemon and of its workers share a budget, because the host
  * can provoke most of them without end: LOG_BUDGET bytes at once, and
- * LOG_REFILL bytes a second. A line costs its text, its file and LOG_OVERHEAD.
+ * LOG_REFILL bytes a second. A daemon begins with LOG_START bytes, because a
+ * host that breaks its ring makes systemd start one every two seconds. A line
+ * costs its text, its file and LOG_OVERHEAD.
  * While the budget is empty, lines are dropped until it has LOG_RESUME bytes,
  * and the next line tells how many. LOG_ERR and LOG_DEBUG are not limited.
  */
 #define LOG_BUDGET   (512 << 10)
+#define LOG_START    (32 << 10)
 #define LOG_REFILL   256
 #define LOG_RESUME   4096
 #define LOG_OVERHEAD 256

@@ -338,6 +338,7 @@ TEST_F(logs, the_log_tells_what_was_left_out)
 {
 	for (int i = 0; i < 10000; i++)
 		log_line(LOG_NOTICE, "line %d", i);
+	expect(stat_of("log").st_size < LOG_START);
 	log_line(LOG_ERR, "an error has its line");
 	now += LOG_RESUME / LOG_REFILL - 1;
 	log_line(LOG_INFO, "too early");
