@@ -566,6 +566,8 @@ void session_tick(struct session *session)
 	uint64_t now = now_msec();
 	struct failure failure;
 
+	/* What has ended by now is not slow. */
+	session_collect(session);
 	if (session->state == SESSION_DISCARDING && now >= session->discard_until)
 		give_up_discard(session);
 	/* The next copy does not wait for the disk of an earlier one. */

@@ -102,6 +102,22 @@ TEST(start_too_slow)
 	}
 }
 
+/* The daemon itself stands still, until the limit is over and the timer due. */
+TEST_F(on_machine, start_in_time_for_the_worker)
+{
+	start_request("a");
+	post_held(ALLOCATE);
+	kill(daemon_pid, SIGSTOP);
+	usleep(500000);
+	hold(NOWHERE);
+	usleep(500000);
+	pass_time(LIMIT);
+	kill(daemon_pid, SIGCONT);
+	expect_int(hear(), S_OK);
+	expect_int(end(CANCEL), S_OK);
+	end_slow(0);
+}
+
 /*
  * Repeat the request that is held, with the same transaction id and with a new
  * one. Each of the three gets its answer when the disk goes on.
