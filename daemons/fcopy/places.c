@@ -219,10 +219,78 @@ enum refusal places_check_kernel(int dir, const char *directory, struct failure 
 	return check_kernel(dir, directory, &chain, failure);
 }
 
+/* Replace the escapes of mountinfo, such as \040 for a blank, in @text. */
+static void unescape(char *text)
+{
+	unsigned int c;
+	char *to = text;
+
+	while (*text) {
+		if (sscanf(text, "\\%3o", &c) == 1) {
+			*to++ = c;
+			text += 4;
+		} else {
+			*to++ = *text++;
+		}
+	}
+	*to = '\0';
+}
+
+/*
+ * Find the device of the file system that @path would be on, without a look at
+ * @path. Returns false if it is not known: the directories of btrfs have other
+ * devices than their file system.
+ */
+static bool find_device(const char *path, dev_t *device)
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	unsigned int major, minor;
+	char *line = NULL, *type, point[PATH_MAX];
+	size_t size = 0, deepest = 0;
+	bool found = false;
+
+	while (mounts && getline(&line, &size, mounts) > 0) {
+		type = strstr(line, " - ");
+		if (!type || sscanf(line, "%*d %*d %u:%u %*s %4095s", &major, &minor, point) != 3)
+			continue;
+		unescape(point);
+		if (!strcmp(point, "/"))
+			*point = '\0';
+		/* A later mount at the same place hides the earlier one. */
+		if (!path_is_below(path, point) || strlen(point) < deepest)
+			continue;
+		deepest = strlen(point);
+		*device = makedev(major, minor);
+		found = strncmp(type, " - btrfs ", 9) != 0;
+	}
+	free(line);
+	if (mounts)
+		fclose(mounts);
+	return found;
+}
+
+/*
+ * Whether the directory of @chain can be in @other. The other places do not
+ * matter, and a copy must not wait for their disks.
+ */
+static bool may_be_in(const struct place *other, const struct place *place,
+		      const struct chain *chain)
+{
+	dev_t device;
+
+	if (other == place || !place_covers(place, other->path))
+		return false;
+	if (!find_device(other->path, &device))
+		return true;
+	for (size_t i = 0; i < chain->count; i++)
+		if (chain->spots[i].device == device)
+			return true;
+	return false;
+}
+
 /*
  * Find the place that the directory of @chain is really in, among @place and
- * the places below it. The other places do not matter, and the function must
- * not wait for their disks.
+ * the places below it.
  */
 static const struct place *find_real(const struct policy *policy, const struct place *place,
 				     const struct chain *chain)
@@ -233,7 +301,7 @@ static const struct place *find_real(const struct policy *policy, const struct p
 	for (size_t i = 0; i < policy->count; i++) {
 		const struct place *other = &policy->places[i];
 
-		if (other == place || !place_covers(place, other->path))
+		if (!may_be_in(other, place, chain))
 			continue;
 		distance = find_above(chain, other->path);
 		/* Of two names for one directory, the deeper one decides. */
@@ -246,11 +314,11 @@ static const struct place *find_real(const struct policy *policy, const struct p
 }
 
 /*
- * Return the section that names the existing file @name in @dir, by whatever
- * name, among those of places below @place.
+ * Return the section that names the existing file @name in @dir, the directory
+ * of @chain, by whatever name, among those of places below @place.
  */
 static const struct place *find_file(const struct policy *policy, const struct place *place,
-				     int dir, const char *name)
+				     const struct chain *chain, int dir, const char *name)
 {
 	struct stat file, named;
 
@@ -259,7 +327,7 @@ static const struct place *find_file(const struct policy *policy, const struct p
 	for (size_t i = 0; i < policy->count; i++) {
 		const struct place *other = &policy->places[i];
 
-		if (other == place || !place_covers(place, other->path))
+		if (!may_be_in(other, place, chain))
 			continue;
 		if (fstatat(AT_FDCWD, other->path, &named, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) ==
 			    0 &&
@@ -394,7 +462,7 @@ enum refusal places_confirm(const struct policy *policy, const struct place *pla
 		return refusal_set(failure, REFUSAL_RULE, "%s/ is no longer in [%s] (%s)",
 				   directory, place_name(place), place->source);
 	if (real == place) {
-		const struct place *file = find_file(policy, place, dir, below);
+		const struct place *file = find_file(policy, place, &chain, dir, below);
 
 		real = file ? file : place;
 	}

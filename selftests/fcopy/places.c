@@ -4,10 +4,12 @@
  * directory is in the place that its path names.
  */
 #include <sys/mount.h>
+#include <sys/syscall.h>
 
 #include "../../daemons/fcopy/path.h"
 #include "../../daemons/fcopy/places.h"
 #include "fcopy_test.h"
+#include "meanwhile.h"
 #include "test_log.h"
 #include "test_policy.h"
 
@@ -134,6 +136,28 @@ TEST_F(own_mounts, bind_mount_of_another_place)
 	expect_confirmed(in("srv"), "f");
 }
 
+static bool looked;
+
+static int look(unsigned int n, const uint64_t args[6])
+{
+	looked |= !strcmp((const char *)args[1], in("srv/dead mount/keys"));
+	return 0;
+}
+
+/* The disk of another place may hang. @variant: a system call that waits */
+static void place_on_another_disk(void)
+{
+	make_tree("srv/file", "srv/dead mount/");
+	mount_tmpfs("srv/dead mount", NULL);
+	make_tree("srv/dead mount/keys", "srv/dead mount/file");
+	PLACES("+srv", "-srv/dead mount/keys");
+	meanwhile(variant, look);
+	expect_confirmed(in("srv"), "file");
+	expect(meanwhile_calls > 0 && !looked);
+	expect_confirmed(in("srv/dead mount"), "file");
+	expect(looked);
+}
+
 static const struct fixture on_fat = {
 	.own_mounts = true,
 	.to_mount =
@@ -240,4 +264,9 @@ TEST_F(with_places, warnings)
 	expect(strstr(logged, "places.conf:9: ") && strstr(logged, "not a directory"));
 }
 
-TEST_MAIN
+int main(void)
+{
+	test_variant(own_mounts, place_on_another_disk, "directories", SYS_statx);
+	test_variant(own_mounts, place_on_another_disk, "files", SYS_newfstatat);
+	run_tests();
+}

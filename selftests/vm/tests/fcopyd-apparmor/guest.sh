@@ -6,11 +6,14 @@ bind_fcopy
 check "the kernel takes the profile" dd if=/apparmor/profile of=$aa/.load bs=1M
 check "it is there" grep -q '^hv-fcopyd (enforce)' $aa/profiles
 denied() { dmesg | grep -c 'apparmor="DENIED"'; }
-mkdir -p /var/lib /srv
+mkdir -p /var/lib /srv /etc/hyperv-uio
+# A place below another makes the daemon read mountinfo.
+printf '[/]\n[/srv/keys]\nenable=no\n' >/etc/hyperv-uio/fcopyd.conf
 hv-fcopyd >/tmp/fcopyd.log 2>&1 &
 daemon=$!
 check "hv-fcopyd waits" within 20 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log
 check "it is confined" grep -q '^hv-fcopyd (enforce)' /proc/$daemon/attr/current
+rm /etc/hyperv-uio/fcopyd.conf
 mount -t devpts devpts /dev/pts
 check "the kernel takes the profile of a terminal" dd if=/apparmor/terminal of=$aa/.load bs=1M
 check "--check-config writes to a terminal" sh -c '/apparmor/pty hv-fcopyd --check-config | grep -q "no section names a place"'
