@@ -378,7 +378,6 @@ err_override:
 
 int bind_release(struct device *device, const char *driver, char **text)
 {
-	bool is_bound = device_has_driver(device, driver);
 	const char *step, *now;
 	int err;
 
@@ -386,11 +385,15 @@ int bind_release(struct device *device, const char *driver, char **text)
 	err = write_override(device, "");
 	if (err)
 		goto err_gone;
-	if (is_bound) {
+	/* The machine may use a device that has another driver. */
+	if (device_has_driver(device, UIO_DRIVER)) {
 		step = "unbind";
-		err = write_driver(driver, "unbind", device->instance);
+		err = write_driver(UIO_DRIVER, "unbind", device->instance);
 		if (err && err != -ENODEV)
 			goto err_gone;
+	} else if (*device_driver(device)) {
+		*text = need_printf("override cleared, still bound to %s", device_driver(device));
+		return 0;
 	}
 	probe_any(device->handle);
 	now = device->handle->driver;

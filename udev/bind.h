@@ -25,6 +25,9 @@ int bind_carry_out(struct device *device, const struct rule *rule, char **text);
  * bind_release() - let the kernel choose a driver
  * @driver: the driver that releases the device
  *
+ * Only uio_hv_generic is unbound, because the machine may use a device that
+ * another driver has.
+ *
  * Returns 0 or -errno, as bind_carry_out() does.
  */
 int bind_release(struct device *device, const char *driver, char **text);

@@ -488,6 +488,26 @@ test_unbind_of_an_override_without_a_driver() {
 	is output "$out" "$nic1 (nic): released by uio_hv_generic, now bound to hv_netvsc; removed: $root/$file1"
 }
 
+# The machine may use a device that has a driver of the kernel.
+test_release_from_another_driver_clears_only_the_override() {
+	for release in "vmbusctl unbind" "vmbus_bind --release"; do
+		while read -r device driver; do
+			guest
+			does 0 bind --force $device
+			does 0 bind --force $device $driver
+			: >"$root/kernel/log"
+			$release $device
+			is override "$(cat "$bus/devices/$device/driver_override")" "(null)"
+			is driver "$(driver_of $device)" $driver
+			! grep -q unbind "$root/kernel/log" || fail "$device was unbound"
+			says "override cleared, still bound to $driver"
+		done <<-END
+			$nic1 hv_netvsc
+			$disk hv_storvsc
+		END
+	done
+}
+
 # The rule was refused until now, because the interface was up.
 test_unbind_now_of_what_a_rule_could_not_bind() {
 	conf $admin/50-dpdk.conf "[$nic0]"
