@@ -258,6 +258,12 @@ bool device_has_driver(const struct device *device, const char *driver)
 	return !strcmp(device_driver(device), driver);
 }
 
+bool device_may_have_interface(const struct device *device)
+{
+	return device_is_nic(device) && (device->has_interface || !*device_driver(device) ||
+					 device_has_driver(device, NIC_DRIVER));
+}
+
 const char *device_sysfs(const struct device *device)
 {
 	return device->handle->sysfs + strlen(sysroot());

@@ -77,6 +77,12 @@ int device_reread(struct device *device);
 const char *device_driver(const struct device *device);
 bool device_has_driver(const struct device *device, const char *driver);
 
+/*
+ * Return whether the device is a NIC whose interface exists or may still
+ * appear. A NIC of another driver than hv_netvsc gets none.
+ */
+bool device_may_have_interface(const struct device *device);
+
 /* Return the path of the device in sysfs, without sysroot(). */
 const char *device_sysfs(const struct device *device);
 

@@ -333,8 +333,7 @@ static enum engine_result carry_out(struct binding *b, char **done)
 	 * After a new offer the note is stale, even if hv_netvsc has made an
 	 * interface already. bind_carry_out() writes a new note.
 	 */
-	if (request->event && !request->new_interface && device_is_nic(b->device) &&
-	    b->plan.outcome != PLAN_BOUND)
+	if (request->event && !request->new_interface && device_may_have_interface(b->device))
 		note_remove(b->device->instance);
 	result = b->driver ? judge_command(b) : judge_rule(b, &is_over);
 	if (result || is_over)

@@ -18,16 +18,6 @@ static void __attribute__((format(printf, 2, 3))) explain(struct plan *plan, con
 }
 
 /*
- * Return whether the interface of a NIC exists or may still appear. A NIC of
- * another driver gets none.
- */
-static bool may_have_interface(const struct device *device)
-{
-	return device->has_interface || !*device_driver(device) ||
-	       device_has_driver(device, NIC_DRIVER);
-}
-
-/*
  * Return whether nothing forbids to bind a device that is not forced, or
  * explain what does.
  */
@@ -81,7 +71,7 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, or may name it");
-	} else if (!options.is_command && device_is_nic(device) && may_have_interface(device) &&
+	} else if (!options.is_command && device_may_have_interface(device) &&
 		   config_is_unsure(config, device)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };

@@ -299,6 +299,10 @@ test_interface_is_noted_until_the_next_boot() {
 	taken $dev2
 	is note "$(cat "$root/run/hyperv-uio/interface/$dev2")" "eth1 00:15:5d:00:00:02"
 	is "mode of the ring" "$(stat -c %a "$bus/devices/$dev2/channels/14/ring")" 640
+	# An event keeps the note, even while a file has a fault.
+	conf $admin/bad.conf "[$dev2]" nonsense
+	vmbus_bind --udev $dev2
+	rm "$root/$admin/bad.conf"
 	vmbus_bind --properties $dev2
 	says HYPERV_UIO_MODE=0640
 	boot
