@@ -208,10 +208,10 @@ static void read_rest(struct device *device)
 	if (device->has_interface)
 		return;
 	/*
-	 * A NIC without a driver has no interface yet. The interface that it
-	 * had earlier need not come back.
+	 * A NIC that waits for a driver has no interface yet. The interface
+	 * that it had earlier need not come back.
 	 */
-	if (*device_driver(device))
+	if (*device_driver(device) || !device_may_have_interface(device))
 		note_read(device->instance, device->interface, device->mac);
 	device->is_named = device->interface[0];
 }
@@ -260,8 +260,16 @@ bool device_has_driver(const struct device *device, const char *driver)
 
 bool device_may_have_interface(const struct device *device)
 {
-	return device_is_nic(device) && (device->has_interface || !*device_driver(device) ||
-					 device_has_driver(device, NIC_DRIVER));
+	const char *driver = device_driver(device);
+	char override[DRIVER_NAME_MAX + 1];
+
+	/* An override keeps all other drivers away. */
+	if (!*driver) {
+		device_override(device, override);
+		driver = override;
+	}
+	return device_is_nic(device) &&
+	       (device->has_interface || !*driver || !strcmp(driver, NIC_DRIVER));
 }
 
 const char *device_sysfs(const struct device *device)

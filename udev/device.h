@@ -79,7 +79,8 @@ bool device_has_driver(const struct device *device, const char *driver);
 
 /*
  * Return whether the device is a NIC whose interface exists or may still
- * appear. A NIC of another driver than hv_netvsc gets none.
+ * appear. A NIC of another driver than hv_netvsc gets none, nor does one whose
+ * override names another driver.
  */
 bool device_may_have_interface(const struct device *device);
 

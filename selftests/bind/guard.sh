@@ -334,6 +334,21 @@ test_nic_without_a_known_interface_stays_bound() {
 	taken --udev $dev2
 }
 
+# The module was unloaded, or a run of vmbus-bind was killed.
+test_nic_that_an_override_keeps_without_a_driver_is_bound_again() {
+	for form in "--udev $dev2" --all --release; do
+		tree
+		want "mac 00:15:5d:00:00:02"
+		taken $dev2
+		"$root/kernel/model" write /sys/bus/vmbus/drivers/uio_hv_generic/unbind $dev2
+		vmbus_bind_does 0 $form
+		case $form in
+		--release) is "driver after $form" "$(driver_of $dev2)" hv_netvsc ;;
+		*) is "driver after $form" "$(driver_of $dev2)" uio_hv_generic ;;
+		esac
+	done
+}
+
 # The note of a NIC is stale after a new offer. hv_netvsc may make the interface
 # before udev runs vmbus-bind for the NIC, and udev names it later.
 test_interface_is_compared_anew_after_a_re_offer() {
