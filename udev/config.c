@@ -405,6 +405,19 @@ static void check_writers(struct config *config, const char *path, const struct 
 				   (unsigned int)st->st_uid, (unsigned int)(st->st_mode & 07777));
 }
 
+/*
+ * Report a file or directory that cannot be read because of errno. It may
+ * disable any device. Return -EINVAL.
+ */
+static int not_read(struct config *config, const char *path)
+{
+	config_add_finding(config, (struct place){ path, 0 }, true,
+			   "%s, so no NIC, no disk controller and no PCI Express bridge is bound",
+			   strerror(errno));
+	config->forbidden_at = (struct place){ path, 1 };
+	return -EINVAL;
+}
+
 /* Read a file. Return 0, or -EINVAL with the reasons in the findings. */
 static int load_file(struct config *config, const char *path)
 {
@@ -414,10 +427,8 @@ static int load_file(struct config *config, const char *path)
 	size_t size;
 
 	text = file_read(&size, "%s", path + strlen(sysroot()));
-	if (!text) {
-		fault(&reader, "%s", strerror(errno));
-		return -EINVAL;
-	}
+	if (!text)
+		return not_read(config, path);
 	/* A link to /dev/null hides the package's file of the same name. */
 	if (!stat(path, &st) && S_ISREG(st.st_mode))
 		check_writers(config, path, &st);
@@ -449,10 +460,8 @@ static int list_folder(struct config *config, const char *folder, struct dirent 
 
 	if (n >= 0 && !stat(path, &st))
 		check_writers(config, path, &st);
-	if (n < 0 && errno != ENOENT) {
-		config_add_finding(config, (struct place){ path, 0 }, true, "%s", strerror(errno));
-		*ret = -EINVAL;
-	}
+	if (n < 0 && errno != ENOENT)
+		*ret = not_read(config, path);
 	return n < 0 ? 0 : n;
 }
 

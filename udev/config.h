@@ -85,8 +85,9 @@ struct config {
 	struct finding *findings;
 	size_t finding_count;
 	/*
-	 * An enable=no whose section could not be read. It may apply to any
-	 * device, so no rule binds a device that the machine may need.
+	 * An enable=no whose section could not be read, or a file that could
+	 * not be read. It may apply to any device, so no rule binds a device
+	 * that the machine may need.
 	 */
 	struct place forbidden_at;
 	struct strings files; /* the paths to which the places point */

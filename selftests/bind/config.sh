@@ -218,16 +218,31 @@ test_faulty_file_disables_what_it_names_by_mac_and_interface() {
 	done
 }
 
-test_file_that_cannot_be_read_disables_only_itself() {
-	conf $vendor/10-fcopy.conf '[fcopy]'
-	ln -s missing "$root/$admin/a.conf"
-	mkdir "$root/$admin/b.conf"
-	vmbus_bind_does 2 --check
-	says "a.conf: No such file"
-	says "b.conf: Is a directory"
-	device $dev $fcopy
-	vmbus_bind $dev
-	is "driver of another file's device" "$(driver_of $dev)" uio_hv_generic
+# make_file FOLDER: make a file in its place
+make_file() {
+	rmdir "$1"
+	: >"$1"
+}
+
+# The file may disable any device, so those that the machine may need stay with
+# the kernel.
+test_file_that_cannot_be_read() {
+	while read -r path reason command; do
+		tree
+		conf $vendor/10-fcopy.conf '[fcopy]'
+		conf $vendor/20-nic.conf '[nic]' force=yes
+		device $dev $fcopy
+		nic $dev2 eth1 1
+		$command "$root/$path"
+		vmbus_bind_does 2 --all
+		says "$root/$path: $(echo "$reason" | tr _ ' '), so no NIC, no disk controller and no PCI Express bridge is bound"
+		is "driver of $dev" "$(driver_of $dev)" uio_hv_generic
+		is "driver of $dev2" "$(driver_of $dev2)" hv_netvsc
+	done <<-END
+		$admin/a.conf No_such_file_or_directory ln -s missing
+		$admin/a.conf Is_a_directory mkdir
+		$admin Not_a_directory make_file
+	END
 }
 
 test_check_warns_of_a_section_that_matches_nothing() {

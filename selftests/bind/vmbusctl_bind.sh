@@ -266,7 +266,7 @@ test_folder_is_made() {
 
 test_file_that_cannot_be_written() {
 	rm -r "${root:?}/$admin"
-	: >"$root/$admin"
+	ln -s missing "$root/$admin"
 	for when in --persistent --boot; do
 		does 1 bind $when eth1
 		is driver "$(driver_of $nic1)" hv_netvsc
