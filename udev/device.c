@@ -130,6 +130,18 @@ static int interface_is_up(const char *name)
 	return ret;
 }
 
+/* Find the interface of the stack whose master is @stack->up. */
+static void find_member(struct stack *stack)
+{
+	for (size_t i = 0; i < stack->count; i++) {
+		char *master = file_link(NET "/%s/master", stack->names[i]);
+
+		if (master && !strcmp(master, stack->up))
+			strcpy(stack->member, stack->names[i]);
+		free(master);
+	}
+}
+
 void device_read_stack(struct device *device)
 {
 	struct stack *stack = &device->stack;
@@ -155,6 +167,9 @@ void device_read_stack(struct device *device)
 		if (ret > 0)
 			strcpy(stack->up, stack->names[i]);
 	}
+	/* The NIC itself is the master of its virtual function. */
+	if (strcmp(stack->up, device->interface))
+		find_member(stack);
 	stack->error = ret < 0 ? ret : 0;
 }
 

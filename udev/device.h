@@ -20,8 +20,9 @@
 struct stack {
 	char (*names)[INTERFACE_SIZE];
 	size_t count;
-	size_t above;		 /* from this index on, they are above the NIC */
-	char up[INTERFACE_SIZE]; /* the first that is administratively up; "": none is */
+	size_t above;		     /* from this index on, they are above the NIC */
+	char up[INTERFACE_SIZE];     /* the first that is administratively up; "": none is */
+	char member[INTERFACE_SIZE]; /* the member of @up, if that is a bond or a bridge */
 	bool is_read;
 	int error; /* -errno: the stack could not be read completely */
 };

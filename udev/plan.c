@@ -42,8 +42,10 @@ static bool is_free(struct device *device, struct plan *plan)
 		explain(plan, "it is unknown whether interface %s is up: %s", device->interface,
 			strerror(-stack->error));
 	else if (stack->up[0])
-		explain(plan, "interface %s is up; 'ip link set %s down' allows it", stack->up,
-			stack->up);
+		/* Other NICs may use a bond or bridge, so it stays up. */
+		explain(plan, "interface %s is up; 'ip link set %s %s' allows it", stack->up,
+			stack->member[0] ? stack->member : stack->up,
+			stack->member[0] ? "nomaster" : "down");
 	else
 		explain(plan, stack->count ? "its interface is down" : "it has no interface");
 	return !stack->error && !stack->up[0];

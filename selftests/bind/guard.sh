@@ -19,10 +19,11 @@ want() { # NAME LINE...
 }
 
 # Check that each way to bind the device refuses it, for the interface that is
-# up, and asks the kernel for nothing.
-refused() { # DEVICE INTERFACE
+# up, names the arguments of ip link set that allow it, and asks the kernel for
+# nothing.
+refused() { # DEVICE INTERFACE [ARGUMENTS]
 	: >"$root/kernel/log"
-	why="interface $2 is up; 'ip link set $2 down' allows it"
+	why="interface $2 is up; 'ip link set ${3-$2 down}' allows it"
 	for form in $1 "--udev $1" "--udev --new-interface $1" "--udev --all"; do
 		vmbus_bind_does 1 $form
 		says "$1 (nic): not bound to uio_hv_generic: $why ($root/$admin/nic.conf:1)"
@@ -66,6 +67,8 @@ test_virtual_function_that_is_up_keeps_the_nic() {
 	# A MAC of its own does not hide it.
 	echo 00:15:5d:99:99:99 >"$root/sys/class/net/ens1/address"
 	refused $dev2 ens1
+	up eth1
+	refused $dev2 eth1
 }
 
 test_virtual_function_that_is_down_or_of_another_nic_does_not() {
@@ -89,12 +92,17 @@ test_nic_below_an_interface_that_is_up_stays() {
 	taken --force $dev2
 }
 
+# A bridge may also have the NIC that the machine needs.
 test_nic_with_a_master_that_is_up_stays() {
-	want $dev2
-	interface br0
-	ln -s ../br0 "$root/sys/class/net/eth1/master"
-	up br0
-	refused $dev2 br0
+	for member in eth1 eth1.7; do
+		tree
+		want $dev2
+		interface eth1.7 eth1
+		interface br0
+		ln -s ../br0 "$root/sys/class/net/$member/master"
+		up br0
+		refused $dev2 br0 "$member nomaster"
+	done
 }
 
 # The members of a bond have one MAC. The other member is no part of the stack.
