@@ -461,6 +461,16 @@ static enum engine_result remove_rule(struct engine *engine, struct device *devi
 	if (files_write(&files))
 		goto out;
 	*text = files_text(&files, has_other ? &other.at : NULL);
+	/* A file that is read later may take precedence. */
+	config_free(&engine->config);
+	config_load(&engine->config);
+	config_rule(&engine->config, device, true, &other);
+	if (other.scope != SCOPE_NONE && other.enable) {
+		msg(LOG_ERR, "%s: not released: %s:%u takes precedence: enable=yes",
+		    device_text(device), other.enable_at.file, other.enable_at.line);
+		files_restore(&files);
+		goto out;
+	}
 	/* The device no longer waits for the next boot. */
 	result = set_hold(device, false);
 out:

@@ -242,6 +242,14 @@ test_another_file_that_wins() {
 		driver=other 1 takes precedence, and names the driver other
 		enable=no 2 takes precedence: enable=no
 	END
+	conf $admin/99-last.conf "[$nic1]" enable=yes
+	does 0 bind eth1
+	for when in --persistent --boot; do
+		does 1 unbind $when eth1
+		complains "eth1 (b6650ff7…): not released: $root/$admin/99-last.conf:2 takes precedence: enable=yes"
+		file_is $file1 "[$nic1]" driver=uio_hv_generic
+		is driver "$(driver_of $nic1)" uio_hv_generic
+	done
 }
 
 # The section of an instance takes precedence over that of its class.
