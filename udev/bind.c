@@ -337,12 +337,9 @@ int bind_carry_out(struct device *device, const struct rule *rule, char **text)
 	err = sizes ? load_completely(rule->driver) : load_driver(rule->driver);
 	if (err)
 		goto err_restore;
-	step = rule->force ? "its interface cannot be set down" : "its interface has come up";
-	err = lower_interfaces(device, rule->force, &undo);
-	if (err)
-		goto err_restore;
 	/*
-	 * If settings_begin() cannot set a size, it has reported that, and the
+	 * settings_begin() may wait for another NIC, so judge the interfaces
+	 * afterwards. If it cannot set a size, it has reported that, and the
 	 * device is bound nevertheless.
 	 */
 	if (sizes) {
@@ -352,6 +349,10 @@ int bind_carry_out(struct device *device, const struct rule *rule, char **text)
 		if (err)
 			goto err_sizes;
 	}
+	step = rule->force ? "its interface cannot be set down" : "its interface has come up";
+	err = lower_interfaces(device, rule->force, &undo);
+	if (err)
+		goto err_sizes;
 	step = "binding failed";
 	err = attach(device, rule->driver);
 	if (err)

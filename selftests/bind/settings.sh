@@ -94,6 +94,14 @@ test_buffer_sizes_go_back_when_the_driver_refuses() {
 	driver_has_its_sizes
 }
 
+# vmbus-bind may have to wait before it sets the sizes.
+test_interface_that_has_come_up_when_the_sizes_are_set() {
+	want ours recv_buffer_size=1M
+	before '*/recv_size*' "echo 0x1003 >'$root/sys/class/net/eth1/flags'"
+	kept hv_netvsc $dev2
+	driver_has_its_sizes
+}
+
 test_buffer_sizes_of_two_at_once() {
 	want ours recv_buffer_size=1M
 	sed -i "s/\[.*/[nic]\nforce=yes/" "$root/$admin/a.conf"
