@@ -182,26 +182,25 @@ static int attach(struct device *device, const char *driver)
 }
 
 /*
- * Set the interfaces of a NIC down, so that transmission and routes over them
- * end before the NIC disappears. Without @force all of them were down when the
- * plan was made: return -EBUSY if somebody has set one up since. Read the
- * device again first, because udev may have given its interface another name.
+ * Read the device again, because somebody may have set an interface up since
+ * the plan was made, and udev may have given it another name. Then set the
+ * interfaces of a forced NIC down, so that transmission and routes over them
+ * end before the NIC disappears. Otherwise judge them again. Return 0, or
+ * -EBUSY with the reason in @plan, or another -errno.
  */
-static int lower_interfaces(struct device *device, bool force, struct undo *undo)
+static int lower_interfaces(struct device *device, struct plan *plan, struct undo *undo)
 {
 	const struct stack *stack = &device->stack;
-	bool had_interface = device->has_interface;
+	const bool had_interface = device->has_interface;
 	int ret = device_reread(device);
 
-	if (ret)
+	if (ret || (!had_interface && !device->has_interface))
 		return ret;
-	/* The interface may be up in another network namespace. */
-	if (!force && had_interface && !device->has_interface &&
-	    device_has_driver(device, NIC_DRIVER))
-		return -EBUSY;
+	if (!plan->rule.force) {
+		plan_judge(device, plan);
+		return plan->outcome == PLAN_REFUSED ? -EBUSY : 0;
+	}
 	device_read_stack(device);
-	if (!force)
-		return stack->error ? stack->error : stack->up[0] ? -EBUSY : 0;
 	undo->lowered = need(calloc(stack->count + 1, sizeof(*undo->lowered)));
 	for (size_t i = 0; i < stack->count; i++) {
 		ret = kernel_set_interface(stack->names[i], false);
@@ -305,8 +304,9 @@ int bind_note(const struct device *device)
 	return note_write(device->instance, device->is_named ? device->interface : "", device->mac);
 }
 
-int bind_carry_out(struct device *device, const struct rule *rule, char **text)
+int bind_carry_out(struct device *device, struct plan *plan, char **text)
 {
+	const struct rule *rule = &plan->rule;
 	const bool sizes = device_is_nic(device) && settings_has_buffers(rule);
 	const char *now = device->handle->driver;
 	struct undo undo = { .driver = now ? need_strdup(now) : NULL };
@@ -349,8 +349,8 @@ int bind_carry_out(struct device *device, const struct rule *rule, char **text)
 		if (err)
 			goto err_sizes;
 	}
-	step = rule->force ? "its interface cannot be set down" : "its interface has come up";
-	err = lower_interfaces(device, rule->force, &undo);
+	step = "its interface cannot be set down";
+	err = lower_interfaces(device, plan, &undo);
 	if (err)
 		goto err_sizes;
 	step = "binding failed";
@@ -374,7 +374,7 @@ err_restore:
 err_override:
 	free(undo.driver);
 	free(undo.lowered);
-	return not_bound(device, rule, step, err);
+	return plan->outcome == PLAN_REFUSED ? err : not_bound(device, rule, step, err);
 }
 
 int bind_release(struct device *device, const char *driver, char **text)

@@ -5,21 +5,25 @@
 #ifndef HVUIO_BIND_H
 #define HVUIO_BIND_H
 
-#include "device.h"
+#include "plan.h"
 
 /*
- * bind_carry_out() - bind a device to the driver of a rule
+ * bind_carry_out() - bind a device as a plan wants
  * @text: a new string, which says what was done, if the function returns 0
  *
  * The caller holds the lock of the device, and has read the device and its
  * stack.
  *
+ * If an interface has come up since the plan was made, the plan becomes
+ * PLAN_REFUSED with the reason, and the function returns -EBUSY without a
+ * message.
+ *
  * Returns 0 or -errno, after a message: -ENODEV if the host has rescinded the
- * device, -EBUSY if an interface has come up, -ENOENT if there is no such
- * driver, or the error of the driver's probe, if the kernel reports it. After a
- * failure the former driver has the device again.
+ * device, -ENOENT if there is no such driver, or the error of the driver's
+ * probe, if the kernel reports it. After a failure the former driver has the
+ * device again.
  */
-int bind_carry_out(struct device *device, const struct rule *rule, char **text);
+int bind_carry_out(struct device *device, struct plan *plan, char **text);
 
 /*
  * bind_release() - let the kernel choose a driver

@@ -311,7 +311,7 @@ static enum engine_result act(struct binding *b, char **done)
 	int err = 0;
 
 	if (b->plan.outcome == PLAN_BIND)
-		err = bind_carry_out(b->device, rule, done);
+		err = bind_carry_out(b->device, &b->plan, done);
 	else
 		*done = need_printf("already bound to %s", rule->driver);
 	if (!err)
@@ -345,6 +345,8 @@ static enum engine_result carry_out(struct binding *b, char **done)
 		return result;
 	}
 	result = act(b, done);
+	if (b->plan.outcome == PLAN_REFUSED)
+		return b->driver ? judge_command(b) : judge_rule(b, &is_over);
 	/* The device is bound, even if a setting of its rule failed. */
 	if (*done && set_hold(b->device, false) && !result)
 		result = ENGINE_FAILED;

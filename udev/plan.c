@@ -51,6 +51,11 @@ static bool is_free(struct device *device, struct plan *plan)
 	return !stack->error && !stack->up[0];
 }
 
+void plan_judge(struct device *device, struct plan *plan)
+{
+	plan->outcome = is_free(device, plan) ? PLAN_BIND : PLAN_REFUSED;
+}
+
 /*
  * Return whether this kernel saves the memory of a crashed one. It has little
  * memory and needs its network and disks, so it binds nothing.
@@ -98,7 +103,7 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		device_read_stack(device);
 		explain(plan, options.force ? "--force" : "force=yes");
 	} else {
-		plan->outcome = is_free(device, plan) ? PLAN_BIND : PLAN_REFUSED;
+		plan_judge(device, plan);
 	}
 }
 

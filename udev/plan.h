@@ -50,6 +50,13 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 	       struct plan *plan);
 
 /*
+ * Set the outcome of a plan without force to PLAN_BIND if no interface of the
+ * device is up, and else to PLAN_REFUSED. plan_make() calls this function; call
+ * it again for a device that was read again.
+ */
+void plan_judge(struct device *device, struct plan *plan);
+
+/*
  * Return the outcome in one word, for JSON and tables: "bind", "bound",
  * "refused", "faulty", "disabled", "no-rule" or "waits".
  */

@@ -205,7 +205,7 @@ test_interface_that_gets_another_name_meanwhile_counts() {
 			grep -qx "interface ens1 down" "$root/kernel/log" || fail "ens1 is not down"
 		else
 			is driver "$(driver_of $dev2)" hv_netvsc
-			says "its interface has come up: Device or resource busy; the device is bound to hv_netvsc"
+			says "not bound to uio_hv_generic: interface ens1 is up; 'ip link set ens1 down' allows it"
 			is override "$(cat "$bus/devices/$dev2/driver_override")" "(null)"
 		fi
 	done
@@ -216,7 +216,7 @@ test_interface_that_goes_to_another_namespace_meanwhile_counts() {
 	want $dev2
 	before 'load*' "rm -r '$bus/devices/$dev2/net' '$root/sys/class/net/eth1'"
 	vmbus_bind_does 1 $dev2
-	says "its interface has come up: Device or resource busy; the device is bound to hv_netvsc"
+	says "not bound to uio_hv_generic: its interface is missing; it may be in another network namespace"
 }
 
 # sysfs shows the interfaces of one network namespace.

@@ -164,6 +164,14 @@ test_bind_of_a_nic_that_is_up() {
 	log_is_empty
 }
 
+test_bind_of_a_nic_that_comes_up_meanwhile() {
+	before '*/driver_override*' "echo 0x1003 >'$root/sys/class/net/eth1/flags'"
+	does 6 bind eth1
+	complains "eth1 (b6650ff7…): not bound to uio_hv_generic: interface eth1 is up; 'ip link set eth1 down' allows it; --force overrides this"
+	is driver "$(driver_of $nic1)" hv_netvsc
+	no_file $file1
+}
+
 test_bind_in_a_kdump_kernel() {
 	put proc/vmcore ''
 	does 6 bind --force eth1
