@@ -626,10 +626,13 @@ static enum engine_result release_locked(struct engine *engine, struct release *
 	if (r->request->is_command)
 		return release_by_command(engine, r);
 	driver = driver_to_release(r);
-	if (!driver)
-		return ENGINE_DONE;
 	if (r->request->dry) {
-		printf("%s: would be released by %s\n", device_text(r->device), driver);
+		if (driver)
+			printf("%s: would be released by %s\n", device_text(r->device), driver);
+		return ENGINE_DONE;
+	}
+	if (!driver) {
+		hold_released(r);
 		return ENGINE_DONE;
 	}
 	result = release_now(r, driver, &done);
