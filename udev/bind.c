@@ -43,6 +43,9 @@
  */
 #define PROBE_FAILED (-ENXIO)
 
+/* This value stands for any failure of modprobe. */
+#define LOAD_FAILED (-ELIBACC)
+
 /* The former state of a device, and the changes to undo */
 struct undo {
 	char *driver; /* or NULL */
@@ -59,6 +62,8 @@ static const char *reason(int err)
 	 */
 	if (err == -524)
 		return "not supported (see the kernel log)";
+	if (err == LOAD_FAILED)
+		return "modprobe failed (run it by hand, or see the kernel log)";
 	return err == PROBE_FAILED ? "probe failed (see the kernel log)" : strerror(-err);
 }
 
@@ -121,7 +126,7 @@ static int load_completely(const char *driver)
 
 	if (is_loaded(driver))
 		return 0;
-	return ret ? ret : -ENOENT;
+	return ret && ret != -ENOENT ? ret : LOAD_FAILED;
 }
 
 static int load_driver(const char *driver)

@@ -19,9 +19,8 @@
  * message.
  *
  * Returns 0 or -errno, after a message: -ENODEV if the host has rescinded the
- * device, -ENOENT if there is no such driver, or the error of the driver's
- * probe, if the kernel reports it. After a failure the former driver has the
- * device again.
+ * device, or the error of the driver's probe, if the kernel reports it. After a
+ * failure the former driver has the device again.
  */
 int bind_carry_out(struct device *device, struct plan *plan, char **text);
 

@@ -84,7 +84,7 @@ test_buffer_sizes_without_the_module() {
 	want ours recv_buffer_size=1M
 	rm "$root/kernel/modules/uio_hv_generic"
 	kept hv_netvsc $dev2
-	says "not bound to uio_hv_generic: the driver cannot be loaded: No such file or directory; the device is bound to hv_netvsc"
+	says "not bound to uio_hv_generic: the driver cannot be loaded: modprobe failed (run it by hand, or see the kernel log); the device is bound to hv_netvsc"
 }
 
 test_buffer_sizes_go_back_when_the_driver_refuses() {
