@@ -390,7 +390,8 @@ static enum engine_result bind_persistently(struct binding *b)
 		goto out;
 	read_other_rule(b->engine, b->device, &files, &other);
 	rule_file_set(&files.rule_file, "enable", other.enable ? NULL : "yes");
-	rule_file_set(&files.rule_file, "force", b->request->force ? "yes" : NULL);
+	if (b->request->force)
+		rule_file_set(&files.rule_file, "force", "yes");
 	rule_file_set(&files.rule_file, "driver", b->driver);
 	if (files_write(&files))
 		goto out;

@@ -188,8 +188,9 @@ test_bind_by_force() {
 	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic force=yes
 	does 0 show $nic0
 	says ", force"
+	# The next boot needs the key.
 	does 0 bind $nic0
-	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic
+	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic force=yes
 }
 
 test_failure_puts_the_old_rule_back() {
