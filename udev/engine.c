@@ -261,6 +261,15 @@ static enum engine_result judge_rule(const struct binding *b, bool *is_over)
 	return ENGINE_DONE;
 }
 
+/* Print the faults of the file that keep a command from the device. */
+static enum engine_result report_faulty(const struct engine *engine, const struct device *device,
+					const struct plan *plan)
+{
+	msg(LOG_ERR, "%s: left alone: %s", device_text(device), plan->reason);
+	engine_print_faults(&engine->config, plan->at.file);
+	return ENGINE_FAULTY;
+}
+
 /* Return ENGINE_DONE if a command binds the device. Otherwise log why not. */
 static enum engine_result judge_command(const struct binding *b)
 {
@@ -287,9 +296,7 @@ static enum engine_result judge_command(const struct binding *b)
 			    "--force writes force=yes, which applies at each boot; 'vmbusctl bind --now --force' binds it once");
 		return ENGINE_REFUSED;
 	case PLAN_FAULTY:
-		msg(LOG_ERR, "%s: left alone: %s", device_text(device), plan->reason);
-		engine_print_faults(&b->engine->config, plan->at.file);
-		return ENGINE_FAULTY;
+		return report_faulty(b->engine, device, plan);
 	case PLAN_WAITS:
 		msg(LOG_ERR, "%s: not bound to %s: %s", device_text(device), plan->rule.driver,
 		    plan->reason);
@@ -748,6 +755,8 @@ enum engine_result engine_set_ring_size(struct engine *engine, struct device *de
 	int lock;
 
 	engine_plan(engine, device, &plan);
+	if (when != CHANGE_NOW && plan.outcome == PLAN_FAULTY)
+		return report_faulty(engine, device, &plan);
 	if (when != CHANGE_NOW && (!plan_has_rule(&plan) || !plan.rule.enable)) {
 		msg(LOG_ERR,
 		    "%s: no rule binds it, and a rule that has only a size would bind it; run 'vmbusctl bind %s' first, or set the size with --now",

@@ -36,10 +36,10 @@ test_bind() {
 	is output "$out" "$nic1 (nic): already bound to uio_hv_generic; rule: $root/$file1"
 }
 
-test_bind_names_the_fault_that_keeps_the_device() {
+test_fault_that_keeps_the_device_is_named() {
 	conf $admin/50-bad.conf '[interface eth1]' foo=1
-	for command in bind 'bind --now' 'bind --boot' 'bind --force'; do
-		does 2 $command eth1
+	for command in 'bind eth1' 'bind --now eth1' 'bind --boot eth1' 'bind --force eth1' 'ring-size eth1 64K'; do
+		does 2 $command
 		complains "vmbusctl: eth1 (b6650ff7…): left alone: a faulty file names it, or may name it"
 		complains "vmbusctl: $root/$admin/50-bad.conf:2: unknown key 'foo'"
 	done
