@@ -286,8 +286,8 @@ static enum engine_result judge_command(const struct binding *b)
 		    plan->rule.driver);
 		return ENGINE_FAILED;
 	case PLAN_REFUSED:
-		/* The next boot finds the interface down. */
-		if (b->request->when == CHANGE_BOOT && device->stack.up[0])
+		/* The next boot finds the interface of a NIC here, and down. */
+		if (b->request->when == CHANGE_BOOT && device_is_nic(device))
 			return ENGINE_DONE;
 		msg(LOG_ERR, "%s: not bound to %s: %s; --force overrides this", device_text(device),
 		    plan->rule.driver, plan->reason);

@@ -158,6 +158,10 @@ test_bind_of_a_nic_that_is_up() {
 	# too.
 	does 0 bind --boot eth0
 	file_is $admin/60-$nic0.conf "[$nic0]" driver=uio_hv_generic
+	# A container has the interface.
+	rm -r "$bus/devices/$nic1/net" "$root/sys/class/net/eth1"
+	does 0 bind --boot $nic1
+	file_is $file1 "[$nic1]" driver=uio_hv_generic
 	does 6 bind --boot scsi
 	complains "scsi (f8b3781a…): not bound to uio_hv_generic: a disk controller or a PCI Express bridge needs force=yes"
 	no_file $admin/60-$disk.conf
