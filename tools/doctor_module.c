@@ -40,9 +40,10 @@ static char *find_module(const char *release, const char *list, const char *name
 static bool has_module(const char *release, const char *list, const char *name)
 {
 	char *path = find_module(release, list, name);
+	const bool has = path;
 
 	free(path);
-	return path;
+	return has;
 }
 
 /* Return whether a module is one of the kernel's own package. */
