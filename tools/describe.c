@@ -203,13 +203,14 @@ static char *read_state(const struct device *device, char **fault)
 	return need_printf("state %" PRIu64, state);
 }
 
-struct json_object *describe_rule(const struct plan *plan)
+/* Return the rule of a device and its outcome, or NULL if there is no rule. */
+static struct json_object *describe_rule(const struct plan *plan)
 {
 	const struct settings *settings = &plan->rule.settings;
 	struct json_object *o;
 	char mode[16];
 
-	if (!plan_has_rule(plan))
+	if (plan->outcome == PLAN_NO_RULE)
 		return NULL;
 	o = json_object_new_object();
 	json_string(o, "file", plan->at.file);

@@ -26,9 +26,6 @@ struct json_object *describe_device(const struct engine *engine, struct device *
 struct json_object *describe_channels(const struct device *device, uint64_t ring_bytes,
 				      uint64_t *data_bytes);
 
-/* Return the rule of a device and its outcome, or NULL if there is no rule. */
-struct json_object *describe_rule(const struct plan *plan);
-
 /* Print an array of devices as a table; @digits as for table_print(). */
 void describe_table(struct json_object *devices, int digits, FILE *stream);
 

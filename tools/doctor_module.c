@@ -180,7 +180,7 @@ static const struct device *wanted(const struct diagnosis *diagnosis, bool low_s
 		const struct device *device = &diagnosis->engine.machine.devices[i];
 		const struct plan *plan = &diagnosis->plans[i];
 
-		if (plan_has_rule(plan) && plan->rule.enable &&
+		if (plan->outcome != PLAN_NO_RULE && plan->rule.enable &&
 		    !strcmp(plan->rule.driver, MODULE) &&
 		    !(low_speed && file_exists("%s/monitor_id", device_sysfs(device))))
 			return device;

@@ -524,8 +524,8 @@ static bool hold_released(const struct release *r)
 {
 	const struct device *device = r->device;
 
-	if (!r->request->is_named || r->request->when != CHANGE_NOW || !plan_has_rule(&r->plan) ||
-	    r->plan.outcome == PLAN_DISABLED)
+	if (!r->request->is_named || r->request->when != CHANGE_NOW ||
+	    r->plan.outcome == PLAN_NO_RULE || r->plan.outcome == PLAN_DISABLED)
 		return false;
 	if (note_hold(device->instance))
 		msg(LOG_WARNING,
@@ -568,8 +568,7 @@ static enum engine_result release_now(struct release *r, const char *driver, cha
  */
 static bool binds_at_boot(const struct plan *plan, const struct device *device)
 {
-	return plan_has_rule(plan) && plan->at.file && plan->outcome != PLAN_DISABLED &&
-	       plan->outcome != PLAN_FAULTY &&
+	return plan->at.file && plan->outcome != PLAN_DISABLED && plan->outcome != PLAN_FAULTY &&
 	       (plan->rule.force || device_is_nic(device) ||
 		!config_is_guarded(device->class_name));
 }
@@ -757,7 +756,7 @@ enum engine_result engine_set_ring_size(struct engine *engine, struct device *de
 	engine_plan(engine, device, &plan);
 	if (when != CHANGE_NOW && plan.outcome == PLAN_FAULTY)
 		return report_faulty(engine, device, &plan);
-	if (when != CHANGE_NOW && (!plan_has_rule(&plan) || !plan.rule.enable)) {
+	if (when != CHANGE_NOW && (plan.outcome == PLAN_NO_RULE || !plan.rule.enable)) {
 		msg(LOG_ERR,
 		    "%s: no rule binds it, and a rule that has only a size would bind it; run 'vmbusctl bind %s' first, or set the size with --now",
 		    device_text(device), device->instance);

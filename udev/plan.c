@@ -107,11 +107,6 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 	}
 }
 
-bool plan_has_rule(const struct plan *plan)
-{
-	return plan->outcome != PLAN_NO_RULE;
-}
-
 const char *plan_outcome_name(enum plan_outcome outcome)
 {
 	static const char *const names[] = { "waits",	"no-rule", "disabled", "faulty",

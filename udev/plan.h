@@ -62,7 +62,4 @@ void plan_judge(struct device *device, struct plan *plan);
  */
 const char *plan_outcome_name(enum plan_outcome outcome);
 
-/* Return whether a section names the device. */
-bool plan_has_rule(const struct plan *plan);
-
 #endif
