@@ -17,7 +17,7 @@
 
 struct usage {
 	const struct place *place;
-	dev_t devices[2];  /* of the place and of the target */
+	dev_t device;	   /* whose directories the walk enters */
 	uint64_t replaced; /* bytes of the file that the copy replaces */
 	uint64_t files;
 	uint64_t bytes;
@@ -55,7 +55,7 @@ static int count_entry(int dir, const char *name, int type, unsigned int depth, 
 	if (S_ISREG(st.stx_mode))
 		usage->bytes += st.stx_size;
 	device = makedev(st.stx_dev_major, st.stx_dev_minor);
-	if (!S_ISDIR(st.stx_mode) || (device != usage->devices[0] && device != usage->devices[1]))
+	if (!S_ISDIR(st.stx_mode) || device != usage->device)
 		return 0;
 	if (depth == DEPTH_MAX)
 		return -ENAMETOOLONG;
@@ -92,26 +92,76 @@ static int count_below(int dir, unsigned int depth, struct usage *usage)
 	return err;
 }
 
+/*
+ * Open the highest directory of the file system that @dir is on, but none above
+ * @place. Returns it, -ENOENT if it is @place, or -errno.
+ */
+static int open_top(int dir, const struct stat *place)
+{
+	int at = openat(dir, ".", PATH_STEP), above, err = -ENOENT;
+	struct stat here, st;
+
+	if (at < 0)
+		return -errno;
+	for (;;) {
+		above = openat(at, "..", PATH_STEP);
+		if (above < 0 || fstat(at, &here) < 0 || fstat(above, &st) < 0) {
+			err = -errno;
+			break;
+		}
+		if (path_same_file(&here, place))
+			break;
+		if (st.st_dev != here.st_dev || path_same_file(&here, &st)) {
+			err = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			err = err < 0 ? -errno : err;
+			break;
+		}
+		close(at);
+		at = above;
+	}
+	if (above >= 0)
+		close(above);
+	close(at);
+	return err;
+}
+
+/* Count the directories of the file system of @dir. Returns 0 or -errno. */
+static int count_file_system(int dir, struct usage *usage)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) < 0) {
+		int err = -errno;
+
+		close(dir);
+		return err;
+	}
+	usage->device = st.st_dev;
+	return count_below(dir, 0, usage);
+}
+
+/*
+ * Count the file system of the place, and that of the target if the target is
+ * on another one.
+ */
 static enum refusal count(struct usage *usage, const struct destination *to,
 			  struct failure *failure)
 {
 	enum refusal refusal;
 	int at = -1, dir, err;
-	struct stat st;
+	struct stat place;
 
 	refusal = places_open(usage->place, &at, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	dir = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	err = dir < 0 ? -errno : 0;
+	err = dir < 0 || fstat(at, &place) < 0 ? -errno : count_file_system(dir, usage);
 	close(at);
-	if (!err && fstat(dir, &st) == 0) {
-		usage->devices[0] = usage->devices[1] = st.st_dev;
-		if (fstat(to->dir, &st) == 0)
-			usage->devices[1] = st.st_dev;
+	if (!err) {
+		dir = open_top(to->dir, &place);
+		if (dir != -ENOENT)
+			err = dir < 0 ? dir : count_file_system(dir, usage);
 	}
-	if (!err)
-		err = count_below(dir, 0, usage);
 	if (err)
 		return fail_errno(failure, -err, "the files in [%s] (%s) cannot be counted",
 				  place_name(usage->place), usage->place->source);

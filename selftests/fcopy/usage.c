@@ -105,6 +105,13 @@ TEST_F(own_mounts, file_system_below_the_place)
 	/* Its files count for a copy that goes there. */
 	expect_int(check(in("a/m/g"), 0, 0), REFUSAL_NONE);
 	expect_int(check(in("a/m/g"), 0, 1), REFUSAL_MAX_TOTAL);
+	/* So do those of a file system that only another one leads to. */
+	make_tree("a/m/n/d/");
+	mount_tmpfs("a/m/n", NULL);
+	make_tree("a/m/n/d/");
+	make_file("a/m/n/f", "1234");
+	expect_int(check(in("a/m/n/d/g"), 0, 1), REFUSAL_NONE);
+	expect_int(check(in("a/m/n/d/g"), 0, 2), REFUSAL_MAX_TOTAL);
 }
 
 TEST_F(with_places, directories_that_are_nested_deeply)
