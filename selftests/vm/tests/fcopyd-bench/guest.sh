@@ -32,7 +32,7 @@ start() {
 	if [ "$1" = upstream ]; then
 		"$2" -n </dev/null >/dev/null 2>&1 &
 	else
-		"$2" -n --device="$instance$suffix" --state-dir="/tmp/state-$1" </dev/null >"/tmp/log-$1" 2>&1 &
+		"$2" --device="$instance$suffix" --state-dir="/tmp/state-$1" </dev/null >"/tmp/log-$1" 2>&1 &
 	fi
 	eval "pid_$1=$!"
 }
