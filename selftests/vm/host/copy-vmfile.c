@@ -60,9 +60,9 @@ static const char usage[] =
 	"                          standard input has a line or ends.\n"
 	"  --timeout SECONDS       The guest has this time for each answer and for opening the\n"
 	"                          device (default: 60).\n"
-	"The program prints the versions, the status of each step, bytes, the seconds of the data\n"
-	"phase (from the answer of START to that of the last WRITE) and of COMPLETE or CANCEL, the\n"
-	"seconds of the answer that took longest, sha256 of the source file, and last\n"
+	"The program prints the versions, the status of each step, bytes, the seconds of START, of\n"
+	"the data phase (from the answer of START to that of the last WRITE) and of COMPLETE or\n"
+	"CANCEL, the seconds of the answer that took longest, sha256 of the source file, and last\n"
 	"\"status 0xHHHHHHHH\". It judges each answer as Microsoft's VMBus server does, and\n"
 	"stops at the first one that such a server would reject. The device then ignores the guest\n"
 	"until the guest opens it again.\n"
@@ -752,13 +752,13 @@ static int copy_file(struct copy *copy, const struct arguments *args, struct mes
 		     uint64_t size)
 {
 	bool renegotiates = args->renegotiate_after != UINT64_MAX, cancelled = false;
-	double moment, data_seconds = 0, complete_seconds = 0;
+	double moment = seconds_now(), start_seconds, data_seconds = 0, complete_seconds = 0;
 	static struct message end, answer;
 	uint32_t status, ended;
 	uint64_t sent = 0;
 
 	status = step("start", call(copy, "start", start, &answer));
-	moment = seconds_now();
+	start_seconds = lap(&moment);
 	if (!status) {
 		status = send_contents(copy, size,
 				       renegotiates ? args->renegotiate_after : args->cancel_after,
@@ -781,8 +781,8 @@ static int copy_file(struct copy *copy, const struct arguments *args, struct mes
 	take_rest(copy);
 	if (copy->repeated)
 		printf("sent %u messages again\n", copy->repeated);
-	printf("bytes %" PRIu64 "\ndata-seconds %.6f\ncomplete-seconds %.6f\n", sent, data_seconds,
-	       complete_seconds);
+	printf("bytes %" PRIu64 "\nstart-seconds %.6f\ndata-seconds %.6f\ncomplete-seconds %.6f\n",
+	       sent, start_seconds, data_seconds, complete_seconds);
 	printf("longest-answer-seconds %.3f\n", (double)copy->longest_ms / 1000);
 	print_checksum(copy);
 	step("status", status);

@@ -13,8 +13,11 @@ say version "$(cat /upstream/version), kernel $(uname -r)"
 daemons="upstream ours $(ls /upstream/variants 2>/dev/null | tr '\n' ' ')"
 instance=eb765408-105f-49b6-b4aa-c123b64d
 
-# start DAEMON: start the daemon with rings of 16 KiB; $pid_DAEMON is its
-# process
+# start DAEMON: start the daemon with rings of 16 KiB, in a cgroup of its own;
+# $pid_DAEMON is its process
+groups=/tmp/groups
+mkdir $groups
+mount -t cgroup2 cgroup2 $groups
 start() {
 	local number=0 suffix who
 	for who in $daemons; do
@@ -29,12 +32,20 @@ start() {
 	ours) set -- "$1" /usr/sbin/hv-fcopyd ;;
 	*) set -- "$1" "/upstream/variants/$1" ;;
 	esac
+	mkdir "$groups/$1"
 	if [ "$1" = upstream ]; then
-		"$2" -n </dev/null >/dev/null 2>&1 &
+		enter "$@" -n </dev/null >/dev/null 2>&1 &
 	else
-		"$2" --device="$instance$suffix" --state-dir="/tmp/state-$1" </dev/null >"/tmp/log-$1" 2>&1 &
+		enter "$@" --device="$instance$suffix" --state-dir="/tmp/state-$1" </dev/null >"/tmp/log-$1" 2>&1 &
 	fi
 	eval "pid_$1=$!"
+}
+# enter GROUP PROGRAM...: become this program in a cgroup
+enter() {
+	group=$1
+	shift
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	exec sh -c 'echo 0 >"$0/cgroup.procs" && exec "$@"' "$groups/$group" "$@"
 }
 pid_of() { eval "echo \$pid_$1"; }
 end() {
@@ -42,32 +53,38 @@ end() {
 	wait "$(pid_of "$1")"
 }
 
-# costs: print "DAEMON NANOSECONDS WAITS" for each daemon
-costs() {
-	local who pid
-	for who in $daemons; do
-		pid=$(pid_of "$who")
-		echo "$who $(cut -d' ' -f1 "/proc/$pid/schedstat") $(sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' "/proc/$pid/status")"
-	done | tr '\n' ' '
-}
+# costs: print "DAEMON MICROSECONDS" for each daemon, the processor time of all
+# of its processes, also of those that have ended
+costs() { for who in $daemons; do echo "$who $(sed -n 's/^usage_usec //p' "$groups/$who/cpu.stat")"; done | tr '\n' ' '; }
 
 for who in $daemons; do start "$who"; done
 
-# The kernel counts system calls with a histogram, which costs time, so use it
-# only while nothing is timed.
+# The kernel counts system calls and waits with histograms, which cost time, so
+# use them only while nothing is timed. A worker of hv-fcopyd has a name of its
+# own, and only one daemon receives a file at that time.
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
-histogram=/sys/kernel/tracing/events/raw_syscalls/sys_enter
-calls() { sed -n 's/^{ id: sys_\([^ ]*\) .* hitcount: *\([0-9]*\).*/\1=\2/p' $histogram/hist | tr '\n' ' '; }
+calls=/sys/kernel/tracing/events/raw_syscalls/sys_enter
+waits=/sys/kernel/tracing/events/sched/sched_switch
+hits() { sed -n 's/^ *Hits: //p' "$1/hist"; }
+counts() {
+	echo "waits=$(hits $waits) all=$(hits $calls)" \
+		"$(sed -n 's/^{ id: *\(sys_\)*\([^ ]*\) .* hitcount: *\([0-9]*\).*/\2=\3/p' $calls/hist | tr '\n' ' ')"
+}
 for who in $daemons; do
 	hear "count $who"
-	trigger="hist:keys=id.syscall:size=1024 if comm == \"$(cat "/proc/$(pid_of "$who")/comm")\""
-	echo "$trigger" >$histogram/trigger
+	own="(comm == \"$(cat "/proc/$(pid_of "$who")/comm")\" || comm ~ \"hv-fcopyd-*\")"
+	call="hist:keys=id.syscall:size=1024 if $own"
+	# Bit 8 is set in the state of a process that could go on.
+	wait="hist:keys=prev_comm if prev_state & 255 && $own"
+	echo "$call" >$calls/trigger
+	echo "$wait" >$waits/trigger
 	say "counting $who"
 	hear "short $who"
-	say "short $who $(calls)"
+	say "short $who $(counts)"
 	hear "long $who"
-	say "long $who $(calls)"
-	echo "!$trigger" >$histogram/trigger
+	say "long $who $(counts)"
+	echo "!$call" >$calls/trigger
+	echo "!$wait" >$waits/trigger
 	say "sum $who $(sha256sum <"/tmp/to/tmpfs/$who-long")"
 	rm -f /tmp/to/tmpfs/*
 done
