@@ -23,10 +23,11 @@ copy_is 0x80070005 "the automount point, which no section names" --generate 5000
 copy_is 0x80070781 "a link to it, in a place" --generate 5000:1 --source file --destination /disk/link/
 tell "ended outside"
 
-# elsewhere NAME: copy to disks that answer
+# elsewhere NAME: copy to disks that answer. A daemon that waits for another one
+# fails after a minute.
 elsewhere() {
-	copy_is $ok "meanwhile, a copy to btrfs" --generate 5000:1 --destination "/disk/btrfs/$1"
-	copy_is $ok "and one to exFAT" --generate 5000:1 --destination "/disk/exfat/$1"
+	copy_is $ok "meanwhile, a copy to btrfs" --timeout 60 --generate 5000:1 --destination "/disk/btrfs/$1"
+	copy_is $ok "and one to exFAT" --timeout 60 --generate 5000:1 --destination "/disk/exfat/$1"
 	tell "ended $1"
 }
 guest_says lookup || exit 1
