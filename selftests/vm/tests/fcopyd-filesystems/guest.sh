@@ -78,6 +78,9 @@ say lookup
 hear "ended lookup"
 check "a worker waits for a LOOKUP" grep -q lookup /tmp/lookup.log
 check "it is the only one" workers 1
+echo '[/lookup/silent/place]' >/tmp/check.conf
+check "--check-config ends, and names the disk" \
+	sh -c 'hv-fcopyd --config=/tmp/check.conf --check-config >/tmp/check.log 2>&1 && grep "the disk of /lookup/silent/ does not answer" /tmp/check.log'
 say write
 hear "ended write"
 check "another waits for a WRITE" grep -q write /tmp/write.log

@@ -36,6 +36,7 @@ elsewhere lookup
 guest_says write || exit 1
 check "the host negotiates while a FUSE does not answer" \
 	copy_vmfile fcopy --generate 1000000:1 --destination /write/file --renegotiate-after 400000
+copy_is 0x800705b4 "another copy to its directory, at once" --generate 5000:1 --destination /write/other
 elsewhere write
 guest_says autofs || exit 1
 copy_is 0x800704d3 "SIGTERM while an automount point does not answer" --generate 5000:1 --source file --destination /autofs/
