@@ -66,7 +66,8 @@ static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
  */
 static bool hvuio_ring_folder_is_made(const struct vmbus_channel *channel)
 {
-	return channel->primary_channel || READ_ONCE(channel->probe_done);
+	/* sysfs then reads the kobject, which VMBus wrote before probe_done. */
+	return channel->primary_channel || smp_load_acquire(&channel->probe_done);
 }
 
 /*
