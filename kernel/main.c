@@ -24,8 +24,8 @@ HVUIO_DEFINE_REMOVE(hvuio_remove)
 
 /*
  * Suspend a device. The kernel calls suspend and resume without the lock of the
- * device. So probe may still be running, and a rescind may remove the device
- * meanwhile.
+ * device, so a rescind may remove the device meanwhile. No probe runs then,
+ * because the kernel has waited for running ones and defers new ones.
  */
 static int hvuio_suspend(struct hv_device *hv)
 {
