@@ -108,7 +108,7 @@ enum hvuio_events {
  * user mapping holds a reference. So a mapped page outlives hvuio_ring_free().
  */
 struct hvuio_ring {
-	struct page **pages;
+	struct page *pages; /* the first one; the others follow it */
 	unsigned int nr_pages;
 	/*
 	 * The host may write to these pages at any time, so the module leaks

@@ -117,7 +117,7 @@ void hvuio_maps_set(struct hvuio_device *dev)
 {
 	struct hvuio_ring *ring = &dev->primary.ring;
 
-	hvuio_map_set(dev, HVUIO_MAP_RINGS, "txrx_rings", page_address(ring->pages[0]),
+	hvuio_map_set(dev, HVUIO_MAP_RINGS, "txrx_rings", page_address(ring->pages),
 		      hvuio_ring_bytes(ring));
 	hvuio_map_set(dev, HVUIO_MAP_INT_PAGE, "int_page", hvuio_vmbus_int_page(),
 		      HV_HYP_PAGE_SIZE);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 #include <linux/topology.h>
 
 #include "hvuio.h"
@@ -19,21 +18,14 @@ int hvuio_ring_alloc(struct hvuio_ring *ring, struct vmbus_channel *channel, u32
 
 	if (!size || !PAGE_ALIGNED(size))
 		return -EINVAL;
-	ring->pages = kvmalloc_array(nr, sizeof(*ring->pages), GFP_KERNEL);
-	if (!ring->pages)
-		return -ENOMEM;
 	page = alloc_pages_node(cpu_to_node(channel->target_cpu),
 				GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL, order);
-	if (!page) {
-		kvfree(ring->pages);
-		ring->pages = NULL;
+	if (!page)
 		return -ENOMEM;
-	}
 	split_page(page, order);
-	for (i = 0; i < nr; i++)
-		ring->pages[i] = page + i;
-	for (; i < 1U << order; i++)
+	for (i = nr; i < 1U << order; i++)
 		__free_page(page + i);
+	ring->pages = page;
 	ring->nr_pages = nr;
 	ring->unreleased = false;
 	return 0;
@@ -53,8 +45,7 @@ void hvuio_ring_free(struct hvuio_ring *ring)
 			hvuio_ring_bytes(ring));
 	else
 		for (i = 0; i < ring->nr_pages; i++)
-			__free_page(ring->pages[i]);
-	kvfree(ring->pages);
+			__free_page(ring->pages + i);
 	ring->pages = NULL;
 	ring->nr_pages = 0;
 }
@@ -68,7 +59,7 @@ bool hvuio_ring_is_mapped(const struct hvuio_ring *ring)
 	unsigned int i;
 
 	for (i = 0; i < ring->nr_pages; i++)
-		if (page_count(ring->pages[i]) != 1)
+		if (page_count(ring->pages + i) != 1)
 			return true;
 	return false;
 }
@@ -97,7 +88,7 @@ int hvuio_ring_connect(struct hvuio_ring *ring, struct vmbus_channel *channel,
 	if (hvuio_ring_gpadl_is_unreleased(channel))
 		return -EBUSY;
 	/* Clear the data of the last session, perhaps of another user. */
-	memset(page_address(ring->pages[0]), 0, hvuio_ring_bytes(ring));
+	memset(page_address(ring->pages), 0, hvuio_ring_bytes(ring));
 
 	hvuio_vmbus_set_ring(channel, ring);
 	ret = vmbus_connect_ring(channel, callback, context);

@@ -52,7 +52,7 @@ static int hvuio_ring_file_mmap(struct file *file, struct kobject *kobj,
 	vma->vm_ops = &hvuio_ring_file_ops;
 	for (i = 0; i < count; i++) {
 		ret = vm_insert_page(vma, vma->vm_start + (i << PAGE_SHIFT),
-				     hc->ring.pages[first + i]);
+				     hc->ring.pages + first + i);
 		if (ret)
 			return ret;
 	}

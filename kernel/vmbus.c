@@ -209,7 +209,7 @@ void hvuio_vmbus_release(struct vmbus_channel *channel)
 /* Put the rings into the channel while VMBus opens it. */
 void hvuio_vmbus_set_ring(struct vmbus_channel *channel, const struct hvuio_ring *ring)
 {
-	channel->ringbuffer_page = ring->pages[0];
+	channel->ringbuffer_page = ring->pages;
 	channel->ringbuffer_pagecount = ring->nr_pages;
 	channel->ringbuffer_send_offset = ring->nr_pages / 2;
 }
