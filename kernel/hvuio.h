@@ -292,7 +292,6 @@ void hvuio_maps_revoke(struct hvuio_device *dev);
 vm_fault_t hvuio_map_fault(struct vm_fault *vmf);
 void hvuio_map_open(struct vm_area_struct *vma);
 void hvuio_map_close(struct vm_area_struct *vma);
-struct hvuio_area *hvuio_map_find(struct hvuio_device *dev, unsigned long map);
 
 /* event.c */
 void hvuio_interrupt(void *context);

@@ -167,14 +167,3 @@ void hvuio_map_close(struct vm_area_struct *vma)
 
 	hvuio_device_put(area->dev);
 }
-
-/*
- * Return the private data for a new VMA of a map, or NULL if there is no such
- * map. The VMA needs a reference to the device.
- */
-struct hvuio_area *hvuio_map_find(struct hvuio_device *dev, unsigned long map)
-{
-	if (map >= HVUIO_MAPS || !dev->areas[map].dev)
-		return NULL;
-	return &dev->areas[map];
-}

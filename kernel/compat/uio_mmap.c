@@ -33,18 +33,19 @@ static const struct vm_operations_struct hvuio_map_ops = {
 
 /*
  * Set up a mapping of /dev/uioN. UIO has found the map by its offset, and has
- * checked that it is not smaller than the mapping. DONTEXPAND prevents a later
- * growth of the mapping, and a merge with a neighbour that maps another map.
- * MIXEDMAP lets a fault insert its page, and keeps NUMA balancing away, which
- * would stop a program that polls a ring with hinting faults. IO and PFNMAP
- * would do so, too, but the kernel could not pin the pages for I/O.
+ * checked that the map exists and is not smaller than the mapping. DONTEXPAND
+ * prevents a later growth of the mapping, and a merge with a neighbour that
+ * maps another map. MIXEDMAP lets a fault insert its page, and keeps NUMA
+ * balancing away, which would stop a program that polls a ring with hinting
+ * faults. IO and PFNMAP would do so, too, but the kernel could not pin the
+ * pages for I/O.
  */
 #ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
 static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)
 {
-	desc->private_data = hvuio_map_find(info->priv, desc->pgoff);
-	if (!desc->private_data)
-		return -EINVAL;
+	struct hvuio_device *dev = info->priv;
+
+	desc->private_data = &dev->areas[desc->pgoff];
 	vma_desc_set_flags(desc, VMA_DONTEXPAND_BIT, VMA_DONTDUMP_BIT, VMA_MIXEDMAP_BIT);
 	desc->vm_ops = &hvuio_map_ops;
 	return 0;
@@ -52,10 +53,10 @@ static int hvuio_mmap(struct uio_info *info, struct vm_area_desc *desc)
 #else
 static int hvuio_mmap(struct uio_info *info, struct vm_area_struct *vma)
 {
-	vma->vm_private_data = hvuio_map_find(info->priv, vma->vm_pgoff);
-	if (!vma->vm_private_data)
-		return -EINVAL;
-	hvuio_device_get(info->priv);
+	struct hvuio_device *dev = info->priv;
+
+	vma->vm_private_data = &dev->areas[vma->vm_pgoff];
+	hvuio_device_get(dev);
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP);
 	vma->vm_ops = &hvuio_map_ops;
 	return 0;
