@@ -6,11 +6,13 @@
 #include "compat/sysfs.h"
 #include "hvuio.h"
 
-#define HVUIO_RING_DEFAULT SZ_2M
 #define HVUIO_RING_UNKNOWN 0x11000
 
-/* The maximum number of classes for which user space may set a size. */
-#define HVUIO_RING_CLASSES 32
+/*
+ * The number of entries for classes: the module knows 16, and user space may
+ * choose a size for 32 others.
+ */
+#define HVUIO_RING_CLASSES (16 + 32)
 
 /*
  * Both rings share one GPADL, which contains only the first Hyper-V page of
@@ -33,27 +35,26 @@ const struct hvuio_limits hvuio_ring_limits = {
 };
 
 /*
- * driver_data is the size in bytes that the kernel's own query prefers for a
- * class; 0 is the default. The module cannot use the kernel's table: no header
- * package contains it, older kernels lack it, and its layout varies.
+ * The sizes in bytes for classes of devices. The kernel's own query has the
+ * same preferred sizes, but the module cannot use its table: no header package
+ * contains it, older kernels lack it, and its layout varies. An entry without a
+ * size is free.
  */
-static const struct hv_vmbus_device_id hvuio_ring_sizes[] = {
-	{ HV_IDE_GUID },      { HV_SCSI_GUID },
-	{ HV_SYNTHFC_GUID },  { HV_NIC_GUID },
-	{ HV_ND_GUID },	      { HV_PCIE_GUID },
-	{ HV_SYNTHVID_GUID }, { HV_KBD_GUID },
-	{ HV_MOUSE_GUID },    { HV_KVP_GUID },
-	{ HV_TS_GUID },	      { HV_HEART_BEAT_GUID },
-	{ HV_SHUTDOWN_GUID }, { HV_FCOPY_GUID, .driver_data = 0x4000 },
-	{ HV_VSS_GUID },      { HV_DM_GUID },
+static struct hvuio_ring_class {
+	guid_t guid;
+	u32 preferred; /* 0 if the module does not know the class */
+	u32 chosen;    /* for later devices, by user space; 0 if there is no choice */
+} hvuio_ring_classes[HVUIO_RING_CLASSES] = {
+	{ HV_IDE_GUID, .preferred = SZ_2M },	  { HV_SCSI_GUID, .preferred = SZ_2M },
+	{ HV_SYNTHFC_GUID, .preferred = SZ_2M },  { HV_NIC_GUID, .preferred = SZ_2M },
+	{ HV_ND_GUID, .preferred = SZ_2M },	  { HV_PCIE_GUID, .preferred = SZ_2M },
+	{ HV_SYNTHVID_GUID, .preferred = SZ_2M }, { HV_KBD_GUID, .preferred = SZ_2M },
+	{ HV_MOUSE_GUID, .preferred = SZ_2M },	  { HV_KVP_GUID, .preferred = SZ_2M },
+	{ HV_TS_GUID, .preferred = SZ_2M },	  { HV_HEART_BEAT_GUID, .preferred = SZ_2M },
+	{ HV_SHUTDOWN_GUID, .preferred = SZ_2M }, { HV_FCOPY_GUID, .preferred = 0x4000 },
+	{ HV_VSS_GUID, .preferred = SZ_2M },	  { HV_DM_GUID, .preferred = SZ_2M },
 };
-
-/* The sizes that user space chose for later devices; size 0 is a free entry. */
-static struct {
-	guid_t class;
-	u32 size;
-} hvuio_ring_chosen[HVUIO_RING_CLASSES];
-static DEFINE_MUTEX(hvuio_ring_chosen_lock);
+static DEFINE_MUTEX(hvuio_ring_classes_lock);
 
 /*
  * Compute the size of a ring from the preferred size. The header needs a system
@@ -69,28 +70,29 @@ static u32 hvuio_ring_size_of(u32 preferred)
 	return PAGE_ALIGN(preferred);
 }
 
-static const struct hv_vmbus_device_id *hvuio_ring_known(const guid_t *class)
+/* Return the size for the class of an entry, or 0 if the entry is free. */
+static u32 hvuio_ring_class_size(const struct hvuio_ring_class *it)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(hvuio_ring_sizes); i++)
-		if (guid_equal(&hvuio_ring_sizes[i].guid, class))
-			return &hvuio_ring_sizes[i];
-	return NULL;
+	if (it->chosen || !it->preferred)
+		return it->chosen;
+	return hvuio_ring_size_of(it->preferred);
 }
 
 /*
- * Return the size that user space chose for @class, or 0. The caller holds the
- * lock.
+ * Return the entry of @class, or the first free entry, or NULL. The caller
+ * holds the lock.
  */
-static u32 hvuio_ring_choice(const guid_t *class)
+static struct hvuio_ring_class *hvuio_ring_class_find(const guid_t *class)
 {
-	size_t i;
+	struct hvuio_ring_class *it, *free = NULL;
 
-	for (i = 0; i < HVUIO_RING_CLASSES; i++)
-		if (hvuio_ring_chosen[i].size && guid_equal(&hvuio_ring_chosen[i].class, class))
-			return hvuio_ring_chosen[i].size;
-	return 0;
+	for (it = hvuio_ring_classes; it < hvuio_ring_classes + HVUIO_RING_CLASSES; it++) {
+		if (!hvuio_ring_class_size(it))
+			free = free ?: it;
+		else if (guid_equal(&it->guid, class))
+			return it;
+	}
+	return free;
 }
 
 /*
@@ -99,17 +101,14 @@ static u32 hvuio_ring_choice(const guid_t *class)
  */
 u32 hvuio_ring_size(const guid_t *class)
 {
-	const struct hv_vmbus_device_id *known = hvuio_ring_known(class);
+	const struct hvuio_ring_class *it;
 	u32 size;
 
-	mutex_lock(&hvuio_ring_chosen_lock);
-	size = hvuio_ring_choice(class);
-	mutex_unlock(&hvuio_ring_chosen_lock);
-	if (size)
-		return size;
-	if (!known)
-		return hvuio_ring_size_of(HVUIO_RING_UNKNOWN);
-	return hvuio_ring_size_of(known->driver_data ?: HVUIO_RING_DEFAULT);
+	mutex_lock(&hvuio_ring_classes_lock);
+	it = hvuio_ring_class_find(class);
+	size = it ? hvuio_ring_class_size(it) : 0;
+	mutex_unlock(&hvuio_ring_classes_lock);
+	return size ?: hvuio_ring_size_of(HVUIO_RING_UNKNOWN);
 }
 
 /*
@@ -118,26 +117,16 @@ u32 hvuio_ring_size(const guid_t *class)
  */
 int hvuio_ring_size_set(const guid_t *class, u32 size)
 {
-	size_t i, place = HVUIO_RING_CLASSES;
-	int ret = 0;
+	struct hvuio_ring_class *it;
 
-	mutex_lock(&hvuio_ring_chosen_lock);
-	for (i = 0; i < HVUIO_RING_CLASSES; i++) {
-		if (!hvuio_ring_chosen[i].size) {
-			place = min(place, i);
-		} else if (guid_equal(&hvuio_ring_chosen[i].class, class)) {
-			place = i;
-			break;
-		}
+	mutex_lock(&hvuio_ring_classes_lock);
+	it = hvuio_ring_class_find(class);
+	if (it) {
+		it->guid = *class;
+		it->chosen = size;
 	}
-	if (place < HVUIO_RING_CLASSES) {
-		hvuio_ring_chosen[place].class = *class;
-		hvuio_ring_chosen[place].size = size;
-	} else if (size) {
-		ret = -ENOSPC;
-	}
-	mutex_unlock(&hvuio_ring_chosen_lock);
-	return ret;
+	mutex_unlock(&hvuio_ring_classes_lock);
+	return it || !size ? 0 : -ENOSPC;
 }
 
 /*
@@ -146,18 +135,17 @@ int hvuio_ring_size_set(const guid_t *class, u32 size)
  */
 int hvuio_ring_sizes_print(char *buf)
 {
+	const struct hvuio_ring_class *it;
 	int at = 0;
-	size_t i;
+	u32 size;
 
-	for (i = 0; i < ARRAY_SIZE(hvuio_ring_sizes); i++)
-		at += sysfs_emit_at(buf, at, "%pUl %u\n", &hvuio_ring_sizes[i].guid,
-				    hvuio_ring_size(&hvuio_ring_sizes[i].guid));
-	mutex_lock(&hvuio_ring_chosen_lock);
-	for (i = 0; i < HVUIO_RING_CLASSES; i++)
-		if (hvuio_ring_chosen[i].size && !hvuio_ring_known(&hvuio_ring_chosen[i].class))
-			at += sysfs_emit_at(buf, at, "%pUl %u\n", &hvuio_ring_chosen[i].class,
-					    hvuio_ring_chosen[i].size);
-	mutex_unlock(&hvuio_ring_chosen_lock);
+	mutex_lock(&hvuio_ring_classes_lock);
+	for (it = hvuio_ring_classes; it < hvuio_ring_classes + HVUIO_RING_CLASSES; it++) {
+		size = hvuio_ring_class_size(it);
+		if (size)
+			at += sysfs_emit_at(buf, at, "%pUl %u\n", &it->guid, size);
+	}
+	mutex_unlock(&hvuio_ring_classes_lock);
 	at += sysfs_emit_at(buf, at, "other %u\n", hvuio_ring_size_of(HVUIO_RING_UNKNOWN));
 	return at;
 }
