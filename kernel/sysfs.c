@@ -14,10 +14,10 @@
 #include "hvuio.h"
 
 /*
- * Parse a size that a user wrote. *size is 0 for "default". Returns NULL, or
- * the reason why the module rejects the size.
+ * Read a size that a user wrote. *size is 0 for "default". Returns NULL, or the
+ * reason why the module rejects the size.
  */
-static const char *hvuio_size_parse(const char *text, const struct hvuio_limits *limits, u32 *size)
+static const char *hvuio_size_read(const char *text, const struct hvuio_limits *limits, u32 *size)
 {
 	u64 bytes;
 	int ret;
@@ -42,17 +42,20 @@ static const char *hvuio_size_parse(const char *text, const struct hvuio_limits 
 #define HVUIO_SIZE_REFUSED "%s: %s; give a multiple of %lu from %u to %u, or \"default\"\n"
 
 /*
- * Parse a size for a device. Returns 0, or -EINVAL with the reason in the log.
+ * Parse a size for the file @name of a device, or of the driver if @device is
+ * NULL. Returns 0, or -EINVAL with the reason in the log.
  */
-static int hvuio_device_size_parse(struct device *device, const struct device_attribute *attr,
-				   const char *text, const struct hvuio_limits *limits, u32 *size)
+static int hvuio_size_parse(const struct device *device, const char *name, const char *text,
+			    const struct hvuio_limits *limits, u32 *size)
 {
-	const char *why = hvuio_size_parse(text, limits, size);
+	const char *why = hvuio_size_read(text, limits, size);
 
 	if (!why)
 		return 0;
-	dev_err(device, HVUIO_SIZE_REFUSED, attr->attr.name, why, PAGE_SIZE, limits->min,
-		limits->max);
+	if (device)
+		dev_err(device, HVUIO_SIZE_REFUSED, name, why, PAGE_SIZE, limits->min, limits->max);
+	else
+		pr_err(HVUIO_SIZE_REFUSED, name, why, PAGE_SIZE, limits->min, limits->max);
 	return -EINVAL;
 }
 
@@ -70,7 +73,7 @@ static ssize_t ring_size_store(struct device *device, struct device_attribute *a
 	u32 size;
 	int ret;
 
-	ret = hvuio_device_size_parse(device, attr, buf, &hvuio_ring_limits, &size);
+	ret = hvuio_size_parse(device, attr->attr.name, buf, &hvuio_ring_limits, &size);
 	if (!ret)
 		ret = hvuio_resize_rings(dev, size ?: hvuio_ring_size(&dev->hv->dev_type));
 	return ret ?: count;
@@ -101,17 +104,6 @@ const struct attribute_group hvuio_device_group = {
 	.attrs = hvuio_device_attrs,
 };
 
-static int hvuio_driver_size_parse(const char *name, const char *text,
-				   const struct hvuio_limits *limits, u32 *size)
-{
-	const char *why = hvuio_size_parse(text, limits, size);
-
-	if (!why)
-		return 0;
-	pr_err(HVUIO_SIZE_REFUSED, name, why, PAGE_SIZE, limits->min, limits->max);
-	return -EINVAL;
-}
-
 static ssize_t driver_ring_size_show(struct device_driver *driver, char *buf)
 {
 	return hvuio_ring_sizes_print(buf);
@@ -128,8 +120,8 @@ static ssize_t driver_ring_size_store(struct device_driver *driver, const char *
 		pr_err("ring_size: give the GUID of a class, without braces, and a size\n");
 		return -EINVAL;
 	}
-	ret = hvuio_driver_size_parse("ring_size", skip_spaces(buf + UUID_STRING_LEN),
-				      &hvuio_ring_limits, &size);
+	ret = hvuio_size_parse(NULL, "ring_size", skip_spaces(buf + UUID_STRING_LEN),
+			       &hvuio_ring_limits, &size);
 	if (ret)
 		return ret;
 	ret = hvuio_ring_size_set(&class, size);
@@ -145,7 +137,7 @@ static ssize_t hvuio_driver_buffer_store(const char *name, enum hvuio_map map, c
 					 size_t count)
 {
 	u32 size;
-	int ret = hvuio_driver_size_parse(name, buf, &hvuio_buffer_limits, &size);
+	int ret = hvuio_size_parse(NULL, name, buf, &hvuio_buffer_limits, &size);
 
 	if (ret)
 		return ret;
