@@ -35,9 +35,7 @@ int hvuio_connect(struct hvuio_device *dev)
 		hvuio_disconnect(dev);
 		return ret;
 	}
-	mutex_lock(&dev->set.lock);
 	hvuio_set_add(&dev->set, primary);
-	mutex_unlock(&dev->set.lock);
 	return 0;
 }
 

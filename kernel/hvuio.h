@@ -302,7 +302,7 @@ int hvuio_irqcontrol(struct uio_info *info, s32 on);
 
 /* subchannel.c */
 void hvuio_set_init(struct hvuio_set *set);
-void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *hc);
+void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *primary);
 int hvuio_subs_accept(struct hvuio_device *dev);
 int hvuio_subs_close(struct hvuio_device *dev);
 void hvuio_subs_close_late(struct hvuio_device *dev);

@@ -537,12 +537,13 @@ static void hvuio_set_move(struct hvuio_set *set, enum hvuio_set_state to)
 	set->state = to;
 }
 
-/* Add the primary channel, which is open now. The caller holds set.lock. */
+/* Add the primary channel, which is open now. */
 void hvuio_set_add(struct hvuio_set *set, struct hvuio_channel *primary)
 {
-	lockdep_assert_held(&set->lock);
+	mutex_lock(&set->lock);
 	hvuio_channel_move(primary, HVUIO_CHANNEL_OPEN);
 	list_add_tail(&primary->node, &set->channels);
+	mutex_unlock(&set->lock);
 }
 
 /*
