@@ -76,7 +76,6 @@ int hvuio_buffer_create(struct hvuio_buffer *buffer, struct vmbus_channel *chann
 {
 	int ret;
 
-	memset(buffer, 0, sizeof(*buffer));
 	buffer->mem = vzalloc(size);
 	if (!buffer->mem)
 		return -ENOMEM;

@@ -184,10 +184,8 @@ static void hvuio_device_free_memory(struct hvuio_device *dev)
 {
 	struct vmbus_channel *channel = dev->primary.channel;
 
-	if (dev->recv.mem) {
-		hvuio_buffer_destroy(&dev->send, channel);
-		hvuio_buffer_destroy(&dev->recv, channel);
-	}
+	hvuio_buffer_destroy(&dev->send, channel);
+	hvuio_buffer_destroy(&dev->recv, channel);
 	hvuio_ring_free(&dev->primary.ring);
 }
 
@@ -356,10 +354,8 @@ void hvuio_device_suspend(struct hvuio_device *dev)
 		hvuio_subs_close_late(dev);
 	}
 	hvuio_subs_suspend(dev);
-	if (dev->recv.mem) {
-		hvuio_buffer_unshare(&dev->send, dev->primary.channel);
-		hvuio_buffer_unshare(&dev->recv, dev->primary.channel);
-	}
+	hvuio_buffer_unshare(&dev->send, dev->primary.channel);
+	hvuio_buffer_unshare(&dev->recv, dev->primary.channel);
 	hvuio_vmbus_mark_offer(dev->primary.channel);
 out:
 	mutex_unlock(&dev->lock);

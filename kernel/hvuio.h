@@ -159,7 +159,7 @@ struct hvuio_set {
 
 /*
  * The receive or the send buffer of a NIC. The module shares it with the host
- * while the NIC is bound.
+ * while the NIC is bound. For another device all members are 0.
  */
 struct hvuio_buffer {
 	void *mem;
