@@ -178,13 +178,6 @@ void *hvuio_vmbus_monitor_page(void)
 	return hvuio_connection.monitor_pages[1];
 }
 
-static void hvuio_vmbus_clear_target_callback(struct vmbus_channel *channel)
-{
-#ifdef HVUIO_CHANNEL_HAS_CHANGE_TARGET_CPU_CALLBACK
-	channel->change_target_cpu_callback = NULL;
-#endif
-}
-
 /*
  * Prepare a primary channel for this module, and clear the callbacks that a
  * former driver may have left. Without a rescind callback VMBus unregisters a
@@ -194,7 +187,9 @@ static void hvuio_vmbus_clear_target_callback(struct vmbus_channel *channel)
 void hvuio_vmbus_claim(struct vmbus_channel *channel)
 {
 	vmbus_set_chn_rescind_callback(channel, NULL);
-	hvuio_vmbus_clear_target_callback(channel);
+#ifdef HVUIO_CHANNEL_HAS_CHANGE_TARGET_CPU_CALLBACK
+	channel->change_target_cpu_callback = NULL;
+#endif
 	set_channel_read_mode(channel, HV_CALL_ISR);
 }
 
@@ -202,7 +197,6 @@ void hvuio_vmbus_claim(struct vmbus_channel *channel)
 void hvuio_vmbus_release(struct vmbus_channel *channel)
 {
 	vmbus_set_sc_create_callback(channel, NULL);
-	hvuio_vmbus_clear_target_callback(channel);
 	set_channel_read_mode(channel, HV_CALL_BATCHED);
 }
 
