@@ -171,8 +171,7 @@ void channel_wake(struct channel *c)
 		modify_now(c);
 	if (c->recheck_at && is_due(c->recheck_at)) {
 		c->recheck_at = 0;
-		if (!c->closing && !c->dead && rings_await_guest(c))
-			interrupt(c);
+		rings_wake_guest(c);
 	}
 }
 

@@ -321,7 +321,7 @@ uint32_t ring_bytes(const struct channel *c, enum frame_place ring); /* with the
 bool rings_open(struct channel *c, uint32_t offset);
 bool rings_drain(struct channel *c, bool signalled);
 void rings_flush(struct channel *c);
-bool rings_await_guest(struct channel *c);
+void rings_wake_guest(struct channel *c);
 void tx_mask(struct channel *c, bool mask);
 void queue_packet(struct channel *c, struct packet *packet);
 void drop_packets(struct channel *c, const char *why);

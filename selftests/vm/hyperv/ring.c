@@ -216,19 +216,21 @@ void rings_flush(struct channel *c)
 }
 
 /*
- * Return whether the guest may wait for an interrupt: its mask of rx is clear
- * and there are packets, or tx has the room that it has asked for.
+ * Interrupt a guest that may wait for it: its mask of rx is clear and there are
+ * packets, or tx has the room that it has asked for. A guest that sleeps with
+ * its mask set gets no interrupt, so that its mistake shows.
  */
-bool rings_await_guest(struct channel *c)
+void rings_wake_guest(struct channel *c)
 {
 	const struct ring_header *rx = c->rx.header, *tx = c->tx.header;
 	uint32_t read = atomic_load(&rx->read_index), write = atomic_load(&tx->write_index);
 	uint32_t asked = atomic_load(&tx->pending_send_sz) & ~7u;
 
-	if (!is_index(&c->rx, read) || !is_index(&c->tx, write))
-		return false;
-	return (!atomic_load(&rx->interrupt_mask) && read != c->rx.at) ||
-	       (asked && c->tx.size - 8 - used(&c->tx, c->tx.at, write) >= asked);
+	if (c->closing || c->dead || !is_index(&c->rx, read) || !is_index(&c->tx, write))
+		return;
+	if ((!atomic_load(&rx->interrupt_mask) && read != c->rx.at) ||
+	    (asked && c->tx.size - 8 - used(&c->tx, c->tx.at, write) >= asked))
+		interrupt(c);
 }
 
 /* From the guest */

@@ -63,18 +63,20 @@ static bool freeze(uint32_t ms)
 }
 
 /*
- * A migration loses signals and interrupts. Both sides of each open channel get
- * one more, so that they look at the rings again.
+ * A migration loses signals and interrupts. The host looks at the rings of each
+ * open channel again, and interrupts a guest that may wait for that. OpenVMM
+ * does so when it takes over from a host that loses them, and does nothing when
+ * it takes over from itself.
  */
 static void thaw(void)
 {
 	thaw_at = 0;
 	machine_continue();
 	for_each_channel(c) {
-		if (!c->rings || c->closing)
+		if (!c->rings)
 			continue;
 		kick(c);
-		interrupt(c);
+		rings_wake_guest(c);
 	}
 }
 

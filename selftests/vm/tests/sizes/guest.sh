@@ -147,8 +147,6 @@ check "which costs no memory: $((before - after)) kB" test $((before - after)) -
 interrupts=$(cat "$channel/interrupts") signals=$(cat "$channel/events")
 exec 5<>"$(node "$device")"
 exec 6<>"$(node "$device")"
-sleep 1
-check "no interrupt comes without a packet after the open" is "$channel/interrupts" "$interrupts"
 say counting
 patience=10
 for n in 1 2 3 4 5; do

@@ -54,6 +54,14 @@ start_echo "$class"
 wait "$pid"
 check "packets that the host sent before it answered the open" echoed
 
+for number in 1 2 3 4 5 6; do
+	hear "sleeper $number"
+	exec 5<>"/dev/$(ls "$device/uio")"
+	say "sleeps $number"
+	hear "wake up"
+	exec 5<&-
+done
+
 fails() { ! "$programs/open_close" "$class" 1; }
 hear "hold creations"
 check "an open fails when the host takes the device back meanwhile" fails

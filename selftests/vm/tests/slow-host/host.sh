@@ -27,6 +27,34 @@ check "the host had sent all 50 before it answered" test $(($(statistic device e
 interrupts=$(($(statistic device early-interrupts) - interrupts))
 check "and had interrupted the guest, once for all of them ($interrupts)" test $interrupts = 1
 
+# sleeper MOMENT COUNT COMMAND...: let the guest open the device and look at
+# no ring. The commands write to the guest's mask and rings, before the host
+# answers the open or before a migration. Check how many interrupts come then.
+number=0
+sleeper() {
+	moment=$1 count=$2
+	shift 2
+	number=$((number + 1))
+	interrupts=$(statistic device interrupts)
+	if [ "$moment" = open ]; then watch device "delay open 2000" wait-open "$@"; else watch device "delay open 5" wait-open; fi
+	tell "sleeper $number"
+	guest_says "sleeps $number\$" || return
+	watched || return
+	sleep 0.5
+	[ "$moment" = open ] || host "$@" "migrate 200" "sleep 700" || return
+	interrupts=$(($(statistic device interrupts) - interrupts))
+	tell "wake up"
+	host wait-close
+	echo "$interrupts interrupts"
+	[ "$interrupts" = "$count" ]
+}
+for moment in open migration; do
+	check "$moment: a guest sleeps with a packet and a clear mask: an interrupt" sleeper $moment 1 "raw-write rx 8 01" "send 8" sync "raw-write rx 8 00"
+	check "$moment: a guest sleeps with a packet and a set mask: none" sleeper $moment 0 "raw-write rx 8 01" "send 8" sync
+	check "$moment: a guest waits for room, which is there: an interrupt" sleeper $moment 1 "raw-write rx 8 01" "raw-write tx 12 08"
+done
+host "delay open 5"
+
 # shares CHANNEL: wait until the guest shares the memory of this channel's rings
 shares() { within 60 host "channel $1" "expect-stat gpadls 1 1"; }
 host "gpadls hold"
