@@ -7,14 +7,6 @@
  */
 #include "device.h"
 
-static volatile sig_atomic_t ended;
-
-static void end(int number)
-{
-	(void)number;
-	ended = 1;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int sessions = 0, with_subs = 0, most = 0, channels, relid;
@@ -26,9 +18,9 @@ int main(int argc, char **argv)
 	if (!expect(argc == 3, "usage: signal_loop CLASS SESSIONS") ||
 	    !expect(!device_wait(argv[1], &dev, 10000), "the device is bound"))
 		return exit_status();
-	signal(SIGTERM, end);
+	stop_at_sigterm();
 	srandom(1);
-	while ((with_subs < strtoul(argv[2], NULL, 10) || !ended) && !failures) {
+	while ((with_subs < strtoul(argv[2], NULL, 10) || !stopped) && !failures) {
 		int64_t session = now_ms() + random() % 300;
 		int fd = open(dev.node, O_RDWR | O_CLOEXEC);
 
