@@ -189,7 +189,7 @@ Packages
 
 Demonstration and tests, as root; they install packages as make deps-check does
   make demo                a host copies two files into a Debian 12 guest (6 minutes the first time)
-  make check               the tests (half an hour, more the first time); CI runs this
+  make check               the tests (half an hour to an hour, more the first time); CI runs this
   make check-quick         unit tests, sanitizers, valgrind, arm64, shellcheck: seven minutes
   make check-all           these, the tests that take long, every kernel of check-modules, five
                            minutes of each fuzz target, and the guests on the debug kernels: hours

@@ -99,8 +99,8 @@ static inline void stop_at_sigterm(void)
 }
 
 /*
- * Take the events of a UIO device until none has come for 300 ms, because the
- * host interrupts once more 100 ms after it has opened a channel.
+ * Take the events of a UIO device until none has come for 300 ms. The host may
+ * interrupt once more 100 ms after it has opened a channel.
  */
 static inline void device_quiet(int fd)
 {
