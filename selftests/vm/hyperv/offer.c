@@ -218,8 +218,9 @@ void rescind_subs(struct device *d)
 /*
  * The guest has released a relid. If the device is to be offered again, the
  * host offers it at once with the same number. Otherwise another device may get
- * the number. The host also accepts the release of a closed channel that it has
- * not rescinded. It then offers the device again when the guest reconnects.
+ * the number. The host also accepts the release of a channel that it has not
+ * rescinded, if the guest has closed it, or is closing it: the device then
+ * closes at once. The host offers the device again when the guest reconnects.
  * After UNLOAD no device has a number, so a release then changes nothing: the
  * hv_vmbus of Linux 6.1 sends it so late.
  */
@@ -229,6 +230,8 @@ void release_relid(uint32_t relid)
 
 	if (!bus.requested)
 		return;
+	if (c && c->closing)
+		close_channel(c);
 	if (c && c->offer == OFFER_SENT && !c->rings && !c->opening && !c->asked) {
 		c->offer = OFFER_RELEASED;
 		c->rescind = false;
