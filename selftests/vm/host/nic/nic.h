@@ -108,8 +108,9 @@ struct generator {
 
 /* A session lasts from the primary channel's opening to its close. */
 struct session {
-	uint32_t version; /* 0 before the INIT that the host accepts */
-	uint32_t mtu;	  /* without the Ethernet header; 0 before NDIS_CONFIG */
+	uint32_t version;  /* 0 before the INIT that the host accepts */
+	uint32_t mtu;	   /* without the Ethernet header; 0 before NDIS_CONFIG */
+	bool ndis_version; /* after NDIS_VERSION */
 	bool has_receive, has_send;
 	bool revoked_receive, revoked_send;
 	uint32_t receive_handle, send_handle;

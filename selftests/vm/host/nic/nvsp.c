@@ -75,6 +75,9 @@ static void take_ndis_version(struct nic *nic, struct request *request)
 	uint32_t major = get32(request->bytes + 4), minor = get32(request->bytes + 8);
 
 	say(nic, "NDIS_VERSION %u.%u", major, minor);
+	if (nic->session.ndis_version)
+		complaint(nic, "NDIS_VERSION after another one");
+	nic->session.ndis_version = true;
 	if (major != 6 || minor != (nic->session.version >= NVSP_VERSION_5 ? 0x1e : 1))
 		complaint(nic, "NDIS version %u.%u at NVSP version %#x", major, minor,
 			  nic->session.version);

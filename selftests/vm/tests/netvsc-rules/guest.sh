@@ -10,8 +10,9 @@ lines() {
 +1 0x60001 0x50000 #INIT from version 0x60001 to 0x50000
 +1 0x60001 0x60001 #INIT in a session that has agreed on version 0x60001
 100 6 1 #NDIS version 6.1 at NVSP version 0x60001
+100 6 30 #NDIS_VERSION after another one
 +101 RECV 0xcafe #a receive buffer before NDIS_CONFIG
-125 1514
+125 9217
 125 1514 #NDIS_CONFIG with an MTU of 1514 after another one
 +101 999 0xcafe #a buffer in GPADL 999
 103 0xcafe #a receive buffer is revoked that the host does not have
@@ -34,6 +35,7 @@ lines() {
 +107 1 0 28 | 4 28 1 0x10106 4 40 #RNDIS message 4 of 28 bytes: 4 bytes at 40
 +107 1 0 36 | 5 36 1 0x1010e 8 20 #a packet filter of 8 bytes
 +107 1 0 32 | 5 32 1 0x10204 4 20 0 0x89 #RSS parameters of 4 bytes, type 0x89
++107 1 0 84 | 5 84 1 0x10204 56 20 0 0x89 0 0 0 0 16 40 #RSS parameters of 56 bytes: a table of 0 at 0, a key of 16 at 40
 +107 1 0 32 | 5 32 1 0xfc01020c 4 20 0 0x80 #offload parameters of 4 bytes
 +107 1 0 32 | 4 32 1 0xfc01020d 4 20 0 0xa8 #a query of capabilities: type 0xa8
 +107 0 0 44 | 2 44 #RNDIS packet 0: type 2, 44 bytes, 44 are left
