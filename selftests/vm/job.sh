@@ -95,6 +95,8 @@ add_test() {
 	cp "$vm/tests/$test"/* "$top/VERSION" "$dir/"
 	arch=$(kernel_arch "$kernel")
 	. "$vm/machine/$arch/qemu.sh"
+	# Without a host.sh, the host only does what guest/hold.sh tells it.
+	[ -e "$dir/host.sh" ] || [[ " $programs " != *" hold "* ]] || echo obey_guest >"$dir/host.sh"
 	# The guest and the host treat any other end as a failure. Some tests
 	# have no host.sh.
 	for script in guest.sh host.sh; do echo 'exit 0' >>"$dir/$script"; done
