@@ -10,7 +10,7 @@ check "an ext4 on a RAM disk, beside a tmpfs" mount -t ext4 /dev/ram0 /tmp/to/ex
 echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 say version "$(cat /upstream/version), kernel $(uname -r)"
 
-daemons="upstream ours $(ls /upstream/variants 2>/dev/null | tr '\n' ' ')"
+daemons="upstream ours"
 instance=eb765408-105f-49b6-b4aa-c123b64d
 
 # start DAEMON: start the daemon with rings of 16 KiB, in a cgroup of its own;
@@ -19,24 +19,14 @@ groups=/tmp/groups
 mkdir $groups
 mount -t cgroup2 cgroup2 $groups
 start() {
-	local number=0 suffix who
-	for who in $daemons; do
-		[ "$who" != "$1" ] || break
-		number=$((number + 1))
-	done
-	suffix=$(printf '%04d' $((number - 1)))
-	[ $number != 0 ] || suffix=17d4
+	local suffix=0000
+	[ "$1" != upstream ] || suffix=17d4
 	echo 20480 >"/sys/bus/vmbus/devices/$instance$suffix/uio_hv_generic/ring_size" || note "$1: no rings of 20480 bytes"
-	case $1 in
-	upstream) set -- "$1" /upstream/hv_fcopy_uio_daemon ;;
-	ours) set -- "$1" /usr/sbin/hv-fcopyd ;;
-	*) set -- "$1" "/upstream/variants/$1" ;;
-	esac
 	mkdir "$groups/$1"
 	if [ "$1" = upstream ]; then
-		enter "$@" -n </dev/null >/dev/null 2>&1 &
+		enter "$1" /upstream/hv_fcopy_uio_daemon -n </dev/null >/dev/null 2>&1 &
 	else
-		enter "$@" --device="$instance$suffix" --state-dir="/tmp/state-$1" </dev/null >"/tmp/log-$1" 2>&1 &
+		enter "$1" /usr/sbin/hv-fcopyd --device="$instance$suffix" --state-dir="/tmp/state-$1" </dev/null >"/tmp/log-$1" 2>&1 &
 	fi
 	eval "pid_$1=$!"
 }
