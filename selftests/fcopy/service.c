@@ -119,6 +119,7 @@ TEST_F(on_machine, configuration_read_again_in_a_copy)
 	expect_int(ask(), S_OK);
 	end_message(&request, COMPLETE);
 	expect_int(ask(), S_OK);
+	expect_int(mode_of("to/b"), 0600);
 	stop_test(1);
 }
 

@@ -8,25 +8,12 @@ printf '[/]\nmax-size=3M\n[/tmp/in/no]\nenable=no\n' >$conf
 
 hv-fcopyd --config=$conf --state-dir=/tmp/state >/tmp/fcopyd.log 2>&1 &
 daemon=$!
-logged() { [ "$(grep -c "$1" /tmp/fcopyd.log)" = "$2" ]; }
-check "hv-fcopyd waits" within 20 logged 'waiting for Copy-VMFile' 1
+check "hv-fcopyd waits" within 20 grep -q 'waiting for Copy-VMFile' /tmp/fcopyd.log
 say ready
 hear answered
 check "the file is there" test "$(stat -c %s /tmp/in/first)" = 5000
 check "nothing where it was refused" sh -c 'test -z "$(ls -A /tmp/in/no /tmp/small /tmp/ro | grep -v :)" && test ! -e /tmp/in/cancelled'
-check "the log has one file" within 5 logged ': received ' 1
+check "the log has one file" within 5 sh -c 'test "$(grep -c ": received " /tmp/fcopyd.log)" = 1'
 peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$daemon/status)
 check "it has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120
-
-printf '[/]\nenable=no\n' >$conf
-kill -HUP $daemon
-within 20 logged 'reloaded the configuration' 1
-say off
-hear refused
-printf '[/]\nmode=0600\n' >$conf
-kill -HUP $daemon
-within 20 logged 'reloaded the configuration' 2
-say on
-hear copied
-check "a reload changed the mode" test "$(stat -c %a /tmp/in/private)" = 600
 stop_fcopyd

@@ -10,10 +10,3 @@ copy_is 0x800704ec "a directory that the policy shuts" --generate 5000:1 --desti
 copy_is 0x800700df "more than the policy takes" --generate 4000000:1 --destination /tmp/in/file
 copy_is $ok "a cancelled copy" --generate 50000:1 --source cancelled --destination /tmp/in/ --cancel-after 20000
 tell answered
-
-guest_says off || exit 1
-copy_is 0x800704ec "copies switched off" --generate 5000:1 --source private --destination /tmp/in/
-tell refused
-guest_says 'on$' || exit 1
-copy_vmfile fcopy --generate 5000:1 --source private --destination /tmp/in/ >private.out
-tell copied
