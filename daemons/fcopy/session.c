@@ -563,11 +563,12 @@ static void end_slow(struct session *session)
 
 void session_tick(struct session *session)
 {
-	uint64_t now = now_msec();
 	struct failure failure;
+	uint64_t now;
 
 	/* What has ended by now is not slow. */
 	session_collect(session);
+	now = now_msec();
 	if (session->state == SESSION_DISCARDING && now >= session->discard_until)
 		give_up_discard(session);
 	/* The next copy does not wait for the disk of an earlier one. */

@@ -135,7 +135,7 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	if (!in_daemon || !machine_stops_clock || clock != CLOCK_MONOTONIC_COARSE)
 		return syscall(SYS_clock_gettime, clock, time);
 	machine->looks++;
-	passed = machine->passed;
+	passed = machine->passed += machine->step;
 	/* The daemon takes a time of 0 for none. */
 	*time = (struct timespec){ .tv_sec = 3600 + passed / 1000,
 				   .tv_nsec = passed % 1000 * 1000000 };

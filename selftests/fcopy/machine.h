@@ -38,6 +38,7 @@ extern struct machine {
 	atomic_int worker;     /* the process that made room for the last copy */
 	atomic_uint passed;    /* the time of a clock that stands still, in ms */
 	atomic_uint looks;     /* of the daemon at that clock */
+	atomic_uint step;      /* the time that each look takes, likewise */
 } *machine;
 
 /* The files of the workers have names from the start (no O_TMPFILE). */
