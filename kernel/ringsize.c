@@ -54,6 +54,7 @@ static struct hvuio_ring_class {
 	{ HV_SHUTDOWN_GUID, .preferred = SZ_2M }, { HV_FCOPY_GUID, .preferred = 0x4000 },
 	{ HV_VSS_GUID, .preferred = SZ_2M },	  { HV_DM_GUID, .preferred = SZ_2M },
 };
+
 static DEFINE_MUTEX(hvuio_ring_classes_lock);
 
 /*
