@@ -93,8 +93,8 @@ static int count_below(int dir, unsigned int depth, struct usage *usage)
 }
 
 /*
- * Open the highest directory of the file system that @dir is on, but none above
- * @place. Returns it, -ENOENT if it is @place, or -errno.
+ * Open the highest directory of the file system that @dir is on (O_PATH), but
+ * none above @place. Returns it, -ENOENT if it is @place, or -errno.
  */
 static int open_top(int dir, const struct stat *place)
 {
@@ -112,9 +112,8 @@ static int open_top(int dir, const struct stat *place)
 		if (path_same_file(&here, place))
 			break;
 		if (st.st_dev != here.st_dev || path_same_file(&here, &st)) {
-			err = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			err = err < 0 ? -errno : err;
-			break;
+			close(above);
+			return at;
 		}
 		close(at);
 		at = above;
@@ -125,17 +124,20 @@ static int open_top(int dir, const struct stat *place)
 	return err;
 }
 
-/* Count the directories of the file system of @dir. Returns 0 or -errno. */
-static int count_file_system(int dir, struct usage *usage)
+/*
+ * Count everything below @top (O_PATH) that is on its file system. Returns 0 or
+ * -errno.
+ */
+static int count_file_system(int top, struct usage *usage)
 {
 	struct stat st;
+	int dir;
 
-	if (fstat(dir, &st) < 0) {
-		int err = -errno;
-
-		close(dir);
-		return err;
-	}
+	if (fstat(top, &st) < 0)
+		return -errno;
+	dir = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
 	usage->device = st.st_dev;
 	return count_below(dir, 0, usage);
 }
@@ -148,19 +150,22 @@ static enum refusal count(struct usage *usage, const struct destination *to,
 			  struct failure *failure)
 {
 	enum refusal refusal;
-	int at = -1, dir, err;
 	struct stat place;
+	int at = -1, err;
 
 	refusal = places_open(usage->place, &at, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	dir = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	err = dir < 0 || fstat(at, &place) < 0 ? -errno : count_file_system(dir, usage);
+	err = fstat(at, &place) < 0 ? -errno : count_file_system(at, usage);
 	close(at);
 	if (!err) {
-		dir = open_top(to->dir, &place);
-		if (dir != -ENOENT)
-			err = dir < 0 ? dir : count_file_system(dir, usage);
+		at = open_top(to->dir, &place);
+		if (at >= 0) {
+			err = count_file_system(at, usage);
+			close(at);
+		} else if (at != -ENOENT) {
+			err = at;
+		}
 	}
 	if (err)
 		return fail_errno(failure, -err, "the files in [%s] (%s) cannot be counted",
