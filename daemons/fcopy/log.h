@@ -38,9 +38,9 @@ bool log_verbose(void);
  * can provoke most of them without end: LOG_BUDGET bytes at once, and
  * LOG_REFILL bytes a second. A daemon begins with LOG_START bytes, because a
  * host that breaks its ring makes systemd start one every two seconds. A line
- * costs its text, its file and LOG_OVERHEAD.
- * While the budget is empty, lines are dropped until it has LOG_RESUME bytes,
- * and the next line tells how many. LOG_ERR and LOG_DEBUG are not limited.
+ * costs its text, its file and LOG_OVERHEAD. While the budget is empty, lines
+ * are dropped until it has LOG_RESUME bytes, and the next line tells how many.
+ * LOG_ERR and LOG_DEBUG are not limited.
  */
 #define LOG_BUDGET   (512 << 10)
 #define LOG_START    (32 << 10)

@@ -128,7 +128,7 @@ int worker_start(struct worker *worker, const struct start *start, const struct 
 		return -errno;
 	slot = &slots[i];
 	slot->full[0] = slot->full[1] = slot->awaited = false;
-	memset(slot->entered, 0, sizeof(slot->entered));
+	slot->entered[0] = '\0';
 	pid = fork_worker("hv-fcopyd-copy");
 	if (!pid) {
 		close(fds[0]);
@@ -140,7 +140,6 @@ int worker_start(struct worker *worker, const struct start *start, const struct 
 		return pid;
 	}
 	pids[i] = pid;
-	waits[i] = false;
 	*worker = (struct worker){ .pid = pid, .fd = fds[0], .slot = i };
 	return 0;
 }
@@ -269,7 +268,7 @@ void worker_abandon(struct worker *worker)
 bool worker_waits(const char *path, char directory[PATH_MAX])
 {
 	for (unsigned int i = 0; i < WORKERS_MAX; i++) {
-		if (!pids[i] || !waits[i])
+		if (!waits[i])
 			continue;
 		/* The daemon does not rely on what a worker has written. */
 		snprintf(directory, PATH_MAX, "%.*s", PATH_MAX - 1, slots[i].entered);
@@ -284,6 +283,7 @@ static void free_slot(pid_t pid)
 	for (unsigned int i = 0; i < WORKERS_MAX; i++) {
 		if (pids[i] == pid) {
 			pids[i] = 0;
+			waits[i] = false;
 			slots[i].id = 0;
 		}
 	}
