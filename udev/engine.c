@@ -63,6 +63,12 @@ static enum engine_result gone(const struct device *device)
 	return ENGINE_GONE;
 }
 
+static void reread_rules(struct engine *engine)
+{
+	config_free(&engine->config);
+	config_load(&engine->config);
+}
+
 /* Read the device and the rules again, below the lock. */
 static enum engine_result reread(struct engine *engine, struct device *device)
 {
@@ -74,8 +80,7 @@ static enum engine_result reread(struct engine *engine, struct device *device)
 		msg(LOG_ERR, "%s: it cannot be read: %s", device_text(device), strerror(-err));
 		return ENGINE_FAILED;
 	}
-	config_free(&engine->config);
-	config_load(&engine->config);
+	reread_rules(engine);
 	return ENGINE_DONE;
 }
 
@@ -308,6 +313,11 @@ static enum engine_result judge_command(const struct binding *b)
 	}
 }
 
+static enum engine_result judge(const struct binding *b, bool *is_over)
+{
+	return b->driver ? judge_command(b) : judge_rule(b, is_over);
+}
+
 /*
  * Bind the device, and apply the settings of its rule. *done says what was
  * done; it is NULL if the device is not bound.
@@ -342,7 +352,7 @@ static enum engine_result carry_out(struct binding *b, char **done)
 	 */
 	if (request->event && !request->new_interface && device_may_have_interface(b->device))
 		note_remove(b->device->instance);
-	result = b->driver ? judge_command(b) : judge_rule(b, &is_over);
+	result = judge(b, &is_over);
 	if (result || is_over)
 		return result;
 	if (request->when == CHANGE_BOOT) {
@@ -353,7 +363,7 @@ static enum engine_result carry_out(struct binding *b, char **done)
 	}
 	result = act(b, done);
 	if (b->plan.outcome == PLAN_REFUSED)
-		return b->driver ? judge_command(b) : judge_rule(b, &is_over);
+		return judge(b, &is_over);
 	/* The device is bound, even if a setting of its rule failed. */
 	if (*done && set_hold(b->device, false) && !result)
 		result = ENGINE_FAILED;
@@ -472,8 +482,7 @@ static enum engine_result remove_rule(struct engine *engine, struct device *devi
 		goto out;
 	*text = files_text(&files, has_other ? &other.at : NULL);
 	/* A file that is read later may take precedence. */
-	config_free(&engine->config);
-	config_load(&engine->config);
+	reread_rules(engine);
 	config_rule(&engine->config, device, true, &other);
 	if (other.scope != SCOPE_NONE && other.enable) {
 		msg(LOG_ERR, "%s: not released: %s:%u takes precedence: enable=yes",
