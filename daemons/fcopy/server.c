@@ -398,7 +398,7 @@ static bool may_end(void)
 
 	if (!server.stop_at)
 		return !session_busy(&server.session);
-	if (server.stopped && !server.session.failure_reported && passed < STOP_MSEC &&
+	if (server.stopped && !server.session.verdict.told && passed < STOP_MSEC &&
 	    vmbus_ic_chan(server.ic))
 		return false;
 	return !session_busy(&server.session) || passed >= SESSION_LIMIT_MSEC;

@@ -89,16 +89,22 @@ static void tell_outcome(struct session *session, enum refusal refusal)
 	if (!session->asking)
 		return;
 	session->asking = false;
-	session->failure_reported = true;
+	session->verdict.told = true;
 	answer_first(session, refusal);
 }
 
 /* Keep the answer to COMPLETE, for a host that repeats it. */
 static void conclude(struct session *session, enum refusal refusal)
 {
-	session->failure.refusal = REFUSAL_NONE;
-	session->completed = true;
-	session->completion = refusal;
+	session->verdict.failure.refusal = refusal;
+	session->verdict.completed = true;
+}
+
+/* The host needs no answer about the last copy any more. */
+static void forget_verdict(struct session *session)
+{
+	session->verdict.failure.refusal = REFUSAL_NONE;
+	session->verdict.completed = false;
 }
 
 /*
@@ -107,16 +113,14 @@ static void conclude(struct session *session, enum refusal refusal)
  */
 static void discard(struct session *session, const struct failure *failure)
 {
-	bool completes = session->state == SESSION_FINISHING;
-
-	session->failure = *failure;
-	session->failure_reported = false;
+	session->verdict = (struct verdict){
+		.failure = *failure,
+		.completed = session->state == SESSION_FINISHING,
+	};
 	session->last = *failure;
 	session->lost =
 		copy_for_log(session, session->state == SESSION_STARTING ? LOG_REFUSED : LOG_LOST,
 			     &session->last);
-	session->completed = completes;
-	session->completion = failure->refusal;
 	session->state = SESSION_DISCARDING;
 	session->discard_until = now_msec() + SESSION_DISCARD_MSEC;
 	worker_order(&session->worker, ORDER_DISCARD);
@@ -146,33 +150,35 @@ static bool is_same(const struct session *session, const struct request *request
 /* Refuse a START before it has a worker. @path: the target, or NULL */
 static enum refusal refuse(struct session *session, const char *path)
 {
-	struct log_copy copy = { .event = LOG_REFUSED, .file = path, .failure = &session->failure };
+	struct log_copy copy = { .event = LOG_REFUSED,
+				 .file = path,
+				 .failure = &session->verdict.failure };
 
 	log_failure(session, &copy, "");
-	session->failure_reported = true;
-	return session->failure.refusal;
+	session->verdict.told = true;
+	return session->verdict.failure.refusal;
 }
 
 /* Convert the fields of START. Returns REFUSAL_NONE if a worker can begin. */
 static enum refusal read_start(struct session *session, const struct request *request)
 {
 	const struct fcopy_start *msg = request->start;
+	struct failure *failure = &session->verdict.failure;
 	struct start *start = &session->start;
 	uint16_t field[2][NAME_UNITS];
 	const char *fault;
 
 	if (!msg)
-		return refusal_set(&session->failure, REFUSAL_MESSAGE, "START has %zu bytes",
+		return refusal_set(failure, REFUSAL_MESSAGE, "START has %zu bytes",
 				   request->length);
 	memcpy(session->started, msg, sizeof(session->started));
 	if (session->stopping)
-		return refusal_set(&session->failure, REFUSAL_STOPPED, "%s", "");
+		return refusal_set(failure, REFUSAL_STOPPED, "%s", "");
 	memcpy(field[0], msg->file_name, sizeof(field[0]));
 	memcpy(field[1], msg->path_name, sizeof(field[1]));
 	fault = name_from_utf16(field[1], start->path);
 	if (fault)
-		return refusal_set(&session->failure, REFUSAL_NAME, "the destination has %s",
-				   fault);
+		return refusal_set(failure, REFUSAL_NAME, "the destination has %s", fault);
 	start->request = (struct destination_request){
 		.path = start->path,
 		.name = start->name,
@@ -202,7 +208,7 @@ static enum refusal check_disk(struct session *session)
 	worker_reap();
 	if (!path_join(target, session->start.path) || !worker_waits(target, directory))
 		return REFUSAL_NONE;
-	return refusal_set(&session->failure, REFUSAL_SLOW,
+	return refusal_set(&session->verdict.failure, REFUSAL_SLOW,
 			   "an earlier copy still waits for the disk of %s/", directory);
 }
 
@@ -226,7 +232,7 @@ static enum refusal start(struct session *session, const struct request *request
 		return LATER;
 	}
 	session->cleaned = false;
-	session->failure.refusal = REFUSAL_NONE;
+	forget_verdict(session);
 	session->received = 0;
 	session->begun = now_msec();
 	transfer_name(&session->start.request, session->path);
@@ -234,10 +240,10 @@ static enum refusal start(struct session *session, const struct request *request
 		return refuse(session, session->path);
 	err = worker_start(&session->worker, &session->start, session->policy);
 	if (err == -EBUSY)
-		refusal_set(&session->failure, REFUSAL_SLOW,
+		refusal_set(&session->verdict.failure, REFUSAL_SLOW,
 			    "%d earlier copies are still waiting for their disks", WORKERS_MAX);
 	else if (err)
-		fail_errno(&session->failure, -err, "cannot start a process for the copy");
+		fail_errno(&session->verdict.failure, -err, "cannot start a process for the copy");
 	if (err)
 		return refuse(session, session->path);
 	session->state = SESSION_STARTING;
@@ -267,9 +273,10 @@ static enum refusal start_after_discard(struct session *session, const struct re
 
 static enum refusal tell_failure(struct session *session, const struct request *request)
 {
-	session->failure_reported = true;
-	return session->failure.refusal != REFUSAL_NONE ? session->failure.refusal :
-							  REFUSAL_NO_COPY;
+	enum refusal refusal = session->verdict.failure.refusal;
+
+	session->verdict.told = true;
+	return refusal != REFUSAL_NONE ? refusal : REFUSAL_NO_COPY;
 }
 
 /* Check the place of the data in the file; the worker checks the rest. */
@@ -313,9 +320,9 @@ static enum refusal complete(struct session *session, const struct request *requ
 
 static enum refusal repeat_completion(struct session *session, const struct request *request)
 {
-	if (!session->completed)
+	if (!session->verdict.completed)
 		conclude(session, tell_failure(session, request));
-	return session->completion;
+	return session->verdict.failure.refusal;
 }
 
 static enum refusal cancel(struct session *session, const struct request *request)
@@ -329,7 +336,7 @@ static enum refusal cancel(struct session *session, const struct request *reques
 
 static enum refusal cancel_ended(struct session *session, const struct request *request)
 {
-	session->failure.refusal = REFUSAL_NONE;
+	forget_verdict(session);
 	return REFUSAL_NONE;
 }
 
@@ -359,8 +366,8 @@ static void serve(struct session *session)
 	enum refusal refusal;
 
 	while (session->held_count && !session->asking) {
-		if (first->operation != FCOPY_COMPLETE)
-			session->completed = false;
+		if (session->verdict.completed && first->operation != FCOPY_COMPLETE)
+			forget_verdict(session);
 		refusal = operations[session->state][first->operation](session, first);
 		if (refusal == LATER)
 			break;
@@ -384,7 +391,8 @@ void session_request(struct session *session, void *token, const void *body, siz
 		log_line(LOG_WARNING,
 			 "the host sent an operation that this version does not know: %" PRIu32,
 			 held->request.operation);
-		session->completed = false;
+		if (session->verdict.completed)
+			forget_verdict(session);
 		session->answer(token, REFUSAL_UNKNOWN);
 		return;
 	}
@@ -428,21 +436,19 @@ static void on_started(struct session *session, const struct report *report)
 /* Handle the end of a job whose file is not in place. */
 static void on_failed(struct session *session, const struct report *report)
 {
-	enum refusal refusal = report->failure.refusal;
 	struct log_copy copy;
 
 	if (*report->path)
 		strcpy(session->path, report->path);
-	session->failure_reported = false;
 	copy = copy_for_log(session, session->state == SESSION_STARTING ? LOG_REFUSED : LOG_LOST,
 			    &report->failure);
 	log_failure(session, &copy, report->left ? "" : "; nothing is left of it");
-	if (session_completes(session))
-		conclude(session, refusal);
-	else
-		session->failure = report->failure;
+	session->verdict = (struct verdict){
+		.failure = report->failure,
+		.completed = session_completes(session),
+	};
 	session->state = SESSION_IDLE;
-	tell_outcome(session, refusal);
+	tell_outcome(session, report->failure.refusal);
 }
 
 static void on_ended(struct session *session, const struct report *report)
@@ -535,7 +541,7 @@ static void leave_worker(struct session *session, const char *why)
 	worker_abandon(&session->worker);
 	conclude(session, placed ? REFUSAL_NONE : REFUSAL_SLOW);
 	session->state = SESSION_IDLE;
-	tell_outcome(session, session->completion);
+	tell_outcome(session, session->verdict.failure.refusal);
 }
 
 /* Whether nobody can take the file's name back any more */
@@ -600,16 +606,19 @@ bool session_abort(struct session *session, const struct failure *failure)
 
 void session_restart(struct session *session, const struct failure *why)
 {
+	bool aborted;
+
 	/* The host has forgotten them, and drops the answers. */
 	session->asking = false;
 	session->cleaned = false;
 	while (session->held_count)
 		answer_first(session, REFUSAL_CANCELLED);
+	aborted = session_abort(session, why);
 	if (gives_name(session))
 		leave_worker(session, why->detail);
-	else if (!session_abort(session, why))
-		session->failure.refusal = REFUSAL_NONE;
-	session->completed = false;
+	if (!aborted)
+		forget_verdict(session);
+	session->verdict.completed = false;
 }
 
 void session_reloaded(struct session *session)

@@ -83,6 +83,18 @@ struct session_held {
 	uint64_t since; /* milliseconds */
 };
 
+/**
+ * How the last copy ended: the answer to the host's next WRITE or COMPLETE
+ *
+ * With REFUSAL_NONE and without @completed there is none, and the host gets
+ * REFUSAL_NO_COPY.
+ */
+struct verdict {
+	struct failure failure;
+	bool completed; /* it answers a COMPLETE, and only a repetition gets it again */
+	bool told;	/* the host has it */
+};
+
 /** The function that sends the answer to the request with this token */
 typedef void session_answer_fn(void *token, enum refusal refusal);
 
@@ -105,16 +117,12 @@ struct session {
 	uint64_t discard_until; /* SESSION_DISCARDING, likewise */
 	struct log_copy lost;	/* SESSION_DISCARDING: what the log gets at its end */
 
-	/* why the last copy failed, for its next WRITE or COMPLETE */
-	struct failure failure;
-	bool failure_reported;	 /* an answer has contained the failure */
-	bool completed;		 /* the last operation was COMPLETE */
-	enum refusal completion; /* the answer to this COMPLETE */
-	bool cleaned;		 /* the next START need not wait for worker_clean() */
-	bool stopping;		 /* the daemon ends, and START gets REFUSAL_STOPPED */
-	bool expired;		 /* a copy was idle for too long */
-	struct failure last;	 /* the last failure, for the status */
-	time_t failed_at;	 /* when it was; 0: there is none */
+	struct verdict verdict;
+	bool cleaned;	     /* the next START need not wait for worker_clean() */
+	bool stopping;	     /* the daemon ends, and START gets REFUSAL_STOPPED */
+	bool expired;	     /* a copy was idle for too long */
+	struct failure last; /* the last failure, for the status */
+	time_t failed_at;    /* when it was; 0: there is none */
 };
 
 /** now_msec() - return the milliseconds of a clock that never goes back */

@@ -388,12 +388,12 @@ TEST_F(conversation, copy_ended_from_this_side)
 		expect_int(last_failure.refusal, REFUSAL_STOPPED);
 		/* Only WRITE and COMPLETE tell it. */
 		expect_int(end(99), E_NOT_SUPPORTED);
-		expect(!served_session->failure_reported);
+		expect(!served_session->verdict.told);
 		if (i == 0)
 			expect_int(send_data(3, "def"), E_ABORTED);
 		else
 			expect_int(end(COMPLETE), E_ABORTED);
-		expect(served_session->failure_reported);
+		expect(served_session->verdict.told);
 		expect_int(end(COMPLETE), E_ABORTED);
 		expect_int(send_data(3, "def"), E_STATE);
 		expect_int(end(COMPLETE), E_STATE);
