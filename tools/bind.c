@@ -69,12 +69,12 @@ const struct command unset_override_command = {
 static int check_driver(const char *driver)
 {
 	if (!strcmp(driver, "none"))
-		complain(
-			"none: a device cannot be kept without a driver; 'vmbusctl unbind' lets the kernel choose one");
+		msg(LOG_ERR,
+		    "none: a device cannot be kept without a driver; 'vmbusctl unbind' lets the kernel choose one");
 	else if (config_is_driver(driver))
 		return 0;
 	else
-		complain("'%s' is not the name of a driver", driver);
+		msg(LOG_ERR, "'%s' is not the name of a driver", driver);
 	return EXIT_USAGE;
 }
 

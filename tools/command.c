@@ -46,7 +46,7 @@ int command_misused(const struct command *command, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	complain("%s: %s", command->name, why);
+	msg(LOG_ERR, "%s: %s", command->name, why);
 	return see_help(command);
 }
 
@@ -103,16 +103,17 @@ static int take_value(struct options *options, char letter)
 	double count;
 
 	if (letter == 'b' && strcmp(optarg, "vmbus")) {
-		complain("the bus must be vmbus, not %s; use driverctl for other buses", optarg);
+		msg(LOG_ERR, "the bus must be vmbus, not %s; use driverctl for other buses",
+		    optarg);
 		return EXIT_USAGE;
 	}
 	if (letter == 'n' && !parse_number(optarg, 0.1, 3600, &options->interval)) {
-		complain("the interval must be 0.1 to 3600 seconds, not '%s'", optarg);
+		msg(LOG_ERR, "the interval must be 0.1 to 3600 seconds, not '%s'", optarg);
 		return EXIT_USAGE;
 	}
 	if (letter == 'c') {
 		if (!parse_number(optarg, 1, 1e9, &count) || count != (long)count) {
-			complain("the count must be 1 to 1000000000, not '%s'", optarg);
+			msg(LOG_ERR, "the count must be 1 to 1000000000, not '%s'", optarg);
 			return EXIT_USAGE;
 		}
 		options->count = count;
@@ -198,17 +199,6 @@ int command_run(const struct command *command, int argc, char **argv)
 	return command_end(command->run(&options, count, argv));
 }
 
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	fputs("vmbusctl: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
 int command_status(enum engine_result result)
 {
 	static const int statuses[] = {
@@ -224,6 +214,6 @@ int command_end(int status)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
-	complain("standard output: %s", strerror(errno));
+	msg(LOG_ERR, "standard output: %s", strerror(errno));
 	return status ? status : EXIT_FAILED;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "engine.h"
+#include "log.h"
 
 /* The exit status. vmbusctl(8) documents each number, so none may change. */
 enum {
@@ -66,9 +67,6 @@ int command_run(const struct command *command, int argc, char **argv);
  */
 int command_misused(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/* Print "vmbusctl: " and a message, one line, to standard error. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Return the exit status for a result of the engine. */
 int command_status(enum engine_result result);

@@ -150,7 +150,7 @@ static size_t choose(struct view *view, const char *id)
 
 static int no_device(const char *id)
 {
-	complain("%s: no VMBus device has this name; 'vmbusctl list' shows the names", id);
+	msg(LOG_ERR, "%s: no VMBus device has this name; 'vmbusctl list' shows the names", id);
 	return EXIT_NO_DEVICE;
 }
 
@@ -159,7 +159,7 @@ static int ambiguous(const char *id, struct view *view, size_t count)
 {
 	struct json_object *devices = json_object_new_array();
 
-	complain("'%s' names %zu devices. Name one of them:", id, count);
+	msg(LOG_ERR, "'%s' names %zu devices. Name one of them:", id, count);
 	view_describe(view, devices);
 	describe_table(devices, view_digits(view), stderr);
 	json_object_put(devices);

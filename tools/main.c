@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "command.h"
-#include "log.h"
 #include "memory.h"
 
 static const char epilogue[] =
@@ -25,7 +24,7 @@ static int without_command(const char *option)
 		return command_end(EXIT_OK);
 	}
 	if (strcmp(option, "--help") && strcmp(option, "-h")) {
-		complain("a command is missing; 'vmbusctl --help' lists them");
+		msg(LOG_ERR, "a command is missing; 'vmbusctl --help' lists them");
 		return EXIT_USAGE;
 	}
 	puts("usage: vmbusctl COMMAND [OPTION]... [ARGUMENT]...\n"
@@ -65,7 +64,7 @@ int main(int argc, char **argv)
 		return without_command("--help");
 	command = command_find(argv[at]);
 	if (!command) {
-		complain("there is no command '%s'; 'vmbusctl --help' lists them", argv[at]);
+		msg(LOG_ERR, "there is no command '%s'; 'vmbusctl --help' lists them", argv[at]);
 		return EXIT_USAGE;
 	}
 	/*

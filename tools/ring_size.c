@@ -82,9 +82,9 @@ static int set(struct view *view, struct device *device, const char *text, enum 
 	uint64_t size = 0;
 
 	if (strcmp(text, "default") && !config_parse_size(text, &size)) {
-		complain(
-			"'%s' is no ring size: a ring size is a multiple of %d bytes, more than 0 and less than 4096M, such as 64K or 1M, or 'default'",
-			text, getpagesize());
+		msg(LOG_ERR,
+		    "'%s' is no ring size: a ring size is a multiple of %d bytes, more than 0 and less than 4096M, such as 64K or 1M, or 'default'",
+		    text, getpagesize());
 		return EXIT_USAGE;
 	}
 	return command_status(engine_set_ring_size(&view->engine, device, size, when));

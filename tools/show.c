@@ -140,7 +140,7 @@ static int run(const struct options *options, int count, char **operands)
 	if (!status) {
 		status = view_describe(&view, devices);
 		if (!json_object_array_length(devices)) {
-			complain("%s: the host has rescinded it", operands[0]);
+			msg(LOG_ERR, "%s: the host has rescinded it", operands[0]);
 			status = EXIT_FAILED;
 		} else if (options->json) {
 			json_print(json_object_get(json_object_array_get_idx(devices, 0)));

@@ -17,12 +17,12 @@ int view_read(struct view *view)
 	err = engine_read(&view->engine);
 	view->chosen = need(calloc(machine->count + 1, sizeof(*view->chosen)));
 	if (err == -ENODEV) {
-		complain("this machine has no VMBus: either it is not a guest of Hyper-V, or "
-			 "hv_vmbus is not loaded (see 'vmbusctl doctor')");
+		msg(LOG_ERR, "this machine has no VMBus: either it is not a guest of Hyper-V, or "
+			     "hv_vmbus is not loaded (see 'vmbusctl doctor')");
 		return EXIT_NO_VMBUS;
 	}
 	if (machine->fault)
-		complain("%s", machine->fault);
+		msg(LOG_ERR, "%s", machine->fault);
 	return err ? EXIT_FAILED : 0;
 }
 
@@ -51,7 +51,7 @@ int view_describe(struct view *view, struct json_object *list)
 		} else {
 			json_object_array_add(list, object);
 			if (fault)
-				complain("%s", fault);
+				msg(LOG_ERR, "%s", fault);
 			if (fault)
 				status = EXIT_FAILED;
 		}
