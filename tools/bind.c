@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "command.h"
-#include "identify.h"
 
-static int bind_device(const struct options *options, int count, char **operands);
-static int release_device(const struct options *options, int count, char **operands);
+static int bind_device(const struct options *options, struct engine *engine, struct device *device,
+		       const char *operand);
+static int release_device(const struct options *options, struct engine *engine,
+			  struct device *device, const char *operand);
 
 #define OWN_OPTIONS                                                            \
 	"  --now           now only; no file is written\n"                     \
@@ -29,7 +30,7 @@ const struct command bind_command = {
 	.options = "--now|--boot|--persistent --force --help",
 	.takes = "id",
 	.least = 1,
-	.run = bind_device,
+	.on_device = bind_device,
 };
 
 const struct command unbind_command = {
@@ -41,7 +42,7 @@ const struct command unbind_command = {
 	.options = "--now|--boot|--persistent --help",
 	.takes = "u",
 	.least = 1,
-	.run = release_device,
+	.on_device = release_device,
 };
 
 const struct command set_override_command = {
@@ -52,7 +53,7 @@ const struct command set_override_command = {
 	.options = "--nosave|--noprobe --bus= --verbose --force --help",
 	.takes = "id",
 	.least = 2,
-	.run = bind_device,
+	.on_device = bind_device,
 };
 
 const struct command unset_override_command = {
@@ -63,7 +64,7 @@ const struct command unset_override_command = {
 	.options = "--nosave|--noprobe --bus= --verbose --help",
 	.takes = "u",
 	.least = 1,
-	.run = release_device,
+	.on_device = release_device,
 };
 
 static int check_driver(const char *driver)
@@ -78,45 +79,29 @@ static int check_driver(const char *driver)
 	return EXIT_USAGE;
 }
 
-static int bind_device(const struct options *options, int count, char **operands)
+static int bind_device(const struct options *options, struct engine *engine, struct device *device,
+		       const char *operand)
 {
 	const struct request request = {
 		.when = options->when,
 		.is_command = true,
-		.driver = count > 1 ? operands[1] : NULL,
+		.driver = operand,
 		.is_named = true,
 		.force = options->force,
 	};
-	struct device *device;
-	struct view view;
-	int status = request.driver ? check_driver(request.driver) : 0;
+	int status = operand ? check_driver(operand) : 0;
 
-	if (status)
-		return status;
-	status = view_read(&view);
-	if (!status)
-		status = identify(&view, operands[0], &device);
-	if (!status)
-		status = command_status(engine_bind(&view.engine, device, &request));
-	view_free(&view);
-	return status;
+	return status ? status : command_status(engine_bind(engine, device, &request));
 }
 
-static int release_device(const struct options *options, int count, char **operands)
+static int release_device(const struct options *options, struct engine *engine,
+			  struct device *device, const char *operand)
 {
 	const struct request request = {
 		.when = options->when,
 		.is_command = true,
 		.is_named = true,
 	};
-	struct device *device;
-	struct view view;
-	int status = view_read(&view);
 
-	if (!status)
-		status = identify(&view, operands[0], &device);
-	if (!status)
-		status = command_status(engine_release(&view.engine, device, &request));
-	view_free(&view);
-	return status;
+	return command_status(engine_release(engine, device, &request));
 }

@@ -4,7 +4,7 @@
 vmbusctl        := $(O)/tools/vmbusctl
 vmbusctl-names  := command complete describe distribution doctor \
 		   doctor_module identify json list main \
-		   ring_size show table view watch bind
+		   ring_size show table watch bind
 vmbusctl-objs   := $(vmbusctl-names:%=$(O)/tools/%.o)
 vmbusctl-pkgs   := json-c uuid
 

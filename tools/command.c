@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identify.h"
+
 const struct command *const commands[] = { &list_command,
 					   &show_command,
 					   &watch_command,
@@ -176,6 +178,36 @@ static bool parse(const struct command *command, int argc, char **argv, struct o
 	return true;
 }
 
+int command_read(struct engine *engine)
+{
+	int err = engine_read(engine);
+
+	if (err == -ENODEV) {
+		msg(LOG_ERR,
+		    "this machine has no VMBus: either it is not a guest of Hyper-V, or hv_vmbus is not loaded (see 'vmbusctl doctor')");
+		return EXIT_NO_VMBUS;
+	}
+	if (engine->machine.fault)
+		msg(LOG_ERR, "%s", engine->machine.fault);
+	return err ? EXIT_FAILED : 0;
+}
+
+/* Run a command on the device that the first operand names. */
+static int run_on_device(const struct command *command, const struct options *options,
+			 char **operands)
+{
+	struct device *device;
+	struct engine engine;
+	int status = command_read(&engine);
+
+	if (!status)
+		status = identify(&engine, operands[0], &device);
+	if (!status)
+		status = command->on_device(options, &engine, device, operands[1]);
+	engine_free(&engine);
+	return status;
+}
+
 int command_run(const struct command *command, int argc, char **argv)
 {
 	struct options options = { .when = CHANGE_BOTH, .interval = 1 };
@@ -196,6 +228,8 @@ int command_run(const struct command *command, int argc, char **argv)
 				       count ? "an argument is missing after '%s'" :
 					       "an argument is missing",
 				       count ? argv[count - 1] : "");
+	if (command->on_device)
+		return command_end(run_on_device(command, &options, argv));
 	return command_end(command->run(&options, count, argv));
 }
 

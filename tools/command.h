@@ -48,8 +48,14 @@ struct command {
 	 */
 	const char *takes;
 	int least; /* operands that may not be missing */
-	/* Return the exit status. */
+	/*
+	 * Run the command, and return the exit status. A command on one device
+	 * has on_device(), which gets the device and the second operand, or
+	 * NULL. Every other command has run().
+	 */
 	int (*run)(const struct options *options, int count, char **operands);
+	int (*on_device)(const struct options *options, struct engine *engine,
+			 struct device *device, const char *operand);
 };
 
 extern const struct command *const commands[]; /* NULL after the last */
@@ -67,6 +73,12 @@ int command_run(const struct command *command, int argc, char **argv);
  */
 int command_misused(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Read the machine and the rules. Return 0, or EXIT_NO_VMBUS or EXIT_FAILED
+ * after a message. Call engine_free() in every case.
+ */
+int command_read(struct engine *engine);
 
 /* Return the exit status for a result of the engine. */
 int command_status(enum engine_result result);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "describe.h"
 
+#include <errno.h>
 #include <fts.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "file.h"
 #include "json.h"
 
@@ -274,6 +276,50 @@ struct json_object *describe_device(const struct engine *engine, struct device *
 	strings_free(&disks);
 	strings_free(&links);
 	return o;
+}
+
+int describe_chosen(struct engine *engine, struct json_object *list)
+{
+	struct machine *machine = &engine->machine;
+	int status = machine->fault ? EXIT_FAILED : 0;
+
+	for (size_t i = 0; i < machine->count; i++) {
+		struct json_object *object;
+		int offered;
+		char *fault;
+
+		if (!machine->devices[i].typed)
+			continue;
+		object = describe_device(engine, &machine->devices[i], &fault);
+		offered = fault ? device_is_offered(machine->devices[i].handle) : 1;
+		if (!offered || offered == -ENODEV) {
+			json_object_put(object);
+		} else {
+			json_object_array_add(list, object);
+			if (fault)
+				msg(LOG_ERR, "%s", fault);
+			if (fault)
+				status = EXIT_FAILED;
+		}
+		free(fault);
+	}
+	return status;
+}
+
+int describe_digits(const struct machine *machine)
+{
+	int digits = 8, same;
+
+	/* The devices are sorted, so those that begin alike are neighbours. */
+	for (size_t i = 1; i < machine->count; i++) {
+		const char *a = machine->devices[i - 1].instance, *b = machine->devices[i].instance;
+
+		for (same = 0; a[same] && a[same] == b[same]; same++)
+			;
+		if (same >= digits)
+			digits = same + 1;
+	}
+	return digits;
 }
 
 char *describe_size(int64_t bytes)

@@ -26,6 +26,19 @@ struct json_object *describe_device(const struct engine *engine, struct device *
 struct json_object *describe_channels(const struct device *device, uint64_t ring_bytes,
 				      uint64_t *data_bytes);
 
+/*
+ * Add a description of each chosen device to an array, except of those that the
+ * host has rescinded. Return 0, or EXIT_FAILED if something cannot be read,
+ * after a message.
+ */
+int describe_chosen(struct engine *engine, struct json_object *list);
+
+/*
+ * Return how many digits of the instance GUIDs tell the devices apart, at least
+ * eight.
+ */
+int describe_digits(const struct machine *machine);
+
 /* Print an array of devices as a table; @digits as for table_print(). */
 void describe_table(struct json_object *devices, int digits, FILE *stream);
 

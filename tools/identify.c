@@ -123,7 +123,7 @@ static bool has_prefix(const struct device *device, const struct reading *readin
 }
 
 /* Choose the devices that an identifier names. Return their number. */
-static size_t choose(struct view *view, const char *id)
+static size_t choose(struct machine *machine, const char *id)
 {
 	/*
 	 * An instance GUID takes precedence over a name, and a name over a
@@ -132,7 +132,6 @@ static size_t choose(struct view *view, const char *id)
 	static bool (*const matches[])(const struct device *,
 				       const struct reading *) = { is_instance, is_named,
 								   has_prefix };
-	const struct machine *machine = &view->engine.machine;
 	struct reading reading;
 	size_t count = 0;
 
@@ -140,7 +139,7 @@ static size_t choose(struct view *view, const char *id)
 	for (size_t m = 0; !count && m < sizeof(matches) / sizeof(matches[0]); m++)
 		for (size_t i = 0; i < machine->count; i++)
 			if (matches[m](&machine->devices[i], &reading)) {
-				view->chosen[i] = true;
+				machine->devices[i].typed = id;
 				count++;
 			}
 	free(reading.uio);
@@ -155,38 +154,37 @@ static int no_device(const char *id)
 }
 
 /* Describe the candidates of an identifier on standard error. */
-static int ambiguous(const char *id, struct view *view, size_t count)
+static int ambiguous(const char *id, struct engine *engine, size_t count)
 {
 	struct json_object *devices = json_object_new_array();
 
 	msg(LOG_ERR, "'%s' names %zu devices. Name one of them:", id, count);
-	view_describe(view, devices);
-	describe_table(devices, view_digits(view), stderr);
+	describe_chosen(engine, devices);
+	describe_table(devices, describe_digits(&engine->machine), stderr);
 	json_object_put(devices);
 	return EXIT_AMBIGUOUS;
 }
 
-int identify(struct view *view, const char *id, struct device **device)
+int identify(struct engine *engine, const char *id, struct device **device)
 {
-	size_t count = choose(view, id), i = 0;
+	size_t count = choose(&engine->machine, id);
 
 	if (!count)
 		return no_device(id);
 	if (count > 1)
-		return ambiguous(id, view, count);
-	while (!view->chosen[i])
-		i++;
-	*device = &view->engine.machine.devices[i];
-	(*device)->typed = id;
+		return ambiguous(id, engine, count);
+	*device = engine->machine.devices;
+	while (!(*device)->typed)
+		(*device)++;
 	return 0;
 }
 
-int identify_several(struct view *view, char **ids, int count, bool strict)
+int identify_several(struct machine *machine, char **ids, int count, bool strict)
 {
-	if (!count)
-		memset(view->chosen, true, view->engine.machine.count * sizeof(*view->chosen));
+	for (size_t i = 0; !count && i < machine->count; i++)
+		machine->devices[i].typed = machine->devices[i].instance;
 	for (int i = 0; i < count; i++)
-		if (!choose(view, ids[i]) && strict)
+		if (!choose(machine, ids[i]) && strict)
 			return no_device(ids[i]);
 	return 0;
 }

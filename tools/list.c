@@ -26,25 +26,26 @@ const struct command list_command = {
 static int run(const struct options *options, int count, char **operands)
 {
 	struct json_object *devices = json_object_new_array();
-	struct view view;
-	int status = view_read(&view);
+	struct engine engine;
+	int status = command_read(&engine);
 
 	if (!status)
-		status = identify_several(&view, operands, count, true);
+		status = identify_several(&engine.machine, operands, count, true);
 	else if (options->json)
 		json_print(json_object_get(devices));
 	if (status)
 		goto out;
-	status = view_describe(&view, devices);
+	status = describe_chosen(&engine, devices);
 	if (options->json)
 		json_print(json_object_get(devices));
 	else
-		describe_table(devices, options->verbose ? 0 : view_digits(&view), stdout);
+		describe_table(devices, options->verbose ? 0 : describe_digits(&engine.machine),
+			       stdout);
 	if (!options->json && options->verbose)
 		describe_tables(devices, 0);
 out:
 	json_object_put(devices);
-	view_free(&view);
+	engine_free(&engine);
 	return status;
 }
 
@@ -81,13 +82,13 @@ static void print_override(const struct engine *engine, struct device *device, b
 
 static int run_overrides(const struct options *options, int count, char **operands)
 {
-	struct view view;
-	int status = view_read(&view);
+	struct engine engine;
+	int status = command_read(&engine);
 
-	for (size_t i = 0; !status && i < view.engine.machine.count; i++)
-		print_override(&view.engine, &view.engine.machine.devices[i], options->verbose);
-	if (!status && view.engine.machine.fault)
+	for (size_t i = 0; !status && i < engine.machine.count; i++)
+		print_override(&engine, &engine.machine.devices[i], options->verbose);
+	if (!status && engine.machine.fault)
 		status = EXIT_FAILED;
-	view_free(&view);
+	engine_free(&engine);
 	return status;
 }

@@ -8,10 +8,10 @@
 #include "command.h"
 #include "describe.h"
 #include "file.h"
-#include "identify.h"
 #include "json.h"
 
-static int run(const struct options *options, int count, char **operands);
+static int run(const struct options *options, struct engine *engine, struct device *device,
+	       const char *operand);
 
 const struct command ring_size_command = {
 	.name = "ring-size",
@@ -27,7 +27,7 @@ const struct command ring_size_command = {
 	.options = "--now|--boot --help",
 	.takes = "us",
 	.least = 1,
-	.run = run,
+	.on_device = run,
 };
 
 /* Return the size that the driver gives devices of this class, or 0. */
@@ -59,11 +59,11 @@ static void print_size(const char *name, int64_t bytes)
 	free(text);
 }
 
-static int show(struct view *view, struct device *device)
+static int show(struct engine *engine, const struct device *device)
 {
 	struct json_object *devices = json_object_new_array(), *object, *rule;
 	const char *driver = device_driver(device);
-	int status = view_describe(view, devices);
+	int status = describe_chosen(engine, devices);
 
 	object = json_object_array_get_idx(devices, 0);
 	rule = json_object_object_get(object, "rule");
@@ -77,7 +77,8 @@ static int show(struct view *view, struct device *device)
 	return status;
 }
 
-static int set(struct view *view, struct device *device, const char *text, enum change_when when)
+static int set(struct engine *engine, struct device *device, const char *text,
+	       enum change_when when)
 {
 	uint64_t size = 0;
 
@@ -87,28 +88,16 @@ static int set(struct view *view, struct device *device, const char *text, enum 
 		    text, getpagesize());
 		return EXIT_USAGE;
 	}
-	return command_status(engine_set_ring_size(&view->engine, device, size, when));
+	return command_status(engine_set_ring_size(engine, device, size, when));
 }
 
-static int run(const struct options *options, int count, char **operands)
+static int run(const struct options *options, struct engine *engine, struct device *device,
+	       const char *operand)
 {
-	struct device *device;
-	struct view view;
-	int status;
-
-	if (options->when != CHANGE_BOTH && count < 2)
+	if (operand)
+		return set(engine, device, operand, options->when);
+	if (options->when != CHANGE_BOTH)
 		return command_misused(&ring_size_command, "an argument is missing after '%s'",
-				       operands[0]);
-	status = view_read(&view);
-	if (!status)
-		status = identify(&view, operands[0], &device);
-	if (status)
-		goto out;
-	if (count == 2)
-		status = set(&view, device, operands[1], options->when);
-	else
-		status = show(&view, device);
-out:
-	view_free(&view);
-	return status;
+				       device->typed);
+	return show(engine, device);
 }

@@ -6,10 +6,10 @@
 
 #include "command.h"
 #include "describe.h"
-#include "identify.h"
 #include "json.h"
 
-static int run(const struct options *options, int count, char **operands);
+static int run(const struct options *options, struct engine *engine, struct device *device,
+	       const char *operand);
 
 const struct command show_command = {
 	.name = "show",
@@ -20,7 +20,7 @@ const struct command show_command = {
 	.options = "--json --help",
 	.takes = "i",
 	.least = 1,
-	.run = run,
+	.on_device = run,
 };
 
 /* Print a line unless it has no text, and free the text. */
@@ -116,39 +116,32 @@ static void print_rule(struct json_object *rule)
 	       rule ? json_get_string(rule, "reason") : "no section names it");
 }
 
-static void print_text(const struct view *view, struct json_object *devices)
+static void print_text(const struct engine *engine, struct json_object *devices)
 {
 	struct json_object *device = json_object_array_get_idx(devices, 0);
 	struct json_object *rule = json_object_object_get(device, "rule");
 
 	print_device(device);
 	print_rule(rule);
-	describe_tables(devices, view_digits(view));
+	describe_tables(devices, describe_digits(&engine->machine));
 	if (rule && !strcmp(json_get_string(rule, "outcome"), "faulty"))
-		engine_print_faults(&view->engine.config, json_get_string(rule, "file"));
+		engine_print_faults(&engine->config, json_get_string(rule, "file"));
 }
 
-static int run(const struct options *options, int count, char **operands)
+static int run(const struct options *options, struct engine *engine, struct device *device,
+	       const char *operand)
 {
 	struct json_object *devices = json_object_new_array();
-	struct device *device;
-	struct view view;
-	int status = view_read(&view);
+	int status = describe_chosen(engine, devices);
 
-	if (!status)
-		status = identify(&view, operands[0], &device);
-	if (!status) {
-		status = view_describe(&view, devices);
-		if (!json_object_array_length(devices)) {
-			msg(LOG_ERR, "%s: the host has rescinded it", operands[0]);
-			status = EXIT_FAILED;
-		} else if (options->json) {
-			json_print(json_object_get(json_object_array_get_idx(devices, 0)));
-		} else {
-			print_text(&view, devices);
-		}
+	if (!json_object_array_length(devices)) {
+		msg(LOG_ERR, "%s: the host has rescinded it", device->typed);
+		status = EXIT_FAILED;
+	} else if (options->json) {
+		json_print(json_object_get(json_object_array_get_idx(devices, 0)));
+	} else {
+		print_text(engine, devices);
 	}
 	json_object_put(devices);
-	view_free(&view);
 	return status;
 }

@@ -154,23 +154,23 @@ static void print_json(const struct look *last, const struct look *now)
 static int look_once(char **ids, int count, bool json, bool redraw, struct look *last)
 {
 	struct look now = { .channels = json_object_new_array() };
-	struct view view;
-	int status = view_read(&view);
+	struct engine engine;
+	int status = command_read(&engine);
 
 	/* The host may rescind a device after the first sample. */
 	if (!status)
-		status = identify_several(&view, ids, count, !last->channels);
+		status = identify_several(&engine.machine, ids, count, !last->channels);
 	now.at = clock_now(CLOCK_MONOTONIC);
-	for (size_t i = 0; !status && i < view.engine.machine.count; i++)
-		if (view.chosen[i])
-			add_channels(&now, last, &view.engine.machine.devices[i]);
+	for (size_t i = 0; !status && i < engine.machine.count; i++)
+		if (engine.machine.devices[i].typed)
+			add_channels(&now, last, &engine.machine.devices[i]);
 	if (redraw && !status)
 		fputs("\033[H\033[J", stdout);
 	if (json && !status)
 		print_json(last, &now);
 	else if (!status)
-		table_print(columns, now.channels, view_digits(&view), stdout);
-	view_free(&view);
+		table_print(columns, now.channels, describe_digits(&engine.machine), stdout);
+	engine_free(&engine);
 	json_object_put(last->channels);
 	*last = now;
 	return command_end(status);

@@ -42,7 +42,7 @@ struct device {
 	bool is_named;	    /* udev has named it; until then its name may change */
 	struct stack stack; /* device_read_stack() reads it */
 	bool is_held;	    /* see note.h */
-	const char *typed;  /* what the user typed for the device, or NULL */
+	const char *typed;  /* what the user of vmbusctl typed for the device, or NULL */
 };
 
 struct machine {
