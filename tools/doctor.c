@@ -237,7 +237,7 @@ static int run(const struct options *options, int count, char **operands)
 	for (size_t i = 0; !options->json && i < found; i++)
 		print_text(json_object_array_get_idx(diagnosis.findings, i));
 	if (options->json)
-		json_print(json_object_get(diagnosis.findings));
+		json_print(diagnosis.findings, JSON_C_TO_STRING_PRETTY);
 	else if (!found)
 		puts("doctor finds nothing wrong");
 	free_all(&diagnosis);

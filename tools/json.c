@@ -59,19 +59,8 @@ char *json_text(struct json_object *object, const char *key)
 	return text;
 }
 
-static void print(struct json_object *value, int flags)
+void json_print(struct json_object *value, int flags)
 {
 	puts(need((char *)json_object_to_json_string_ext(value,
 							 flags | JSON_C_TO_STRING_NOSLASHESCAPE)));
-	json_object_put(value);
-}
-
-void json_print(struct json_object *value)
-{
-	print(value, JSON_C_TO_STRING_PRETTY);
-}
-
-void json_print_line(struct json_object *value)
-{
-	print(value, JSON_C_TO_STRING_PLAIN);
 }

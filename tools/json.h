@@ -26,10 +26,7 @@ int64_t json_get_number(struct json_object *object, const char *key);
  */
 char *json_text(struct json_object *object, const char *key);
 
-/* Print the value and free it. */
-void json_print(struct json_object *value);
-
-/* Like json_print(), but in one line. */
-void json_print_line(struct json_object *value);
+/* Print a value. @flags is JSON_C_TO_STRING_PRETTY, or _PLAIN for one line. */
+void json_print(struct json_object *value, int flags);
 
 #endif

@@ -32,12 +32,12 @@ static int run(const struct options *options, int count, char **operands)
 	if (!status)
 		status = identify_several(&engine.machine, operands, count, true);
 	else if (options->json)
-		json_print(json_object_get(devices));
+		json_print(devices, JSON_C_TO_STRING_PRETTY);
 	if (status)
 		goto out;
 	status = describe_chosen(&engine, devices);
 	if (options->json)
-		json_print(json_object_get(devices));
+		json_print(devices, JSON_C_TO_STRING_PRETTY);
 	else
 		describe_table(devices, options->verbose ? 0 : describe_digits(&engine.machine),
 			       stdout);

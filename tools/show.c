@@ -138,7 +138,7 @@ static int run(const struct options *options, struct engine *engine, struct devi
 		msg(LOG_ERR, "%s: the host has rescinded it", device->typed);
 		status = EXIT_FAILED;
 	} else if (options->json) {
-		json_print(json_object_get(json_object_array_get_idx(devices, 0)));
+		json_print(json_object_array_get_idx(devices, 0), JSON_C_TO_STRING_PRETTY);
 	} else {
 		print_text(engine, devices);
 	}

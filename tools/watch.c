@@ -145,7 +145,8 @@ static void print_json(const struct look *last, const struct look *now)
 
 	add_rate(look, "seconds", last->channels ? seconds_between(last, now) : -1);
 	json_object_object_add(look, "channels", json_object_get(now->channels));
-	json_print_line(look);
+	json_print(look, JSON_C_TO_STRING_PLAIN);
+	json_object_put(look);
 }
 
 /*
