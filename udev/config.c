@@ -19,11 +19,12 @@ struct reader {
 	struct config *config;
 	size_t first; /* index of the first section of this file */
 	struct place at;
+	struct section *section; /* the keys belong to it; NULL: to none */
+	bool skips_keys;	 /* the last header was faulty */
 	bool is_faulty;
-	bool in_section;
-	bool skips_keys;   /* the last header was faulty */
-	unsigned int keys; /* bits of the keys that the section has, an index into keys[] */
 };
+
+static const struct rule defaults = { .driver = UIO_DRIVER, .enable = true, .settings.mode = -1 };
 
 void config_add_finding(struct config *config, struct place at, bool is_fault, const char *format,
 			...)
@@ -49,7 +50,8 @@ struct section *config_add_section(struct config *config, enum name_kind kind, c
 	config->sections =
 		need(reallocarray(config->sections, config->count + 1, sizeof(*section)));
 	section = &config->sections[config->count++];
-	*section = (struct section){ .name.kind = kind, .at = at, .settings.mode = -1 };
+	*section = (struct section){ .name.kind = kind, .rule = defaults };
+	section->rule.at = at;
 	strcpy(section->name.text, text);
 	return section;
 }
@@ -130,33 +132,26 @@ bool config_parse_size(const char *text, uint64_t *size)
 	return true;
 }
 
-static struct section *current(struct reader *reader)
-{
-	return &reader->config->sections[reader->config->count - 1];
-}
-
 /*
  * Check the section that ends here: a section that binds a whole class of NICs,
  * disk controllers or PCI Express bridges must say that it is meant.
  */
 static void end_section(struct reader *reader)
 {
+	const struct section *section = reader->section;
 	const struct class *class;
-	const struct section *section;
-	struct place here = reader->at;
 
-	if (!reader->in_section)
+	if (!section || section->name.kind != NAME_GUID || section->rule.force ||
+	    !section->rule.enable)
 		return;
-	section = current(reader);
-	class = section->name.kind == NAME_GUID ? class_find(section->name.text) : NULL;
-	if (!class || !config_is_guarded(class->name) || section->force == YES ||
-	    section->enable == NO)
+	class = class_find(section->name.text);
+	if (!class || !config_is_guarded(class->name))
 		return;
-	reader->at = section->at;
-	fault(reader,
-	      "a section for the class %s needs force=yes or enable=no, because it names every device of the class",
-	      class->name);
-	reader->at = here;
+	reader->is_faulty = true;
+	config_add_finding(
+		reader->config, section->rule.at, true,
+		"a section for the class %s needs force=yes or enable=no, because it names every device of the class",
+		class->name);
 }
 
 static void open_section(struct reader *reader, char *header)
@@ -165,7 +160,7 @@ static void open_section(struct reader *reader, char *header)
 	char *end, *text;
 
 	end_section(reader);
-	reader->in_section = false;
+	reader->section = NULL;
 	reader->skips_keys = true;
 	end = strchr(header, ']');
 	if (!end) {
@@ -189,10 +184,8 @@ static void open_section(struct reader *reader, char *header)
 			      text);
 		return;
 	}
-	config_add_section(reader->config, name.kind, name.text, reader->at);
-	reader->in_section = true;
+	reader->section = config_add_section(reader->config, name.kind, name.text, reader->at);
 	reader->skips_keys = false;
-	reader->keys = 0;
 	/*
 	 * The section is in the list before this check, so the devices that it
 	 * names are not bound.
@@ -216,115 +209,111 @@ bool config_is_driver(const char *name)
 }
 
 /*
- * The functions parse_...() check the value of a key and store it in @to, a
- * member of the section, or report a fault.
+ * The functions parse_...() store the value of a key in a member of a rule.
+ * They return false, and store nothing, if the text is no value of the key.
  */
-static void parse_switch(struct reader *reader, const char *key, const char *value, void *to)
+static bool parse_switch(const char *text, void *to)
 {
-	enum tristate *out = to;
+	const bool yes = !strcmp(text, "yes");
 
-	if (!strcmp(value, "yes"))
-		*out = YES;
-	else if (!strcmp(value, "no"))
-		*out = NO;
-	else
-		fault(reader, "%s must be yes or no, not '%s'", key, value);
+	if (!yes && strcmp(text, "no"))
+		return false;
+	*(bool *)to = yes;
+	return true;
 }
 
-static void parse_driver(struct reader *reader, const char *key, const char *value, void *to)
+static bool parse_driver(const char *text, void *to)
 {
-	if (!config_is_driver(value))
-		fault(reader, "%s must be the name of a driver, not '%s'", key, value);
-	else
-		strcpy(to, value);
+	if (!config_is_driver(text))
+		return false;
+	strcpy(to, text);
+	return true;
 }
 
-static void parse_size(struct reader *reader, const char *key, const char *value, void *to)
+static bool parse_size(const char *text, void *to)
 {
-	if (!config_parse_size(value, to))
-		fault(reader,
-		      "%s must be a multiple of %ld bytes, more than 0 and less than 4096M, such as 64K or 1M, not '%s'",
-		      key, sysconf(_SC_PAGESIZE), value);
+	return config_parse_size(text, to);
 }
 
-static void parse_ring_size(struct reader *reader, const char *key, const char *value, void *to)
-{
-	const long least = 2 * sysconf(_SC_PAGESIZE);
-	const uint64_t *size = to;
-
-	parse_size(reader, key, value, to);
-	/* A later module may accept less, so this is no fault. */
-	if (*size && *size < (uint64_t)least)
-		warn(reader,
-		     "%s: the module rejects rings of fewer than two pages, %ld bytes: '%s'", key,
-		     least, value);
-}
-
-static void parse_account(struct reader *reader, const char *key, const char *value, void *to)
+static bool parse_account(const char *text, void *to)
 {
 	uint32_t number;
 
-	if (!*value || strlen(value) >= ACCOUNT_SIZE || value[0] == '-' ||
-	    !text_has_only(value, "._-$"))
-		fault(reader, "%s must be a name or a number, not '%s'", key, value);
-	else if (!value[strspn(value, "0123456789")] && !text_parse_number(value, &number))
-		fault(reader, "%s must be a number below %u, not '%s'", key, UINT32_MAX, value);
-	else
-		strcpy(to, value);
+	if (!*text || strlen(text) >= ACCOUNT_SIZE || text[0] == '-' ||
+	    !text_has_only(text, "._-$"))
+		return false;
+	if (!text[strspn(text, "0123456789")] && !text_parse_number(text, &number))
+		return false;
+	strcpy(to, text);
+	return true;
 }
 
-static void parse_mode(struct reader *reader, const char *key, const char *value, void *to)
+static bool parse_mode(const char *text, void *to)
 {
 	unsigned long mode;
 	int *out = to;
 	char *end;
 
-	mode = strtoul(value, &end, 8);
-	if (!isdigit((unsigned char)value[0]) || *end || mode > 0777)
-		fault(reader, "%s must be an octal number up to 0777, not '%s'", key, value);
-	else
-		*out = mode;
+	mode = strtoul(text, &end, 8);
+	if (!isdigit((unsigned char)text[0]) || *end || mode > 0777)
+		return false;
+	*out = mode;
+	return true;
 }
 
-static void parse_link(struct reader *reader, const char *key, const char *value, void *to)
+static bool parse_link(const char *text, void *to)
 {
-	bool ok = *value != '/' && strlen(value) < LINK_SIZE && text_has_only(value, "._-+:@/");
-
+	if (*text == '/' || strlen(text) >= LINK_SIZE || !text_has_only(text, "._-+:@/") ||
+	    !strncmp(text, "by-", 3))
+		return false;
 	/*
 	 * Each part of the path begins with a letter or digit, so no part is
 	 * ".." or empty.
 	 */
-	for (const char *part = value; ok && part; part = strchr(part, '/')) {
+	for (const char *part = text; part; part = strchr(part, '/')) {
 		part += *part == '/';
-		ok = isalnum((unsigned char)*part);
+		if (!isalnum((unsigned char)*part))
+			return false;
 	}
-	if (!ok)
-		fault(reader, "%s must be a path below /dev/vmbus, not '%s'", key, value);
-	else if (!strncmp(value, "by-", 3))
-		fault(reader, "%s: names that begin with by- are reserved: '%s'", key, value);
-	else
-		strcpy(to, value);
+	strcpy(to, text);
+	return true;
 }
 
-#define AT(member) offsetof(struct section, member)
+#define SIZE	"a multiple of the page size, more than 0 and less than 4096M, such as 64K or 1M"
+#define ACCOUNT "a name, or a number below 4294967295"
 
-static const struct key {
+#define MEMBER(member) offsetof(struct rule, member), sizeof(((struct rule *)0)->member)
+
+static const struct {
 	const char *name;
-	void (*parse)(struct reader *reader, const char *key, const char *value, void *to);
-	size_t to;	/* the member of a section that has the value */
-	size_t line_at; /* the member that has the line of the key, or 0 */
-} keys[] = {
-	{ "driver", parse_driver, AT(driver), 0 },
-	{ "enable", parse_switch, AT(enable), AT(enable_at) },
-	{ "force", parse_switch, AT(force), 0 },
-	{ "ring_size", parse_ring_size, AT(settings.ring_size), 0 },
-	{ "recv_buffer_size", parse_size, AT(settings.recv_buffer_size), 0 },
-	{ "send_buffer_size", parse_size, AT(settings.send_buffer_size), 0 },
-	{ "owner", parse_account, AT(settings.owner), AT(owner_at) },
-	{ "group", parse_account, AT(settings.group), AT(group_at) },
-	{ "mode", parse_mode, AT(settings.mode), 0 },
-	{ "link", parse_link, AT(settings.link), AT(settings.link_at) },
+	const char *values;
+	bool (*parse)(const char *text, void *to);
+	size_t offset, size; /* of the member of a rule that has the value */
+} keys[KEY_COUNT] = {
+	[KEY_DRIVER] = { "driver", "the name of a driver", parse_driver, MEMBER(driver) },
+	[KEY_ENABLE] = { "enable", "yes or no", parse_switch, MEMBER(enable) },
+	[KEY_FORCE] = { "force", "yes or no", parse_switch, MEMBER(force) },
+	[KEY_RING_SIZE] = { "ring_size", SIZE, parse_size, MEMBER(settings.ring_size) },
+	[KEY_RECV_BUFFER_SIZE] = { "recv_buffer_size", SIZE, parse_size,
+				   MEMBER(settings.recv_buffer_size) },
+	[KEY_SEND_BUFFER_SIZE] = { "send_buffer_size", SIZE, parse_size,
+				   MEMBER(settings.send_buffer_size) },
+	[KEY_OWNER] = { "owner", ACCOUNT, parse_account, MEMBER(settings.owner) },
+	[KEY_GROUP] = { "group", ACCOUNT, parse_account, MEMBER(settings.group) },
+	[KEY_MODE] = { "mode", "an octal number up to 0777", parse_mode, MEMBER(settings.mode) },
+	[KEY_LINK] = { "link", "a path below /dev/vmbus that does not begin with by-", parse_link,
+		       MEMBER(settings.link) },
 };
+
+bool config_set(struct section *section, enum key key, const char *text, struct place at)
+{
+	struct rule *rule = &section->rule;
+
+	if (!keys[key].parse(text, (char *)rule + keys[key].offset))
+		return false;
+	rule->key_at[key] = at;
+	return true;
+}
 
 /*
  * Report a key that belongs to no section. After a faulty header, which has
@@ -342,23 +331,27 @@ static void on_lost_key(struct reader *reader, const char *key, const char *valu
 	}
 }
 
-static void on_key(struct reader *reader, const char *key, const char *value)
+static void on_key(struct reader *reader, const char *name, const char *value)
 {
-	char *section = (char *)current(reader);
+	const struct rule *rule = &reader->section->rule;
+	const long least = 2 * sysconf(_SC_PAGESIZE);
+	unsigned int key = 0;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (strcmp(key, keys[i].name))
-			continue;
-		if (reader->keys & 1u << i)
-			warn(reader, "%s: the section sets this key twice; the last value counts",
-			     key);
-		reader->keys |= 1u << i;
-		keys[i].parse(reader, key, value, section + keys[i].to);
-		if (keys[i].line_at)
-			memcpy(section + keys[i].line_at, &reader->at, sizeof(reader->at));
+	while (key < KEY_COUNT && strcmp(name, keys[key].name))
+		key++;
+	if (key == KEY_COUNT) {
+		fault(reader, "unknown key '%s'", name);
 		return;
 	}
-	fault(reader, "unknown key '%s'", key);
+	if (rule->key_at[key].line)
+		warn(reader, "%s: the section sets this key twice; the last value counts", name);
+	if (!config_set(reader->section, key, value, reader->at))
+		fault(reader, "%s must be %s, not '%s'", name, keys[key].values, value);
+	else if (key == KEY_RING_SIZE && rule->settings.ring_size < (uint64_t)least)
+		/* A later module may accept less, so this is no fault. */
+		warn(reader,
+		     "%s: the module rejects rings of fewer than two pages, %ld bytes: '%s'", name,
+		     least, value);
 }
 
 static void on_line(struct reader *reader, char *text, size_t length)
@@ -372,7 +365,7 @@ static void on_line(struct reader *reader, char *text, size_t length)
 		open_section(reader, line.text);
 		break;
 	case CONF_KEY:
-		if (reader->in_section)
+		if (reader->section)
 			on_key(reader, line.text, line.value);
 		else
 			on_lost_key(reader, line.text, line.value);
@@ -513,7 +506,8 @@ char *config_driverctl_path(const char *instance)
 static void load_entry(struct config *config, const char *name)
 {
 	char instance[GUID_SIZE], *driver = file_line(DRIVERCTL_FOLDER "/%s", name);
-	const char *fault = NULL, *path;
+	struct place at = { .line = 1 };
+	const char *fault = NULL;
 	struct section *section;
 
 	if (!driver)
@@ -524,13 +518,13 @@ static void load_entry(struct config *config, const char *name)
 		fault = "this driverctl entry requests no driver, which vmbus-bind does not support";
 	else if (!config_is_driver(driver))
 		fault = "this driverctl entry does not name a driver";
-	path = config_keep(config, file_path(DRIVERCTL_FOLDER "/%s", name));
+	at.file = config_keep(config, file_path(DRIVERCTL_FOLDER "/%s", name));
 	if (fault) {
-		config_add_finding(config, (struct place){ .file = path }, false, "%s", fault);
+		at.line = 0;
+		config_add_finding(config, at, false, "%s", fault);
 	} else {
-		section =
-			config_add_section(config, NAME_GUID, instance, (struct place){ path, 1 });
-		strcpy(section->driver, driver);
+		section = config_add_section(config, NAME_GUID, instance, at);
+		config_set(section, KEY_DRIVER, driver, at);
 	}
 	free(driver);
 }
@@ -606,43 +600,26 @@ bool config_is_guarded(const char *class_name)
 	return false;
 }
 
-static void apply_text(char *to, const char *from)
-{
-	if (*from)
-		strcpy(to, from);
-}
-
+/* Let the keys of a section take precedence over those of a rule. */
 static void apply_section(struct rule *rule, const struct section *section)
 {
-	const struct settings *from = &section->settings;
-	struct settings *to = &rule->settings;
+	const struct rule *from = &section->rule;
 
-	apply_text(rule->driver, section->driver);
-	if (section->enable != UNSET) {
-		rule->enable = section->enable == YES;
-		rule->enable_at = section->enable_at;
+	rule->at = from->at;
+	for (int i = 0; i < KEY_COUNT; i++) {
+		const size_t offset = keys[i].offset;
+
+		if (!from->key_at[i].line)
+			continue;
+		memcpy((char *)rule + offset, (const char *)from + offset, keys[i].size);
+		rule->key_at[i] = from->key_at[i];
 	}
-	if (section->force != UNSET)
-		rule->force = section->force == YES;
-	if (from->ring_size)
-		to->ring_size = from->ring_size;
-	if (from->recv_buffer_size)
-		to->recv_buffer_size = from->recv_buffer_size;
-	if (from->send_buffer_size)
-		to->send_buffer_size = from->send_buffer_size;
-	apply_text(to->owner, from->owner);
-	apply_text(to->group, from->group);
-	if (from->mode >= 0)
-		to->mode = from->mode;
-	apply_text(to->link, from->link);
-	if (from->link[0])
-		to->link_at = from->link_at;
 }
 
 void config_rule(const struct config *config, const struct device *device, bool with_faulty,
 		 struct rule *rule)
 {
-	*rule = (struct rule){ .driver = UIO_DRIVER, .enable = true, .settings.mode = -1 };
+	*rule = defaults;
 	for (int scope = SCOPE_CLASS; scope <= SCOPE_INSTANCE; scope++) {
 		for (size_t i = 0; i < config->count; i++) {
 			const struct section *section = &config->sections[i];
@@ -651,11 +628,10 @@ void config_rule(const struct config *config, const struct device *device, bool 
 				continue;
 			/* The faulty file may have disabled this device. */
 			if (section->is_faulty)
-				rule->faulty_at = section->at;
+				rule->faulty_at = section->rule.at;
 			if (section->is_faulty && !with_faulty)
 				continue;
 			rule->scope = scope;
-			rule->at = section->at;
 			apply_section(rule, section);
 		}
 	}

@@ -20,8 +20,6 @@
 #define ACCOUNT_SIZE	33 /* the name of a user or group */
 #define LINK_SIZE	64
 
-enum tristate { UNSET, NO, YES };
-
 /*
  * A line of a file. @file is NULL if there is none. The text is valid as long
  * as the configuration.
@@ -52,19 +50,44 @@ struct settings {
 	char group[ACCOUNT_SIZE];  /* the same */
 	int mode;		   /* -1: do not change it */
 	char link[LINK_SIZE];	   /* below /dev/vmbus; "": none */
-	struct place link_at;	   /* the line with the link */
+};
+
+enum key {
+	KEY_DRIVER,
+	KEY_ENABLE,
+	KEY_FORCE,
+	KEY_RING_SIZE,
+	KEY_RECV_BUFFER_SIZE,
+	KEY_SEND_BUFFER_SIZE,
+	KEY_OWNER,
+	KEY_GROUP,
+	KEY_MODE,
+	KEY_LINK,
+	KEY_COUNT
+};
+
+/*
+ * How closely a section names a device. A later value takes precedence over an
+ * earlier one.
+ */
+enum rule_scope { SCOPE_NONE, SCOPE_CLASS, SCOPE_INTERFACE, SCOPE_MAC, SCOPE_INSTANCE };
+
+/* What one section says, or the sum of all sections about one device */
+struct rule {
+	enum rule_scope scope;	/* SCOPE_NONE: no section names the device */
+	struct place at;	/* the header of the section that names the device most closely */
+	struct place faulty_at; /* a section of a faulty file that names the device */
+	struct place key_at[KEY_COUNT]; /* line 0: no section has the key; it has its default */
+	char driver[DRIVER_NAME_MAX + 1];
+	bool enable;
+	bool force;
+	struct settings settings;
 };
 
 struct section {
 	bool is_faulty; /* its file has a fault: bind none of its devices */
 	struct device_name name;
-	struct place at; /* the line of its header */
-	char driver[DRIVER_NAME_MAX + 1];
-	enum tristate enable;
-	enum tristate force;
-	struct place enable_at;
-	struct place owner_at, group_at;
-	struct settings settings;
+	struct rule rule;
 };
 
 /* A fault in a file, or a warning about something that is probably a mistake */
@@ -94,24 +117,6 @@ struct config {
 };
 
 struct device;
-
-/*
- * How closely a section names a device. A later value takes precedence over an
- * earlier one.
- */
-enum rule_scope { SCOPE_NONE, SCOPE_CLASS, SCOPE_INTERFACE, SCOPE_MAC, SCOPE_INSTANCE };
-
-/* The sum of all sections about one device */
-struct rule {
-	enum rule_scope scope; /* SCOPE_NONE: no section names the device */
-	struct place at;       /* the section that names the device most closely */
-	char driver[DRIVER_NAME_MAX + 1];
-	bool enable;
-	struct place enable_at; /* the line with enable=no */
-	bool force;
-	struct place faulty_at; /* a section of a faulty file that names the device */
-	struct settings settings;
-};
 
 /*
  * config_load() - read every file
@@ -144,6 +149,12 @@ void config_add_finding(struct config *config, struct place at, bool is_fault, c
  */
 struct section *config_add_section(struct config *config, enum name_kind kind, const char *text,
 				   struct place at);
+
+/*
+ * Set a key of a section, whose line is @at, from its text. Return false if the
+ * text is no value of the key; the section then stays as it is.
+ */
+bool config_set(struct section *section, enum key key, const char *text, struct place at);
 
 /* Keep the path of a file as long as the configuration. Return @path. */
 const char *config_keep(struct config *config, char *path);

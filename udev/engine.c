@@ -175,7 +175,7 @@ static void read_other_rule(struct engine *engine, const struct device *device,
 
 	for (size_t i = 0; i < config->count; i++) {
 		struct section *section = &config->sections[i];
-		const char *file = section->at.file;
+		const char *file = section->rule.at.file;
 
 		/* The section of a command has no file. */
 		if (!strcmp(section->name.text, device->instance) &&
@@ -221,12 +221,13 @@ static void make_plan(struct binding *b)
  */
 static void add_section(struct binding *b)
 {
-	struct section *section = config_add_section(&b->engine->config, NAME_GUID,
-						     b->device->instance, (struct place){ 0 });
+	const struct place at = { .line = 1 }; /* of no file */
+	struct section *section =
+		config_add_section(&b->engine->config, NAME_GUID, b->device->instance, at);
 
-	section->enable = YES;
-	section->force = b->request->force ? YES : NO;
-	snprintf(section->driver, sizeof(section->driver), "%s", b->driver);
+	config_set(section, KEY_ENABLE, "yes", at);
+	config_set(section, KEY_FORCE, b->request->force ? "yes" : "no", at);
+	config_set(section, KEY_DRIVER, b->driver, at);
 }
 
 /* Return " (FILE:LINE)" for the line that decides, or "". */
@@ -486,7 +487,8 @@ static enum engine_result remove_rule(struct engine *engine, struct device *devi
 	config_rule(&engine->config, device, true, &other);
 	if (other.scope != SCOPE_NONE && other.enable) {
 		msg(LOG_ERR, "%s: not released: %s:%u takes precedence: enable=yes",
-		    device_text(device), other.enable_at.file, other.enable_at.line);
+		    device_text(device), other.key_at[KEY_ENABLE].file,
+		    other.key_at[KEY_ENABLE].line);
 		files_restore(&files);
 		goto out;
 	}

@@ -31,7 +31,7 @@ static void check_name(struct config *config, const struct section *section,
 	for (size_t i = 0; i < machine->count; i++)
 		if (config_names(&section->name, &machine->devices[i]))
 			return;
-	config_add_finding(config, section->at, false,
+	config_add_finding(config, section->rule.at, false,
 			   "the section matches no device of this machine");
 }
 
@@ -64,7 +64,7 @@ static void check_links(struct config *config, const struct machine *machine)
 			others += settings_reach(&rules[j]) &&
 				  !strcmp(rules[j].settings.link, s->link);
 		if (others == 1)
-			config_add_finding(config, s->link_at, false,
+			config_add_finding(config, rules[i].key_at[KEY_LINK], false,
 					   "link: another device gets the link '%s', too", s->link);
 	}
 	free(rules);
@@ -76,7 +76,7 @@ static void check_links(struct config *config, const struct machine *machine)
  */
 static void check_use(struct config *config, const struct section *section, struct machine *machine)
 {
-	const struct place at = section->at;
+	const struct place at = section->rule.at;
 	struct plan plan;
 
 	for (size_t i = 0; i < machine->count; i++) {
@@ -99,13 +99,13 @@ static bool is_number(const char *text)
 
 static void check_accounts(struct config *config, const struct section *section)
 {
-	const struct settings *s = &section->settings;
+	const struct settings *s = &section->rule.settings;
 
 	if (s->owner[0] && !is_number(s->owner) && !getpwnam(s->owner))
-		config_add_finding(config, section->owner_at, false, "owner: there is no user '%s'",
-				   s->owner);
+		config_add_finding(config, section->rule.key_at[KEY_OWNER], false,
+				   "owner: there is no user '%s'", s->owner);
 	if (s->group[0] && !is_number(s->group) && !getgrnam(s->group))
-		config_add_finding(config, section->group_at, false,
+		config_add_finding(config, section->rule.key_at[KEY_GROUP], false,
 				   "group: there is no group '%s'", s->group);
 }
 
@@ -116,7 +116,7 @@ void lint(struct config *config, struct machine *machine)
 
 		if (section->is_faulty)
 			continue;
-		if (machine && is_administrators(section->at.file))
+		if (machine && is_administrators(section->rule.at.file))
 			check_name(config, section, machine);
 		if (machine)
 			check_use(config, section, machine);

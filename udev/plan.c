@@ -87,7 +87,7 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 		explain(plan, "no section names it");
 	} else if (!rule->enable) {
 		plan->outcome = PLAN_DISABLED;
-		plan->at = rule->enable_at;
+		plan->at = rule->key_at[KEY_ENABLE];
 		explain(plan, "enable=no");
 	} else if (is_kdump()) {
 		plan->outcome = PLAN_WAITS;
