@@ -29,7 +29,7 @@ void engine_free(struct engine *engine)
 
 void engine_plan(const struct engine *engine, struct device *device, struct plan *plan)
 {
-	plan_make(&engine->config, device, (struct plan_options){ 0 }, plan);
+	plan_make(&engine->config, device, &(struct request){ 0 }, plan);
 }
 
 void engine_print_finding(const struct finding *finding)
@@ -208,11 +208,7 @@ struct binding {
 
 static void make_plan(struct binding *b)
 {
-	plan_make(&b->engine->config, b->device,
-		  (struct plan_options){ .is_named = b->request->is_named,
-					 .is_command = b->driver,
-					 .force = b->request->force },
-		  &b->plan);
+	plan_make(&b->engine->config, b->device, b->request, &b->plan);
 }
 
 /*

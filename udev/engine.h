@@ -38,23 +38,6 @@ enum engine_result {
 	ENGINE_GONE,	/* the host has rescinded the device */
 };
 
-enum change_when {
-	CHANGE_NOW,  /* until the next boot; writes no file */
-	CHANGE_BOOT, /* from the next boot on; does not touch the device */
-	CHANGE_BOTH,
-};
-
-struct request {
-	enum change_when when;
-	bool is_command;    /* a command of the administrator decides, and not the rules */
-	const char *driver; /* of a command; NULL: that of the rule, or the default */
-	bool is_named;	    /* the administrator names the device, so nothing holds it */
-	bool force;
-	bool event;	    /* udev reports the device or its interface */
-	bool new_interface; /* udev reports the interface: act if the NIC has no note */
-	bool dry;	    /* of a release: only print what would happen */
-};
-
 /*
  * engine_bind() - bind a device to the driver of its rule, or of a command
  *

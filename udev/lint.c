@@ -84,7 +84,7 @@ static void check_use(struct config *config, const struct section *section, stru
 
 		if (!config_names(&section->name, device))
 			continue;
-		plan_make(config, device, (struct plan_options){ 0 }, &plan);
+		plan_make(config, device, &(struct request){ 0 }, &plan);
 		if (plan.outcome == PLAN_REFUSED && plan.at.line == at.line &&
 		    !strcmp(plan.at.file, at.file))
 			config_add_finding(config, at, false, "%s is left alone now: %s",

@@ -65,20 +65,20 @@ static bool is_kdump(void)
 	return file_exists("/proc/vmcore");
 }
 
-void plan_make(const struct config *config, struct device *device, struct plan_options options,
+void plan_make(const struct config *config, struct device *device, const struct request *request,
 	       struct plan *plan)
 {
 	struct rule *rule = &plan->rule;
 
 	*plan = (struct plan){ .outcome = PLAN_NO_RULE };
 	config_rule(config, device, false, rule);
-	rule->force |= options.force;
+	rule->force |= request->force;
 	plan->at = rule->at;
 	if (rule->faulty_at.file) {
 		plan->outcome = PLAN_FAULTY;
 		plan->at = rule->faulty_at;
 		explain(plan, "a faulty file names it, or may name it");
-	} else if (!options.is_command && device_may_have_interface(device) &&
+	} else if (!request->is_command && device_may_have_interface(device) &&
 		   config_is_unsure(config, device)) {
 		plan->outcome = PLAN_WAITS;
 		plan->at = (struct place){ NULL, 0 };
@@ -95,13 +95,13 @@ void plan_make(const struct config *config, struct device *device, struct plan_o
 	} else if (device_has_driver(device, rule->driver)) {
 		plan->outcome = PLAN_BOUND;
 		explain(plan, "it already has this driver");
-	} else if (device->is_held && !options.is_named) {
+	} else if (device->is_held && !request->is_named) {
 		plan->outcome = PLAN_WAITS;
 		explain(plan, "an administrator released it, or lets it wait for the next boot");
 	} else if (rule->force) {
 		plan->outcome = PLAN_BIND;
 		device_read_stack(device);
-		explain(plan, options.force ? "--force" : "force=yes");
+		explain(plan, request->force ? "--force" : "force=yes");
 	} else {
 		plan_judge(device, plan);
 	}

@@ -35,18 +35,35 @@ struct plan {
 	char reason[REASON_SIZE]; /* a sentence without a full stop; never empty */
 };
 
-struct plan_options {
-	bool is_named;	 /* an administrator names the device, so nothing holds it */
-	bool is_command; /* a command decides, so the device need not wait for its interface */
-	bool force;	 /* bind it as if its rule had force=yes */
+enum change_when {
+	CHANGE_NOW,  /* until the next boot; writes no file */
+	CHANGE_BOOT, /* from the next boot on; does not touch the device */
+	CHANGE_BOTH,
+};
+
+/* Who asks for a change of a device, and for what. engine.h carries it out. */
+struct request {
+	enum change_when when;
+	/*
+	 * A command of the administrator decides, and not the rules, so a NIC
+	 * need not wait for its interface.
+	 */
+	bool is_command;
+	const char *driver; /* of a command; NULL: that of the rule, or the default */
+	bool is_named;	    /* the administrator names the device, so nothing holds it */
+	bool force;
+	bool event;	    /* udev reports the device or its interface */
+	bool new_interface; /* udev reports the interface: act if the NIC has no note */
+	bool dry;	    /* of a release: only print what would happen */
 };
 
 /*
  * plan_make() - decide about one device
+ * @request: who asks, and for what; vmbus-bind --all sets no member
  *
  * Reads the stack of a NIC that a rule wants.
  */
-void plan_make(const struct config *config, struct device *device, struct plan_options options,
+void plan_make(const struct config *config, struct device *device, const struct request *request,
 	       struct plan *plan);
 
 /*

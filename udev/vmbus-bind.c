@@ -102,13 +102,9 @@ static void print_plan(const struct device *device, const struct plan *plan)
 /* Print what would happen to a device. Return -EBUSY if it would be refused. */
 static int preview(const struct run *run, struct device *device)
 {
-	const struct plan_options options = {
-		.is_named = run->request.is_named,
-		.force = run->request.force,
-	};
 	struct plan plan;
 
-	plan_make(&run->engine.config, device, options, &plan);
+	plan_make(&run->engine.config, device, &run->request, &plan);
 	if (run->id || plan.outcome != PLAN_NO_RULE)
 		print_plan(device, &plan);
 	return plan.outcome == PLAN_REFUSED || plan.outcome == PLAN_FAULTY ? -EBUSY : 0;
