@@ -85,91 +85,37 @@ static enum engine_result reread(struct engine *engine, struct device *device)
 }
 
 /*
- * The files that name a device: the file of vmbusctl, and the entry of
- * driverctl
+ * Return a new string that says what has become of the file of vmbusctl and the
+ * entry of driverctl. @other is the place of a rule that the file disables for
+ * this device, or NULL.
  */
-struct files {
-	struct rule_file rule_file;
-	char *entry;	  /* path of the entry of driverctl */
-	char *entry_text; /* its former content; NULL: there was none */
-};
-
-static int files_open(struct files *files, const struct device *device)
+static char *file_text(const struct rule_file *file, const struct place *other)
 {
-	*files = (struct files){ .entry = config_driverctl_path(device->instance) };
-	files->entry_text = file_read(NULL, "%s", files->entry + strlen(sysroot()));
-	return rule_file_open(&files->rule_file, device->instance);
-}
-
-static void files_close(struct files *files)
-{
-	rule_file_free(&files->rule_file);
-	free(files->entry);
-	free(files->entry_text);
-}
-
-/*
- * Write the file of vmbusctl, and remove the entry of driverctl, so that the
- * two never disagree.
- */
-static int files_write(const struct files *files)
-{
-	int err = rule_file_write(&files->rule_file);
-
-	if (err || !files->entry_text || !unlink(files->entry) || errno == ENOENT)
-		return err;
-	err = -errno;
-	msg(LOG_ERR, "%s cannot be removed: %s", files->entry, strerror(-err));
-	rule_file_restore(&files->rule_file);
-	return err;
-}
-
-static void files_restore(const struct files *files)
-{
-	int err = files->entry_text ? file_replace(files->entry, files->entry_text) : 0;
-
-	if (err)
-		msg(LOG_ERR, "%s cannot be restored: %s", files->entry, strerror(-err));
-	rule_file_restore(&files->rule_file);
-}
-
-/* Return a new string that names the file that has the rule, or had it. */
-static char *rule_text(const struct rule_file *file)
-{
-	if (rule_file_has_section(file))
-		return need_printf("; rule: %s", file->path);
-	return file->before ? need_printf("; removed: %s", file->path) : need_strdup("");
-}
-
-/*
- * Return a new string that says what has become of the files. @other is the
- * place of a rule that the file disables for this device, or NULL.
- */
-static char *files_text(const struct files *files, const struct place *other)
-{
-	const bool is_moved = !other && rule_file_has_section(&files->rule_file);
+	const bool has_rule = !other && rule_file_has_section(file);
 	char *text, *more;
 
 	if (other)
-		text = need_printf("; disabled in %s, because %s:%u names the device",
-				   files->rule_file.path, other->file, other->line);
+		text = need_printf("; disabled in %s, because %s:%u names the device", file->path,
+				   other->file, other->line);
+	else if (has_rule || file->before)
+		text = need_printf("; %s: %s", has_rule ? "rule" : "removed", file->path);
 	else
-		text = rule_text(&files->rule_file);
-	if (!files->entry_text)
+		text = need_strdup("");
+	if (!file->entry_before)
 		return text;
-	more = need_printf("%s; %s: %s", text, is_moved ? "moved from driverctl" : "removed",
-			   files->entry);
+	more = need_printf("%s; %s: %s", text, has_rule ? "moved from driverctl" : "removed",
+			   file->entry);
 	free(text);
 	return more;
 }
 
 /*
- * Read what other files than @files say about a device: remove its own sections
- * from the configuration in memory. The readable parts of faulty files count,
- * because somebody may repair them.
+ * Read what other files than these two say about a device: remove its own
+ * sections from the configuration in memory. The readable parts of faulty files
+ * count, because somebody may repair them.
  */
 static void read_other_rule(struct engine *engine, const struct device *device,
-			    const struct files *files, struct rule *rule)
+			    const struct rule_file *own, struct rule *rule)
 {
 	struct config *config = &engine->config;
 
@@ -179,7 +125,7 @@ static void read_other_rule(struct engine *engine, const struct device *device,
 
 		/* The section of a command has no file. */
 		if (!strcmp(section->name.text, device->instance) &&
-		    (!file || !strcmp(file, files->rule_file.path) || !strcmp(file, files->entry)))
+		    (!file || !strcmp(file, own->path) || !strcmp(file, own->entry)))
 			section->name.text[0] = '\0';
 	}
 	config_rule(config, device, true, rule);
@@ -397,31 +343,31 @@ static enum engine_result bind_persistently(struct binding *b)
 {
 	enum engine_result result = ENGINE_FAILED;
 	char *done = NULL, *text;
-	struct files files;
+	struct rule_file file;
 	struct rule other;
 
-	if (files_open(&files, b->device))
+	if (rule_file_open(&file, b->device->instance, true))
 		goto out;
-	read_other_rule(b->engine, b->device, &files, &other);
-	rule_file_set(&files.rule_file, "enable", other.enable ? NULL : "yes");
+	read_other_rule(b->engine, b->device, &file, &other);
+	rule_file_set(&file, "enable", other.enable ? NULL : "yes");
 	if (b->request->force)
-		rule_file_set(&files.rule_file, "force", "yes");
-	rule_file_set(&files.rule_file, "driver", b->driver);
-	if (files_write(&files))
+		rule_file_set(&file, "force", "yes");
+	rule_file_set(&file, "driver", b->driver);
+	if (rule_file_write(&file))
 		goto out;
 	result = reread(b->engine, b->device);
 	if (!result)
 		result = carry_out(b, &done);
 	if (result == ENGINE_GONE || !done) {
-		files_restore(&files);
+		rule_file_restore(&file);
 		goto out;
 	}
-	text = files_text(&files, NULL);
+	text = file_text(&file, NULL);
 	say(b->device, done, text);
 	free(text);
 out:
 	free(done);
-	files_close(&files);
+	rule_file_free(&file);
 	return result;
 }
 
@@ -464,20 +410,20 @@ enum engine_result engine_bind(struct engine *engine, struct device *device,
 static enum engine_result remove_rule(struct engine *engine, struct device *device, char **text)
 {
 	enum engine_result result = ENGINE_FAILED;
-	struct files files;
+	struct rule_file file;
 	struct rule other;
 	bool has_other;
 
-	if (files_open(&files, device))
+	if (rule_file_open(&file, device->instance, true))
 		goto out;
-	read_other_rule(engine, device, &files, &other);
+	read_other_rule(engine, device, &file, &other);
 	has_other = other.scope != SCOPE_NONE && other.enable;
-	rule_file_clear(&files.rule_file);
+	rule_file_clear(&file);
 	if (has_other)
-		rule_file_set(&files.rule_file, "enable", "no");
-	if (files_write(&files))
+		rule_file_set(&file, "enable", "no");
+	if (rule_file_write(&file))
 		goto out;
-	*text = files_text(&files, has_other ? &other.at : NULL);
+	*text = file_text(&file, has_other ? &other.at : NULL);
 	/* A file that is read later may take precedence. */
 	reread_rules(engine);
 	config_rule(&engine->config, device, true, &other);
@@ -485,13 +431,13 @@ static enum engine_result remove_rule(struct engine *engine, struct device *devi
 		msg(LOG_ERR, "%s: not released: %s:%u takes precedence: enable=yes",
 		    device_text(device), other.key_at[KEY_ENABLE].file,
 		    other.key_at[KEY_ENABLE].line);
-		files_restore(&files);
+		rule_file_restore(&file);
 		goto out;
 	}
 	/* The device no longer waits for the next boot. */
 	result = set_hold(device, false);
 out:
-	files_close(&files);
+	rule_file_free(&file);
 	return result;
 }
 
@@ -678,16 +624,15 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
  * Set the size in the file of vmbusctl. A section without keys binds the
  * device, too: remove it if another rule does so.
  */
-static int write_size(struct engine *engine, const struct device *device, struct files *files,
+static int write_size(struct engine *engine, const struct device *device, struct rule_file *file,
 		      uint64_t size)
 {
-	struct rule_file *file = &files->rule_file;
 	struct rule other;
 	char text[24];
 
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	rule_file_set(file, "ring_size", size ? text : NULL);
-	read_other_rule(engine, device, files, &other);
+	read_other_rule(engine, device, file, &other);
 	if (!rule_file_has_keys(file) && other.scope != SCOPE_NONE && other.enable)
 		rule_file_clear(file);
 	return size || file->before ? rule_file_write(file) : 0;
@@ -715,35 +660,35 @@ static enum engine_result resize(const struct device *device, const struct rule 
 	return err ? ENGINE_FAILED : ENGINE_DONE;
 }
 
-/* Set the size. The caller holds the lock, and closes @files. */
+/* Set the size. The caller holds the lock, and frees @file. */
 static enum engine_result set_size(struct engine *engine, struct device *device, uint64_t size,
-				   enum change_when when, struct files *files)
+				   enum change_when when, struct rule_file *file)
 {
 	const bool writes = when != CHANGE_NOW;
 	enum engine_result result;
 	struct plan plan;
 	char *text;
 
-	if (writes && write_size(engine, device, files, size))
+	if (writes && write_size(engine, device, file, size))
 		return ENGINE_FAILED;
 	result = reread(engine, device);
 	engine_plan(engine, device, &plan);
 	if (!result && writes && plan.rule.settings.ring_size != size) {
 		msg(LOG_ERR,
 		    "%s: another file sets its ring size, and takes precedence over %s (see 'vmbusctl show %s')",
-		    device_text(device), files->rule_file.path, device->instance);
+		    device_text(device), file->path, device->instance);
 		result = ENGINE_FAILED;
 	}
 	if (!result && when != CHANGE_BOOT)
 		result = resize(device, &plan.rule, size);
 	if (result) {
 		if (writes) {
-			rule_file_restore(&files->rule_file);
+			rule_file_restore(file);
 			msg(LOG_ERR, "%s: its rule has not been changed", device_text(device));
 		}
 		return result;
 	}
-	text = writes ? rule_text(&files->rule_file) : need_strdup("");
+	text = writes ? file_text(file, NULL) : need_strdup("");
 	if (size)
 		printf("%s: ring size %" PRIu64 " KiB%s\n", device_text(device), size / 1024, text);
 	else
@@ -756,7 +701,7 @@ enum engine_result engine_set_ring_size(struct engine *engine, struct device *de
 					enum change_when when)
 {
 	enum engine_result result = ENGINE_FAILED;
-	struct files files;
+	struct rule_file file;
 	struct plan plan;
 	int lock;
 
@@ -772,9 +717,9 @@ enum engine_result engine_set_ring_size(struct engine *engine, struct device *de
 	lock = lock_take("device", device->instance);
 	if (lock < 0)
 		return result;
-	if (!files_open(&files, device))
-		result = set_size(engine, device, size, when, &files);
-	files_close(&files);
+	if (!rule_file_open(&file, device->instance, false))
+		result = set_size(engine, device, size, when, &file);
+	rule_file_free(&file);
 	close(lock);
 	return result;
 }

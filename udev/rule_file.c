@@ -13,14 +13,17 @@
 
 static const char header[] = "# Written by vmbusctl, which changes only the keys that it knows.";
 
-int rule_file_open(struct rule_file *file, const char *instance)
+int rule_file_open(struct rule_file *file, const char *instance, bool takes_entry)
 {
 	char *text, *line, *rest;
 
 	*file = (struct rule_file){
 		.path = file_path(ADMIN_CONFIG "/60-%s.conf", instance),
 		.instance = need_strdup(instance),
+		.entry = config_driverctl_path(instance),
 	};
+	if (takes_entry)
+		file->entry_before = file_read(NULL, "%s", file->entry + strlen(sysroot()));
 	text = file_read(NULL, ADMIN_CONFIG "/60-%s.conf", instance);
 	if (!text && errno != ENOENT) {
 		int err = -errno;
@@ -47,6 +50,8 @@ void rule_file_free(struct rule_file *file)
 	free(file->instance);
 	free(file->before);
 	strings_free(&file->lines);
+	free(file->entry);
+	free(file->entry_before);
 }
 
 /*
@@ -185,10 +190,25 @@ static bool has_any_section(const struct rule_file *file)
 	return false;
 }
 
+/* Remove a file, which may be missing. Return 0 or -errno. */
+static int remove_path(const char *path)
+{
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+/* Give a file the content that it had before; NULL: it did not exist. */
+static void restore(const char *path, const char *before)
+{
+	int err = before ? file_replace(path, before) : remove_path(path);
+
+	if (err)
+		msg(LOG_ERR, "%s cannot be restored: %s", path, strerror(-err));
+}
+
 int rule_file_write(const struct rule_file *file)
 {
 	char *text, *lines;
-	int err = 0;
+	int err;
 
 	if (has_any_section(file)) {
 		lines = strings_join(&file->lines, "\n");
@@ -196,22 +216,24 @@ int rule_file_write(const struct rule_file *file)
 		err = file_replace(file->path, text);
 		free(lines);
 		free(text);
-	} else if (unlink(file->path) && errno != ENOENT) {
-		err = -errno;
+	} else {
+		err = remove_path(file->path);
 	}
-	if (err)
+	if (err) {
 		msg(LOG_ERR, "%s cannot be written: %s", file->path, strerror(-err));
+		return err;
+	}
+	err = file->entry_before ? remove_path(file->entry) : 0;
+	if (err) {
+		msg(LOG_ERR, "%s cannot be removed: %s", file->entry, strerror(-err));
+		restore(file->path, file->before);
+	}
 	return err;
 }
 
 void rule_file_restore(const struct rule_file *file)
 {
-	int err = 0;
-
-	if (file->before)
-		err = file_replace(file->path, file->before);
-	else if (unlink(file->path) && errno != ENOENT)
-		err = -errno;
-	if (err)
-		msg(LOG_ERR, "%s cannot be restored: %s", file->path, strerror(-err));
+	if (file->entry_before)
+		restore(file->entry, file->entry_before);
+	restore(file->path, file->before);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Write the files of vmbusctl: /etc/hyperv-uio/bind.d/60-INSTANCE.conf, one for
- * each device.
+ * each device, and remove the entry of driverctl for that device.
  */
 #ifndef HVUIO_RULE_FILE_H
 #define HVUIO_RULE_FILE_H
@@ -19,13 +19,16 @@ struct rule_file {
 	char *instance;
 	char *before;	      /* its former content; NULL: it did not exist */
 	struct strings lines; /* its new content */
+	char *entry;	      /* the path of driverctl's entry */
+	char *entry_before;   /* the entry that goes; NULL: none */
 };
 
 /*
- * Read the file of a device, or start a new one. Return 0, or -errno after a
- * message. Call rule_file_free() in either case.
+ * Read the file of a device, or start a new one. With @takes_entry, it replaces
+ * the entry of driverctl. Return 0, or -errno after a message. Call
+ * rule_file_free() in either case.
  */
-int rule_file_open(struct rule_file *file, const char *instance);
+int rule_file_open(struct rule_file *file, const char *instance, bool takes_entry);
 void rule_file_free(struct rule_file *file);
 
 /*
@@ -44,12 +47,13 @@ bool rule_file_has_section(const struct rule_file *file);
 bool rule_file_has_keys(const struct rule_file *file);
 
 /*
- * Replace the file atomically, or remove it if it has no section. Return 0, or
- * -errno after a message.
+ * Replace the file atomically, or remove it if it has no section. Then remove
+ * the entry that the file replaces, so that the two never disagree. Return 0,
+ * or -errno after a message.
  */
 int rule_file_write(const struct rule_file *file);
 
-/* Restore the file that rule_file_open() has read. */
+/* Restore the file and the entry that rule_file_open() has read. */
 void rule_file_restore(const struct rule_file *file);
 
 #endif
