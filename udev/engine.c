@@ -184,17 +184,16 @@ static const char *place_text(const struct plan *plan)
 }
 
 /*
- * Set *is_over to whether the rules leave the device alone, and log why if a
- * rule wants it. Return ENGINE_DONE unless that is an error.
+ * If the rules leave the device alone although one of them wants it, log why.
+ * Return ENGINE_DONE unless that is an error.
  */
-static enum engine_result judge_rule(const struct binding *b, bool *is_over)
+static enum engine_result judge_rule(const struct binding *b)
 {
 	const struct device *device = b->device;
 	const struct plan *plan = &b->plan;
 	/* hv_netvsc may be about to make the interface, whose event decides. */
 	const bool is_early = b->request->event && device_is_nic(device) && !device->has_interface;
 
-	*is_over = plan->outcome != PLAN_BIND && plan->outcome != PLAN_BOUND;
 	if (plan->outcome == PLAN_WAITS || (is_early && plan->outcome == PLAN_REFUSED)) {
 		msg(LOG_INFO, "%s: left alone: %s", device_text(device), plan->reason);
 	} else if (plan->outcome == PLAN_FAULTY) {
@@ -256,9 +255,9 @@ static enum engine_result judge_command(const struct binding *b)
 	}
 }
 
-static enum engine_result judge(const struct binding *b, bool *is_over)
+static enum engine_result judge(const struct binding *b)
 {
-	return b->driver ? judge_command(b) : judge_rule(b, is_over);
+	return b->driver ? judge_command(b) : judge_rule(b);
 }
 
 /*
@@ -286,7 +285,6 @@ static enum engine_result carry_out(struct binding *b, char **done)
 {
 	const struct request *request = b->request;
 	enum engine_result result;
-	bool is_over = false;
 
 	make_plan(b);
 	/*
@@ -295,8 +293,8 @@ static enum engine_result carry_out(struct binding *b, char **done)
 	 */
 	if (request->event && !request->new_interface && device_may_have_interface(b->device))
 		note_remove(b->device->instance);
-	result = judge(b, &is_over);
-	if (result || is_over)
+	result = judge(b);
+	if (result || (!b->driver && b->plan.outcome != PLAN_BIND && b->plan.outcome != PLAN_BOUND))
 		return result;
 	if (request->when == CHANGE_BOOT) {
 		result = set_hold(b->device, b->plan.outcome != PLAN_BOUND);
@@ -306,7 +304,7 @@ static enum engine_result carry_out(struct binding *b, char **done)
 	}
 	result = act(b, done);
 	if (b->plan.outcome == PLAN_REFUSED)
-		return judge(b, &is_over);
+		return judge(b);
 	/* The device is bound, even if a setting of its rule failed. */
 	if (*done && set_hold(b->device, false) && !result)
 		result = ENGINE_FAILED;
@@ -527,18 +525,19 @@ static bool binds_at_boot(const struct plan *plan, const struct device *device)
 }
 
 /*
- * Carry a command out: change the rules, and release the device. The caller
- * holds the locks.
+ * Release the device, and change the rules if a command says so. The caller
+ * holds the lock.
  */
-static enum engine_result release_by_command(struct engine *engine, struct release *r)
+static enum engine_result carry_out_release(struct engine *engine, struct release *r)
 {
+	const bool is_command = r->request->is_command;
 	enum engine_result result = ENGINE_DONE;
 	const char *driver = driver_to_release(r);
 	char *done = NULL, *text = NULL;
 
 	if (r->request->when != CHANGE_NOW)
 		result = remove_rule(engine, r->device, &text);
-	else if (binds_at_boot(&r->plan, r->device))
+	else if (is_command && binds_at_boot(&r->plan, r->device))
 		text = need_printf("; %s binds it again at the next boot", r->plan.at.file);
 	if (result)
 		goto out;
@@ -548,13 +547,13 @@ static enum engine_result release_by_command(struct engine *engine, struct relea
 		done = need_strdup("released at the next boot");
 	else if (driver)
 		result = release_now(r, driver, &done);
-	else if (*device_driver(r->device))
+	else if (is_command && *device_driver(r->device))
 		done = need_printf("bound to %s, which the kernel chose", device_driver(r->device));
-	else
+	else if (is_command)
 		done = need_strdup("has no driver");
-	if (!result)
+	if (!result && done)
 		say(r->device, done, text ? text : "");
-	else if (r->request->when != CHANGE_NOW)
+	else if (result && r->request->when != CHANGE_NOW)
 		msg(LOG_ERR, "%s: its rule has been changed nevertheless%s", device_text(r->device),
 		    text);
 out:
@@ -567,8 +566,6 @@ out:
 static enum engine_result release_locked(struct engine *engine, struct release *r)
 {
 	enum engine_result result = reread(engine, r->device);
-	const char *driver;
-	char *done = NULL;
 	int err;
 
 	if (result)
@@ -583,23 +580,12 @@ static enum engine_result release_locked(struct engine *engine, struct release *
 	}
 	config_rule(&engine->config, r->device, true, &r->rule);
 	engine_plan(engine, r->device, &r->plan);
-	if (r->request->is_command)
-		return release_by_command(engine, r);
-	driver = driver_to_release(r);
-	if (r->request->dry) {
-		if (driver)
-			printf("%s: would be released by %s\n", device_text(r->device), driver);
-		return ENGINE_DONE;
-	}
-	if (!driver) {
-		hold_released(r);
-		return ENGINE_DONE;
-	}
-	result = release_now(r, driver, &done);
-	if (!result)
-		say(r->device, done, "");
-	free(done);
-	return result;
+	if (!r->request->dry)
+		return carry_out_release(engine, r);
+	if (driver_to_release(r))
+		printf("%s: would be released by %s\n", device_text(r->device),
+		       driver_to_release(r));
+	return ENGINE_DONE;
 }
 
 enum engine_result engine_release(struct engine *engine, struct device *device,
