@@ -17,7 +17,6 @@
 
 struct reader {
 	struct config *config;
-	size_t first; /* index of the first section of this file */
 	struct place at;
 	struct section *section; /* the keys belong to it; NULL: to none */
 	bool skips_keys;	 /* the last header was faulty */
@@ -56,7 +55,8 @@ struct section *config_add_section(struct config *config, enum name_kind kind, c
 	return section;
 }
 
-const char *config_keep(struct config *config, char *path)
+/* Keep the path of a file as long as the configuration. Return @path. */
+static const char *keep(struct config *config, char *path)
 {
 	strings_take(&config->files, path);
 	return path;
@@ -412,9 +412,10 @@ static int not_read(struct config *config, const char *path)
 }
 
 /* Read a file. Return 0, or -EINVAL with the reasons in the findings. */
-static int load_file(struct config *config, const char *path)
+static int load_file(struct config *config, const char *path, bool is_administrators)
 {
-	struct reader reader = { .config = config, .first = config->count, .at = { .file = path } };
+	struct reader reader = { .config = config, .at = { .file = path } };
+	const size_t first = config->count;
 	char *text, *line, *end;
 	struct stat st;
 	size_t size;
@@ -435,8 +436,10 @@ static int load_file(struct config *config, const char *path)
 	}
 	end_section(&reader);
 	free(text);
-	for (size_t i = reader.first; reader.is_faulty && i < config->count; i++)
-		config->sections[i].is_faulty = true;
+	for (size_t i = first; i < config->count; i++) {
+		config->sections[i].is_faulty = reader.is_faulty;
+		config->sections[i].is_administrators = is_administrators;
+	}
 	return reader.is_faulty ? -EINVAL : 0;
 }
 
@@ -447,7 +450,7 @@ static int load_file(struct config *config, const char *path)
 static int list_folder(struct config *config, const char *folder, struct dirent ***entries,
 		       int *ret)
 {
-	const char *path = config_keep(config, file_path("%s", folder));
+	const char *path = keep(config, file_path("%s", folder));
 	int n = scandir(path, entries, conf_is_visible, alphasort);
 	struct stat st;
 
@@ -462,8 +465,9 @@ static int list_folder(struct config *config, const char *folder, struct dirent 
  * Read the files of both directories in the order of their names. A file of the
  * administrator hides the package's file of the same name.
  */
-static int load_folders(struct config *config, const char *const folders[2])
+static int load_folders(struct config *config)
 {
+	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
 	struct dirent **entries[2] = { NULL, NULL };
 	int n[2], i[2] = { 0, 0 }, ret = 0;
 
@@ -476,7 +480,7 @@ static int load_folders(struct config *config, const char *const folders[2])
 				       strcoll(entries[0][i[0]]->d_name, entries[1][i[1]]->d_name);
 		int from = order < 0 ? 0 : 1;
 		const char *name = entries[from][i[from]]->d_name;
-		const char *path = config_keep(config, file_path("%s/%s", folders[from], name));
+		const char *path = keep(config, file_path("%s/%s", folders[from], name));
 
 		if (order == 0)
 			i[0]++;
@@ -484,7 +488,7 @@ static int load_folders(struct config *config, const char *const folders[2])
 		if (!conf_is_named(name))
 			config_add_finding(config, (struct place){ path, 0 }, false,
 					   "ignored, because its name does not end in .conf");
-		else if (load_file(config, path))
+		else if (load_file(config, path, from == 1))
 			ret = -EINVAL;
 	}
 	for (int f = 0; f < 2; f++) {
@@ -495,7 +499,14 @@ static int load_folders(struct config *config, const char *const folders[2])
 	return ret;
 }
 
-#define PREFIX "vmbus-"
+/*
+ * driverctl keeps an override in a file BUS-DEVICE, whose first line names a
+ * driver. driverctl cannot apply those of VMBus devices at boot, because
+ * systemd turns the dashes of their GUIDs into slashes on the way to
+ * driverctl@.service. config_load() reads them instead.
+ */
+#define DRIVERCTL_FOLDER "/etc/driverctl.d"
+#define PREFIX		 "vmbus-"
 
 char *config_driverctl_path(const char *instance)
 {
@@ -518,7 +529,7 @@ static void load_entry(struct config *config, const char *name)
 		fault = "this driverctl entry requests no driver, which vmbus-bind does not support";
 	else if (!config_is_driver(driver))
 		fault = "this driverctl entry does not name a driver";
-	at.file = config_keep(config, file_path(DRIVERCTL_FOLDER "/%s", name));
+	at.file = keep(config, file_path(DRIVERCTL_FOLDER "/%s", name));
 	if (fault) {
 		at.line = 0;
 		config_add_finding(config, at, false, "%s", fault);
@@ -545,11 +556,9 @@ static void load_driverctl(struct config *config)
 
 int config_load(struct config *config)
 {
-	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
-
 	*config = (struct config){ 0 };
 	load_driverctl(config);
-	return load_folders(config, folders);
+	return load_folders(config);
 }
 
 void config_free(struct config *config)

@@ -85,7 +85,8 @@ struct rule {
 };
 
 struct section {
-	bool is_faulty; /* its file has a fault: bind none of its devices */
+	bool is_faulty;		/* its file has a fault: bind none of its devices */
+	bool is_administrators; /* its file is in the directory of the administrator */
 	struct device_name name;
 	struct rule rule;
 };
@@ -156,9 +157,6 @@ struct section *config_add_section(struct config *config, enum name_kind kind, c
  */
 bool config_set(struct section *section, enum key key, const char *text, struct place at);
 
-/* Keep the path of a file as long as the configuration. Return @path. */
-const char *config_keep(struct config *config, char *path);
-
 /* Return whether @name names a device. */
 bool config_names(const struct device_name *name, const struct device *device);
 
@@ -190,14 +188,6 @@ int config_parse_name(const char *text, struct device_name *name);
  * decimal. vmbusctl's argument and the configuration share this syntax.
  */
 bool config_parse_size(const char *text, uint64_t *size);
-
-/*
- * driverctl keeps an override in a file BUS-DEVICE, whose first line names a
- * driver. driverctl cannot apply those of VMBus devices at boot, because
- * systemd turns the dashes of their GUIDs into slashes on the way to
- * driverctl@.service. config_load() reads them instead.
- */
-#define DRIVERCTL_FOLDER "/etc/driverctl.d"
 
 /* Return the path of driverctl's file for a device as a new string. */
 char *config_driverctl_path(const char *instance);

@@ -35,21 +35,6 @@ static void check_name(struct config *config, const struct section *section,
 			   "the section matches no device of this machine");
 }
 
-/*
- * Return whether the administrator wrote a file of rules. Neither the sections
- * of a package's file, which is for all machines, nor the entries of driverctl
- * need match a device of this machine.
- */
-static bool is_administrators(const char *file)
-{
-	const char *root = sysroot();
-	const size_t length = strlen(root);
-
-	return strncmp(file, root, length) ||
-	       (strncmp(file + length, VENDOR_CONFIG "/", sizeof(VENDOR_CONFIG)) &&
-		strncmp(file + length, DRIVERCTL_FOLDER "/", sizeof(DRIVERCTL_FOLDER)));
-}
-
 /* Warn about a link that two devices get, because it can name only one. */
 static void check_links(struct config *config, const struct machine *machine)
 {
@@ -116,7 +101,12 @@ void lint(struct config *config, struct machine *machine)
 
 		if (section->is_faulty)
 			continue;
-		if (machine && is_administrators(section->rule.at.file))
+		/*
+		 * Neither the sections of a package's file, which is for all
+		 * machines, nor the entries of driverctl need match a device of
+		 * this machine.
+		 */
+		if (machine && section->is_administrators)
 			check_name(config, section, machine);
 		if (machine)
 			check_use(config, section, machine);

@@ -7,9 +7,7 @@
 #ifndef HVUIO_LOCK_H
 #define HVUIO_LOCK_H
 
-#ifndef LOCK_FOLDER
 #define LOCK_FOLDER "/run/hyperv-uio/lock"
-#endif
 
 /*
  * lock_take() - wait for a lock
