@@ -20,7 +20,6 @@ struct reader {
 	struct place at;
 	struct section *section; /* the keys belong to it; NULL: to none */
 	bool skips_keys;	 /* the last header was faulty */
-	bool is_faulty;
 };
 
 static const struct rule defaults = { .driver = UIO_DRIVER, .enable = true, .settings.mode = -1 };
@@ -35,6 +34,7 @@ void config_add_finding(struct config *config, struct place at, bool is_fault, c
 		need(reallocarray(config->findings, config->finding_count + 1, sizeof(*finding)));
 	finding = &config->findings[config->finding_count++];
 	*finding = (struct finding){ .at = at, .is_fault = is_fault };
+	config->faults += is_fault;
 	va_start(args, format);
 	if (vasprintf(&finding->text, format, args) < 0)
 		finding->text = need(NULL);
@@ -66,11 +66,7 @@ static const char *keep(struct config *config, char *path)
  * Report a fault in the current line. The format must be a literal, with text
  * from a file as an argument.
  */
-#define fault(reader, ...)                                                             \
-	do {                                                                           \
-		(reader)->is_faulty = true;                                            \
-		config_add_finding((reader)->config, (reader)->at, true, __VA_ARGS__); \
-	} while (0)
+#define fault(reader, ...) config_add_finding((reader)->config, (reader)->at, true, __VA_ARGS__)
 
 /* Warn about the current line, with the arguments of fault(). */
 #define warn(reader, ...) config_add_finding((reader)->config, (reader)->at, false, __VA_ARGS__)
@@ -147,7 +143,6 @@ static void end_section(struct reader *reader)
 	class = class_find(section->name.text);
 	if (!class || !config_is_guarded(class->name))
 		return;
-	reader->is_faulty = true;
 	config_add_finding(
 		reader->config, section->rule.at, true,
 		"a section for the class %s needs force=yes or enable=no, because it names every device of the class",
@@ -400,29 +395,29 @@ static void check_writers(struct config *config, const char *path, const struct 
 
 /*
  * Report a file or directory that cannot be read because of errno. It may
- * disable any device. Return -EINVAL.
+ * disable any device.
  */
-static int not_read(struct config *config, const char *path)
+static void not_read(struct config *config, const char *path)
 {
 	config_add_finding(config, (struct place){ path, 0 }, true,
 			   "%s, so no NIC, no disk controller and no PCI Express bridge is bound",
 			   strerror(errno));
 	config->forbidden_at = (struct place){ path, 1 };
-	return -EINVAL;
 }
 
-/* Read a file. Return 0, or -EINVAL with the reasons in the findings. */
-static int load_file(struct config *config, const char *path, bool is_administrators)
+static void load_file(struct config *config, const char *path, bool is_administrators)
 {
 	struct reader reader = { .config = config, .at = { .file = path } };
-	const size_t first = config->count;
+	const size_t first = config->count, faults = config->faults;
 	char *text, *line, *end;
 	struct stat st;
 	size_t size;
 
 	text = file_read(&size, "%s", path + strlen(sysroot()));
-	if (!text)
-		return not_read(config, path);
+	if (!text) {
+		not_read(config, path);
+		return;
+	}
 	/* A link to /dev/null hides the package's file of the same name. */
 	if (!stat(path, &st) && S_ISREG(st.st_mode))
 		check_writers(config, path, &st);
@@ -437,18 +432,16 @@ static int load_file(struct config *config, const char *path, bool is_administra
 	end_section(&reader);
 	free(text);
 	for (size_t i = first; i < config->count; i++) {
-		config->sections[i].is_faulty = reader.is_faulty;
+		config->sections[i].is_faulty = config->faults != faults;
 		config->sections[i].is_administrators = is_administrators;
 	}
-	return reader.is_faulty ? -EINVAL : 0;
 }
 
 /*
  * List the files of a directory. Return their number, or 0 with a finding if
- * the directory cannot be read. Set *ret to -EINVAL then.
+ * the directory cannot be read.
  */
-static int list_folder(struct config *config, const char *folder, struct dirent ***entries,
-		       int *ret)
+static int list_folder(struct config *config, const char *folder, struct dirent ***entries)
 {
 	const char *path = keep(config, file_path("%s", folder));
 	int n = scandir(path, entries, conf_is_visible, alphasort);
@@ -457,7 +450,7 @@ static int list_folder(struct config *config, const char *folder, struct dirent 
 	if (n >= 0 && !stat(path, &st))
 		check_writers(config, path, &st);
 	if (n < 0 && errno != ENOENT)
-		*ret = not_read(config, path);
+		not_read(config, path);
 	return n < 0 ? 0 : n;
 }
 
@@ -465,14 +458,14 @@ static int list_folder(struct config *config, const char *folder, struct dirent 
  * Read the files of both directories in the order of their names. A file of the
  * administrator hides the package's file of the same name.
  */
-static int load_folders(struct config *config)
+static void load_folders(struct config *config)
 {
 	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
 	struct dirent **entries[2] = { NULL, NULL };
-	int n[2], i[2] = { 0, 0 }, ret = 0;
+	int n[2], i[2] = { 0, 0 };
 
 	for (int f = 0; f < 2; f++)
-		n[f] = list_folder(config, folders[f], &entries[f], &ret);
+		n[f] = list_folder(config, folders[f], &entries[f]);
 	while (i[0] < n[0] || i[1] < n[1]) {
 		int order =
 			i[0] == n[0] ? 1 :
@@ -488,15 +481,14 @@ static int load_folders(struct config *config)
 		if (!conf_is_named(name))
 			config_add_finding(config, (struct place){ path, 0 }, false,
 					   "ignored, because its name does not end in .conf");
-		else if (load_file(config, path, from == 1))
-			ret = -EINVAL;
+		else
+			load_file(config, path, from == 1);
 	}
 	for (int f = 0; f < 2; f++) {
 		for (int e = 0; e < n[f]; e++)
 			free(entries[f][e]);
 		free(entries[f]);
 	}
-	return ret;
 }
 
 /*
@@ -554,11 +546,11 @@ static void load_driverctl(struct config *config)
 	strings_free(&names);
 }
 
-int config_load(struct config *config)
+void config_load(struct config *config)
 {
 	*config = (struct config){ 0 };
 	load_driverctl(config);
-	return load_folders(config);
+	load_folders(config);
 }
 
 void config_free(struct config *config)

@@ -108,6 +108,7 @@ struct config {
 	size_t count;
 	struct finding *findings;
 	size_t finding_count;
+	size_t faults; /* the number of findings that are faults */
 	/*
 	 * An enable=no whose section could not be read, or a file that could
 	 * not be read. It may apply to any device, so no rule binds a device
@@ -120,13 +121,10 @@ struct config {
 struct device;
 
 /*
- * config_load() - read every file
- *
- * Returns 0, or -EINVAL when a file is faulty or cannot be read:
- * config->findings then has the reasons, and config holds the rules of the
- * other files. Call config_free() in every case.
+ * Read every file. A file that is faulty or cannot be read becomes a finding.
+ * Call config_free() in every case.
  */
-int config_load(struct config *config);
+void config_load(struct config *config);
 void config_free(struct config *config);
 
 /*

@@ -270,8 +270,11 @@ static bool arguments_are_right(const struct run *run, int modes, int count, cha
 static int carry_out(struct run *run)
 {
 	struct config *config = &run->engine.config;
-	int faulty = config_load(config), ret = 0;
+	int ret = 0;
+	bool faulty;
 
+	config_load(config);
+	faulty = config->faults;
 	if (run->mode == CHECK)
 		check(run);
 	/*
