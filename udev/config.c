@@ -437,58 +437,62 @@ static void load_file(struct config *config, const char *path, bool is_administr
 	}
 }
 
-/*
- * List the files of a directory. Return their number, or 0 with a finding if
- * the directory cannot be read.
- */
-static int list_folder(struct config *config, const char *folder, struct dirent ***entries)
+/* Add the names of the files in a directory to a list. */
+static void list_folder(struct config *config, const char *folder, struct strings *names)
 {
 	const char *path = keep(config, file_path("%s", folder));
-	int n = scandir(path, entries, conf_is_visible, alphasort);
+	struct dirent **entries;
 	struct stat st;
+	int n = scandir(path, &entries, conf_is_visible, NULL);
 
-	if (n >= 0 && !stat(path, &st))
+	if (n < 0) {
+		if (errno != ENOENT)
+			not_read(config, path);
+		return;
+	}
+	if (!stat(path, &st))
 		check_writers(config, path, &st);
-	if (n < 0 && errno != ENOENT)
-		not_read(config, path);
-	return n < 0 ? 0 : n;
+	for (int i = 0; i < n; i++) {
+		strings_take(names, need_strdup(entries[i]->d_name));
+		free(entries[i]);
+	}
+	free(entries);
 }
 
 /*
- * Read the files of both directories in the order of their names. A file of the
- * administrator hides the package's file of the same name.
+ * Load the file of a name. A file of the administrator hides the package's file
+ * of the same name.
  */
+static void load_name(struct config *config, const char *name)
+{
+	char *path = file_path(ADMIN_CONFIG "/%s", name);
+	struct stat st;
+	const bool is_administrators = !lstat(path, &st);
+
+	if (!is_administrators) {
+		free(path);
+		path = file_path(VENDOR_CONFIG "/%s", name);
+	}
+	keep(config, path);
+	if (conf_is_named(name))
+		load_file(config, path, is_administrators);
+	else
+		config_add_finding(config, (struct place){ path, 0 }, false,
+				   "ignored, because its name does not end in .conf");
+}
+
+/* Read the files of both directories in the order of their names. */
 static void load_folders(struct config *config)
 {
-	static const char *const folders[2] = { VENDOR_CONFIG, ADMIN_CONFIG };
-	struct dirent **entries[2] = { NULL, NULL };
-	int n[2], i[2] = { 0, 0 };
+	struct strings names = { 0 };
 
-	for (int f = 0; f < 2; f++)
-		n[f] = list_folder(config, folders[f], &entries[f]);
-	while (i[0] < n[0] || i[1] < n[1]) {
-		int order =
-			i[0] == n[0] ? 1 :
-			i[1] == n[1] ? -1 :
-				       strcoll(entries[0][i[0]]->d_name, entries[1][i[1]]->d_name);
-		int from = order < 0 ? 0 : 1;
-		const char *name = entries[from][i[from]]->d_name;
-		const char *path = keep(config, file_path("%s/%s", folders[from], name));
-
-		if (order == 0)
-			i[0]++;
-		i[from]++;
-		if (!conf_is_named(name))
-			config_add_finding(config, (struct place){ path, 0 }, false,
-					   "ignored, because its name does not end in .conf");
-		else
-			load_file(config, path, from == 1);
-	}
-	for (int f = 0; f < 2; f++) {
-		for (int e = 0; e < n[f]; e++)
-			free(entries[f][e]);
-		free(entries[f]);
-	}
+	list_folder(config, VENDOR_CONFIG, &names);
+	list_folder(config, ADMIN_CONFIG, &names);
+	strings_sort(&names);
+	for (size_t i = 0; i < names.count; i++)
+		if (!i || strcmp(names.items[i - 1], names.items[i]))
+			load_name(config, names.items[i]);
+	strings_free(&names);
 }
 
 /*
