@@ -353,28 +353,14 @@ static void on_line(struct reader *reader, char *text, size_t length)
 {
 	struct conf_line line = conf_split(text, length);
 
-	switch (line.kind) {
-	case CONF_NOTHING:
-		break;
-	case CONF_SECTION:
+	if (line.kind == CONF_SECTION)
 		open_section(reader, line.text);
-		break;
-	case CONF_KEY:
-		if (reader->section)
-			on_key(reader, line.text, line.value);
-		else
-			on_lost_key(reader, line.text, line.value);
-		break;
-	case CONF_NUL:
-		fault(reader, "%s", conf_fault(line.kind));
-		break;
-	case CONF_GARBAGE:
-		fault(reader, "neither [section], key=value nor a comment: '%s'", line.text);
-		break;
-	case CONF_COMMENT:
-		fault(reader, "%s: '%s'", conf_fault(line.kind), line.text);
-		break;
-	}
+	else if (line.kind == CONF_KEY && reader->section)
+		on_key(reader, line.text, line.value);
+	else if (line.kind == CONF_KEY)
+		on_lost_key(reader, line.text, line.value);
+	else if (line.kind == CONF_FAULT)
+		fault(reader, "%s: '%s'", line.fault, line.text);
 }
 
 /*

@@ -26,12 +26,13 @@
 
 #define CONF_BLANKS " \t\r\n"
 
-enum conf_kind { CONF_NOTHING, CONF_SECTION, CONF_KEY, CONF_NUL, CONF_COMMENT, CONF_GARBAGE };
+enum conf_kind { CONF_NOTHING, CONF_SECTION, CONF_KEY, CONF_FAULT };
 
 struct conf_line {
 	enum conf_kind kind;
-	char *text;  /* the line without blanks at its ends; for CONF_KEY, the key */
-	char *value; /* for CONF_KEY, without blanks at its ends */
+	char *text;	   /* the line without blanks at its ends; for CONF_KEY, the key */
+	char *value;	   /* for CONF_KEY, without blanks at its ends */
+	const char *fault; /* for CONF_FAULT, the reason */
 };
 
 /* Skip blanks at the start of @text, and cut those at its end. */
@@ -58,10 +59,12 @@ static inline bool conf_has_comment(const char *value)
 static inline struct conf_line conf_split(char *line, size_t length)
 {
 	static const char mark[] = "\xef\xbb\xbf";
-	struct conf_line result = { .kind = CONF_NUL, .text = line };
+	struct conf_line result = { .kind = CONF_FAULT, .text = line };
 
-	if (strlen(line) < length)
+	if (strlen(line) < length) {
+		result.fault = "the line contains a NUL byte";
 		return result;
+	}
 	if (!strncmp(line, mark, strlen(mark)))
 		line += strlen(mark);
 	result.text = conf_trim(line);
@@ -75,11 +78,11 @@ static inline struct conf_line conf_split(char *line, size_t length)
 	}
 	result.value = strchr(result.text, '=');
 	if (!result.value) {
-		result.kind = CONF_GARBAGE;
+		result.fault = "neither [section], key=value nor a comment";
 		return result;
 	}
 	if (conf_has_comment(result.value + 1)) {
-		result.kind = CONF_COMMENT;
+		result.fault = "a comment needs a line of its own";
 		return result;
 	}
 	*result.value++ = '\0';
@@ -87,22 +90,6 @@ static inline struct conf_line conf_split(char *line, size_t length)
 	result.value = conf_trim(result.value);
 	result.kind = CONF_KEY;
 	return result;
-}
-
-/*
- * Return the fault of a line that is neither empty nor a key. The caller
- * appends the line in quotes.
- */
-static inline const char *conf_fault(enum conf_kind kind)
-{
-	switch (kind) {
-	case CONF_NUL:
-		return "the line contains a NUL byte";
-	case CONF_COMMENT:
-		return "a comment needs a line of its own";
-	default:
-		return "neither key=value nor a comment";
-	}
 }
 
 /* Skip hidden files, such as those of editors: a filter for scandir(3). */

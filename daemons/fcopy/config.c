@@ -431,10 +431,8 @@ static void on_line(struct reader *reader, char *text, size_t length)
 		on_key(reader, line.text, line.value);
 	else if (line.kind == CONF_SECTION)
 		on_section(reader, line.text);
-	else if (line.kind == CONF_NUL)
-		fault(reader, "%s", conf_fault(line.kind));
-	else if (line.kind != CONF_NOTHING)
-		fault(reader, "%s: '%s'", conf_fault(line.kind), line.text);
+	else if (line.kind == CONF_FAULT)
+		fault(reader, "%s: '%s'", line.fault, line.text);
 }
 
 /*

@@ -253,7 +253,7 @@ TEST(each_fault_has_its_line)
 		const char *line, *what;
 	} faults[] = {
 		{ "enable=maybe", "enable must be yes or no, not 'maybe'" },
-		{ "nonsense", "neither key=value nor a comment: 'nonsense'" },
+		{ "nonsense", "neither [section], key=value nor a comment: 'nonsense'" },
 		{ "colour=blue", "unknown key 'colour'" },
 		{ "Enable=yes", "unknown key 'Enable'" },
 		{ "=yes", "unknown key ''" },
