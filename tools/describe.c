@@ -388,7 +388,7 @@ static char *state_cell(struct json_object *row, const char *key, enum colour *c
 static char *rule_cell(struct json_object *row, const char *key, enum colour *colour)
 {
 	struct json_object *rule = json_object_object_get(row, "rule");
-	const char *file = rule ? json_get_string(rule, "file") : "", *outcome;
+	const char *file = json_get_string(rule, "file"), *outcome;
 	const char *slash = strrchr(file, '/');
 
 	if (!*file)

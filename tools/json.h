@@ -16,7 +16,7 @@ void json_list(struct json_object *object, const char *key, const struct strings
 /* Add a number of bytes. 0 stands for an unknown number, and becomes null. */
 void json_bytes(struct json_object *object, const char *key, uint64_t bytes);
 
-/* Return a member of an object: "" or -1 if it is null. */
+/* Return a member of an object: "" or -1 if it, or the object, is null. */
 const char *json_get_string(struct json_object *object, const char *key);
 int64_t json_get_number(struct json_object *object, const char *key);
 

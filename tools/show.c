@@ -103,7 +103,7 @@ static char *settings_text(struct json_object *rule)
 
 static void print_rule(struct json_object *rule)
 {
-	const char *file = rule ? json_get_string(rule, "file") : "";
+	const char *file = json_get_string(rule, "file");
 	const char *outcome = rule ? json_get_string(rule, "outcome") : "no-rule";
 	const enum colour colour = describe_outcome_colour(outcome);
 
@@ -124,8 +124,8 @@ static void print_text(const struct engine *engine, struct json_object *devices)
 	print_device(device);
 	print_rule(rule);
 	describe_tables(devices, describe_digits(&engine->machine));
-	if (rule && !strcmp(json_get_string(rule, "outcome"), "faulty"))
-		engine_print_faults(&engine->config, json_get_string(rule, "file"));
+	if (!strcmp(json_get_string(rule, "outcome"), "faulty"))
+		engine_print_findings(&engine->config, json_get_string(rule, "file"), false);
 }
 
 static int run(const struct options *options, struct engine *engine, struct device *device,

@@ -32,20 +32,20 @@ void engine_plan(const struct engine *engine, struct device *device, struct plan
 	plan_make(&engine->config, device, &(struct request){ 0 }, plan);
 }
 
-void engine_print_finding(const struct finding *finding)
+void engine_print_findings(const struct config *config, const char *file, bool with_warnings)
 {
-	const int priority = finding->is_fault ? LOG_ERR : LOG_WARNING;
-	char *place = place_format(&finding->at);
+	for (size_t i = 0; i < config->finding_count; i++) {
+		const struct finding *finding = &config->findings[i];
+		char *place;
 
-	msg(priority, "%s: %s%s", place, finding->is_fault ? "" : "warning: ", finding->text);
-	free(place);
-}
-
-void engine_print_faults(const struct config *config, const char *file)
-{
-	for (size_t i = 0; i < config->finding_count; i++)
-		if (config->findings[i].is_fault && !strcmp(config->findings[i].at.file, file))
-			engine_print_finding(&config->findings[i]);
+		if (!(finding->is_fault || with_warnings) ||
+		    (file && strcmp(finding->at.file, file)))
+			continue;
+		place = place_format(&finding->at);
+		msg(finding->is_fault ? LOG_ERR : LOG_WARNING, "%s: %s%s", place,
+		    finding->is_fault ? "" : "warning: ", finding->text);
+		free(place);
+	}
 }
 
 /* Print what was done. After an event log it, because udev shows no output. */
@@ -213,7 +213,7 @@ static enum engine_result report_faulty(const struct engine *engine, const struc
 					const struct plan *plan)
 {
 	msg(LOG_ERR, "%s: left alone: %s", device_text(device), plan->reason);
-	engine_print_faults(&engine->config, plan->at.file);
+	engine_print_findings(&engine->config, plan->at.file, false);
 	return ENGINE_FAULTY;
 }
 

@@ -67,10 +67,10 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
 enum engine_result engine_set_ring_size(struct engine *engine, struct device *device, uint64_t size,
 					enum change_when when);
 
-/* Print a finding about the configuration, with its file and line. */
-void engine_print_finding(const struct finding *finding);
-
-/* Print the faults of a file. */
-void engine_print_faults(const struct config *config, const char *file);
+/*
+ * Print the faults of the configuration with file and line, and the warnings,
+ * too, if @with_warnings is set. @file restricts them to one file, or is NULL.
+ */
+void engine_print_findings(const struct config *config, const char *file, bool with_warnings);
 
 #endif

@@ -195,13 +195,6 @@ static void check(struct run *run)
 	lint(&run->engine.config, ret ? NULL : &run->engine.machine);
 }
 
-static void report_findings(const struct config *config, bool with_hints)
-{
-	for (size_t i = 0; i < config->finding_count; i++)
-		if (config->findings[i].is_fault || with_hints)
-			engine_print_finding(&config->findings[i]);
-}
-
 /* Parse INSTANCE, or CLASS or INSTANCE/RELID if the mode accepts them. */
 static bool parse_id(struct run *run, char *text, char guid[GUID_SIZE])
 {
@@ -282,7 +275,7 @@ static int carry_out(struct run *run)
 	 * output, and the event of the device has reported them.
 	 */
 	if (run->mode != PROPERTIES)
-		report_findings(config, run->mode == CHECK);
+		engine_print_findings(config, NULL, run->mode == CHECK);
 	if (run->mode == RELEASE || run->mode == BIND_ALL)
 		ret = run_all(run);
 	else if (run->mode != CHECK)
