@@ -183,21 +183,20 @@ static int set_ring_size(const struct device *device, uint64_t size)
 }
 
 /* Warn if a buffer of a NIC, map 3 or 4, does not have the size of the rule. */
-static int check_buffer(const struct device *device, const char *key, int map, uint64_t size)
+static void check_buffer(const struct device *device, const char *key, int map, uint64_t size)
 {
 	char path[64];
 	uint64_t now;
 
 	if (!size)
-		return 0;
+		return;
 	snprintf(path, sizeof(path), "uio/%s/maps/map%d/size", device->handle->uio, map);
 	if (device_u64(device->handle, path, &now) || now == size)
-		return 0;
+		return;
 	msg(LOG_WARNING,
 	    "%s: %s is %" PRIu64 " instead of %" PRIu64
 	    "; the new size applies when the device is bound again",
 	    device_text(device), key, now, size);
-	return 0;
 }
 
 int settings_apply(const struct device *device, const struct rule *rule, unsigned int relid)
@@ -232,14 +231,16 @@ int settings_apply(const struct device *device, const struct rule *rule, unsigne
 	return first(ret, set_rings(device, &access, relid));
 }
 
-static int choose(const char *driver, const char *name, uint64_t size, char former[32])
+/*
+ * Set a size of the driver, and store the former one in @former if it differs.
+ */
+static void choose(const char *driver, const char *name, uint64_t size, char former[32])
 {
 	char text[32], *now;
 	int ret = 0;
 
-	former[0] = '\0';
 	if (!size)
-		return 0;
+		return;
 	snprintf(text, sizeof(text), "%" PRIu64, size);
 	now = file_line("/sys/bus/vmbus/drivers/%s/%s", driver, name);
 	if (!now)
@@ -253,7 +254,6 @@ static int choose(const char *driver, const char *name, uint64_t size, char form
 	else if (strcmp(text, now))
 		snprintf(former, 32, "%s", now);
 	free(now);
-	return ret;
 }
 
 bool settings_has_buffers(const struct rule *rule)
@@ -261,19 +261,16 @@ bool settings_has_buffers(const struct rule *rule)
 	return rule->settings.recv_buffer_size || rule->settings.send_buffer_size;
 }
 
-int settings_begin(const struct rule *rule, struct buffers *buffers)
+void settings_begin(const struct rule *rule, struct buffers *buffers)
 {
 	const struct settings *s = &rule->settings;
 
-	*buffers = (struct buffers){ .lock = -1 };
-	if (!settings_has_buffers(rule))
-		return 0;
 	strcpy(buffers->driver, rule->driver);
 	buffers->lock = lock_take("driver", rule->driver);
 	if (buffers->lock < 0)
-		return buffers->lock;
-	return first(choose(rule->driver, "recv_size", s->recv_buffer_size, buffers->recv_size),
-		     choose(rule->driver, "send_size", s->send_buffer_size, buffers->send_size));
+		return;
+	choose(rule->driver, "recv_size", s->recv_buffer_size, buffers->recv_size);
+	choose(rule->driver, "send_size", s->send_buffer_size, buffers->send_size);
 }
 
 static void restore_choice(const char *driver, const char *name, const char *former)
@@ -294,7 +291,6 @@ void settings_end(struct buffers *buffers)
 	restore_choice(buffers->driver, "send_size", buffers->send_size);
 	if (buffers->lock >= 0)
 		close(buffers->lock);
-	*buffers = (struct buffers){ .lock = -1 };
 }
 
 /* Return whether a machine can have only one device of the class. */

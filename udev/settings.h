@@ -46,13 +46,14 @@ struct buffers {
 
 /*
  * settings_begin() - set the buffer sizes for the device that is bound next
+ * @buffers: { .lock = -1 }
  *
  * The driver has one setting for all of its NICs. This function therefore locks
  * the driver, and settings_end() restores the setting and unlocks the driver.
- * If the rule has no sizes, the function does nothing. Returns 0 or -errno;
- * call settings_end() in every case.
+ * If a size cannot be set, the function reports that. settings_end() does
+ * nothing if this function was not called.
  */
-int settings_begin(const struct rule *rule, struct buffers *buffers);
+void settings_begin(const struct rule *rule, struct buffers *buffers);
 void settings_end(struct buffers *buffers);
 
 /*
