@@ -11,7 +11,8 @@
 #include "file.h"
 #include "log.h"
 
-static const char header[] = "# Written by vmbusctl, which changes only the keys that it knows.";
+static const char first_line[] =
+	"# Written by vmbusctl, which changes only the keys that it knows.";
 
 int rule_file_open(struct rule_file *file, const char *instance, bool takes_entry)
 {
@@ -32,7 +33,7 @@ int rule_file_open(struct rule_file *file, const char *instance, bool takes_entr
 		return err;
 	}
 	if (!text) {
-		strings_take(&file->lines, need_strdup(header));
+		strings_take(&file->lines, need_strdup(first_line));
 		return 0;
 	}
 	file->before = need_strdup(text);
@@ -54,52 +55,60 @@ void rule_file_free(struct rule_file *file)
 	free(file->entry_before);
 }
 
-/*
- * Return whether a line is the header of a section. Set *own to whether the
- * section is that of the device.
- */
-static bool is_header(const char *line, const char *instance, bool *own)
+static enum conf_kind kind_of(const char *line)
 {
 	char *copy = need_strdup(line);
-	const struct conf_line parsed = conf_split(copy, strlen(copy));
-	const bool is_section = parsed.kind == CONF_SECTION;
-	struct device_name name;
+	const enum conf_kind kind = conf_split(copy, strlen(copy)).kind;
 
-	if (is_section)
-		parsed.text[strcspn(parsed.text, "]")] = '\0';
-	*own = is_section && !config_parse_name(conf_trim(parsed.text + 1), &name) &&
-	       !strcmp(name.text, instance);
 	free(copy);
-	return is_section;
+	return kind;
+}
+
+/* Return whether the header of a section names an instance. */
+static bool names(const char *header, const char *instance)
+{
+	char *copy = need_strdup(header);
+	char *text = conf_split(copy, strlen(copy)).text;
+	struct device_name name;
+	bool yes;
+
+	text[strcspn(text, "]")] = '\0';
+	yes = !config_parse_name(conf_trim(text + 1), &name) && !strcmp(name.text, instance);
+	free(copy);
+	return yes;
 }
 
 /*
- * Find the section of the device: *begin is its header, *end the line after it.
- * Return false if there is none.
+ * Return whether a line belongs to a section of the device, or is its header.
+ * An administrator may have written several sections for the device.
  */
-static bool find_section(const struct rule_file *file, size_t from, size_t *begin, size_t *end)
+static bool is_own(const struct rule_file *file, size_t line)
 {
-	const struct strings *lines = &file->lines;
-	bool own = false;
-
-	for (*begin = from; *begin < lines->count; (*begin)++)
-		if (is_header(lines->items[*begin], file->instance, &own) && own)
-			break;
-	if (!own)
-		return false;
-	for (*end = *begin + 1; *end < lines->count; (*end)++)
-		if (is_header(lines->items[*end], file->instance, &own))
-			break;
-	return true;
+	for (size_t i = line + 1; i-- > 0;)
+		if (kind_of(file->lines.items[i]) == CONF_SECTION)
+			return names(file->lines.items[i], file->instance);
+	return false;
 }
 
-static void remove_lines(struct strings *lines, size_t begin, size_t end)
+/*
+ * Return the header of the first section of the device, or the number of lines
+ * if there is none.
+ */
+static size_t find_section(const struct rule_file *file)
 {
-	for (size_t i = begin; i < end; i++)
-		free(lines->items[i]);
-	memmove(lines->items + begin, lines->items + end,
-		(lines->count - end) * sizeof(*lines->items));
-	lines->count -= end - begin;
+	size_t line = 0;
+
+	while (line < file->lines.count && !is_own(file, line))
+		line++;
+	return line;
+}
+
+static void remove_line(struct strings *lines, size_t at)
+{
+	free(lines->items[at]);
+	lines->count--;
+	memmove(lines->items + at, lines->items + at + 1,
+		(lines->count - at) * sizeof(*lines->items));
 }
 
 static void insert_line(struct strings *lines, size_t at, char *line)
@@ -125,67 +134,46 @@ static bool has_key(const char *line, const char *key)
 void rule_file_set(struct rule_file *file, const char *key, const char *value)
 {
 	struct strings *lines = &file->lines;
-	size_t begin, end, from = 0;
+	size_t header;
 
-	/* An administrator may have written several sections for the device. */
-	while (find_section(file, from, &begin, &end)) {
-		for (size_t i = end; i > begin + 1; i--)
-			if (has_key(lines->items[i - 1], key)) {
-				remove_lines(lines, i - 1, i);
-				end--;
-			}
-		from = end;
-	}
+	for (size_t i = lines->count; i-- > 0;)
+		if (has_key(lines->items[i], key) && is_own(file, i))
+			remove_line(lines, i);
 	if (!value)
 		return;
-	if (!find_section(file, 0, &begin, &end)) {
-		begin = lines->count;
+	header = find_section(file);
+	if (header == lines->count)
 		strings_take(lines, need_printf("[%s]", file->instance));
-	}
-	insert_line(lines, begin + 1, need_printf("%s=%s", key, value));
+	insert_line(lines, header + 1, need_printf("%s=%s", key, value));
 }
 
 void rule_file_clear(struct rule_file *file)
 {
-	size_t begin, end;
-
-	while (find_section(file, 0, &begin, &end))
-		remove_lines(&file->lines, begin, end);
+	for (size_t i = file->lines.count; i-- > 0;)
+		if (is_own(file, i))
+			remove_line(&file->lines, i);
 }
 
 bool rule_file_has_section(const struct rule_file *file)
 {
-	size_t begin, end;
-
-	return find_section(file, 0, &begin, &end);
-}
-
-static bool has_text(const char *line)
-{
-	char *copy = need_strdup(line);
-	const bool yes = conf_split(copy, strlen(copy)).kind != CONF_NOTHING;
-
-	free(copy);
-	return yes;
+	return find_section(file) < file->lines.count;
 }
 
 bool rule_file_has_keys(const struct rule_file *file)
 {
-	size_t begin, end;
+	for (size_t i = 0; i < file->lines.count; i++) {
+		const enum conf_kind kind = kind_of(file->lines.items[i]);
 
-	for (size_t from = 0; find_section(file, from, &begin, &end); from = end)
-		for (size_t i = begin + 1; i < end; i++)
-			if (has_text(file->lines.items[i]))
-				return true;
+		if (kind != CONF_NOTHING && kind != CONF_SECTION && is_own(file, i))
+			return true;
+	}
 	return false;
 }
 
 static bool has_any_section(const struct rule_file *file)
 {
-	bool own;
-
 	for (size_t i = 0; i < file->lines.count; i++)
-		if (is_header(file->lines.items[i], file->instance, &own))
+		if (kind_of(file->lines.items[i]) == CONF_SECTION)
 			return true;
 	return false;
 }
