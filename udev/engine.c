@@ -486,12 +486,12 @@ static bool hold_released(const struct release *r)
 }
 
 /*
- * Release the device. Hold it first, because its new interface has an event. If
- * the release fails, end the hold, unless the device was held before.
+ * Release the device. If that fails, end its hold, unless the device was held
+ * before.
  */
-static enum engine_result release_now(struct release *r, const char *driver, char **done)
+static enum engine_result release_now(struct release *r, const char *driver, bool is_new_hold,
+				      char **done)
 {
-	const bool hold = hold_released(r);
 	struct device *device = r->device;
 	char *name = need_strdup(driver);
 	int err;
@@ -506,7 +506,7 @@ static enum engine_result release_now(struct release *r, const char *driver, cha
 		    device_text(device));
 	err = bind_release(device, name, done);
 	free(name);
-	if (err && hold && !device->is_held)
+	if (err && is_new_hold)
 		note_end_hold(device->instance);
 	if (err == -ENODEV)
 		return gone(device);
@@ -534,6 +534,7 @@ static enum engine_result carry_out_release(struct engine *engine, struct releas
 	enum engine_result result = ENGINE_DONE;
 	const char *driver = driver_to_release(r);
 	char *done = NULL, *text = NULL;
+	bool is_new_hold;
 
 	if (r->request->when != CHANGE_NOW)
 		result = remove_rule(engine, r->device, &text);
@@ -541,12 +542,12 @@ static enum engine_result carry_out_release(struct engine *engine, struct releas
 		text = need_printf("; %s binds it again at the next boot", r->plan.at.file);
 	if (result)
 		goto out;
-	if (!driver)
-		hold_released(r);
+	/* Hold the device first, because its new interface has an event. */
+	is_new_hold = hold_released(r) && !r->device->is_held;
 	if (r->request->when == CHANGE_BOOT)
 		done = need_strdup("released at the next boot");
 	else if (driver)
-		result = release_now(r, driver, &done);
+		result = release_now(r, driver, is_new_hold, &done);
 	else if (is_command && *device_driver(r->device))
 		done = need_printf("bound to %s, which the kernel chose", device_driver(r->device));
 	else if (is_command)
