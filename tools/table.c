@@ -63,27 +63,20 @@ static struct cell make_cell(const struct column *column, struct json_object *ro
 	return cell;
 }
 
-static bool is_shown(const struct table *table, size_t column)
-{
-	if (table->columns[column].when == ALWAYS)
-		return true;
-	for (size_t i = column; i < table->count; i += table->width)
-		if (table->cells[i].text[0])
-			return true;
-	return false;
-}
-
+/* Return the width of a column, or 0 if it is not shown. */
 static size_t width_of(const struct table *table, size_t column)
 {
+	bool is_shown = table->columns[column].when == ALWAYS;
 	size_t width = strlen(table->columns[column].header);
 
 	for (size_t i = column; i < table->count; i += table->width) {
 		size_t len = strlen(table->cells[i].text);
 
+		is_shown |= len > 0;
 		if (len > width)
 			width = len;
 	}
-	return width;
+	return is_shown ? width : 0;
 }
 
 static size_t room(FILE *stream)
@@ -113,7 +106,7 @@ static void choose_columns(struct table *table, size_t room)
 	size_t total = 0, c;
 
 	for (c = 0; c < table->width; c++) {
-		table->widths[c] = is_shown(table, c) ? width_of(table, c) : 0;
+		table->widths[c] = width_of(table, c);
 		total += table->widths[c] ? table->widths[c] + strlen(GAP) : 0;
 	}
 	while (total > room + strlen(GAP) && (c = first_to_go(table)) < table->width) {
