@@ -154,12 +154,14 @@ static int attach(struct device *device, const char *driver)
 {
 	int err = 0, ret;
 
-	for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+	for (int attempt = 0;; attempt++) {
 		ret = vmbus_device_refresh(device->handle);
 		if (ret)
 			return ret;
 		if (device_has_driver(device, driver))
 			return 0;
+		if (attempt == MAX_ATTEMPTS)
+			return -EBUSY;
 		if (!device->handle->driver && err)
 			return err; /* this failed although no other driver interfered */
 		if (device->handle->driver) {
@@ -180,10 +182,6 @@ static int attach(struct device *device, const char *driver)
 		if (!err)
 			err = PROBE_FAILED;
 	}
-	ret = vmbus_device_refresh(device->handle);
-	if (ret)
-		return ret;
-	return device_has_driver(device, driver) ? 0 : -EBUSY;
 }
 
 /*
