@@ -306,11 +306,12 @@ static void put_gpa_around(struct tx_ring *tx, uint64_t word, uint64_t transacti
 	tx_ring_end(tx, start, all);
 }
 
+/* Slow path of vmbus_queue_gpa(). The caller holds the lock. */
 static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, uint16_t flags,
 						      uint64_t transaction_id,
 						      const struct vmbus_gpa_buffer *ranges,
 						      unsigned int count, const void *payload,
-						      size_t len, bool *signal)
+						      size_t len)
 {
 	int64_t header = ranges_length(chan, ranges, count);
 	struct tx_ring *tx = &chan->tx;
@@ -324,7 +325,7 @@ static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, u
 	if (len > tx->max_payload - (uint64_t)header)
 		return -EMSGSIZE;
 	need = tx_ring_need(header + len);
-	err = reserve(chan, need, signal);
+	err = reserve(chan, need, NULL);
 	if (err)
 		return err;
 	if (!put_gpa(tx, flags, transaction_id, ranges, count, payload, len))
@@ -333,15 +334,6 @@ static __attribute__((noinline)) int queue_gpa_slowly(struct vmbus_chan *chan, u
 					    RING_DESCRIPTOR + header, need - RING_TRAILER),
 			       transaction_id, ranges, count, payload, len);
 	return 0;
-}
-
-static inline int queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transaction_id,
-			    const struct vmbus_gpa_buffer *ranges, unsigned int count,
-			    const void *payload, size_t len, bool *signal)
-{
-	if (likely(put_gpa(&chan->tx, flags, transaction_id, ranges, count, payload, len)))
-		return 0;
-	return queue_gpa_slowly(chan, flags, transaction_id, ranges, count, payload, len, signal);
 }
 
 /*
@@ -491,7 +483,8 @@ int vmbus_queue_gpa(struct vmbus_chan *chan, uint16_t flags, uint64_t transactio
 	if (err)
 		return err;
 	send_lock(chan);
-	err = queue_gpa(chan, flags, transaction_id, ranges, count, payload, len, NULL);
+	if (unlikely(!put_gpa(&chan->tx, flags, transaction_id, ranges, count, payload, len)))
+		err = queue_gpa_slowly(chan, flags, transaction_id, ranges, count, payload, len);
 	send_unlock(chan);
 	return settle(chan, err);
 }
