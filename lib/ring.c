@@ -105,26 +105,6 @@ static void append_u64(struct tx_ring *tx, uint64_t value)
 	tx_ring_append(tx, &value, sizeof(value));
 }
 
-/* Append zeros up to the next multiple of 8, and the trailer. */
-static void tx_ring_finish(struct tx_ring *tx, uint32_t start, uint32_t len)
-{
-	static const unsigned char zeros[8];
-
-	tx_ring_append(tx, zeros, -len & 7);
-	append_u64(tx, (uint64_t)start << 32);
-}
-
-void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
-			const void *payload, uint32_t len)
-{
-	uint32_t start = tx->write;
-
-	append_u64(tx, word);
-	append_u64(tx, transaction_id);
-	tx_ring_append(tx, payload, len);
-	tx_ring_finish(tx, start, len);
-}
-
 uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_id)
 {
 	uint32_t start = tx->write;
@@ -136,10 +116,20 @@ uint32_t tx_ring_begin(struct tx_ring *tx, uint64_t word, uint64_t transaction_i
 
 void tx_ring_end(struct tx_ring *tx, uint32_t start, uint32_t len)
 {
-	uint32_t need = tx_ring_need(len);
+	static const unsigned char zeros[8];
 
-	tx_ring_finish(tx, start, len);
-	tx_ring_advance(tx, need, 1);
+	tx_ring_append(tx, zeros, -len & 7);
+	append_u64(tx, (uint64_t)start << 32);
+	tx_ring_advance(tx, tx_ring_need(len), 1);
+}
+
+void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
+			const void *payload, uint32_t len)
+{
+	uint32_t start = tx_ring_begin(tx, word, transaction_id);
+
+	tx_ring_append(tx, payload, len);
+	tx_ring_end(tx, start, len);
 }
 
 void tx_ring_request(struct tx_ring *tx, uint32_t need)

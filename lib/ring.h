@@ -143,15 +143,10 @@ int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header
  */
 #define PACKET_WRONG 0xfffe00000000fffbull
 
-static inline uint64_t packet_wrong(uint64_t word, uint64_t wrong)
-{
-	word -= 6;
-	return (word ^ (word >> 2 & 1)) & wrong;
-}
-
 static inline uint64_t tx_ring_wrong(const struct tx_ring *tx, uint64_t word)
 {
-	return packet_wrong(word, tx->wrong);
+	word -= 6;
+	return (word ^ (word >> 2 & 1)) & tx->wrong;
 }
 
 /* Return the first word of a descriptor. */
@@ -176,10 +171,7 @@ static inline uint32_t tx_ring_need(uint32_t len)
  */
 int tx_ring_look(struct tx_ring *tx);
 
-/*
- * Write a packet that wraps around the end of the ring. The caller accounts for
- * the packet.
- */
+/* Write a packet that wraps around the end of the ring. */
 void tx_ring_put_around(struct tx_ring *tx, uint64_t word, uint64_t transaction_id,
 			const void *payload, uint32_t len);
 
@@ -235,10 +227,10 @@ static inline __attribute__((always_inline)) void tx_ring_put(struct tx_ring *tx
 		tx_ring_lay(tx->data + tx->write, tx->write, word, transaction_id, payload, len,
 			    need);
 		tx->write += need;
+		tx_ring_advance(tx, need, 1);
 	} else {
 		tx_ring_put_around(tx, word, transaction_id, payload, len);
 	}
-	tx_ring_advance(tx, need, 1);
 }
 
 /*

@@ -602,47 +602,6 @@ static inline void unreserve(struct vmbus_chan *chan)
 }
 
 /*
- * Queue the reserved packet with @len bytes. The payload begins @header bytes
- * into it.
- */
-static inline int commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags,
-			 uint64_t transaction_id, size_t header, size_t len)
-{
-	struct tx_ring *tx = &chan->tx;
-	uint32_t start, need;
-	unsigned char *p;
-	uint64_t word;
-	int err;
-
-	if (unlikely(!has_reservation(chan) || len > tx->max_payload ||
-		     tx_ring_need(len) > tx->reserved))
-		return -EINVAL;
-	need = tx_ring_need(len);
-	start = tx->write;
-	p = tx->data + start;
-	word = tx_ring_word(type, flags, RING_DESCRIPTOR + header, need - RING_TRAILER);
-	err = channel_check(chan);
-	if (unlikely(err)) {
-		vmbus_cancel(chan);
-		return err;
-	}
-	if (likely(tx->reserved < tx->size - start)) {
-		for (uint32_t i = len; i & 7; i++)
-			p[RING_DESCRIPTOR + i] = 0;
-		store_u64(p, word);
-		store_u64(p + 8, transaction_id);
-		store_u64(p + need - RING_TRAILER, (uint64_t)start << 32);
-		tx->write = start + need;
-	} else {
-		tx_ring_put_around(tx, word, transaction_id, tx->bounce, len);
-	}
-	unreserve(chan);
-	tx_ring_advance(tx, need, 1);
-	send_unlock(chan);
-	return settle(chan, 0);
-}
-
-/*
  * Whether the channel refuses a packet of this type with ranges of @ranges_len
  * bytes at the beginning of @len bytes
  */
@@ -663,10 +622,43 @@ static bool wrong_ranges(const struct vmbus_chan *chan, uint16_t type, uint16_t 
 int vmbus_commit(struct vmbus_chan *chan, uint16_t type, uint16_t flags, uint64_t transaction_id,
 		 size_t ranges_len, size_t len)
 {
+	struct tx_ring *tx = &chan->tx;
+	uint32_t start, need;
+	unsigned char *p;
+	uint64_t word;
+	bool whole;
+	int err;
+
 	if (unlikely(ranges_len ? wrong_ranges(chan, type, flags, ranges_len, len) :
 				  wrong_kind(chan, type, flags)))
 		return -EINVAL;
-	return commit(chan, type, flags, transaction_id, ranges_len, len);
+	if (unlikely(!has_reservation(chan) || len > tx->max_payload ||
+		     tx_ring_need(len) > tx->reserved))
+		return -EINVAL;
+	need = tx_ring_need(len);
+	start = tx->write;
+	p = tx->data + start;
+	word = tx_ring_word(type, flags, RING_DESCRIPTOR + ranges_len, need - RING_TRAILER);
+	err = channel_check(chan);
+	if (unlikely(err)) {
+		vmbus_cancel(chan);
+		return err;
+	}
+	whole = tx->reserved < tx->size - start;
+	unreserve(chan);
+	if (likely(whole)) {
+		for (uint32_t i = len; i & 7; i++)
+			p[RING_DESCRIPTOR + i] = 0;
+		store_u64(p, word);
+		store_u64(p + 8, transaction_id);
+		store_u64(p + need - RING_TRAILER, (uint64_t)start << 32);
+		tx->write = start + need;
+		tx_ring_advance(tx, need, 1);
+	} else {
+		tx_ring_put_around(tx, word, transaction_id, tx->bounce, len);
+	}
+	send_unlock(chan);
+	return settle(chan, 0);
 }
 
 void vmbus_cancel(struct vmbus_chan *chan)
