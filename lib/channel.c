@@ -219,8 +219,10 @@ void channel_opened(struct vmbus_chan *chan, uint32_t relid, uint32_t flags)
 		.rx_size = chan->rx.size,
 		.max_payload = chan->tx.max_payload,
 	};
-	if (flags & VMBUS_OPEN_POLL)
-		set_poll_mode(chan);
+	if (flags & VMBUS_OPEN_POLL) {
+		chan->poll_mode = true;
+		mask_interrupts(chan);
+	}
 	if (flags & (VMBUS_OPEN_SENDERS | VMBUS_OPEN_SPIN))
 		set_producers(chan, flags & VMBUS_OPEN_SPIN ? PRODUCERS_SPIN : PRODUCERS_MUTEX);
 	no_failure();

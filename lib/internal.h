@@ -110,7 +110,7 @@ struct vmbus_chan {
 	 */
 	alignas(CACHE_LINE) _Atomic int dead;
 	enum producers producers;
-	bool poll_mode;
+	bool poll_mode;	 /* the interrupt mask stays set */
 	uint64_t serial; /* no two channels of a process have the same number */
 
 	/*
@@ -345,8 +345,6 @@ int room_look(struct vmbus_chan *chan, struct room_waiter *waiter, bool ask);
  */
 void mask_interrupts(struct vmbus_chan *chan);
 
-/* Keep the interrupt mask set from now on. */
-void set_poll_mode(struct vmbus_chan *chan);
 /*
  * Take one interrupt from the descriptor. Return 0, -EAGAIN if there is none,
  * or another error.

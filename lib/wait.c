@@ -124,12 +124,6 @@ void mask_interrupts(struct vmbus_chan *chan)
 		rx_ring_mask(&chan->rx);
 }
 
-void set_poll_mode(struct vmbus_chan *chan)
-{
-	chan->poll_mode = true;
-	mask_interrupts(chan);
-}
-
 int vmbus_ack(struct vmbus_chan *chan)
 {
 	int err, dead;
