@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "../../lib/internal.h"
@@ -153,13 +152,8 @@ static int drain(void *ctx)
 
 MODEL_TEST(a_full_ring_shows_what_is_queued_and_looks_again)
 {
-	struct vmbus_memory mem;
-
-	vmbus_close(m->guest);
-	mem = side(&m->to_host, &m->to_guest, NULL);
-	mem.signal = drain;
-	mem.ctx = m;
-	MUST(!channel_from_memory(&mem, &m->guest));
+	m->guest->signal = drain;
+	m->guest->ctx = m;
 	for (int i = 0; i < 40; i++)
 		CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 72), 0);
 	CHECK_IS(m->guest_signals, 0);
@@ -324,84 +318,46 @@ PAIR_TEST(epoll_loop)
 	CHECK_IS(vmbus_ack(guest), -EAGAIN);
 }
 
-/*
- * Open a channel whose rings become inaccessible when the other side is gone,
- * as with the kernel.
- */
-static struct vmbus_chan *open_on_socket(struct model *m, int *other)
+static void socket_begin(struct model *m)
 {
-	int fd[2];
-
-	model_open(m, 4096);
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
-	*other = fd[1];
-	return open_on_fd(&m->to_host, &m->to_guest, fd[0], 0);
+	model_open_on_socket(m, 4096);
 }
 
-/*
- * Open a channel with several producers on a socket, with 40 bytes of room,
- * whose host does not sleep.
- */
-static struct vmbus_chan *open_nearly_full(struct model *m, int *other)
-{
-	struct vmbus_chan *chan = open_on_socket(m, other);
+/* Define a test with a model @m whose guest has a socket. */
+#define SOCKET_TEST(name) TEST_WITH(name, struct model, m, socket_begin, model_close)
 
-	set_producers(chan, lock);
+/*
+ * Open a model on a socket whose guest has several producers and 256 bytes of
+ * room, and whose host does not sleep.
+ */
+static void open_nearly_full(struct model *m)
+{
+	socket_begin(m);
+	set_producers(m->guest, lock);
 	*word(&m->to_host, INTERRUPT_MASK) = 1;
-	fill_ring(chan, 40);
-	return chan;
-}
-
-static void take_away(struct model *m)
-{
-	MUST(!mprotect(m->to_host.base, m->to_host.size, PROT_NONE));
-	MUST(!mprotect(m->to_guest.base, m->to_guest.size, PROT_NONE));
-}
-
-static void close_on_socket(struct model *m, struct vmbus_chan *chan)
-{
-	close(vmbus_fd(chan));
-	vmbus_close(chan);
-	model_close(m);
+	fill_ring(m->guest, 40);
 }
 
 /* The write gets an error, and no SIGPIPE. */
-TEST(a_write_notices_a_rescind)
+SOCKET_TEST(a_write_notices_a_rescind)
 {
-	struct vmbus_chan *chan;
-	struct model m;
-	int other;
-
-	chan = open_on_socket(&m, &other);
-	CHECK_IS(send_one(m.host, 8), 0);
-	close(other);
-	CHECK_IS(send_one(chan, 8), -ENODEV);
-	take_away(&m);
-	CHECK_IS(recv_one(chan), -ENODEV);
-	close_on_socket(&m, chan);
+	CHECK_IS(send_one(m->host, 8), 0);
+	hang_up(m);
+	CHECK_IS(send_one(m->guest, 8), -ENODEV);
+	take_away(m);
+	CHECK_IS(recv_one(m->guest), -ENODEV);
 }
 
 /*
  * The error of write(2) after the device was unregistered. For an eventfd, 4
  * bytes are too few.
  */
-TEST(a_write_to_an_unregistered_device_is_a_rescind)
+MODEL_TEST(a_write_to_an_unregistered_device_is_a_rescind)
 {
-	struct vmbus_chan *chan;
-	struct model m;
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-	model_open(&m, 4096);
-	chan = open_on_fd(&m.to_host, &m.to_guest, fd, 0);
-	CHECK_IS(send_one(chan, 8), -ENODEV);
-	CHECK_IS(recv_one(chan), -ENODEV);
-	close_on_socket(&m, chan);
+	guest_on_fd(m, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	CHECK_IS(send_one(m->guest, 8), -ENODEV);
+	CHECK_IS(recv_one(m->guest), -ENODEV);
 }
-
-struct revoker {
-	struct model *m;
-	int other;
-};
 
 /*
  * Rescind the device as the kernel does: first wake the sleepers, then remove
@@ -409,29 +365,23 @@ struct revoker {
  */
 static void *rescind(void *arg)
 {
-	struct revoker *r = arg;
+	struct model *m = arg;
 
 	until_others_sleep();
-	CHECK_IS(vmbus_queue(r->m->host, VMBUS_PACKET_INBAND, 0, 0, buf, 8), 0);
-	tx_ring_publish(&r->m->host->tx); /* and no signal */
-	take_away(r->m);
-	close(r->other);
+	CHECK_IS(vmbus_queue(m->host, VMBUS_PACKET_INBAND, 0, 0, buf, 8), 0);
+	tx_ring_publish(&m->host->tx); /* and no signal */
+	take_away(m);
+	hang_up(m);
 	return NULL;
 }
 
-TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone)
+SOCKET_TEST(a_rescind_wakes_the_sleeper_who_leaves_the_rings_alone)
 {
-	struct vmbus_chan *chan;
-	struct revoker revoker;
 	pthread_t thread;
-	struct model m;
 
-	chan = open_on_socket(&m, &revoker.other);
-	revoker.m = &m;
-	MUST(!pthread_create(&thread, NULL, rescind, &revoker));
-	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, -1), -ENODEV);
+	MUST(!pthread_create(&thread, NULL, rescind, m));
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_RECV, -1), -ENODEV);
 	pthread_join(thread, NULL);
-	close_on_socket(&m, chan);
 }
 
 static int signal_with(void *ctx)
@@ -447,26 +397,20 @@ TEST(a_channel_ends_with_enodev_or_eio)
 {
 	int results[] = { -EAGAIN, -ENOBUFS, -EPROTO, -EBUSY, -ETIMEDOUT, 1, -ENODEV, -EIO };
 	struct vmbus_packet pkt;
-	struct vmbus_memory mem;
-	struct vmbus_chan *chan;
 	struct model m;
-	int fd;
 
 	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
 		int why = results[i] == -ENODEV ? -ENODEV : -EIO;
 
 		model_open(&m, 4096);
-		mem = side(&m.to_host, &m.to_guest, NULL);
-		mem.signal = signal_with;
-		mem.ctx = &results[i];
-		MUST(!channel_from_memory(&mem, &chan));
+		m.guest->signal = signal_with;
+		m.guest->ctx = &results[i];
 		CHECK_IS(send_one(m.host, 8), 0);
-		CHECK_IS(send_one(chan, 8), why);
-		CHECK_IS(vmbus_skip(chan), why);
-		CHECK_IS(vmbus_recv(chan, &pkt, buf, sizeof(buf)), why);
-		CHECK_IS(send_one(chan, 8), why);
-		CHECK_IS(channel_signal(chan), why);
-		vmbus_close(chan);
+		CHECK_IS(send_one(m.guest, 8), why);
+		CHECK_IS(vmbus_skip(m.guest), why);
+		CHECK_IS(vmbus_recv(m.guest, &pkt, buf, sizeof(buf)), why);
+		CHECK_IS(send_one(m.guest, 8), why);
+		CHECK_IS(channel_signal(m.guest), why);
 		model_close(&m);
 	}
 
@@ -474,64 +418,40 @@ TEST(a_channel_ends_with_enodev_or_eio)
 	 * A program may pass a wrong descriptor, which can be neither written
 	 * nor read.
 	 */
-	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	MUST(fd >= 0);
 	for (int i = 0; i < 2; i++) {
 		model_open(&m, 4096);
-		chan = open_on_fd(&m.to_host, &m.to_guest, fd, 0);
-		CHECK_IS(i ? vmbus_ack(chan) : send_one(chan, 8), -EIO);
-		CHECK_IS(vmbus_skip(chan), -EIO);
-		vmbus_close(chan);
+		guest_on_fd(&m, open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+		CHECK_IS(i ? vmbus_ack(m.guest) : send_one(m.guest, 8), -EIO);
+		CHECK_IS(vmbus_skip(m.guest), -EIO);
 		model_close(&m);
 	}
-	close(fd);
 }
 
 /*
  * A sending thread notices that the channel has ended, and nothing makes the
  * descriptor readable.
  */
-TEST(a_failed_signal_wakes_the_thread_that_receives)
+SOCKET_TEST(a_failed_signal_wakes_the_thread_that_receives)
 {
-	struct vmbus_memory mem;
-	struct vmbus_chan *chan;
+	int error = -ENXIO;
 	pthread_t thread;
-	struct model m;
-	int fd[2], error = -ENXIO;
 	void *result;
 
-	model_open(&m, 4096);
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd));
-	mem = side(&m.to_host, &m.to_guest, NULL);
-	mem.signal = signal_with;
-	mem.ctx = &error;
-	mem.fd = fd[0];
-	MUST(!channel_from_memory(&mem, &chan));
-	MUST(!pthread_create(&thread, NULL, wait_for_a_packet, chan));
+	m->guest->signal = signal_with;
+	m->guest->ctx = &error;
+	MUST(!pthread_create(&thread, NULL, wait_for_a_packet, m->guest));
 	until_others_sleep();
-	CHECK_IS(send_one(chan, 8), -EIO);
+	CHECK_IS(send_one(m->guest, 8), -EIO);
 	pthread_join(thread, &result);
 	CHECK_IS((intptr_t)result, -EIO);
-	close(fd[1]);
-	close_on_socket(&m, chan);
 }
 
-/* A channel with several producers, whose ring to the host is full at first */
-struct full_pair {
-	struct vmbus_chan *guest, *host;
-};
-
-static void full_pair_open(struct full_pair *p)
+/* Open a pair whose guest has several producers and a full ring to the host. */
+static void open_full_pair(struct vmbus_chan **guest, struct vmbus_chan **host)
 {
-	MUST(!vmbus_open_pair(2 * getpagesize(), 0, &p->guest, &p->host));
-	set_producers(p->guest, lock);
-	fill_up(p->guest);
-}
-
-static void full_pair_close(struct full_pair *p)
-{
-	vmbus_close(p->guest);
-	vmbus_close(p->host);
+	MUST(!vmbus_open_pair(2 * getpagesize(), 0, guest, host));
+	set_producers(*guest, lock);
+	fill_up(*guest);
 }
 
 /* Define a test that runs with each lock and a new pair @guest and @host. */
@@ -539,11 +459,12 @@ static void full_pair_close(struct full_pair *p)
 	static void name##_with(struct vmbus_chan *guest, struct vmbus_chan *host); \
 	TEST_WITH_EACH_LOCK(name)                                                   \
 	{                                                                           \
-		struct full_pair p;                                                 \
+		struct vmbus_chan *guest, *host;                                    \
                                                                                     \
-		full_pair_open(&p);                                                 \
-		name##_with(p.guest, p.host);                                       \
-		full_pair_close(&p);                                                \
+		open_full_pair(&guest, &host);                                      \
+		name##_with(guest, host);                                           \
+		vmbus_close(guest);                                                 \
+		vmbus_close(host);                                                  \
 	}                                                                           \
 	static void name##_with(struct vmbus_chan *guest, struct vmbus_chan *host)
 
@@ -639,34 +560,31 @@ FULL_PAIR_TEST(waiting_while_another_thread_has_a_reservation)
 TEST_WITH_EACH_LOCK(a_request_for_room_outlives_other_packets)
 {
 	struct room_thread large;
-	struct vmbus_chan *chan;
 	struct model m;
-	int other;
 
-	chan = open_nearly_full(&m, &other);
-	room_thread_start(&large, chan, 1000);
+	open_nearly_full(&m);
+	room_thread_start(&large, m.guest, 1000);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
-	CHECK_IS(send_one(chan, 72), 0);
+	CHECK_IS(send_one(m.guest, 72), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
 	/* The library asks the host for the smaller room first, */
-	CHECK_IS(send_one(chan, 500), -EAGAIN);
+	CHECK_IS(send_one(m.guest, 500), -EAGAIN);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 528);
 	for (int i = 0; i < 6; i++)
 		CHECK_IS(recv_one(m.host), 0);
-	MUST(write(other, "sig", 4) == 4);
+	MUST(write(m.fd[1], "sig", 4) == 4);
 	/* and the thread asks again for what it needs. */
 	WAIT_UNTIL(*word(&m.to_host, PENDING_SEND_SZ) == 1024);
 	CHECK_IS(large.result, 0);
-	CHECK_IS(send_one(chan, 500), 0);
+	CHECK_IS(send_one(m.guest, 500), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 1024);
 	for (int i = 0; i < 20; i++)
 		CHECK_IS(recv_one(m.host), 0);
-	MUST(write(other, "sig", 4) == 4);
+	MUST(write(m.fd[1], "sig", 4) == 4);
 	room_thread_end(&large, VMBUS_WAIT_SEND);
-	CHECK_IS(send_one(chan, 1000), 0);
+	CHECK_IS(send_one(m.guest, 1000), 0);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
-	close(other);
-	close_on_socket(&m, chan);
+	model_close(&m);
 }
 
 /*
@@ -677,24 +595,21 @@ TEST_WITH_EACH_LOCK(a_request_for_room_outlives_other_packets)
 TEST_WITH_EACH_LOCK(a_thread_that_has_sent_its_packet_waits_for_no_room)
 {
 	struct room_thread large;
-	struct vmbus_chan *chan;
 	struct model m;
-	int other;
 
-	chan = open_nearly_full(&m, &other);
-	CHECK_IS(send_one(chan, 500), -EAGAIN);
-	room_thread_start(&large, chan, 1000);
+	open_nearly_full(&m);
+	CHECK_IS(send_one(m.guest, 500), -EAGAIN);
+	room_thread_start(&large, m.guest, 1000);
 	for (int i = 0; i < 20; i++)
 		CHECK_IS(recv_one(m.host), 0);
-	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
 	room_thread_end(&large, VMBUS_WAIT_SEND);
 	CHECK_IS(*word(&m.to_host, PENDING_SEND_SZ), 0);
-	CHECK_IS(send_one(chan, 500), 0);
-	fill_ring(chan, 15);
-	CHECK(tx_room(chan) < 500);
-	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
-	close(other);
-	close_on_socket(&m, chan);
+	CHECK_IS(send_one(m.guest, 500), 0);
+	fill_ring(m.guest, 15);
+	CHECK(tx_room(m.guest) < 500);
+	CHECK_IS(vmbus_wait(m.guest, VMBUS_WAIT_SEND, 0), VMBUS_WAIT_SEND);
+	model_close(&m);
 }
 
 static void *send_small(void *chan)
@@ -822,18 +737,19 @@ PAIR_TEST(the_thread_that_polls_may_wait_for_room)
  */
 FULL_PAIR_TEST(refusals_on_two_channels)
 {
-	struct full_pair other;
+	struct vmbus_chan *other, *other_host;
 
-	full_pair_open(&other);
+	open_full_pair(&other, &other_host);
 	CHECK_IS(send_one(guest, 1000), -EAGAIN);
-	CHECK_IS(send_one(other.guest, 72), -EAGAIN);
+	CHECK_IS(send_one(other, 72), -EAGAIN);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 10), -ETIMEDOUT);
 	CHECK_IS(recv_some(host, 5), 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 10), -ETIMEDOUT);
 	CHECK_IS(recv_some(host, 10), 0);
 	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_SEND, 10), VMBUS_WAIT_SEND);
-	CHECK_IS(vmbus_wait(other.guest, VMBUS_WAIT_SEND, 10), -ETIMEDOUT);
-	full_pair_close(&other);
+	CHECK_IS(vmbus_wait(other, VMBUS_WAIT_SEND, 10), -ETIMEDOUT);
+	vmbus_close(other);
+	vmbus_close(other_host);
 }
 
 /* The library leaves an interrupt to a polling thread, which never takes it. */
@@ -987,21 +903,14 @@ PAIR_TEST(a_signal_handler_ends_the_wait)
 	ualarm(0, 0);
 }
 
-MODEL_TEST(a_signal_is_a_write_of_one)
+SOCKET_TEST(a_signal_is_a_write_of_one)
 {
-	struct vmbus_chan *chan;
 	int32_t value = 0;
-	int fd[2];
 
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd));
-	chan = open_on_fd(&m->to_host, &m->to_guest, fd[0], 0);
-	CHECK_IS(send_one(chan, 8), 0);
-	CHECK_IS(read(fd[1], &value, sizeof(value)), 4);
+	CHECK_IS(send_one(m->guest, 8), 0);
+	CHECK_IS(read(m->fd[1], &value, sizeof(value)), 4);
 	CHECK_IS(value, 1);
-	CHECK(read(fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
-	vmbus_close(chan);
-	close(fd[0]);
-	close(fd[1]);
+	CHECK(read(m->fd[1], &value, sizeof(value)) < 0 && errno == EAGAIN);
 }
 
 /* Two threads wait, one to receive and one to send, and both are woken. */

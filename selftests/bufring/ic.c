@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 
 #include "../../lib/vmbus_ic_messages.h"
@@ -840,32 +839,15 @@ TEST(full_ring_to_the_host)
  */
 TEST(an_answer_larger_than_the_ring)
 {
-	static _Alignas(64) unsigned char to_host[128 + 256], to_guest[128 + 8192];
+	struct ring to_host = ring_alloc(128, 256, 0), to_guest = ring_alloc(128, 8192, 0);
 	static const unsigned char body[400];
 	struct vmbus_ic_options opt = options();
-	struct vmbus_memory guest = {
-		.flags = VMBUS_MEMORY_RESET,
-		.header_size = 128,
-		.tx_ring = to_host,
-		.tx_size = sizeof(to_host),
-		.rx_ring = to_guest,
-		.rx_size = sizeof(to_guest),
-	};
-	struct vmbus_memory host = {
-		.header_size = 128,
-		.tx_ring = to_guest,
-		.tx_size = sizeof(to_guest),
-		.rx_ring = to_host,
-		.rx_size = sizeof(to_host),
-	};
 	struct served s;
 	int fds[2];
 
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
-	guest.fd = fds[0];
-	host.fd = fds[1];
-	MUST(!channel_from_memory(&guest, &s.guest));
-	MUST(!channel_from_memory(&host, &s.host));
+	s.guest = open_on_fd(&to_host, &to_guest, fds[0]);
+	s.host = open_on_fd(&to_guest, &to_host, fds[1]);
 	MUST(!vmbus_ic_from_chan(s.guest, &opt, &s.ic));
 	agree(&s);
 
@@ -909,6 +891,10 @@ TEST(an_answer_larger_than_the_ring)
 	CHECK_IS(stats_of(s.ic).requests, 6);
 	CHECK_IS(stats_of(s.ic).answers, 5);
 	served_close(&s);
+	close(fds[0]);
+	close(fds[1]);
+	guarded_free(to_host.base, to_host.size);
+	guarded_free(to_guest.base, to_guest.size);
 }
 
 AGREED_TEST(the_loop_gets_its_turn)
@@ -1262,25 +1248,18 @@ TEST(an_impossible_index_costs_the_channel)
 TEST(a_rescind_that_is_noticed_late)
 {
 	struct vmbus_ic_options opt = options();
-	struct vmbus_chan *chan;
 	struct vmbus_ic *ic;
 	struct model m;
-	int fd[2];
 
-	model_open(&m, 4096);
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd));
-	chan = open_on_fd(&m.to_host, &m.to_guest, fd[0], 0);
-	MUST(!vmbus_ic_from_chan(chan, &opt, &ic));
+	model_open_on_socket(&m, 4096);
+	MUST(!vmbus_ic_from_chan(m.guest, &opt, &ic));
 	CHECK_IS(settle(ic), 0);
-	close(fd[1]);
-	MUST(!mprotect(m.to_host.base, m.to_host.size, PROT_NONE));
-	MUST(!mprotect(m.to_guest.base, m.to_guest.size, PROT_NONE));
+	hang_up(&m);
+	take_away(&m);
 	CHECK_IS(vmbus_ic_dispatch(ic), -ENODEV);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 1);
 	CHECK_IS(seen.error, -ENODEV);
 	vmbus_ic_free(ic);
-	vmbus_close(chan);
-	close(fd[0]);
 	model_close(&m);
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../lib/from_memory.h"
@@ -54,6 +55,7 @@ struct model {
 	struct ring to_host, to_guest;
 	struct vmbus_chan *guest, *host;
 	int guest_signals, host_signals; /* by them, not to them */
+	int fd[2];			 /* of guest and host; -1: none */
 };
 
 /*
@@ -128,15 +130,13 @@ static inline struct vmbus_memory side(const struct ring *tx, const struct ring 
 }
 
 /* Open one side, which signals by writing to @fd. */
-static inline struct vmbus_chan *open_on_fd(const struct ring *tx, const struct ring *rx, int fd,
-					    unsigned int flags)
+static inline struct vmbus_chan *open_on_fd(const struct ring *tx, const struct ring *rx, int fd)
 {
 	struct vmbus_memory mem = side(tx, rx, NULL);
 	struct vmbus_chan *chan;
 
 	mem.signal = NULL;
 	mem.fd = fd;
-	mem.flags = flags;
 	MUST(!channel_from_memory(&mem, &chan));
 	return chan;
 }
@@ -147,7 +147,8 @@ static inline void model_open_at(struct model *m, size_t header, size_t data_siz
 	struct vmbus_memory mem;
 
 	*m = (struct model){ .to_host = ring_alloc(header, data_size, index),
-			     .to_guest = ring_alloc(header, data_size, index) };
+			     .to_guest = ring_alloc(header, data_size, index),
+			     .fd = { -1, -1 } };
 	mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
 	MUST(!channel_from_memory(&mem, &m->guest));
 	mem = side(&m->to_guest, &m->to_host, &m->host_signals);
@@ -164,8 +165,44 @@ static inline void model_close(struct model *m)
 {
 	vmbus_close(m->guest);
 	vmbus_close(m->host);
+	for (int i = 0; i < 2; i++)
+		if (m->fd[i] >= 0)
+			close(m->fd[i]);
 	guarded_free(m->to_host.base, m->to_host.size);
 	guarded_free(m->to_guest.base, m->to_guest.size);
+}
+
+/* Let the guest signal by writing to @fd, which model_close() closes. */
+static inline void guest_on_fd(struct model *m, int fd)
+{
+	vmbus_close(m->guest);
+	m->fd[0] = fd;
+	m->guest = open_on_fd(&m->to_host, &m->to_guest, fd);
+}
+
+/*
+ * Open a model whose guest signals through a socket. The host's end is
+ * m->fd[1].
+ */
+static inline void model_open_on_socket(struct model *m, size_t data_size)
+{
+	model_open(m, data_size);
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, m->fd));
+	guest_on_fd(m, m->fd[0]);
+}
+
+/* Wake the guest, as a rescind does. */
+static inline void hang_up(struct model *m)
+{
+	close(m->fd[1]);
+	m->fd[1] = -1;
+}
+
+/* Make the rings inaccessible, as the kernel does after a rescind. */
+static inline void take_away(struct model *m)
+{
+	MUST(!mprotect(m->to_host.base, m->to_host.size, PROT_NONE));
+	MUST(!mprotect(m->to_guest.base, m->to_guest.size, PROT_NONE));
 }
 
 static inline void model_begin(struct model *m)

@@ -7,7 +7,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "model.h"
@@ -201,32 +200,12 @@ static void traffic_check(const struct traffic *t, const char *who)
 	}
 }
 
-/* Rings that end in inaccessible pages, with descriptors for both sides */
-struct shared {
-	struct ring to_host, to_guest;
-	struct vmbus_chan *guest, *host;
-	int fd[2];
-};
-
-static void shared_open(struct shared *s, size_t data_pages)
+/* Open a model whose sides have descriptors, so both can wait. */
+static void open_on_sockets(struct model *m, size_t data_pages)
 {
-	size_t size = data_pages * getpagesize();
-
-	s->to_host = ring_alloc(getpagesize(), size, 0);
-	s->to_guest = ring_alloc(getpagesize(), size, 0);
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s->fd));
-	s->guest = open_on_fd(&s->to_host, &s->to_guest, s->fd[0], VMBUS_MEMORY_RESET);
-	s->host = open_on_fd(&s->to_guest, &s->to_host, s->fd[1], 0);
-}
-
-static void shared_close(struct shared *s)
-{
-	vmbus_close(s->guest);
-	vmbus_close(s->host);
-	close(s->fd[0]);
-	close(s->fd[1]);
-	guarded_free(s->to_host.base, s->to_host.size);
-	guarded_free(s->to_guest.base, s->to_guest.size);
+	model_open_on_socket(m, data_pages * getpagesize());
+	vmbus_close(m->host);
+	m->host = open_on_fd(&m->to_guest, &m->to_host, m->fd[1]);
 }
 
 /* Run one side in this thread and the other side in another. */
@@ -235,17 +214,17 @@ static void run_sides(void *(*guest)(void *), void *(*host)(void *), size_t data
 {
 	struct traffic of_guest = traffic, of_host = traffic;
 	pthread_t thread;
-	struct shared s;
+	struct model m;
 
-	shared_open(&s, data_pages);
-	of_guest.chan = s.guest;
-	of_host.chan = s.host;
+	open_on_sockets(&m, data_pages);
+	of_guest.chan = m.guest;
+	of_host.chan = m.host;
 	MUST(!pthread_create(&thread, NULL, host, &of_host));
 	guest(&of_guest);
 	pthread_join(thread, NULL);
 	traffic_check(&of_guest, "guest");
 	traffic_check(&of_host, "host");
-	shared_close(&s);
+	model_close(&m);
 }
 
 TEST(messages_in_both_directions)
@@ -317,11 +296,11 @@ static void in_two_threads(void *(*receive)(void *))
 {
 	struct traffic t[4];
 	pthread_t thread[4];
-	struct shared s;
+	struct model m;
 
-	shared_open(&s, 1);
+	open_on_sockets(&m, 1);
 	for (int i = 0; i < 4; i++) {
-		t[i] = (struct traffic){ .chan = i < 2 ? s.guest : s.host,
+		t[i] = (struct traffic){ .chan = i < 2 ? m.guest : m.host,
 					 .messages = MESSAGES / 4,
 					 .most = 200 };
 		MUST(!pthread_create(&thread[i], NULL, i % 2 ? receive : send_only, &t[i]));
@@ -330,7 +309,7 @@ static void in_two_threads(void *(*receive)(void *))
 		pthread_join(thread[i], NULL);
 		traffic_check(&t[i], i % 2 ? "receiver" : "sender");
 	}
-	shared_close(&s);
+	model_close(&m);
 }
 
 TEST(sender_and_receiver_of_a_channel_in_two_threads)
@@ -458,23 +437,23 @@ static unsigned int send_as_several(enum producers producers)
 	struct sender senders[SENDERS];
 	pthread_t thread[SENDERS];
 	unsigned int locks = 0;
-	struct shared s;
+	struct model m;
 
 	stop = false;
-	shared_open(&s, 1);
-	set_producers(s.guest, producers);
+	open_on_sockets(&m, 1);
+	set_producers(m.guest, producers);
 	for (uint64_t i = 0; i < SENDERS; i++) {
-		senders[i] = (struct sender){ .chan = s.guest, .id = i, .messages = MESSAGES / 4 };
+		senders[i] = (struct sender){ .chan = m.guest, .id = i, .messages = MESSAGES / 4 };
 		MUST(!pthread_create(&thread[i], NULL, send_as_one_of_several, &senders[i]));
 	}
-	receive_from_several(s.host, MESSAGES / 4);
+	receive_from_several(m.host, MESSAGES / 4);
 	stop = true;
 	for (int i = 0; i < SENDERS; i++) {
 		pthread_join(thread[i], NULL);
 		CHECK_IS(senders[i].err == -EAGAIN ? 0 : senders[i].err, 0);
 		locks += senders[i].locks;
 	}
-	shared_close(&s);
+	model_close(&m);
 	return locks;
 }
 
@@ -511,36 +490,36 @@ TEST(threads_that_spin_send_while_another_waits)
 {
 	struct room_thread waiter;
 	_Atomic uint32_t *read_index;
-	struct shared s;
+	struct model m;
 	uint32_t start;
 
-	shared_open(&s, 1);
-	set_producers(s.guest, PRODUCERS_SPIN);
-	while (!locks_of_a_send(s.guest, 72, 0) && tx_room(s.guest) > 96)
+	open_on_sockets(&m, 1);
+	set_producers(m.guest, PRODUCERS_SPIN);
+	while (!locks_of_a_send(m.guest, 72, 0) && tx_room(m.guest) > 96)
 		;
 	/*
 	 * The request to the host does not show that it waits, because the
 	 * refused send makes one, too.
 	 */
-	room_thread_start(&waiter, s.guest, 1000);
-	CHECK(*word(&s.to_host, PENDING_SEND_SZ));
+	room_thread_start(&waiter, m.guest, 1000);
+	CHECK(*word(&m.to_host, PENDING_SEND_SZ));
 
 	/*
 	 * The host reads five packets, which is too little for the other
 	 * thread.
 	 */
-	read_index = word(&s.to_host, READ_INDEX);
+	read_index = word(&m.to_host, READ_INDEX);
 	start = *read_index;
 	*read_index = start + 5 * 96;
 	for (int i = 0; i < 3; i++)
-		CHECK_IS(locks_of_a_send(s.guest, 72, 0), 0);
-	CHECK_IS(locks_of_a_send(s.guest, 500, -EAGAIN), 0);
+		CHECK_IS(locks_of_a_send(m.guest, 72, 0), 0);
+	CHECK_IS(locks_of_a_send(m.guest, 500, -EAGAIN), 0);
 	/* A sender that wakes a thread takes one mutex. */
 	*read_index = start + 20 * 96;
-	CHECK_IS(locks_of_a_send(s.guest, 72, 0), 1);
+	CHECK_IS(locks_of_a_send(m.guest, 72, 0), 1);
 	room_thread_end(&waiter, VMBUS_WAIT_SEND);
-	CHECK_IS(locks_of_a_send(s.guest, 72, 0), 0);
-	shared_close(&s);
+	CHECK_IS(locks_of_a_send(m.guest, 72, 0), 0);
+	model_close(&m);
 }
 
 /*
@@ -581,27 +560,27 @@ TEST_WITH_EACH_LOCK(several_threads_wait_on_a_channel)
 {
 	struct sender threads[SENDERS + 1];
 	pthread_t thread[SENDERS + 1];
-	struct shared s;
+	struct model m;
 
 	stop = false;
-	shared_open(&s, 1);
-	set_producers(s.guest, lock);
+	open_on_sockets(&m, 1);
+	set_producers(m.guest, lock);
 	for (uint64_t i = 0; i <= SENDERS; i++) {
 		threads[i] = (struct sender){
-			.chan = i < SENDERS ? s.guest : s.host,
+			.chan = i < SENDERS ? m.guest : m.host,
 			.id = i,
 			.messages = (i < SENDERS ? 1 : SENDERS) * (MESSAGES / 20),
 		};
 		MUST(!pthread_create(&thread[i], NULL, i < SENDERS ? send_and_wait : echo,
 				     &threads[i]));
 	}
-	receive_from_several(s.guest, MESSAGES / 20);
+	receive_from_several(m.guest, MESSAGES / 20);
 	stop = checks_failed;
 	for (int i = 0; i <= SENDERS; i++) {
 		pthread_join(thread[i], NULL);
 		CHECK_IS(threads[i].err, 0);
 	}
-	shared_close(&s);
+	model_close(&m);
 }
 
 TEST(batches_in_place)
