@@ -18,19 +18,6 @@ static uint32_t used(const struct ring *ring)
 	       ring->data_size;
 }
 
-static void check_view(const struct vmbus_view *view, uint64_t number, size_t len)
-{
-	CHECK_IS(view->type, VMBUS_PACKET_INBAND);
-	CHECK_IS(view->flags, 1);
-	CHECK_IS(view->header, DESCRIPTOR);
-	CHECK_IS(view->length, padded(len));
-	CHECK_IS(view->transaction_id, number);
-	CHECK((uintptr_t)view->payload % 8 == 0);
-	CHECK(filled(view->payload, number, len));
-	for (size_t i = len; i < padded(len); i++)
-		CHECK_IS(((const unsigned char *)view->payload)[i], 0);
-}
-
 /* Messages @first and on, of lengths that depend on their numbers */
 static size_t length_of(uint64_t number, size_t most)
 {

@@ -253,17 +253,30 @@ static inline void fill(unsigned char *buf, uint64_t number, size_t len)
 		buf[i] = pattern(number, i);
 }
 
+static inline size_t padded(size_t len)
+{
+	return (len + 7) / 8 * 8;
+}
+
+/* Whether @buf has the bytes of fill(), and zeros after them as a packet has */
 static inline bool filled(const unsigned char *buf, uint64_t number, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (buf[i] != pattern(number, i))
+	for (size_t i = 0; i < padded(len); i++)
+		if (buf[i] != (i < len ? pattern(number, i) : 0))
 			return false;
 	return true;
 }
 
-static inline size_t padded(size_t len)
+/* Check that a packet was sent in-band with the flag 1 and this payload. */
+static inline void check_view(const struct vmbus_view *view, uint64_t number, size_t len)
 {
-	return (len + 7) / 8 * 8;
+	CHECK_IS(view->type, VMBUS_PACKET_INBAND);
+	CHECK_IS(view->flags, 1);
+	CHECK_IS(view->header, DESCRIPTOR);
+	CHECK_IS(view->length, padded(len));
+	CHECK_IS(view->transaction_id, number);
+	CHECK((uintptr_t)view->payload % 8 == 0);
+	CHECK(filled(view->payload, number, len));
 }
 
 /*
