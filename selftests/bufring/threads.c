@@ -209,8 +209,7 @@ static void open_on_sockets(struct model *m, size_t data_pages)
 }
 
 /* Run one side in this thread and the other side in another. */
-static void run_sides(void *(*guest)(void *), void *(*host)(void *), size_t data_pages,
-		      struct traffic traffic)
+static void run_sides(size_t data_pages, struct traffic traffic)
 {
 	struct traffic of_guest = traffic, of_host = traffic;
 	pthread_t thread;
@@ -219,8 +218,8 @@ static void run_sides(void *(*guest)(void *), void *(*host)(void *), size_t data
 	open_on_sockets(&m, data_pages);
 	of_guest.chan = m.guest;
 	of_host.chan = m.host;
-	MUST(!pthread_create(&thread, NULL, host, &of_host));
-	guest(&of_guest);
+	MUST(!pthread_create(&thread, NULL, traffic_both, &of_host));
+	traffic_both(&of_guest);
 	pthread_join(thread, NULL);
 	traffic_check(&of_guest, "guest");
 	traffic_check(&of_host, "host");
@@ -240,10 +239,9 @@ TEST(messages_in_both_directions)
 	};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		run_sides(traffic_both, traffic_both, ways[i].data_pages,
-			  (struct traffic){ .messages = ways[i].messages,
-					    .burst = ways[i].burst,
-					    .most = ways[i].most });
+		run_sides(ways[i].data_pages, (struct traffic){ .messages = ways[i].messages,
+								.burst = ways[i].burst,
+								.most = ways[i].most });
 		if (checks_failed)
 			ksft_print_msg("with up to %zu bytes\n", ways[i].most);
 	}
@@ -581,12 +579,6 @@ TEST_WITH_EACH_LOCK(several_threads_wait_on_a_channel)
 		CHECK_IS(threads[i].err, 0);
 	}
 	model_close(&m);
-}
-
-TEST(batches_in_place)
-{
-	run_sides(send_batches, receive_in_place, 1,
-		  (struct traffic){ .messages = MESSAGES * 5, .most = 64 });
 }
 
 /* Run one side in this process and the other side in another. */
