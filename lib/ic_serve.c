@@ -122,23 +122,14 @@ static void request_free(struct vmbus_ic *ic, struct request *r)
 		ic->spare = r;
 }
 
-static void free_list(struct request *r)
-{
-	while (r) {
-		struct request *next = r->next;
-
-		free_list(r->repeats);
-		free(r);
-		r = next;
-	}
-}
-
-/* Free the requests of a list, which get no answer. */
+/* Free the requests of a list and their repeats, which get no answer. */
 static void drop_list(struct vmbus_ic *ic, struct request *r)
 {
 	while (r) {
 		struct request *next = r->next;
 
+		drop_list(ic, r->repeats);
+		r->repeats = NULL;
 		ic->stats.lost++;
 		request_free(ic, r);
 		r = next;
@@ -802,13 +793,6 @@ int vmbus_ic_serve(struct vmbus_ic *ic, int stop)
 	return err;
 }
 
-static void drop(struct vmbus_ic *ic, struct request *r)
-{
-	drop_list(ic, r->repeats);
-	r->repeats = r->next = NULL;
-	drop_list(ic, r);
-}
-
 /*
  * Give a request and its repeats the same answer. Return 0, or why the channel
  * has ended.
@@ -842,14 +826,15 @@ int vmbus_ic_reply(struct vmbus_ic *ic, struct vmbus_ic_request *request, uint32
 	if (!r || status == VMBUS_IC_LATER)
 		return -EINVAL;
 	*at = r->next;
+	r->next = NULL;
 	if (ic->newest == r)
 		ic->newest = NULL;
 	ic->later_count--;
 	if (r->session != ic->session) {
-		drop(ic, r);
+		drop_list(ic, r);
 		err = -ESTALE;
 	} else if (r->packet.length > ic->chan->tx.max_payload) {
-		drop(ic, r);
+		drop_list(ic, r);
 		err = -EMSGSIZE;
 	} else {
 		err = answer_all(ic, r, status);
@@ -1056,8 +1041,8 @@ void vmbus_ic_free(struct vmbus_ic *ic)
 		return;
 	if (ic->id)
 		vmbus_close(ic->chan);
-	free_list(ic->later);
-	free_list(ic->out);
+	drop_list(ic, ic->later);
+	drop_list(ic, ic->out);
 	free(ic->spare);
 	if (ic->timer >= 0)
 		close(ic->timer);
