@@ -27,7 +27,6 @@ static struct vmbus_packet pkt;
 /* A device with empty rings, and the host's view of it */
 struct fake {
 	char path[512];
-	unsigned char *file;
 	struct ring to_host, to_guest;
 	struct vmbus_chan *guest, *host;
 	int signals;
@@ -35,21 +34,12 @@ struct fake {
 
 static void fake_make(struct fake *f)
 {
-	int fd;
-
-	*f = (struct fake){ .file = NULL };
+	*f = (struct fake){ .signals = 0 };
 	sysfs_make();
 	device(DEV1, FCOPY);
 	bind_uio(DEV1, 0, RING * page, 2 * RING);
 	strcpy(f->path, path_of("dev/uio0"));
-	fd = open(f->path, O_RDWR);
-	MUST(fd >= 0);
-	f->file = mmap(NULL, 2 * RING * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	MUST(f->file != MAP_FAILED);
-	close(fd);
-	f->to_host = (struct ring){ f->file, RING * page, f->file + page, (RING - 1) * page };
-	f->to_guest = (struct ring){ f->file + RING * page, RING * page,
-				     f->file + (RING + 1) * page, (RING - 1) * page };
+	map_rings(f->path, RING * page, &f->to_host, &f->to_guest);
 }
 
 static void fake_open(struct fake *f)
@@ -83,7 +73,7 @@ static void fake_close(struct fake *f)
 {
 	vmbus_close(f->guest);
 	vmbus_close(f->host);
-	munmap(f->file, 2 * RING * page);
+	munmap(f->to_host.base, 2 * RING * page);
 }
 
 static int mappings(void)
@@ -595,7 +585,7 @@ static void address_used_again(void)
 	MUST(!vmbus_guard());
 	fake_open(&f);
 	pages = pages_of(&f);
-	host = (char *)f.file;
+	host = (char *)f.to_host.base;
 	for (size_t i = 0; i < pages.count; i++)
 		if (pages.at[i] < host || pages.at[i] >= host + 2 * RING * page)
 			address = pages.at[i];

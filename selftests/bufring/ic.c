@@ -774,16 +774,6 @@ TEST(what_is_no_request_is_skipped)
 	served_close(&s);
 }
 
-/* @size: of each ring, header included */
-static void overwrite_length(unsigned char *to_guest, size_t size, uint16_t len8)
-{
-	struct ring ring = { .base = to_guest, .size = size };
-
-	ring.data = to_guest + getpagesize();
-	ring.data_size = size - getpagesize();
-	ring_poke(&ring, *word(&ring, READ_INDEX) + 4, &len8, 2);
-}
-
 TEST(full_ring_to_the_host)
 {
 	const size_t len = getpagesize() / 4 - HEADER;
@@ -1023,8 +1013,7 @@ SERVED_TEST(a_stop)
  */
 static struct {
 	struct vmbus_chan *host; /* NULL: rescinded */
-	unsigned char *rings;
-	size_t ring;
+	struct ring to_host, to_guest;
 	int fifo;
 } uio;
 
@@ -1034,34 +1023,26 @@ static void uio_host_close(void)
 		return;
 	vmbus_close(uio.host);
 	uio.host = NULL;
-	munmap(uio.rings, 2 * uio.ring);
+	munmap(uio.to_host.base, 2 * uio.to_host.size);
 	close(uio.fifo);
 }
 
 /* Make empty rings and a new FIFO, which the program opens later. */
 static void uio_host_open(void)
 {
-	struct vmbus_memory mem = { .flags = VMBUS_MEMORY_RESET };
-	int fd;
+	const size_t size = 5 * getpagesize();
 
 	uio_host_close();
-	uio.ring = 5 * getpagesize();
 	unlink(path_of("dev/uio3"));
 	MUST(!mkfifo(path_of("dev/uio3"), 0600));
 	uio.fifo = open(path_of("dev/uio3"), O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	/* The program may still have the former file. */
 	unlink(path_of("dev/uio3.maps"));
-	fd = open(path_of("dev/uio3.maps"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	MUST(uio.fifo >= 0 && fd >= 0 && !ftruncate(fd, 2 * uio.ring));
-	uio.rings = mmap(NULL, 2 * uio.ring, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	MUST(uio.rings != MAP_FAILED);
-	close(fd);
-	mem.rx_ring = uio.rings;
-	mem.tx_ring = uio.rings + uio.ring;
-	mem.tx_size = uio.ring;
-	mem.rx_size = uio.ring;
-	mem.fd = uio.fifo;
-	MUST(!channel_from_memory(&mem, &uio.host));
+	put("", "dev/uio3.maps");
+	MUST(uio.fifo >= 0 && !truncate(path_of("dev/uio3.maps"), 2 * size));
+	map_rings(path_of("dev/uio3.maps"), size, &uio.to_host, &uio.to_guest);
+	*word(&uio.to_host, FEATURE_BITS) = *word(&uio.to_guest, FEATURE_BITS) = 1;
+	uio.host = open_on_fd(&uio.to_guest, &uio.to_host, uio.fifo);
 }
 
 static void uio_rescind(void)
@@ -1222,6 +1203,7 @@ TEST(a_device_that_somebody_else_has)
 TEST(an_impossible_index_costs_the_channel)
 {
 	struct vmbus_ic *ic = serve_offered("fcopy", 0);
+	const uint16_t len8 = 1;
 
 	check_served(ic, 1);
 	/*
@@ -1229,12 +1211,12 @@ TEST(an_impossible_index_costs_the_channel)
 	 * ring.
 	 */
 	MUST(!host_sends(uio.host, VMBUS_IC_FCOPY, 9, "abcdefgh", 8));
-	overwrite_length(uio.rings + uio.ring, uio.ring, 1);
+	ring_poke(&uio.to_guest, *word(&uio.to_guest, READ_INDEX) + 4, &len8, sizeof(len8));
 	UNTIL(ic, stats_of(ic).skipped == 1);
 	check_served(ic, 3);
 	CHECK_IS(seen.events[VMBUS_IC_EVENT_CLOSED], 0);
 
-	((uint32_t *)(void *)(uio.rings + uio.ring))[WRITE_INDEX] = 12345678;
+	*word(&uio.to_guest, WRITE_INDEX) = 12345678;
 	MUST(!channel_signal(uio.host));
 	UNTIL(ic, seen.events[VMBUS_IC_EVENT_CLOSED] == 1);
 	CHECK_IS(seen.error, -EIO);

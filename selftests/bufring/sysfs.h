@@ -109,6 +109,22 @@ static inline void bind_uio(const char *instance, int uio, size_t ring, size_t p
 	set_driver(instance, "uio_hv_generic");
 }
 
+/* Map the rings of a device, of @size bytes each, from its file at @path. */
+static inline void map_rings(const char *path, size_t size, struct ring *to_host,
+			     struct ring *to_guest)
+{
+	const int page = getpagesize(), fd = open(path, O_RDWR | O_CLOEXEC);
+	unsigned char *rings;
+
+	MUST(fd >= 0);
+	rings = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(rings != MAP_FAILED);
+	close(fd);
+	*to_host = (struct ring){ rings, size, rings + page, size - page };
+	rings += size;
+	*to_guest = (struct ring){ rings, size, rings + page, size - page };
+}
+
 static inline void remove_tree(void)
 {
 	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
