@@ -238,11 +238,11 @@ static void reuse_by_ring_setup(void)
 
 /* Nobody sleeps while a packet waits. */
 
-static void host_reads_and_sleeps(unsigned int packets, bool masks)
+static void host_serves(bool masks)
 {
 	struct host_ring *ring = &s->to_host;
 
-	while ((s->host_received += host_read(ring)) < packets) {
+	while ((s->host_received += host_read(ring)) < 2) {
 		if (host_may_sleep(ring))
 			machine_sleep(&s->host_event);
 		if (masks)
@@ -252,22 +252,22 @@ static void host_reads_and_sleeps(unsigned int packets, bool masks)
 
 static void host_serves_two(void)
 {
-	host_reads_and_sleeps(2, false);
+	host_serves(false);
 }
 
 static void host_serves_two_masking(void)
 {
-	host_reads_and_sleeps(2, true);
+	host_serves(true);
 }
 
-static void guest_serves(unsigned int packets)
+static void guest_serves_two(void)
 {
 	int ready;
 
 	for (;;) {
 		while (try_receive())
 			;
-		if (s->received == packets)
+		if (s->received == 2)
 			return;
 		ready = vmbus_arm(s->chan, VMBUS_WAIT_RECV);
 		if (ready < 0)
@@ -277,11 +277,6 @@ static void guest_serves(unsigned int packets)
 			mask_interrupts(s->chan);
 		}
 	}
-}
-
-static void guest_serves_two(void)
-{
-	guest_serves(2);
 }
 
 static void host_interrupts(void)
