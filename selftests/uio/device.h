@@ -302,4 +302,27 @@ static inline int touch(void *where)
 	return 0;
 }
 
+/*
+ * Open, map, use and close the device, after touch_init(). Messages have @who
+ * and @number.
+ */
+static inline void device_use(const struct device *dev, const char *who, int number)
+{
+	size_t size = device_map_size(dev, 0);
+	int fd = open(dev->node, O_RDWR | O_CLOEXEC);
+	int32_t one = 1;
+	uint8_t *mem;
+
+	/* The tests hibernate and image look for this text and its errno. */
+	if (!expect(fd >= 0, "%s: open %d", who, number))
+		return;
+	mem = device_map(fd, 0, size);
+	expect(mem != MAP_FAILED && !touch(mem + 128), "%s: mmap %d", who, number);
+	expect(write(fd, &one, sizeof(one)) == sizeof(one), "%s: write %d", who, number);
+	/* The mapping keeps the device open. */
+	expect(!close(fd), "%s: close %d", who, number);
+	if (mem != MAP_FAILED)
+		munmap(mem, size);
+}
+
 #endif

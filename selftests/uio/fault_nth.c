@@ -79,28 +79,6 @@ static bool rebind(void)
 	return expect(!device_wait(class, &dev, 5000), "the device is bound");
 }
 
-/* Run the whole life of a device without a fault. */
-static bool works(const char *after, int nth)
-{
-	int fd = open(dev.node, O_RDWR | O_CLOEXEC);
-	size_t size = device_map_size(&dev, 0);
-	int32_t one = 1;
-	uint8_t *mem;
-	bool good;
-
-	if (!expect(fd >= 0, "open after a fault in %s, %d", after, nth))
-		return false;
-	mem = device_map(fd, 0, size);
-	good = expect(mem != MAP_FAILED && !touch(mem + 128), "mmap after a fault in %s, %d", after,
-		      nth);
-	good &= expect(write(fd, &one, sizeof(one)) == sizeof(one), "write after a fault in %s, %d",
-		       after, nth);
-	if (mem != MAP_FAILED)
-		munmap(mem, size);
-	close(fd);
-	return good;
-}
-
 /*
  * Each function does one thing with the fault armed. It returns whether that
  * succeeded, leaves the device bound, and sets *happened.
@@ -247,7 +225,7 @@ static unsigned int walk(const char *what, bool (*try)(int nth, bool *happened))
 
 	for (nth = 1; nth < MOST && happened && !failures; nth++) {
 		refused += !try(nth, &happened);
-		works(what, nth);
+		device_use(&dev, what, nth);
 	}
 	errno = 0;
 	expect(!happened || failures, "%s has less than %d allocations", what, MOST);
