@@ -285,24 +285,16 @@ static void check_pointer(const volatile void *p)
 
 uint64_t machine_load(const volatile void *p, unsigned int size, int order, struct site *site)
 {
-	struct word *word;
-	uint64_t value;
+	uint64_t value = 0;
 
 	order = effective(order, site);
 	check_pointer(p);
-	if (current < 0) {
-		value = 0;
-		memcpy(&value, (const void *)p, size);
-		return value;
-	}
-	if (may_vanish(p)) {
-		value = 0;
-		if (page_is_there(p))
+	if (current < 0 || may_vanish(p)) {
+		if (current < 0 || page_is_there(p))
 			memcpy(&value, (const void *)p, size);
 		return value;
 	}
-	word = word_of((volatile void *)p, size);
-	value = load_word(word, order);
+	value = load_word(word_of((volatile void *)p, size), order);
 	look_at_atomic(p, false);
 	return value;
 }
@@ -312,12 +304,8 @@ void machine_store(volatile void *p, unsigned int size, uint64_t value, int orde
 {
 	order = effective(order, site);
 	check_pointer(p);
-	if (current < 0) {
-		memcpy((void *)p, &value, size);
-		return;
-	}
-	if (may_vanish(p)) {
-		if (page_is_there(p))
+	if (current < 0 || may_vanish(p)) {
+		if (current < 0 || page_is_there(p))
 			memcpy((void *)p, &value, size);
 		return;
 	}
