@@ -6,7 +6,6 @@
  */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -88,42 +87,21 @@ static int mappings(void)
 	return lines;
 }
 
-/* The pages at which the device is mapped */
-struct pages {
-	size_t count;
-	char *at[16 * RING];
-};
-
-static struct pages pages_of(const struct fake *f)
+/* Return the address at which the guest has mapped both rings. */
+static char *rings_of(const struct fake *f)
 {
-	FILE *maps = fopen("/proc/self/maps", "re");
-	struct pages pages = { .count = 0 };
-	uintptr_t start, end;
-	char line[1024];
-
-	MUST(maps);
-	while (fgets(line, sizeof(line), maps)) {
-		if (!strstr(line, f->path))
-			continue;
-		MUST(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2);
-		for (; start < end; start += page) {
-			MUST(pages.count < sizeof(pages.at) / sizeof(pages.at[0]));
-			pages.at[pages.count++] = (char *)start;
-		}
-	}
-	fclose(maps);
-	return pages;
+	return (char *)f->guest->tx.shared;
 }
 
-/* Return how many of @pages something is still mapped at. */
-static size_t still_mapped(const struct pages *pages)
+/* Return at how many pages of both rings something is mapped. */
+static size_t mapped(char *rings)
 {
 	unsigned char resident;
-	size_t mapped = 0;
+	size_t pages = 0;
 
-	for (size_t i = 0; i < pages->count; i++)
-		mapped += !mincore(pages->at[i], page, &resident);
-	return mapped;
+	for (size_t i = 0; i < 2 * RING; i++)
+		pages += !mincore(rings + i * page, page, &resident);
+	return pages;
 }
 
 /* What a process of a test does with SIGBUS at first */
@@ -290,8 +268,8 @@ static void one_operation(void)
 {
 	const struct operation *o = operation;
 	uint32_t published;
-	struct pages pages;
 	struct fake f;
+	char *rings;
 
 	MUST(!vmbus_guard());
 	fake_open(&f);
@@ -303,9 +281,8 @@ static void one_operation(void)
 		while (!vmbus_send(f.guest, 6, 0, 0, buf, LARGE))
 			;
 	published = *word(&f.to_host, WRITE_INDEX);
-	pages = pages_of(&f);
-	CHECK_IS(pages.count, still_mapped(&pages));
-	CHECK(pages.count);
+	rings = rings_of(&f);
+	CHECK_IS(mapped(rings), 2 * RING);
 	cut(&f, o->left);
 
 	CHECK_IS(o->run(f.guest), -ENODEV);
@@ -314,7 +291,7 @@ static void one_operation(void)
 	if (o->left)
 		CHECK_IS(*word(&f.to_host, WRITE_INDEX), published);
 	fake_close(&f);
-	CHECK_IS(still_mapped(&pages), 0);
+	CHECK_IS(mapped(rings), 0);
 }
 
 TEST(every_operation)
@@ -578,20 +555,14 @@ TEST(the_default_action_stays)
 /* Make another mapping at the address of a closed channel. */
 static void address_used_again(void)
 {
-	struct pages pages;
 	struct fake f;
-	char *address = NULL, *host;
+	char *rings;
 
 	MUST(!vmbus_guard());
 	fake_open(&f);
-	pages = pages_of(&f);
-	host = (char *)f.to_host.base;
-	for (size_t i = 0; i < pages.count; i++)
-		if (pages.at[i] < host || pages.at[i] >= host + 2 * RING * page)
-			address = pages.at[i];
-	MUST(address);
+	rings = rings_of(&f);
 	fake_close(&f);
-	foreign = foreign_page(address);
+	foreign = foreign_page(rings);
 	(void)*foreign;
 }
 
@@ -679,15 +650,6 @@ TEST_IN_CHILD(rescinds_at_any_moment)
 	pthread_join(opener, NULL);
 }
 
-/*
- * The first page of the mapping that @payload lies in, whose ring's data begins
- * one page further on
- */
-static unsigned char *header_of(const void *payload)
-{
-	return (unsigned char *)((uintptr_t)payload / page * page) - page;
-}
-
 /* Open a device with the handler, and look at a packet of 64 bytes. */
 static void open_with_a_view(struct fake *f, struct vmbus_view *view)
 {
@@ -709,7 +671,7 @@ TEST_IN_CHILD(a_skip_that_was_too_late)
 
 	open_with_a_view(&f, &view);
 	fd = open(path_of("empty"), O_RDWR | O_CREAT | O_TRUNC, 0600);
-	MUST(fd >= 0 && mmap(header_of(view.payload), page, PROT_READ | PROT_WRITE,
+	MUST(fd >= 0 && mmap(f.guest->rx.shared, page, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
 	CHECK_IS(vmbus_skip(f.guest), -ENODEV);
 	close(fd);
