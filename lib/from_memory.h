@@ -51,15 +51,6 @@ struct vmbus_memory {
 	 */
 	int (*signal)(void *ctx);
 	void *ctx;
-
-	/*
-	 * For a channel that signals through the monitor page: 4096 bytes each.
-	 * Set both or neither.
-	 */
-	void *int_page;
-	void *monitor_page;
-	uint32_t relid;	     /* below 16384 */
-	uint32_t monitor_id; /* below 128 */
 };
 
 /**
@@ -69,13 +60,11 @@ struct vmbus_memory {
  * announcement the other side sends no signal when it makes room.
  */
 #define VMBUS_MEMORY_RESET 0x1u
-/** Poll mode, as with VMBUS_OPEN_POLL */
-#define VMBUS_MEMORY_POLL 0x2u
 /**
  * Send packets of any type and with any flags, for a test that plays a faulty
  * host
  */
-#define VMBUS_MEMORY_ANY_PACKET 0x4u
+#define VMBUS_MEMORY_ANY_PACKET 0x2u
 
 /*
  * Make a channel over these rings. The function copies @mem, which it does not

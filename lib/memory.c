@@ -27,9 +27,6 @@ int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **resu
 	chan->fd_is_socket = mem->fd >= 0 && !fstat(mem->fd, &st) && S_ISSOCK(st.st_mode);
 	chan->signal = mem->signal;
 	chan->ctx = mem->ctx;
-	if (mem->int_page)
-		channel_set_monitor(chan, mem->int_page, mem->monitor_page, mem->relid,
-				    mem->monitor_id);
 	if (mem->flags & VMBUS_MEMORY_RESET) {
 		ring_reset(mem->tx_ring);
 		ring_reset(mem->rx_ring);
@@ -41,7 +38,7 @@ int channel_from_memory(const struct vmbus_memory *mem, struct vmbus_chan **resu
 		vmbus_close(chan);
 		return err;
 	}
-	channel_opened(chan, mem->relid, mem->flags & VMBUS_MEMORY_POLL ? VMBUS_OPEN_POLL : 0);
+	channel_opened(chan, 0, 0);
 	if (mem->flags & VMBUS_MEMORY_ANY_PACKET)
 		chan->tx.wrong = 0;
 	*result = chan;

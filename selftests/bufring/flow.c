@@ -797,35 +797,30 @@ PAIR_TEST(vmbus_arm_does_not_wait_for_room_with_several_producers)
 /* A program that never sleeps gets no interrupts and requests no room. */
 MODEL_TEST(poll_mode)
 {
-	struct vmbus_memory mem = side(&m->to_host, &m->to_guest, &m->guest_signals);
-	struct vmbus_chan *chan;
-
 	CHECK_IS(*word(&m->to_guest, INTERRUPT_MASK), 0);
-	mem.flags = VMBUS_MEMORY_POLL;
-	MUST(!channel_from_memory(&mem, &chan));
+	channel_opened(m->guest, 0, VMBUS_OPEN_POLL);
 	CHECK_IS(*word(&m->to_guest, INTERRUPT_MASK), 1);
-	CHECK_IS(vmbus_wait(chan, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
-	CHECK_IS(vmbus_arm(chan, VMBUS_WAIT_RECV), -EOPNOTSUPP);
+	CHECK_IS(vmbus_wait(m->guest, VMBUS_WAIT_RECV, 0), -EOPNOTSUPP);
+	CHECK_IS(vmbus_arm(m->guest, VMBUS_WAIT_RECV), -EOPNOTSUPP);
 	CHECK_IS(*word(&m->to_guest, INTERRUPT_MASK), 1);
 	CHECK_IS(send_one(m->host, 8), 0);
 	CHECK_IS(m->host_signals, 0);
-	CHECK_IS(recv_one(chan), 0);
+	CHECK_IS(recv_one(m->guest), 0);
 	/*
 	 * With a full ring the library requests no room, and queued packets
 	 * stay so until the program flushes.
 	 */
-	while (!vmbus_queue(chan, 6, 0, 0, buf, 72))
+	while (!vmbus_queue(m->guest, 6, 0, 0, buf, 72))
 		;
-	CHECK_IS(vmbus_queue(chan, 6, 0, 0, buf, 72), -EAGAIN);
+	CHECK_IS(vmbus_queue(m->guest, 6, 0, 0, buf, 72), -EAGAIN);
 	CHECK_IS(*word(&m->to_host, PENDING_SEND_SZ), 0);
 	CHECK_IS(*word(&m->to_host, WRITE_INDEX), 0);
 	CHECK_IS(m->guest_signals, 0);
-	CHECK_IS(vmbus_flush(chan), 0);
+	CHECK_IS(vmbus_flush(m->guest), 0);
 	CHECK_IS(m->guest_signals, 1);
 	CHECK_IS(recv_one(m->host), 0);
 	CHECK_IS(m->host_signals, 0);
-	CHECK_IS(send_one(chan, 72), 0);
-	vmbus_close(chan);
+	CHECK_IS(send_one(m->guest, 72), 0);
 }
 
 static int find_nothing(struct vmbus_chan *chan, int how)

@@ -4,6 +4,7 @@
  * monitored.
  */
 
+#include "../../lib/internal.h"
 #include "model.h"
 
 static unsigned char buf[4096];
@@ -110,39 +111,31 @@ MODEL_TEST(a_monitored_channel_uses_its_pages)
 {
 	unsigned char page[2][4096] __attribute__((aligned(4096))) = { 0 };
 	unsigned char *event = &page[0][4095], *trigger = &page[1][8 + 3 * 8 + 3];
-	struct vmbus_chan *chan;
-	struct vmbus_memory mem;
 	uint16_t latency;
-	int signals = 0;
 
 	CHECK_IS(vmbus_set_latency(m->guest, 1), -EOPNOTSUPP);
-	mem = side(&m->to_host, &m->to_guest, &signals);
-	mem.int_page = page[0];
-	mem.monitor_page = page[1];
-	mem.relid = 16383;
-	mem.monitor_id = 127;
-	MUST(!channel_from_memory(&mem, &chan));
-	CHECK_IS(vmbus_info(chan)->relid, 16383);
-	CHECK_IS(vmbus_info(chan)->is_monitored, 1);
+	channel_set_monitor(m->guest, page[0], page[1], 16383, 127);
+	channel_opened(m->guest, 16383, 0);
+	CHECK_IS(vmbus_info(m->guest)->relid, 16383);
+	CHECK_IS(vmbus_info(m->guest)->is_monitored, 1);
 
 	/* The signal is bits in the pages. */
-	CHECK_IS(vmbus_send(chan, 6, 0, 0, buf, 8), 0);
-	CHECK_IS(signals, 0);
+	CHECK_IS(vmbus_send(m->guest, 6, 0, 0, buf, 8), 0);
+	CHECK_IS(m->guest_signals, 0);
 	CHECK_IS(*event, 0x80);
 	CHECK_IS(*trigger, 0x80);
 	*event = *trigger = 0;
 
-	CHECK_IS(vmbus_set_latency(chan, 50), 0);
+	CHECK_IS(vmbus_set_latency(m->guest, 50), 0);
 	memcpy(&latency, page[1] + 576 + 2 * 127, sizeof(latency));
 	CHECK_IS(latency, 500);
-	CHECK_IS(vmbus_set_latency(chan, 6554), -ERANGE);
-	CHECK_IS(vmbus_set_latency(chan, 6553), 0);
+	CHECK_IS(vmbus_set_latency(m->guest, 6554), -ERANGE);
+	CHECK_IS(vmbus_set_latency(m->guest, 6553), 0);
 	memcpy(&latency, page[1] + 576 + 2 * 127, sizeof(latency));
 	CHECK_IS(latency, 65530);
 	memset(page[1] + 576 + 2 * 127, 0, sizeof(latency));
 	for (int i = 0; i < 4096; i++)
 		CHECK(!page[0][i] && !page[1][i]);
-	vmbus_close(chan);
 }
 
 TEST_HARNESS_MAIN

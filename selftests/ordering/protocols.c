@@ -358,11 +358,9 @@ static unsigned char *pages;
 
 static void monitor_setup(void)
 {
-	open_rings(128, 128);
+	setup(128, 128);
 	pages = machine_alloc(4096, 2 * 4096);
-	memory.int_page = pages;
-	memory.monitor_page = pages + 4096;
-	s->chan = open_channel();
+	channel_set_monitor(s->chan, pages, pages + 4096, 0, 0);
 }
 
 static void host_polls_monitor(void)
