@@ -717,53 +717,37 @@ static void sub_channels(void)
 	irq_writes();
 }
 
-/*
- * This file lists for the secondary process what to map and how to signal. DPDK
- * uses a file, too.
- */
-#define SHARED "/tmp/dpdk-shared"
-
-static bool mapped_at(int fd, uint8_t *at, size_t bytes, off_t offset)
+/* Replace a mapping of the primary process by one of this process. */
+static bool map_again(int fd, uint8_t *at, size_t bytes, off_t offset)
 {
+	munmap(at, bytes);
 	return mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset) == at;
 }
 
-/* Return 0, or the exit status that tells which step failed. */
+/*
+ * Use the channels with a file and mappings of this process, which is a child
+ * of the primary process. Return 0, or the exit status that tells which step
+ * failed.
+ */
 static int secondary(void)
 {
-	FILE *shared = fopen(SHARED, "r");
-	unsigned int maps_left = NIC_MAPS;
 	bool used;
 
-	if (!shared ||
-	    fscanf(shared, "%255s %u %d %u", node, &primary.relid, &primary.monitor, &count) != 4 ||
-	    count > MAX_SUBS)
-		return 2;
+	close(uio_fd);
 	uio_fd = open(node, O_RDWR);
 	if (uio_fd < 0)
 		return 3;
-	for (unsigned int i = 0; i < NIC_MAPS; i++) {
-		if (fscanf(shared, "%p %zu", (void **)&maps[i], &map_bytes[i]) != 2)
-			return 2;
-		maps_left -= mapped_at(uio_fd, maps[i], map_bytes[i], (off_t)i * (off_t)page);
-	}
+	for (unsigned int i = 0; i < NIC_MAPS; i++)
+		if (!map_again(uio_fd, maps[i], map_bytes[i], (off_t)i * (off_t)page))
+			return 5;
 	for (unsigned int i = 0; i < count; i++) {
-		char ring[PATH_MAX];
-		int fd;
+		int fd = open(path_of("%s/channels/%u/ring", sysfs, subs[i].relid), O_RDWR);
 
-		if (fscanf(shared, "%4095s %p %zu", ring, (void **)&subs[i].tx, &subs[i].bytes) !=
-		    3)
-			return 2;
-		fd = open(ring, O_RDWR);
-		if (fd < 0 || !mapped_at(fd, subs[i].tx, subs[i].bytes, 0))
+		if (fd < 0 || !map_again(fd, subs[i].tx, subs[i].bytes, 0))
 			return 4;
 		close(fd);
 	}
-	if (maps_left)
-		return 5;
 	/* The secondary process uses the same memory, and signals by itself. */
-	primary.tx = maps[0];
-	primary.bytes = map_bytes[0];
 	memcpy(maps[4] + page, "secondary", 9);
 	used = ask(&primary, 0x05) == 0x15;
 	for (unsigned int i = 0; i < count; i++)
@@ -773,26 +757,13 @@ static int secondary(void)
 
 static void run_secondary(void)
 {
-	FILE *shared = fopen(SHARED, "w");
 	int status;
 	pid_t pid;
 
-	if (!shared)
-		give_up("cannot write " SHARED);
-	fprintf(shared, "%s %u %d %u\n", node, primary.relid, primary.monitor, count);
-	for (unsigned int i = 0; i < NIC_MAPS; i++)
-		fprintf(shared, "%p %zu\n", (void *)maps[i], map_bytes[i]);
-	for (unsigned int i = 0; i < count; i++)
-		fprintf(shared, "%s/channels/%u/ring %p %zu\n", sysfs, subs[i].relid,
-			(void *)subs[i].tx, subs[i].bytes);
-	fclose(shared);
 	fflush(stdout);
 	pid = fork();
-	if (!pid) {
-		close(uio_fd);
-		execl("/proc/self/exe", "dpdk_abi", "secondary", (char *)NULL);
-		_exit(127);
-	}
+	if (!pid)
+		_exit(secondary());
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		give_up("fork");
 	/* The end of the secondary process leaves the channel open. */
@@ -876,8 +847,6 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	page = (size_t)getpagesize();
-	if (argc == 2 && !strcmp(argv[1], "secondary"))
-		return secondary();
 	if (argc != 5 || atoi(argv[3]) < 1 || atoi(argv[3]) > MAX_SUBS) {
 		fprintf(stderr, "usage: dpdk_abi TITLE INSTANCE SUBCHANNELS SECONDS\n");
 		return 2;
