@@ -68,7 +68,7 @@ struct load {
 	size_t packet_size, packet_stride;
 };
 
-/* The message of packet @number, for peers that do not take it as const */
+/* The message of packet @number, which some callers do not take as const */
 static inline void *message_of(const struct load *load, int number)
 {
 	return (void *)(uintptr_t)(load->message + (size_t)number * load->stride);

@@ -79,7 +79,7 @@ static int fenced_send(const struct load *load, int burst)
 	}
 	burst = limit(burst, &sent, &received, slots);
 	for (int i = 0; i < burst; i++) {
-		memcpy(next_slot(&sent), load->message + (size_t)i * load->stride, load->size);
+		memcpy(next_slot(&sent), message_of(load, i), load->size);
 		__asm__ volatile("" : : "r"(between) : "memory");
 	}
 	if (burst)

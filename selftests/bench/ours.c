@@ -74,10 +74,7 @@ static int send_message(const struct load *load, int burst)
 		return result(!ret, ret);
 	}
 	for (int i = 0; i < burst; i++)
-		messages[i] = (struct iovec){
-			.iov_base = (void *)(uintptr_t)(load->message + (size_t)i * load->stride),
-			.iov_len = load->size,
-		};
+		messages[i] = (struct iovec){ message_of(load, i), load->size };
 	ret = vmbus_send_many(sender, VMBUS_PACKET_INBAND, 0, load->first, messages,
 			      (unsigned int)burst);
 	return ret > 0 ? ret : result(0, ret);
@@ -90,7 +87,6 @@ static int send_gpa(const struct load *load, int burst)
 
 	for (sent = 0; sent < burst; sent++) {
 		const struct segment *segments = load->segments + (unsigned int)sent * load->ranges;
-		const unsigned char *message = load->message + (size_t)sent * load->stride;
 		uint64_t id = load->first + (uint64_t)sent;
 
 		for (unsigned int i = 0; i < load->ranges; i++)
@@ -100,7 +96,7 @@ static int send_gpa(const struct load *load, int burst)
 				.pages = &segments[i].page,
 			};
 		err = vmbus_queue_gpa(sender, VMBUS_PACKET_COMPLETION_REQUESTED, id, ranges,
-				      load->ranges, message, load->size);
+				      load->ranges, message_of(load, sent), load->size);
 		if (err)
 			break;
 	}
@@ -136,8 +132,7 @@ static int build_gpa(const struct load *load, int burst)
 				.entry.offset = segments[i].offset,
 				.page = segments[i].page,
 			};
-		memcpy((unsigned char *)payload + header,
-		       load->message + (size_t)sent * load->stride, load->size);
+		memcpy((unsigned char *)payload + header, message_of(load, sent), load->size);
 		err = vmbus_commit(sender, VMBUS_PACKET_GPA_DIRECT,
 				   VMBUS_PACKET_COMPLETION_REQUESTED, load->first + (uint64_t)sent,
 				   header, header + load->size);
