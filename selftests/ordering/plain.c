@@ -219,29 +219,6 @@ void *machine_mmap(void *start, size_t size, int prot, int flags, int fd, off_t 
 	return start;
 }
 
-/* The instrumented code calls these functions. */
-#define TSAN(size)                                  \
-	void __tsan_read##size(void *p);            \
-	void __tsan_write##size(void *p);           \
-	void __tsan_unaligned_read##size(void *p);  \
-	void __tsan_unaligned_write##size(void *p); \
-	void __tsan_read##size(void *p)             \
-	{                                           \
-		plain_access(p, size, false);       \
-	}                                           \
-	void __tsan_write##size(void *p)            \
-	{                                           \
-		plain_access(p, size, true);        \
-	}                                           \
-	void __tsan_unaligned_read##size(void *p)   \
-	{                                           \
-		plain_access(p, size, false);       \
-	}                                           \
-	void __tsan_unaligned_write##size(void *p)  \
-	{                                           \
-		plain_access(p, size, true);        \
-	}
-
 static void plain_access(const void *p, size_t len, bool write)
 {
 	if (current >= 0 && may_vanish(p))
@@ -249,6 +226,19 @@ static void plain_access(const void *p, size_t len, bool write)
 	look_at_plain(p, len, write);
 }
 
+/* The instrumented code calls these functions, which no header declares. */
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+
+#define ACCESS(name, size, write)             \
+	void name(void *p)                    \
+	{                                     \
+		plain_access(p, size, write); \
+	}
+#define TSAN(size)                                       \
+	ACCESS(__tsan_read##size, size, false)           \
+	ACCESS(__tsan_write##size, size, true)           \
+	ACCESS(__tsan_unaligned_read##size, size, false) \
+	ACCESS(__tsan_unaligned_write##size, size, true)
 TSAN(1)
 TSAN(2)
 TSAN(4)
@@ -261,12 +251,6 @@ TSAN(16)
  * ordering of such an operator. So the linker rejects it: in lib/ every atomic
  * access has to name its ordering.
  */
-
-void __tsan_read_range(void *p, size_t len);
-void __tsan_write_range(void *p, size_t len);
-void __tsan_func_entry(void *caller);
-void __tsan_func_exit(void);
-void __tsan_init(void);
 
 void __tsan_read_range(void *p, size_t len)
 {
