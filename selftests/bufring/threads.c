@@ -85,11 +85,10 @@ static void *traffic_both(void *arg)
 	struct traffic *t = arg;
 	unsigned char *out = malloc(t->most + 1), *in = malloc(padded(t->most) + 1);
 	uint32_t sent = 0, received = 0;
-	int err = 0;
+	unsigned int events;
+	int err;
 
-	while (sent < t->messages || received < t->messages) {
-		unsigned int events = received < t->messages ? VMBUS_WAIT_RECV : 0;
-
+	do {
 		for (err = 0; sent < t->messages && !err; sent += !err) {
 			size_t len = message_length(sent, t->most);
 
@@ -103,20 +102,14 @@ static void *traffic_both(void *arg)
 			break;
 		}
 		vmbus_flush(t->chan);
-		if (sent < t->messages)
-			events |= VMBUS_WAIT_SEND;
 		if (receive_all(t, in, &received))
 			break;
-		if (received == t->messages)
-			events &= ~VMBUS_WAIT_RECV;
-		if (!events)
-			break;
-		err = vmbus_wait(t->chan, events, -1);
-		if (err < 0) {
+		events = (sent < t->messages ? VMBUS_WAIT_SEND : 0) |
+			 (received < t->messages ? VMBUS_WAIT_RECV : 0);
+		err = events ? vmbus_wait(t->chan, events, -1) : 0;
+		if (err < 0)
 			traffic_fail(t, "wait", err);
-			break;
-		}
-	}
+	} while (err > 0);
 	free(out);
 	free(in);
 	return NULL;
@@ -208,24 +201,6 @@ static void open_on_sockets(struct model *m, size_t data_pages)
 	m->host = open_on_fd(&m->to_guest, &m->to_host, m->fd[1]);
 }
 
-/* Run one side in this thread and the other side in another. */
-static void run_sides(size_t data_pages, struct traffic traffic)
-{
-	struct traffic of_guest = traffic, of_host = traffic;
-	pthread_t thread;
-	struct model m;
-
-	open_on_sockets(&m, data_pages);
-	of_guest.chan = m.guest;
-	of_host.chan = m.host;
-	MUST(!pthread_create(&thread, NULL, traffic_both, &of_host));
-	traffic_both(&of_guest);
-	pthread_join(thread, NULL);
-	traffic_check(&of_guest, "guest");
-	traffic_check(&of_host, "host");
-	model_close(&m);
-}
-
 TEST(messages_in_both_directions)
 {
 	static const struct {
@@ -239,9 +214,22 @@ TEST(messages_in_both_directions)
 	};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		run_sides(ways[i].data_pages, (struct traffic){ .messages = ways[i].messages,
-								.burst = ways[i].burst,
-								.most = ways[i].most });
+		struct traffic guest = { .messages = ways[i].messages,
+					 .burst = ways[i].burst,
+					 .most = ways[i].most };
+		struct traffic host = guest;
+		pthread_t thread;
+		struct model m;
+
+		open_on_sockets(&m, ways[i].data_pages);
+		guest.chan = m.guest;
+		host.chan = m.host;
+		MUST(!pthread_create(&thread, NULL, traffic_both, &host));
+		traffic_both(&guest);
+		pthread_join(thread, NULL);
+		traffic_check(&guest, "guest");
+		traffic_check(&host, "host");
+		model_close(&m);
 		if (checks_failed)
 			ksft_print_msg("with up to %zu bytes\n", ways[i].most);
 	}
