@@ -20,6 +20,7 @@ struct reader {
 	struct place at;
 	struct section *section; /* the keys belong to it; NULL: to none */
 	bool skips_keys;	 /* the last header was faulty */
+	unsigned int keys;	 /* bits of the keys that the section has, by enum key */
 };
 
 static const struct rule defaults = { .driver = UIO_DRIVER, .enable = true, .settings.mode = -1 };
@@ -180,6 +181,7 @@ static void open_section(struct reader *reader, char *header)
 		return;
 	}
 	reader->section = config_add_section(reader->config, name.kind, name.text, reader->at);
+	reader->keys = 0;
 	reader->skips_keys = false;
 	/*
 	 * The section is in the list before this check, so the devices that it
@@ -338,8 +340,9 @@ static void on_key(struct reader *reader, const char *name, const char *value)
 		fault(reader, "unknown key '%s'", name);
 		return;
 	}
-	if (rule->key_at[key].line)
+	if (reader->keys & 1u << key)
 		warn(reader, "%s: the section sets this key twice; the last value counts", name);
+	reader->keys |= 1u << key;
 	if (!config_set(reader->section, key, value, reader->at))
 		fault(reader, "%s must be %s, not '%s'", name, keys[key].values, value);
 	else if (key == KEY_RING_SIZE && rule->settings.ring_size < (uint64_t)least)
@@ -453,15 +456,15 @@ static void load_name(struct config *config, const char *name)
 {
 	char *path = file_path(ADMIN_CONFIG "/%s", name);
 	struct stat st;
-	const bool is_administrators = !lstat(path, &st);
+	const bool is_vendors = lstat(path, &st) && file_exists(VENDOR_CONFIG "/%s", name);
 
-	if (!is_administrators) {
+	if (is_vendors) {
 		free(path);
 		path = file_path(VENDOR_CONFIG "/%s", name);
 	}
 	keep(config, path);
 	if (conf_is_named(name))
-		load_file(config, path, is_administrators);
+		load_file(config, path, !is_vendors);
 	else
 		config_add_finding(config, (struct place){ path, 0 }, false,
 				   "ignored, because its name does not end in .conf");

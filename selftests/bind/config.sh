@@ -365,6 +365,9 @@ test_check_warns_of_a_key_that_is_there_twice() {
 	conf $admin/a.conf '[get]' mode=0600 '[fcopy]' mode=0600 '[get]' mode=0600
 	device $dev2 $fcopy
 	warns
+	conf $admin/a.conf '[get]' mode=9 mode=0600
+	vmbus_bind_does 2 --check
+	says "$admin/a.conf:3: $(echo "$twice" | sed s/KEY/mode/)"
 }
 
 # Editors on Windows begin a file with a byte order mark.
