@@ -107,7 +107,7 @@ static void *traffic_both(void *arg)
 		events = (sent < t->messages ? VMBUS_WAIT_SEND : 0) |
 			 (received < t->messages ? VMBUS_WAIT_RECV : 0);
 		err = events ? vmbus_wait(t->chan, events, -1) : 0;
-		if (err < 0)
+		if (err < 0 || (!err && events))
 			traffic_fail(t, "wait", err);
 	} while (err > 0);
 	free(out);
