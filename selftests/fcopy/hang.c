@@ -186,6 +186,8 @@ static void complete_too_slow(void)
 	WAIT_UNTIL(says("lost after 10 of 10 bytes: the disk takes too long: "
 			"more than 4 s to sync the file; it is removed when the disk answers"));
 	expect_int(ask(), E_TIMEOUT);
+	/* For the host, which has the answer, the copy has ended. */
+	expect_int(send_data(), E_STATE);
 	/* The file never appears. */
 	hold(NOWHERE);
 	WAIT_UNTIL(entries("to") == 0 && entries("state") == 0);
