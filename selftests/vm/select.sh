@@ -4,17 +4,29 @@
 # run sources this file after settings.sh. It selects the tests and their
 # kernels.
 
+# added_kernels: print the kernels that make check-all adds for the test
+added_kernels() { echo "$more_kernels ${pages:+$large_pages} $later"; }
+
+# among KERNELS: print the test's kernels among these, or none
+among() {
+	local kernel found=''
+	for kernel in $on; do [[ " $1 " != *" $kernel "* ]] || found+=" $kernel"; done
+	echo "${found:- none}"
+}
+
 # list_tests: print each test with its description and its kernels; with -k,
 # only the tests of these kernels. No test names a kernel of -K.
 list_tests() {
-	local test kernel some
+	local test kernel some runs
 	for test in "$vm"/tests/*/; do
 		test=$(basename "$test")
 		read_settings "$test"
 		some=''
 		for kernel in "${kernels[@]}"; do [[ " $on ${own[*]} " != *" $kernel "* ]] || some=1; done
 		[ ${#kernels[@]} = 0 ] || [ -n "$some" ] || continue
-		printf '%-16s %s (%s; make check: %s)\n' "$test" "$description" "$on" "${check:-none, check-all: $later}"
+		runs="make check:$(among "$check"), check-all adds:$(among "$(added_kernels)")"
+		[ -z "$apart" ] || runs="only by name"
+		printf '%-16s %s (%s; %s)\n' "$test" "$description" "$on" "$runs"
 	done
 }
 
@@ -24,7 +36,7 @@ runs_unnamed() {
 	if [ ${#kernels[@]} -gt 0 ]; then
 		[[ " ${kernels[*]} " == *" $1 "* ]]
 	elif [ -n "$everything" ]; then
-		[[ " $more_kernels ${pages:+$large_pages} $later " = *" $1 "* ]]
+		[[ " $(added_kernels) " = *" $1 "* ]]
 	else
 		[[ " $check " = *" $1 "* ]]
 	fi
