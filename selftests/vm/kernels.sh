@@ -15,10 +15,10 @@ arm64_kernels="6.12-16k 7-16k 6.1-4k 7-4k 7-64k"
 all_kernels="$debian_kernels debug $arm64_kernels"
 # A test that is named alone does not run on these.
 rare_kernels="$debug_kernels 6.1-4k 7-4k 7-64k 6.12-rt"
-# make check-all runs every test on these, and on the last one those that depend
-# on the size of a page.
-more_kernels="$debug_kernels 6.12-rt 6.1-4k"
-large_pages=7-64k
+# make check-all runs every test on these, ...
+more_kernels="$debug_kernels 6.12-rt"
+# ... and those that depend on the size of a page on these.
+page_kernels="6.1-4k 7-64k"
 # This directory has the parts of the administrator's own kernels, in a
 # directory for each release.
 own_kernels=$out/kernels

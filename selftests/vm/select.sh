@@ -5,7 +5,7 @@
 # kernels.
 
 # added_kernels: print the kernels that make check-all adds for the test
-added_kernels() { echo "$more_kernels ${pages:+$large_pages} $later"; }
+added_kernels() { echo "$more_kernels ${pages:+$page_kernels} $later"; }
 
 # among KERNELS: print the test's kernels among these, or none
 among() {
