@@ -47,7 +47,7 @@ $(OUTPUT)/%: %.c $(LOCAL_HDRS) $(filter %.a,$(LDLIBS))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ \
 		$(filter-out %.h %.a,$^) $(LDLIBS)
--include $(wildcard $(OUTPUT)/*.d)
+-include $(wildcard $(addprefix $(OUTPUT)/,*.d */*.d */*/*.d))
 endif
 
 # With another build directory, copy the scripts there, so that a test finds all
