@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vmbusctl bind and unbind, also in the syntax of driverctl. */
-#include <string.h>
-
 #include "command.h"
 
 static int bind_device(const struct options *options, struct engine *engine, struct device *device,
@@ -67,18 +65,6 @@ const struct command unset_override_command = {
 	.on_device = release_device,
 };
 
-static int check_driver(const char *driver)
-{
-	if (!strcmp(driver, "none"))
-		msg(LOG_ERR,
-		    "none: a device cannot be kept without a driver; 'vmbusctl unbind' lets the kernel choose one");
-	else if (config_is_driver(driver))
-		return 0;
-	else
-		msg(LOG_ERR, "'%s' is not the name of a driver", driver);
-	return EXIT_USAGE;
-}
-
 static int bind_device(const struct options *options, struct engine *engine, struct device *device,
 		       const char *operand)
 {
@@ -89,9 +75,8 @@ static int bind_device(const struct options *options, struct engine *engine, str
 		.is_named = true,
 		.force = options->force,
 	};
-	int status = operand ? check_driver(operand) : 0;
 
-	return status ? status : command_status(engine_bind(engine, device, &request));
+	return command_status(engine_bind(engine, device, &request));
 }
 
 static int release_device(const struct options *options, struct engine *engine,

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "identify.h"
 
@@ -192,6 +193,48 @@ int command_read(struct engine *engine)
 	return err ? EXIT_FAILED : 0;
 }
 
+static int check_driver(const char *driver)
+{
+	if (!strcmp(driver, "none"))
+		msg(LOG_ERR,
+		    "none: a device cannot be kept without a driver; 'vmbusctl unbind' lets the kernel choose one");
+	else if (config_is_driver(driver))
+		return 0;
+	else
+		msg(LOG_ERR, "'%s' is not the name of a driver", driver);
+	return EXIT_USAGE;
+}
+
+/* Check a SIZE, or the word "default". */
+static int check_size(const char *text)
+{
+	uint64_t size;
+
+	if (!strcmp(text, "default") || config_parse_size(text, &size))
+		return 0;
+	msg(LOG_ERR,
+	    "'%s' is no ring size: a ring size is a multiple of %d bytes, more than 0 and less than 4096M, such as 64K or 1M, or 'default'",
+	    text, getpagesize());
+	return EXIT_USAGE;
+}
+
+/*
+ * Check what can be checked without the machine. Return 0, or EXIT_USAGE after
+ * a message.
+ */
+static int check_operands(const struct command *command, int count, char **operands)
+{
+	int status = 0;
+
+	for (int i = 0; i < count && command->takes[i] && !status; i++) {
+		if (command->takes[i] == 'd')
+			status = check_driver(operands[i]);
+		else if (command->takes[i] == 's')
+			status = check_size(operands[i]);
+	}
+	return status;
+}
+
 /* Run a command on the device that the first operand names. */
 static int run_on_device(const struct command *command, const struct options *options,
 			 char **operands)
@@ -228,6 +271,9 @@ int command_run(const struct command *command, int argc, char **argv)
 				       count ? "an argument is missing after '%s'" :
 					       "an argument is missing",
 				       count ? argv[count - 1] : "");
+	status = check_operands(command, count, argv);
+	if (status)
+		return status;
 	if (command->on_device)
 		return command_end(run_on_device(command, &options, argv));
 	return command_end(command->run(&options, count, argv));

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "describe.h"
@@ -77,25 +76,16 @@ static int show(struct engine *engine, const struct device *device)
 	return status;
 }
 
-static int set(struct engine *engine, struct device *device, const char *text,
-	       enum change_when when)
-{
-	uint64_t size = 0;
-
-	if (strcmp(text, "default") && !config_parse_size(text, &size)) {
-		msg(LOG_ERR,
-		    "'%s' is no ring size: a ring size is a multiple of %d bytes, more than 0 and less than 4096M, such as 64K or 1M, or 'default'",
-		    text, getpagesize());
-		return EXIT_USAGE;
-	}
-	return command_status(engine_set_ring_size(engine, device, size, when));
-}
-
 static int run(const struct options *options, struct engine *engine, struct device *device,
 	       const char *operand)
 {
-	if (operand)
-		return set(engine, device, operand, options->when);
+	uint64_t size = 0;
+
+	if (operand) {
+		/* Otherwise it is "default". */
+		config_parse_size(operand, &size);
+		return command_status(engine_set_ring_size(engine, device, size, options->when));
+	}
 	if (options->when != CHANGE_BOTH)
 		return command_misused(&ring_size_command, "an argument is missing after '%s'",
 				       device->typed);

@@ -224,8 +224,11 @@ test_driver_that_is_no_name() {
 		does 2 bind -- eth1 "$name"
 		complains "is not the name of a driver"
 	done
-	does 2 bind eth1 none
-	complains "a device cannot be kept without a driver"
+	# The device does not matter.
+	for device in eth1 no-device; do
+		does 2 bind $device none
+		complains "a device cannot be kept without a driver"
+	done
 	log_is_empty
 }
 
@@ -635,6 +638,8 @@ test_ring_size_that_is_none() {
 		does 2 ring-size -- uio0 "$size"
 		complains "vmbusctl: '$size' is no ring size: a ring size is a multiple of"
 	done
+	does 2 ring-size no-device 1000
+	complains "'1000' is no ring size"
 	log_is_empty
 	no_file $admin/60-$copy.conf
 }
