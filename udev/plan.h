@@ -41,7 +41,10 @@ enum change_when {
 	CHANGE_BOTH,
 };
 
-/* Who asks for a change of a device, and for what. engine.h carries it out. */
+/*
+ * A request says who asks for a change of a device, and for what. The functions
+ * of engine.h carry it out.
+ */
 struct request {
 	enum change_when when;
 	/*
