@@ -107,6 +107,13 @@ static void forget_verdict(struct session *session)
 	session->verdict.completed = false;
 }
 
+/* After another operation, the host gets the answer to COMPLETE no more. */
+static void forget_completion(struct session *session)
+{
+	if (session->verdict.completed)
+		forget_verdict(session);
+}
+
 /*
  * End the copy for the host, and let the worker remove its file. The copy has
  * no name yet.
@@ -366,8 +373,8 @@ static void serve(struct session *session)
 	enum refusal refusal;
 
 	while (session->held_count && !session->asking) {
-		if (session->verdict.completed && first->operation != FCOPY_COMPLETE)
-			forget_verdict(session);
+		if (first->operation != FCOPY_COMPLETE)
+			forget_completion(session);
 		refusal = operations[session->state][first->operation](session, first);
 		if (refusal == LATER)
 			break;
@@ -391,8 +398,7 @@ void session_request(struct session *session, void *token, const void *body, siz
 		log_line(LOG_WARNING,
 			 "the host sent an operation that this version does not know: %" PRIu32,
 			 held->request.operation);
-		if (session->verdict.completed)
-			forget_verdict(session);
+		forget_completion(session);
 		session->answer(token, REFUSAL_UNKNOWN);
 		return;
 	}
