@@ -57,6 +57,7 @@ static const char usage[] =
 	"  raw-wait PLACE OFFSET HEX    Wait until there are these bytes.\n"
 	"  stats                        Print the counters of the channel.\n"
 	"  expect-stat NAME MIN [MAX]   Print one counter; fail if it is not within the bounds.\n"
+	"  wait-stat NAME MIN [MAX]     Wait until it is at least MIN, then do the same.\n"
 	"  status                       Print the state of all channels.\n"
 	"  sleep MS, print TEXT\n"
 	"HEX is pairs of hexadecimal digits; dots may separate them. Exit status: 0 all commands succeeded, 1 one failed\n"
@@ -492,24 +493,46 @@ static int do_stats(struct script *s)
 	return ret;
 }
 
-static int do_expect_stat(struct script *s)
+/*
+ * Compare a counter with two bounds. Look again until @deadline while it is
+ * below the first one.
+ */
+static int stat_compare(struct script *s, int64_t deadline)
 {
+	const char *name = s->argc > 1 ? s->argv[1] : "";
 	uint64_t stats[COUNT(counters)], min, max;
-	int ret = take_number(s, 2, UINT64_MAX, UINT64_MAX - 1, &min);
+	size_t i = 0;
+	int ret;
 
+	while (i < COUNT(counters) && strcmp(counters[i], name))
+		i++;
+	if (i == COUNT(counters))
+		return host_error(&s->host, -EINVAL, "there is no counter '%s'", name);
+	ret = take_number(s, 2, UINT64_MAX, UINT64_MAX - 1, &min);
 	if (!ret)
 		ret = take_number(s, 3, UINT64_MAX - 1, UINT64_MAX - 1, &max);
-	if (!ret)
+	while (!ret) {
 		ret = take_stats(s, stats);
-	for (size_t i = 0; !ret && i < COUNT(counters); i++) {
-		if (strcmp(counters[i], s->argv[1]))
-			continue;
-		printf("stat %s %" PRIu64 "\n", counters[i], stats[i]);
-		if (stats[i] >= min && stats[i] <= max)
-			return 0;
-		return host_error(&s->host, -EPROTO, "%s is %" PRIu64, counters[i], stats[i]);
+		if (ret || stats[i] >= min || host_now() >= deadline)
+			break;
+		usleep(10000);
 	}
-	return ret ? ret : host_error(&s->host, -EINVAL, "there is no counter '%s'", s->argv[1]);
+	if (ret)
+		return ret;
+	printf("stat %s %" PRIu64 "\n", name, stats[i]);
+	if (stats[i] >= min && stats[i] <= max)
+		return 0;
+	return host_error(&s->host, -EPROTO, "%s is %" PRIu64, name, stats[i]);
+}
+
+static int do_expect_stat(struct script *s)
+{
+	return stat_compare(s, 0);
+}
+
+static int do_wait_stat(struct script *s)
+{
+	return stat_compare(s, host_now() + s->timeout_ms);
 }
 
 static int do_status(struct script *s)
@@ -567,6 +590,7 @@ static const struct {
 	{ "raw-wait", do_raw_wait, 3 },
 	{ "stats", do_stats, 0 },
 	{ "expect-stat", do_expect_stat, 3 },
+	{ "wait-stat", do_wait_stat, 3 },
 	{ "status", do_status, 0 },
 	{ "sleep", do_sleep, 1 },
 	{ "print", do_print, MAX_ARGS - 1 },
