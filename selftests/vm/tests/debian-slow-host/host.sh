@@ -11,9 +11,7 @@ tell fast
 guest_says "NIC is awaited" || exit 1
 # nic_held: offer a NIC, and hold the first of its buffers when the guest shares
 # it
-nic_held() {
-	vmbus_host nic "gpadls hold" offer wait-offered && within 60 vmbus_host nic "expect-stat gpadls 1 1"
-}
+nic_held() { vmbus_host nic "gpadls hold" offer wait-offered "wait-stat gpadls 1 1"; }
 check "the guest shares a buffer of a NIC that it is offered" nic_held
 tell "NIC offered"
 guest_says "udev waits" || exit 1

@@ -56,7 +56,7 @@ done
 host "delay open 5"
 
 # shares CHANNEL: wait until the guest shares the memory of this channel's rings
-shares() { within 60 host "channel $1" "expect-stat gpadls 1 1"; }
+shares() { host "channel $1" "wait-stat gpadls 1 1"; }
 host "gpadls hold"
 tell "hold creations"
 check "the guest shares memory that the host does not accept yet" shares 0

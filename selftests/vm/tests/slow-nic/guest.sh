@@ -28,6 +28,9 @@ ends() { wait "$pid" && ! logged leaking; }
 # GPADLs. It is the last of its list, because the host runs no command after one
 # that has failed.
 holds() { echo "expect-stat gpadls $1 $1"; }
+# shared COUNT: print the command that waits until the guest has sent the host
+# so many buffers
+shared() { echo "wait-stat gpadls $1 $1"; }
 
 # created_late COUNT: print the command that checks how many GPADLs the guest
 # has created after a rescind. The host answers that these creations have
@@ -43,11 +46,11 @@ after_recv() {
 	host "$(holds 1)"
 }
 
-# late: let the host accept the buffers two seconds late
+# late: let the host accept the buffers two seconds after the first one came
 late() {
 	host "gpadls hold"
 	start bind
-	host "sleep 2000;$(holds 1)"
+	host "$(shared 1);sleep 2000;$(holds 1)"
 	waits && is_unbound
 	status=$?
 	host "gpadls answer"
@@ -94,14 +97,14 @@ rescinded() {
 	"held recv")
 		host "gpadls hold"
 		start bind
-		host "sleep 1000;$(holds 1)"
+		host "$(shared 1)"
 		host "rescind;wait-released"
 		;;
 	"held send")
 		after_recv || return
 		host "gpadls hold"
 		let_go
-		host "sleep 1000;$(holds 2)"
+		host "$(shared 2)"
 		host "rescind;wait-released"
 		was_held || return
 		;;
@@ -151,7 +154,7 @@ rescinded_in_unbind() {
 # offered, and then rescind the NIC
 rescinded_at_offer() {
 	log_lines=$(dmesg | wc -l)
-	host "rescind;wait-released;gpadls hold;offer;wait-offered;sleep 1000;$(holds 1)"
+	host "rescind;wait-released;gpadls hold;offer;wait-offered;$(shared 1)"
 	host "rescind;wait-released"
 	! logged leaking && returns
 }
