@@ -263,18 +263,28 @@ module_sources() {
 	make -s -C "$1/kernel" clean >/dev/null 2>&1 || true
 }
 
+# build_for KERNEL DIR COMMAND: run in_kernel with the command on the sources in
+# DIR/new, as DIR/src, unless the last run had the same sources and kernel
+build_for() {
+	local kernel=$1 dir=$2 key
+	key="$(digest "$dir/new") $(stat -c %i.%W "$(kernel_root "$kernel")")"
+	if [ -e "$dir/key" ] && [ "$(cat "$dir/key")" = "$key" ]; then return; fi
+	rm -rf "$dir/src" "$dir/key"
+	mv "$dir/new" "$dir/src"
+	in_kernel "$kernel" "$dir/src" "$3" >"$dir/log" 2>&1 ||
+		die_with "$dir/log" "${dir##*/} does not build for $(kernel_release "$(kernel_root "$kernel")")"
+	echo "$key" >"$dir/key"
+}
+
 # build_module KERNEL: build the module for a kernel, and print the path of the
 # .ko
 build_module() {
-	local release src dir=$out/module-$1 log=$out/module-$1.log
-	release=$(kernel_release "$(kernel_root "$1")")
-	src=$dir/src
-	rm -rf "$src"
-	module_sources "$src"
+	local dir=$out/module-$1
+	rm -rf "$dir/new"
+	module_sources "$dir/new"
 	# shellcheck disable=SC2016 # expanded where it runs
-	in_kernel "$1" "$src" 'make -C kernel modules "KDIR=$KDIR" W=1 "$@"' >"$log" 2>&1 ||
-		die_with "$log" "the module does not build for $release"
-	printf '%s\n' "$src/kernel/uio_hv_generic.ko"
+	build_for "$1" "$dir" 'make -C kernel modules "KDIR=$KDIR" W=1 "$@"'
+	printf '%s\n' "$dir/src/kernel/uio_hv_generic.ko"
 }
 
 # static_program KERNEL FILE SOURCE [OPTION]...: compile a program for the
@@ -291,13 +301,12 @@ static_program() {
 # build_test_module KERNEL SOURCE DIR NAME: build a module of one file into DIR
 # as NAME.ko. A test loads it beside the project's module.
 build_test_module() {
-	local name=$4 build=$out/$4-$1
-	rm -rf "$build"
-	mkdir -p "$build"
-	cp "$2" "$build/$name.c"
-	echo "obj-m := $name.o" >"$build/Makefile"
+	local name=$4 dir=$out/$4-$1
+	rm -rf "$dir/new"
+	mkdir -p "$dir/new"
+	cp "$2" "$dir/new/$name.c"
+	echo "obj-m := $name.o" >"$dir/new/Makefile"
 	# shellcheck disable=SC2016 # expanded where it runs
-	in_kernel "$1" "$build" 'make -C "$KDIR" "M=$PWD" W=1 "$@" modules' >"$build/log" 2>&1 ||
-		die_with "$build/log" "$2 does not build for kernel $1"
-	cp "$build/$name.ko" "$3/"
+	build_for "$1" "$dir" 'make -C "$KDIR" "M=$PWD" W=1 "$@" modules'
+	cp "$dir/src/$name.ko" "$3/"
 }
