@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
+# shellcheck shell=bash
 # shellcheck disable=SC2094,SC2154
 # The host.sh of each test sources this file. It runs beside the guest and takes
 # the part of the Hyper-V host, in bash.
@@ -122,18 +122,14 @@ tell() {
 	printf '%s\n' "$*" | tee -a told >ctl.in
 }
 
-# uptime_s: print the uptime in seconds of the machine that runs the guest
-uptime_s() {
-	read -r now rest </proc/uptime
-	echo "${now%%.*}"
-}
-
 # guest_says PATTERN: wait for a `say` line that matches the pattern (grep -E),
-# and print the words of `say`. It waits until the time limit of the test.
+# and print the words of `say`. It waits until the time limit of the test. It
+# searches the log again only if the last search is not newer.
 guest_says() {
-	says_until=$(($(uptime_s) + timeout))
-	while ! grep -E "^say $1" ctl.log >said; do
-		if [ "$(uptime_s)" -ge $says_until ] || ! guest_runs; then
+	says_until=$((SECONDS + timeout))
+	rm -f said
+	while [ said -nt ctl.log ] || ! grep -E "^say $1" ctl.log >said; do
+		if [ $SECONDS -ge $says_until ] || ! guest_runs; then
 			not_ok "the guest says '$1' within $timeout s; its last message: $(tail -n 1 ctl.log)"
 			return 1
 		fi
@@ -237,10 +233,10 @@ nic() { "$bin/vmbus-nic" --to control.sock "$@"; }
 # within SECONDS COMMAND...: repeat a command until it succeeds, at most for
 # this time, and print what it printed at last
 within() {
-	within_until=$(($(uptime_s) + $1))
+	within_until=$((SECONDS + $1))
 	shift
 	while ! within_said=$("$@"); do
-		if [ "$(uptime_s)" -ge $within_until ] || ! guest_runs; then
+		if [ $SECONDS -ge $within_until ] || ! guest_runs; then
 			echo "$within_said" >&2
 			return 1
 		fi
