@@ -12,7 +12,8 @@
 #define PIPES	   4096
 #define PIPE_BYTES 0x100000
 #define LARGE	   0x200000
-#define SPARE_MIB  24
+/* The kernel needs more memory with larger pages. */
+#define SPARE_MIB (24 + page_bytes / 1024)
 
 static int pipes[PIPES][2];
 static char page[0x10000];
