@@ -58,6 +58,10 @@ package_sources() {
 	rm -rf "$1"/selftests/vm "$1"/.ci
 }
 
+# has_key FILE KEY: whether the last build stored this key in FILE, so that
+# nothing has to be built
+has_key() { [ -e "$1" ] && [ "$(cat "$1")" = "$2" ]; }
+
 # built_from_sources DIR VERSION FUNCTION: print DIR, for which the function
 # builds the sources of the packages, if they have changed. They are in
 # DIR-source, with this version unless it is empty.
@@ -70,7 +74,7 @@ build_if_changed() {
 	package_sources "$dir-source"
 	[ -z "$version" ] || "$dir-source/packaging/set-version" "$version"
 	key=$(digest "$dir-source")
-	if [ -e "$dir/.key" ] && [ "$(cat "$dir/.key")" = "$key" ]; then return; fi
+	! has_key "$dir/.key" "$key" || return 0
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	"$builder"

@@ -268,7 +268,7 @@ module_sources() {
 build_for() {
 	local kernel=$1 dir=$2 key
 	key="$(digest "$dir/new") $(stat -c %i.%W "$(kernel_root "$kernel")")"
-	if [ -e "$dir/key" ] && [ "$(cat "$dir/key")" = "$key" ]; then return; fi
+	! has_key "$dir/key" "$key" || return 0
 	rm -rf "$dir/src" "$dir/key"
 	mv "$dir/new" "$dir/src"
 	in_kernel "$kernel" "$dir/src" "$3" >"$dir/log" 2>&1 ||
