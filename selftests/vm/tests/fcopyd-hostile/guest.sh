@@ -16,7 +16,8 @@ LD_LIBRARY_PATH=/hostile UBSAN_OPTIONS=print_stacktrace=1 /hostile/hv-fcopyd --c
 daemon=$!
 say "ready $(argument seconds):$(argument seed)"
 hear over
-check "it runs" kill -0 $daemon
+runs() { ! over $daemon; }
+check "it runs" runs
 say alive
 hear copied
 check "the last copy is there" test "$(stat -c %s /tmp/in/good)" = 50000

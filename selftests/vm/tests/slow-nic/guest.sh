@@ -15,7 +15,7 @@ start() {
 	"$1" &
 	pid=$!
 }
-waits() { kill -0 "$pid"; }
+waits() { ! over "$pid"; }
 # fails: check that the bind ends with an error, and that the module leaks
 # nothing
 fails() {
