@@ -27,8 +27,8 @@ dmesg -n 5
 # log has nothing else.
 reports=$(dmesg | grep -c 'vmalloc error:')
 only_reports() {
-	dmesg | grep -Ff /bench/complaints | grep -v 'Call Trace:' && return 1
-	[ "$(dmesg | grep -c 'Call Trace:')" = "$reports" ]
+	dmesg | grep -Ff /bench/complaints | grep -vi 'call trace:' && return 1
+	[ "$(dmesg | grep -ci 'call trace:')" = "$reports" ]
 }
 check "the log has no complaints besides $reports reports of vmalloc" only_reports && dmesg -c >/dev/null
 
