@@ -78,11 +78,14 @@ for moment in $(moments); do
 	hear "cut $i"
 	usleep $moment
 	kill -STOP $daemon
+	workers=$(cat /proc/$daemon/task/$daemon/children)
+	for worker in $workers; do kill -STOP $worker; done
 	cp /tmp/ext4.img /tmp/cut.img
-	kill -KILL $daemon
+	kill -KILL $daemon $workers
 	wait $daemon
+	for worker in $workers; do within 10 over $worker; done
 	hear "dark $i"
-	umount /tmp/ext4
+	umount /tmp/ext4 || partial="$partial $i (umount)"
 	mv /tmp/cut.img /tmp/ext4.img
 	disk
 	whole /tmp/ext4/k || partial="$partial $i"
