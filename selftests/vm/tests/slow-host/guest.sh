@@ -34,13 +34,13 @@ check "unbound while the host closes the device, and bound again" rebind
 wait "$pid"
 
 hear "daemon"
-hv-fcopyd 2>/tmp/fcopyd.log &
+in_background /tmp/fcopyd.log hv-fcopyd
 daemon=$!
 for _ in 1 2 3 4; do
 	within 10 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log
 	kill -9 $daemon
 	wait $daemon
-	hv-fcopyd 2>/tmp/fcopyd.log &
+	in_background /tmp/fcopyd.log hv-fcopyd
 	daemon=$!
 done
 check "hv-fcopyd waits after it was killed four times" within 30 grep -q "waiting for Copy-VMFile" /tmp/fcopyd.log
