@@ -7,7 +7,6 @@ number() { seed=$(((seed * 1103515245 + 12345) % 2147483648)) && number=$((seed 
 # opened them. The guest does not open them if it closes the device at that
 # moment.
 offer_subs() { vmbus_host device "timeout 3" "offer-sub 2" "channel 2" wait-open >/dev/null 2>&1 || true; }
-rescinds=0
 until grep -q "^say walked" ctl.log || ! guest_runs; do
 	set --
 	for _ in 1 2 3 4; do
@@ -15,7 +14,7 @@ until grep -q "^say walked" ctl.log || ! guest_runs; do
 		set -- "$@" "sleep $number"
 		number 6
 		case $number in
-		0 | 1) set -- "$@" rescind wait-released offer wait-offered && rescinds=$((rescinds + 1)) ;;
+		0 | 1) set -- "$@" rescind wait-released "print rescinded" offer wait-offered ;;
 		2 | 3) offer_subs ;;
 		4) set -- "$@" signal ;;
 		5) set -- "$@" "rescind-sub 1" ;;
@@ -26,7 +25,8 @@ until grep -q "^say walked" ctl.log || ! guest_runs; do
 	# failure.
 	vmbus_host device "timeout 100" "$@" || { ! tail -n 1 host.log | grep "wait-" || break; }
 done
-note "$rescinds rescinds"
+rescinds=$(grep -c '^rescinded$' host.log)
+check "the host rescinded the device ($rescinds times)" test "$rescinds" -gt 0
 check "no wait was in vain" sh -c '! grep "wait-.* failed" host.log'
 vmbus_host device offer wait-offered
 watch device wait-open
