@@ -17,7 +17,7 @@ prepare() {
 	for word in $programs; do
 		"$vm/guest/$word" "$3" "$2" || die "test $1: the guest's $word could not be prepared"
 	done
-	[ ! -x "$vm/tests/$1/prepare" ] || "$vm/tests/$1/prepare" "$3" "$2" || die "what test $1 needs could not be prepared"
+	[ ! -e "$vm/tests/$1/prepare" ] || "$vm/tests/$1/prepare" "$3" "$2" || die "what test $1 needs could not be prepared"
 }
 
 # skip SELECTION WHY: print one result for a test that cannot run on this kernel
