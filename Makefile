@@ -220,8 +220,6 @@ Benchmarks
   make bench               all benchmarks, as root; or one:
   make bench-ring          the library beside DPDK and tools/hv; LTO=1 adds link-time optimization
   make bench-fcopy         hv-fcopyd beside the kernel tree's daemon, in a guest
-  make bench-netvsc        examples/netvsc beside hv_netvsc and DPDK, in a guest
-  make bench-boot          a boot with udev rules and vmbus-bind beside one without, in a guest
 
 Variables
   O=DIR                    where to build (build)

@@ -24,14 +24,12 @@ bench_objects += $(addprefix $(bench_dir)/,dpdk.o dpdk_channel.o dpdk_bufring.o 
 bench_define := -DPEERS
 endif
 
-.PHONY: bench bench-ring bench-fcopy bench-netvsc bench-boot
+.PHONY: bench bench-ring bench-fcopy
 # Run one after the other. In parallel, they would measure each other.
 bench:
 	$(Q)$(MAKE) --no-print-directory bench-ring
 ifeq ($(PEERS),yes)
 	$(Q)$(MAKE) --no-print-directory bench-fcopy
-	$(Q)$(MAKE) --no-print-directory bench-netvsc
-	$(Q)$(MAKE) --no-print-directory bench-boot
 endif
 
 bench-ring: $(bench_dir)/ring $(bench_dir)/flags
@@ -121,19 +119,5 @@ bench-fcopy:
 	$(Q)for processors in 1 2; do \
 		sed -n 's/^# host: table //p' $(O)/vm/bench-fcopy-$$processors/results.tap; echo; \
 	done
-
-# Compare hv_netvsc, DPDK's testpmd and examples/netvsc in the same guest.
-bench-netvsc: export O := $(abspath $(O))
-bench-netvsc:
-	$(Q)selftests/vm/run -o $(O)/vm/bench-netvsc netvsc-bench@6.12
-	$(Q)sed -n 's/^# host: table //p' $(O)/vm/bench-netvsc/results.tap
-
-# Compare boots of a Debian 13 with our udev rules and vmbus-bind and without
-# them.
-bench-boot: export O := $(abspath $(O))
-bench-boot:
-	$(Q)selftests/vm/run -o $(O)/vm/bench-boot boot-bench@6.12
-	$(Q)sed -n 's/^# host: table //p' $(O)/vm/bench-boot/results.tap | grep . || { \
-		echo 'the guest has printed no table: see $(O)/vm/bench-boot/results.tap' >&2; exit 1; }
 
 -include $(wildcard $(bench_dir)/*.d)

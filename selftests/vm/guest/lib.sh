@@ -272,18 +272,16 @@ echoed() { tail -n 1 /tmp/echo.log && grep -q '^end quit .* bad 0$' /tmp/echo.lo
 # rings COUNT: whether COUNT channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 
-# give_to DRIVER DEVICE...: load the driver and bind the devices to it, whatever
-# driver they have now. If DRIVER is empty, let the kernel choose the driver.
-give_to() {
-	local driver="$1" device
-	shift
+# give_to_uio DEVICE...: bind the devices to uio_hv_generic, whatever driver they
+# have now
+give_to_uio() {
+	local device
 	for device; do
-		echo "$driver" >"$device/driver_override"
+		echo uio_hv_generic >"$device/driver_override"
 		[ ! -e "$device/driver" ] || echo "${device##*/}" >"$device/driver/unbind"
 		echo "${device##*/}" >/sys/bus/vmbus/drivers_probe
 	done
 }
-give_to_uio() { give_to uio_hv_generic "$@"; }
 
 # bind_fcopy_and_nic: bind both devices of a test that has them, and set $fcopy
 # and $nic to their directories

@@ -252,7 +252,6 @@ static void do_generate(struct client *client)
 		.min = (uint32_t)min,
 		.max = (uint32_t)max,
 		.count = count,
-		.began_us = now_us(),
 	};
 	reply(client, "done\n");
 }
@@ -298,23 +297,6 @@ static void do_sink(struct client *client)
 	reply(client, "done\n");
 }
 
-static void do_rates(struct client *client)
-{
-	const struct nic *nic = client->nic;
-
-	for (int i = 0; i < HOST_MAX_CHANNELS; i++)
-		if (nic->generators[i].ended_us)
-			reply(client, "generated %d %" PRIu64 " %" PRId64 "\n", i,
-			      nic->generators[i].sent,
-			      nic->generators[i].ended_us - nic->generators[i].began_us);
-	for (int i = 0; i < MAX_STREAMS; i++)
-		if (nic->streams[i].frames)
-			reply(client, "arrived %d %" PRIu64 " %" PRId64 "\n", i,
-			      nic->streams[i].frames,
-			      nic->streams[i].last_us - nic->streams[i].first_us);
-	reply(client, "done\n");
-}
-
 static void do_stats(struct client *client)
 {
 	struct nic *nic = client->nic;
@@ -356,7 +338,6 @@ static const struct {
 	void (*run)(struct client *client);
 } commands[] = {
 	{ "status", do_status },
-	{ "rates", do_rates },
 	{ "stats", do_stats },
 	{ "expect", do_expect },
 	{ "rescind", do_rescind },

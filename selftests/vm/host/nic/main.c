@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "nic.h"
 
@@ -27,8 +26,6 @@ static const char usage[] =
 	"  stop                   End all generators.\n"
 	"  sink [STREAM]          Print the number of numbered frames that have come, and of those that were not the\n"
 	"                         next of the stream. 'sink reset' resets both.\n"
-	"  rates                  Print the frames and microseconds of each generator, from its first frame until the\n"
-	"                         guest had taken all, and of each stream, from its first frame to its last.\n"
 	"  stats                  Print the interrupts and signals of all channels of the NIC.\n"
 	"  ping ADDRESS COUNT SIZE  Begin to ping the guest, one request after the other, and reset pings_answered.\n"
 	"  link on|off            Set the link, and tell the guest.\n"
@@ -45,14 +42,6 @@ static const char usage[] =
 #define TAKE_AT_ONCE 64
 
 static int64_t began;
-
-int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-}
 
 static void print(const struct nic *nic, const char *kind, const char *format, va_list args)
 {

@@ -95,7 +95,6 @@ struct free_list {
 struct stream {
 	uint64_t frames, misordered;
 	uint32_t last;
-	int64_t first_us, last_us; /* the time of its first and of its last frame */
 };
 
 struct generator {
@@ -103,7 +102,6 @@ struct generator {
 	uint16_t channel;
 	uint32_t stream, min, max;
 	uint64_t sent, count;
-	int64_t began_us, ended_us;
 };
 
 /* A session lasts from the primary channel's opening to its close. */
@@ -162,9 +160,6 @@ struct nic {
 	uint64_t channel_from[HOST_MAX_CHANNELS], channel_to[HOST_MAX_CHANNELS]; /* frames */
 	struct counters count;
 };
-
-/* Returns the microseconds of CLOCK_MONOTONIC. */
-int64_t now_us(void);
 
 void say(const struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void complaint(struct nic *nic, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -177,9 +177,6 @@ static void take_numbered(struct nic *nic, const uint8_t *frame, uint32_t len,
 	nic->count.numbered++;
 	stream->misordered += header->number != (stream->frames ? stream->last + 1 : 0);
 	stream->last = header->number;
-	stream->last_us = now_us();
-	if (!stream->frames)
-		stream->first_us = stream->last_us;
 	stream->frames++;
 }
 
@@ -217,10 +214,8 @@ static void generate(struct nic *nic, struct generator *generator)
 		data_to_guest(nic, generator->channel, frame, len);
 	}
 	/* It is over when the guest has completed all frames. */
-	if (generator->sent == generator->count && !nic->in_flight) {
+	if (generator->sent == generator->count && !nic->in_flight)
 		generator->active = false;
-		generator->ended_us = now_us();
-	}
 }
 
 static void ping(struct nic *nic)
