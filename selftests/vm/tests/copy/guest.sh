@@ -15,4 +15,6 @@ check "4 MB are complete" test "$(stat -c %s /tmp/in/big.bin)" = 4000000
 check "the other file has its name" test -f "/tmp/in/$name"
 say sha $(sha256sum /tmp/in/big.bin /tmp/in/G* | cut -d' ' -f1)
 check "nothing else lies beside them" test "$(ls -A /tmp/in | wc -l)" = 2
+peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$daemon/status)
+check "hv-fcopyd has never had more than 5 MiB of memory ($peak KiB)" test "$peak" -lt 5120
 stop_fcopyd || while read -r line; do note "$line"; done </tmp/fcopyd.log
