@@ -23,6 +23,18 @@ copy_is 0x80070005 "the automount point, which no section names" --generate 5000
 copy_is 0x80070781 "a link to it, in a place" --generate 5000:1 --source file --destination /disk/link/
 tell "ended outside"
 
+# took MIN MAX: whether the answer of the last copy that took longest has taken
+# MIN to MAX seconds
+took() { awk -v "min=$1" -v "max=$2" '$1 == "longest-answer-seconds" { good = min <= $2 && $2 < max } END { exit !good }' copy.out; }
+# late: check that the answers to START and its repetitions are failures, and
+# that the first one comes after 24 to 30 seconds. If an answer takes longer
+# than that, copy-vmfile ends without a status.
+late() {
+	copy_vmfile fcopy --generate 5000:1 --destination /run/home/theirs --force --retry-after 10 >copy.out 2>&1
+	grep -q '^start 0x800705b4$' copy.out && grep -q '^sent [1-9][0-9]* messages again' copy.out &&
+		! grep 'again 0x' copy.out | grep -vq 'again 0x800705b4' &&
+		grep -q '^status 0x800705b4$' copy.out && took 24 30
+}
 # elsewhere NAME: copy to disks that answer. A daemon that waits for another one
 # fails after a minute.
 elsewhere() {
@@ -31,7 +43,8 @@ elsewhere() {
 	tell "ended $1"
 }
 guest_says lookup || exit 1
-copy_is 0x800705b4 "with -Force over a user's link into a FUSE that does not answer" --generate 5000:1 --destination /run/home/theirs --force
+check "with -Force over a user's link into a FUSE that does not answer: 0x800705b4 within 30 s, for each START" late ||
+	note "$(tr '\n' ';' <copy.out)"
 elsewhere lookup
 guest_says write || exit 1
 check "the host negotiates while a FUSE does not answer" \
