@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Run installed tests. The options and the output lines are those of the
-# kernel's run_kselftest.sh, without -n: no test needs a network namespace.
+# kernel's run_kselftest.sh, without -d, -f, -n and -p.
 
 BASE_DIR=$(dirname "$(readlink -f "$0")")
 start=$(pwd -P)
@@ -17,14 +17,10 @@ usage() {
 Usage: $0 [OPTIONS]
   -s | --summary              Print the result lines, and leave the whole log in output.log, in the
                               current directory or, if that is not possible, in a new one of /tmp
-  -p | --per-test-log [DIR]   Print the result lines, and leave the log of each test in DIR, or in a
-                              new directory of /tmp
   -t | --test COLL:TEST       Run TEST from COLLECTION (may be repeated)
   -S | --skip COLL:TEST       Skip TEST from COLLECTION (may be repeated)
   -c | --collection COLL      Run all tests from COLLECTION (may be repeated)
   -l | --list                 List the available COLLECTION:TEST entries
-  -d | --dry-run              Say what would run, and run nothing
-  -f | --no-error-on-fail     Do not fail when a test fails
   -o | --override-timeout N   Seconds that each test may take, instead of its collection's setting
   -h | --help                 Show this
 EOF2
@@ -46,24 +42,12 @@ known() {
 	}
 }
 
-COLLECTIONS='' TESTS='' SKIP='' summary='' no_error=''
-dryrun='' per_test_logging='' per_test_log_dir='' kselftest_override_timeout=''
+COLLECTIONS='' TESTS='' SKIP='' summary='' kselftest_override_timeout=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	-s | --summary)
 		summary=1
 		shift
-		;;
-	-p | --per-test-log)
-		per_test_logging=1
-		shift
-		case ${1:--} in
-		-*) ;;
-		*)
-			per_test_log_dir=$1
-			shift
-			;;
-		esac
 		;;
 	-t | --test)
 		need "$1" "${2-}"
@@ -88,14 +72,6 @@ while [ $# -gt 0 ]; do
 		cat "$LIST"
 		exit 0
 		;;
-	-d | --dry-run)
-		dryrun=1
-		shift
-		;;
-	-f | --no-error-on-fail)
-		no_error=1
-		shift
-		;;
 	-o | --override-timeout)
 		need "$1" "${2-}"
 		case $2 in *[!0-9]*)
@@ -113,11 +89,6 @@ while [ $# -gt 0 ]; do
 		;;
 	esac
 done
-if [ -n "$summary" ] && [ -n "$per_test_logging" ]; then
-	echo "$0: -s and -p exclude each other" >&2
-	exit 1
-fi
-
 # outside DIRECTORY: true if the directory is outside the installation, which
 # this script only reads
 outside() {
@@ -126,27 +97,13 @@ outside() {
 	esac
 }
 
-new_directory() {
-	mktemp -d "${TMPDIR:-/tmp}/kselftest.XXXXXX" || exit 1
-}
-
 note=''
-if [ -n "$per_test_logging" ]; then
-	if [ -z "$per_test_log_dir" ]; then
-		per_test_log_dir=$(new_directory) || exit 1
-	else
-		per_test_log_dir=$(cd "$start" && mkdir -p "$per_test_log_dir" && cd "$per_test_log_dir" && pwd -P) || exit 1
-	fi
-	# mktemp says why it cannot write there.
-	probe=$(mktemp "$per_test_log_dir/.kselftest.XXXXXX") && rm "$probe" || exit 1
-	note="# The logs are in $per_test_log_dir."
-fi
 if [ -n "$summary" ]; then
 	summary_log=$start/output.log
 	# In dash a redirection that fails ends the shell, if the command is
 	# the special built-in ":".
 	if ! outside "$start" || ! { true >"$summary_log"; } 2>/dev/null; then
-		summary_log=$(new_directory)/output.log || exit 1
+		summary_log=$(mktemp -d "${TMPDIR:-/tmp}/kselftest.XXXXXX")/output.log || exit 1
 	fi
 	note="# The whole log is in $summary_log."
 fi
@@ -175,8 +132,7 @@ run_all() {
 	print_plan "$(echo "$entries" | wc -l)"
 	[ -z "$note" ] || echo "$note"
 	for COLLECTION in $(echo "$entries" | cut -d: -f1 | uniq); do
-		[ -n "$dryrun" ] || [ ! -w /dev/kmsg ] ||
-			echo "kselftest: Running tests in $COLLECTION" >/dev/kmsg 2>/dev/null
+		[ ! -w /dev/kmsg ] || echo "kselftest: Running tests in $COLLECTION" >/dev/kmsg 2>/dev/null
 		# If the directory of the collection is missing, each of its
 		# tests fails, because its file is missing.
 		cd "$BASE_DIR/$COLLECTION" || cd "$BASE_DIR" || exit 1
@@ -184,7 +140,7 @@ run_all() {
 		run_many $(echo "$entries" | sed -n "s/^$COLLECTION://p")
 	done
 	print_totals
-	[ -n "$no_error" ] || return "$kselftest_failures"
+	return "$kselftest_failures"
 }
 
 if [ -n "$summary" ]; then

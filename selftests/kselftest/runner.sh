@@ -17,7 +17,7 @@ kselftest_default_timeout=45
 kselftest_failures=0
 kselftest_cases=0
 kselftest_count=0 kselftest_pass=0 kselftest_fail=0 kselftest_xfail=0 kselftest_skip=0
-: "${kselftest_override_timeout:=}" "${per_test_logging:=}" "${per_test_log_dir:=/tmp}" "${dryrun:=}" "${kselftest_planned:=}"
+: "${kselftest_override_timeout:=}" "${kselftest_planned:=}"
 
 # Print the time limit in seconds from the collection's settings; 0: no limit
 timeout_of_collection() {
@@ -28,13 +28,6 @@ timeout_of_collection() {
 	else
 		echo $kselftest_default_timeout
 	fi
-}
-
-# Print the arguments for a test from the environment: KSELFTEST_<NAME>_ARGS, or
-# KSELFTEST_ARGS for all tests
-args_of_test() {
-	var=KSELFTEST_$(echo "$1" | tr '[:lower:]' '[:upper:]' | tr -c '[:upper:]0-9\n' '_')_ARGS
-	eval "echo \"\${$var:-\${KSELFTEST_ARGS:-}}\""
 }
 
 # line_awk ARGUMENT...: run awk, and let it read line by line. mawk would read
@@ -74,11 +67,6 @@ run_limited() {
 		# child that makes a group of its own or ignores SIGTERM goes
 		# on.
 		timeout --foreground 0 timeout -k 10 "$limit" "$@"
-	elif timeout --foreground 1 true 2>/dev/null; then
-		# The timeouts of toybox and uutils cannot be nested so: one
-		# takes 0 for no time at all, and the other does not pass
-		# signals on.
-		timeout --foreground -k 10 "$limit" "$@"
 	else
 		timeout -k 10 "$limit" "$@"
 	fi
@@ -96,12 +84,10 @@ run_limited() {
 	return 124
 }
 
-# result KIND LINE: print a result line, keep it in kselftest_line, and count it
-# as pass, fail, xfail or skip
+# result KIND LINE: print a result line, and count it as pass, fail, xfail or skip
 result() {
 	eval "kselftest_$1=\$((kselftest_$1 + 1))"
 	[ "$1" != fail ] || kselftest_failures=1
-	kselftest_line=$2
 	printf '%s\n' "$2"
 }
 
@@ -110,32 +96,19 @@ run_one() {
 	name=$1 number=$2
 	line="selftests: $COLLECTION: $name"
 	limit=$(timeout_of_collection)
-	if [ -n "$dryrun" ]; then
-		result skip "ok $number $line # SKIP dry run"
-		return
-	fi
 	echo "# timeout set to $limit"
 	echo "# $line"
 	if [ ! -e "$name" ]; then
 		result fail "not ok $number $line # file $name is missing"
 		return
 	fi
-	args=$(args_of_test "$name")
-	set -- "./$name"
 	if [ ! -x "$name" ]; then
-		interpreter=$(head -n 1 "$name" | sed -n 's/^#! *//p')
-		echo "# Warning: file $name is not executable"
-		if [ -z "$interpreter" ]; then
-			result fail "not ok $number $line # file $name is not executable and names no interpreter"
-			return
-		fi
-		# shellcheck disable=SC2086 # an interpreter and its arguments
-		set -- $interpreter "$name"
+		result fail "not ok $number $line # file $name is not executable"
+		return
 	fi
 	# Descriptor 3 carries the status, and then what tap_prefix prints, past
 	# the pipe. Descriptor 4 is the output of this script.
-	# shellcheck disable=SC2086 # arguments, to be split
-	{ outcome=$({ { run_limited "$limit" "$@" $args </dev/null 2>&1 3>&-; printf '%s ' $? >&3; } |
+	{ outcome=$({ { run_limited "$limit" "./$name" </dev/null 2>&1 3>&-; printf '%s ' $? >&3; } |
 		tap_prefix >&4; } 3>&1); } 4>&1
 	# bash before 5.1 cannot do this without a file in /tmp.
 	status='' cases='' xfails='' why=''
@@ -171,24 +144,8 @@ run_many() {
 	kselftest_cases=0 began=$(date +%s)
 	for test in "$@"; do
 		kselftest_count=$((kselftest_count + 1))
-		if [ -n "$per_test_logging" ]; then
-			log=$per_test_log_dir/$COLLECTION.$test
-			kselftest_line=''
-			run_one "$test" $kselftest_count >"$log"
-			if [ -z "$kselftest_line" ]; then
-				result fail "not ok $kselftest_count selftests: $COLLECTION: $test # the log $log cannot be written"
-			else
-				printf '%s\n' "$kselftest_line"
-				grep -qxF -- "$kselftest_line" "$log" || {
-					echo "# The log $log cannot be written to its end."
-					kselftest_failures=1
-				}
-			fi
-		else
-			run_one "$test" $kselftest_count
-		fi
+		run_one "$test" $kselftest_count
 	done
-	[ -n "$dryrun" ] ||
-		echo "# $COLLECTION: $kselftest_cases cases in $(($(date +%s) - began)) seconds"
+	echo "# $COLLECTION: $kselftest_cases cases in $(($(date +%s) - began)) seconds"
 	[ -n "$kselftest_planned" ] || print_totals
 }
