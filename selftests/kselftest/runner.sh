@@ -84,7 +84,8 @@ run_limited() {
 	return 124
 }
 
-# result KIND LINE: print a result line, and count it as pass, fail, xfail or skip
+# result KIND LINE: print a result line, and count it as pass, fail, xfail or
+# skip
 result() {
 	eval "kselftest_$1=\$((kselftest_$1 + 1))"
 	[ "$1" != fail ] || kselftest_failures=1

@@ -272,8 +272,8 @@ echoed() { tail -n 1 /tmp/echo.log && grep -q '^end quit .* bad 0$' /tmp/echo.lo
 # rings COUNT: whether COUNT channels of $device have a ring file
 rings() { [ "$(ls -d "$device"/channels/*/ring 2>/dev/null | wc -l)" = "$1" ]; }
 
-# give_to_uio DEVICE...: bind the devices to uio_hv_generic, whatever driver they
-# have now
+# give_to_uio DEVICE...: bind the devices to uio_hv_generic, whatever driver
+# they have now
 give_to_uio() {
 	local device
 	for device; do
