@@ -4,19 +4,14 @@
  * its length in 16 bits, little-endian. corpus/ has some inputs to start from,
  * and every input that found a bug.
  *
- * Without an argument, run every file of the corpus, and then FUZZ_SECONDS (2)
- * of inputs that are derived from them, from FUZZ_SEED. With the name of an
- * input file, run that one. For libFuzzer: clang -DLIBFUZZER
- * -fsanitize=fuzzer,address.
+ * The test runs every file of the corpus, and then FUZZ_SECONDS (2) of inputs
+ * that are derived from them, from FUZZ_SEED.
  */
-#include <sys/random.h>
 #include <time.h>
 
 #include "fcopy_test.h"
 #include "hostile_host.h"
 #include "served.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct policy policy = POLICY_DEFAULTS;
 static struct place place = PLACE_DEFAULTS;
@@ -46,7 +41,7 @@ static void ask(const uint8_t *data, size_t length)
 		abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run_input(const uint8_t *data, size_t size)
 {
 	serve(&policy);
 	while (size >= 2) {
@@ -63,7 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	serve_end();
 	if (inline_transfer.to.dir >= 0)
 		abort();
-	return 0;
 }
 
 /* All names in the inputs stay in the scratch directory. */
@@ -78,26 +72,6 @@ static void confine(const char *directory)
 	mkdir("/tmp", 0755);
 }
 
-#ifdef LIBFUZZER
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	static char directory[] = "/tmp/fcopy-fuzz.XXXXXX";
-
-	/* libFuzzer itself needs the corpus: no chroot, only the place. */
-	if (!mkdtemp(directory))
-		abort();
-	place.source = (char *)"test:1";
-	place.path = directory;
-	policy.places = &place;
-	policy.count = 1;
-	return 0;
-}
-
-#else
-
 #define INPUT_MAX  65536
 #define CORPUS_MAX 64
 
@@ -108,7 +82,6 @@ struct input {
 
 static struct input corpus[CORPUS_MAX], input;
 static unsigned int inputs;
-static const char *file;
 
 static bool read_input(const char *path, struct input *to)
 {
@@ -219,7 +192,7 @@ static void run_corpus(void)
 {
 	confine(scratch);
 	for (unsigned int i = 0; i < inputs; i++)
-		LLVMFuzzerTestOneInput(corpus[i].bytes, corpus[i].size);
+		run_input(corpus[i].bytes, corpus[i].size);
 }
 
 static void corpus_is_harmless(void)
@@ -244,7 +217,7 @@ static void run_mutations(void)
 		input = corpus[below(inputs)];
 		for (uint64_t k = 1 + below(6); k; k--)
 			mutate();
-		LLVMFuzzerTestOneInput(input.bytes, input.size);
+		run_input(input.bytes, input.size);
 		if (n % 64)
 			continue;
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -256,40 +229,14 @@ static void run_mutations(void)
 
 static void inputs_made_of_the_corpus(void)
 {
-	const char *text = getenv("FUZZ_SEED");
-
-	if (text)
-		hostile_seed = strtoull(text, NULL, 0);
-	else
-		expect(getrandom(&hostile_seed, sizeof(hostile_seed), 0) == sizeof(hostile_seed));
-	ksft_print_msg("FUZZ_SEED=%llu\n", (unsigned long long)hostile_seed);
+	hostile_begin("FUZZ_SEED");
 	expect_int(in_child(run_mutations), 0);
-}
-
-static void run_file(void)
-{
-	confine(scratch);
-	LLVMFuzzerTestOneInput(input.bytes, input.size);
-}
-
-static void input_is_harmless(void)
-{
-	expect_int(in_child(run_file), 0);
 }
 
 int main(int argc, char **argv)
 {
-	file = argc > 1 ? argv[1] : NULL;
-	if (file) {
-		if (!read_input(file, &input))
-			ksft_exit_fail_perror(file);
-		test_variant(anywhere, input_is_harmless, "", 0);
-		run_tests();
-	}
 	read_corpus(argv[0]);
 	test_variant(anywhere, corpus_is_harmless, "", 0);
 	test_variant(anywhere, inputs_made_of_the_corpus, "", 0);
 	run_tests();
 }
-
-#endif

@@ -7,7 +7,6 @@
  */
 #include <ftw.h>
 #include <stdarg.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <vmbus_bufring.h>
@@ -228,13 +227,7 @@ static void attack(void)
 
 static void hostile_host(void)
 {
-	const char *text = getenv("HOSTILE_SEED");
-
-	if (text)
-		hostile_seed = strtoull(text, NULL, 0);
-	else
-		expect(getrandom(&hostile_seed, sizeof(hostile_seed), 0) == sizeof(hostile_seed));
-	ksft_print_msg("HOSTILE_SEED=%llu\n", (unsigned long long)hostile_seed);
+	hostile_begin("HOSTILE_SEED");
 	expect_int(in_child(attack), 0);
 }
 

@@ -1,10 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "hostile_host.h"
 
 uint64_t hostile_seed;
+
+void hostile_begin(const char *variable)
+{
+	const char *text = getenv(variable);
+
+	if (text)
+		hostile_seed = strtoull(text, NULL, 0);
+	else if (getrandom(&hostile_seed, sizeof(hostile_seed), 0) < 0)
+		abort();
+	printf("# %s=%llu\n", variable, (unsigned long long)hostile_seed);
+	fflush(stdout);
+}
 
 /* splitmix64: the same on every machine */
 uint64_t draw(void)

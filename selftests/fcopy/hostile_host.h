@@ -7,6 +7,11 @@
 
 extern uint64_t hostile_seed;
 
+/*
+ * Read hostile_seed from this environment variable, or draw it, and print it.
+ */
+void hostile_begin(const char *variable);
+
 uint64_t draw(void);
 /* Draw a number less than @n. */
 uint64_t below(uint64_t n);
