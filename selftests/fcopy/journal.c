@@ -151,13 +151,6 @@ static const char *temporary_in(const char *directory)
 	return in(path);
 }
 
-static bool exists(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0;
-}
-
 static void read_note(char text[PATH_MAX])
 {
 	ssize_t n = readlinkat(journal, name, text, PATH_MAX - 1);
@@ -373,29 +366,49 @@ static void made_directories_are_removed_from_any_file_system(void)
 	expect_int(log_lines("removed"), 1);
 }
 
-TEST_F(with_births, made_directories_in_use_stay)
-{
-	make_tree("to/a/b/");
-	note("to/a/b", 2);
-	make_file("to/a/b/file", "");
-	clean();
-	expect_int(entries("to/a/b"), 1);
+/*
+ * A copy has made the last @made components of @directory, and before the next
+ * start @change has happened. Then @left is the deepest entry below to/, and
+ * this number of @notes stays.
+ */
+static const struct {
+	const char *name, *directory;
+	unsigned int made;
+	const char *change, *left;
+	int notes;
+} crashes[] = {
 	/*
 	 * The daemon forgets the entry: when the file is removed, its directory
 	 * stays.
 	 */
-	expect_int(entries("state"), 0);
-}
+	{ "in use", "to/a/b", 2, "touch to/a/b/file", "to/a/b/file", 0 },
+	{ "below one in use", "to/a/b", 2, "touch to/a/file", "to/a/file", 0 },
+	/* The file system reuses an inode number at once, as ext4 does here. */
+	{ "made anew", "to/a", 1, "rmdir to/a; sleep .02; mkdir to/a", "to/a", 1 },
+	{ "parent made anew", "to/a/b", 2,
+	  "mv to/a/b b; rmdir to/a; sleep .02; mkdir to/a; mv b to/a/b", "to/a", 0 },
+	{ "older parent put there", "to/a/b", 2,
+	  "mv to/a/b b; rmdir to/a; mv older to/a; mv b to/a/b", "to/a", 0 },
+	/* A failed copy was removing them, the deepest one first. */
+	{ "rollback cut off", "to/a/b/c", 3, "rmdir to/a/b/c", "to", 0 },
+	{ "nobody finds them", "to/a/b", 2, "rm -r to/a", "to", 1 },
+};
 
-TEST_F(with_births, made_directory_below_one_in_use_is_removed)
+static void made_directories_after_a_crash(void)
 {
-	make_tree("to/a/b/");
-	note("to/a/b", 2);
-	make_file("to/a/file", "");
+	char command[128];
+
+	mkdir("older", 0755);
+	usleep(BIRTHS_APART);
+	snprintf(command, sizeof(command), "mkdir -p %s", crashes[variant].directory);
+	expect_int(system(command), 0);
+	note(crashes[variant].directory, crashes[variant].made);
+	expect_int(system(crashes[variant].change), 0);
 	clean();
-	expect(!exists("to/a/b"));
-	expect(exists("to/a"));
-	expect_int(entries("state"), 0);
+	snprintf(command, sizeof(command), "test \"$(find to | sort | tail -n 1)\" = %s",
+		 crashes[variant].left);
+	expect_int(system(command), 0);
+	expect_int(entries("state"), crashes[variant].notes);
 }
 
 TEST_F(with_births, files_are_removed_before_their_directories)
@@ -431,72 +444,6 @@ TEST_F(with_births, directories_wait_for_a_file_that_stays)
 	clean();
 	expect_int(entries("to"), 0);
 	expect_int(entries("state"), 0);
-}
-
-/* The file system reuses an inode number at once, as ext4 does here. */
-TEST_F(with_births, directory_that_somebody_made_anew_stays)
-{
-	mkdir("to/a", 0755);
-	note("to/a", 1);
-	rmdir("to/a");
-	usleep(BIRTHS_APART);
-	mkdir("to/a", 0755);
-	clean();
-	expect(exists("to/a"));
-	expect_int(entries("state"), 1);
-}
-
-TEST_F(with_births, parent_that_somebody_made_anew_stays)
-{
-	make_tree("to/a/b/");
-	note("to/a/b", 2);
-	rename("to/a/b", "b");
-	rmdir("to/a");
-	usleep(BIRTHS_APART);
-	mkdir("to/a", 0755);
-	rename("b", "to/a/b");
-	clean();
-	expect(exists("to/a"));
-	expect(!exists("to/a/b"));
-	expect_int(entries("state"), 0);
-}
-
-TEST_F(with_births, older_parent_that_somebody_put_there_stays)
-{
-	mkdir("older", 0755);
-	usleep(BIRTHS_APART);
-	make_tree("to/a/b/");
-	note("to/a/b", 2);
-	rename("to/a/b", "b");
-	rmdir("to/a");
-	rename("older", "to/a");
-	rename("b", "to/a/b");
-	clean();
-	expect(exists("to/a"));
-	expect(!exists("to/a/b"));
-	expect_int(entries("state"), 0);
-}
-
-/* A failed copy was removing them, the deepest one first. */
-TEST_F(with_births, rollback_that_was_cut_off_is_completed)
-{
-	make_tree("to/a/b/c/");
-	note("to/a/b/c", 3);
-	rmdir("to/a/b/c");
-	clean();
-	expect_int(entries("to"), 0);
-	expect_int(entries("state"), 0);
-}
-
-TEST_F(with_births, directories_that_nobody_finds_wait)
-{
-	make_tree("to/a/b/");
-	note("to/a/b", 2);
-	rmdir("to/a/b");
-	rmdir("to/a");
-	clean();
-	expect(exists("to"));
-	expect_int(entries("state"), 1);
 }
 
 TEST_F(with_journal, what_is_no_note_is_left_alone)
@@ -660,5 +607,7 @@ int main(void)
 		     IS_STALE);
 	test_variant(with_births, made_directories_are_removed_from_any_file_system,
 		     "links not counted", LINKS_STAY);
+	for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+		test_variant(with_births, made_directories_after_a_crash, crashes[i].name, (int)i);
 	run_tests();
 }
