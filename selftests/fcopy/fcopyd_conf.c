@@ -212,41 +212,6 @@ TEST(inherited)
 	expect(!at(3)->has_user && !at(3)->has_group);
 }
 
-/* Text that looks like a comment after a value is a fault for every key. */
-TEST(comments_behind_values)
-{
-	static const char *const keys[] = { "enable",	    "user",	 "group",
-					    "max-size",	    "max-total", "max-files",
-					    "min-free",	    "mode",	 "directory-mode",
-					    "selinux-label" };
-	static const char *const behind[] = { "=/etc   # secrets", "=/etc\t# secrets",
-					      "=/etc ; secrets",   "=/etc #",
-					      "= # secrets",	   " =\t;",
-					      "=yes #secrets" };
-
-	expect_fault("\nuser=app   # not root\n", "2",
-		     "a comment needs a line of its own: 'user=app   # not root'\n");
-	expect_fault("[/srv] # secrets\n", "1", "a section is [PATH] on a line of its own");
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		for (size_t j = 0; j < sizeof(behind) / sizeof(behind[0]); j++) {
-			char text[64];
-
-			snprintf(text, sizeof(text), "%s%s", keys[i], behind[j]);
-			expect_fault(text, "1", "a comment needs a line of its own: '");
-		}
-	}
-}
-
-/* Editors on Windows begin a file with a byte order mark. */
-TEST(byte_order_mark)
-{
-	expect_int(load("\xef\xbb\xbf"
-			"[/srv]\r\nenable=no\r\nmode=0600\r\n"),
-		   0);
-	expect(is_place(0, "/srv", line_of("conf", 1)));
-	expect(!policy.places[0].enable && at(0)->mode == 0600);
-}
-
 TEST(each_fault_has_its_line)
 {
 	static const struct {
@@ -254,6 +219,9 @@ TEST(each_fault_has_its_line)
 	} faults[] = {
 		{ "enable=maybe", "enable must be yes or no, not 'maybe'" },
 		{ "nonsense", "neither [section], key=value nor a comment: 'nonsense'" },
+		{ "user=app   # not root",
+		  "a comment needs a line of its own: 'user=app   # not root'" },
+		{ "[/srv] # secrets", "a section is [PATH] on a line of its own" },
 		{ "colour=blue", "unknown key 'colour'" },
 		{ "Enable=yes", "unknown key 'Enable'" },
 		{ "=yes", "unknown key ''" },
