@@ -375,8 +375,12 @@ int hvuio_device_resume(struct hvuio_device *dev)
 	mutex_lock(&dev->lock);
 	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
 		goto out;
-	if (hvuio_vmbus_unmark_offer(channel))
+	if (hvuio_vmbus_unmark_offer(channel)) {
 		hvuio_ring_gpadl_forget(channel);
+		dev->primary.ring.unreleased = false;
+		dev->recv.unreleased = false;
+		dev->send.unreleased = false;
+	}
 	/* If the rename fails, the next open retries it. */
 	if (hvuio_vmbus_is_offered(channel))
 		hvuio_vmbus_name_folder(channel);

@@ -112,7 +112,7 @@ struct hvuio_ring {
 	unsigned int nr_pages;
 	/*
 	 * The host may write to these pages at any time, so the module leaks
-	 * them. The module never clears this flag.
+	 * them. The host forgets them when VMBus is suspended.
 	 */
 	bool unreleased;
 };

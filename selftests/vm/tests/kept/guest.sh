@@ -16,6 +16,11 @@ close_in_vain() {
 	check "a close does not reach the host" denied
 	check "the kernel log says so" logged "the host does not close the channel"
 }
+# released: unbind the device without a leak, and bind it again
+released() {
+	echo "$id" >"$driver/unbind" && ! logged leaking &&
+		echo "$id" >"$driver/bind" && within 10 bound "$class"
+}
 hibernate() { echo disk >/sys/power/state; }
 cancelled() { ! hibernate; }
 
@@ -44,6 +49,7 @@ say cancelled
 hear sleep
 check "the machine hibernates and comes back" hibernate
 check "the device opens after the hibernation" "$open" "$class" 1
+check "and an unbind leaks nothing, because the host has forgotten the memory" released
 
 close_in_vain
 check "the device is unbound" sh -c "echo $id >$driver/unbind"
