@@ -302,10 +302,11 @@ int hvuio_device_create(struct hv_device *hv)
 	dev = hvuio_device_alloc(hv);
 	if (!dev)
 		return -ENOMEM;
+	/* A former driver's callback must not run while the host is awaited. */
+	hvuio_vmbus_claim(hv->channel);
 	ret = hvuio_device_alloc_memory(dev);
 	if (ret)
 		goto err_memory;
-	hvuio_vmbus_claim(hv->channel);
 	hvuio_device_init_info(dev);
 	hvuio_device_add(dev);
 	hv_set_drvdata(hv, dev);
@@ -320,6 +321,7 @@ err_register:
 	hvuio_device_teardown(dev, false);
 	return ret;
 err_memory:
+	hvuio_vmbus_release(hv->channel);
 	hvuio_device_put(dev);
 	return ret;
 }
