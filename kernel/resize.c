@@ -5,31 +5,6 @@
  */
 #include "hvuio.h"
 
-/* Take the lock of a closed device. Returns 0, or -errno without the lock. */
-static int hvuio_resize_begin(struct hvuio_device *dev)
-{
-	int ret;
-
-	/* The owner of the lock may be waiting for the host. */
-	if (mutex_lock_interruptible(&dev->lock))
-		return -ERESTARTSYS;
-	switch (dev->state) {
-	case HVUIO_CLOSED:
-		return 0;
-	case HVUIO_OPEN:
-	case HVUIO_LOST:
-		/* A mapping of /dev/uioN keeps the file open. */
-		dev_err_ratelimited(&dev->hv->device,
-				    "not resized: the device is open or mapped\n");
-		ret = -EBUSY;
-		break;
-	default:
-		ret = -ENODEV;
-	}
-	mutex_unlock(&dev->lock);
-	return ret;
-}
-
 /*
  * Give the device rings of @size bytes each. @size is within the limits. The
  * module leaks old rings that the host did not release. Returns 0; -EBUSY if
@@ -41,9 +16,20 @@ int hvuio_resize_rings(struct hvuio_device *dev, u32 size)
 	struct hvuio_ring ring, old;
 	int ret;
 
-	ret = hvuio_resize_begin(dev);
-	if (ret)
-		return ret;
+	/* The owner of the lock may be waiting for the host. */
+	if (mutex_lock_interruptible(&dev->lock))
+		return -ERESTARTSYS;
+	ret = -ENODEV;
+	if (dev->state == HVUIO_FAILED || dev->state == HVUIO_REMOVED)
+		goto out;
+	ret = -EBUSY;
+	if (dev->state != HVUIO_CLOSED) {
+		/* A mapping of /dev/uioN keeps the file open. */
+		dev_err_ratelimited(&dev->hv->device,
+				    "not resized: the device is open or mapped\n");
+		goto out;
+	}
+	ret = 0;
 	if (size == dev->ring_size)
 		goto out;
 	ret = -EBUSY;
