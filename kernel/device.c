@@ -8,7 +8,6 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
-#include "compat/uio_mmap.h"
 #include "hvuio.h"
 
 static const struct hv_vmbus_device_id hvuio_nic = { HV_NIC_GUID };

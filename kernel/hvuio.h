@@ -293,6 +293,9 @@ vm_fault_t hvuio_map_fault(struct vm_fault *vmf);
 void hvuio_map_open(struct vm_area_struct *vma);
 void hvuio_map_close(struct vm_area_struct *vma);
 
+/* compat/uio_mmap.c */
+void hvuio_info_set_mmap(struct uio_info *info);
+
 /* event.c */
 void hvuio_interrupt(void *context);
 void hvuio_event_send(struct hvuio_device *dev);

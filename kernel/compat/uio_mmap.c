@@ -2,7 +2,6 @@
 #include <linux/mm.h>
 
 #include "../hvuio.h"
-#include "uio_mmap.h"
 #include "vma.h"
 
 #ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
@@ -63,6 +62,9 @@ static int hvuio_mmap(struct uio_info *info, struct vm_area_struct *vma)
 }
 #endif
 
+/*
+ * Let an mmap of /dev/uioN create a mapping with the operations of mapping.c.
+ */
 void hvuio_info_set_mmap(struct uio_info *info)
 {
 #ifdef HVUIO_UIO_INFO_HAS_MMAP_PREPARE
