@@ -212,23 +212,6 @@ static void hvuio_device_init_info(struct hvuio_device *dev)
  */
 static DEFINE_MUTEX(hvuio_uio_lock);
 
-static int hvuio_uio_register(struct hvuio_device *dev)
-{
-	int ret;
-
-	mutex_lock(&hvuio_uio_lock);
-	ret = uio_register_device(&dev->hv->device, &dev->info);
-	mutex_unlock(&hvuio_uio_lock);
-	return ret;
-}
-
-static void hvuio_uio_unregister(struct hvuio_device *dev)
-{
-	mutex_lock(&hvuio_uio_lock);
-	uio_unregister_device(&dev->info);
-	mutex_unlock(&hvuio_uio_lock);
-}
-
 /*
  * Create the files of a device and register it with UIO. After a failure the
  * caller stops the device, which removes the ring file. Returns 0, or -errno
@@ -253,7 +236,9 @@ static int hvuio_device_register(struct hvuio_device *dev)
 		dev_err(device, "cannot create the files in sysfs: %d\n", ret);
 		return ret;
 	}
-	ret = hvuio_uio_register(dev);
+	mutex_lock(&hvuio_uio_lock);
+	ret = uio_register_device(device, &dev->info);
+	mutex_unlock(&hvuio_uio_lock);
 	if (ret) {
 		dev_err(device, "cannot register with UIO: %d\n", ret);
 		goto err_register;
@@ -285,8 +270,11 @@ static void hvuio_device_teardown(struct hvuio_device *dev, bool registered)
 	 * hvuio_sub_leak() clears it.
 	 */
 	hvuio_events_hold(dev);
-	if (registered)
-		hvuio_uio_unregister(dev);
+	if (registered) {
+		mutex_lock(&hvuio_uio_lock);
+		uio_unregister_device(&dev->info);
+		mutex_unlock(&hvuio_uio_lock);
+	}
 	hvuio_vmbus_release(dev->primary.channel);
 	hvuio_device_free_memory(dev);
 	hv_set_drvdata(dev->hv, NULL);
