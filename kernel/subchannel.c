@@ -76,6 +76,10 @@ static atomic_t hvuio_callbacks = ATOMIC_INIT(0);
  *	OFFER	completes rescind_event	does not meet it any more
  */
 enum hvuio_remover {
+	/*
+	 * The sub-channel is pinned: by the callback for its offer, or by the
+	 * one who holds its rescind.
+	 */
 	HVUIO_REMOVER_NONE = CHANNEL_OPENING_STATE,
 	HVUIO_REMOVER_RESCIND = CHANNEL_OPEN_STATE,
 	HVUIO_REMOVER_WALK = CHANNEL_OPENED_STATE,
@@ -85,15 +89,6 @@ enum hvuio_remover {
 static void hvuio_sub_set_remover(struct vmbus_channel *sub, enum hvuio_remover remover)
 {
 	WRITE_ONCE(sub->state, (enum vmbus_channel_state)remover);
-}
-
-/*
- * Pin a sub-channel. The caller is the callback for its offer, or holds its
- * rescind.
- */
-static void hvuio_sub_pin(struct vmbus_channel *sub)
-{
-	hvuio_sub_set_remover(sub, HVUIO_REMOVER_NONE);
 }
 
 /*
@@ -350,7 +345,7 @@ static void hvuio_sub_opened(struct hvuio_set *set, struct hvuio_channel *hc, in
 		to = HVUIO_CHANNEL_CLOSING;
 
 	if (result)
-		hvuio_sub_pin(hc->channel);
+		hvuio_sub_set_remover(hc->channel, HVUIO_REMOVER_NONE);
 	hvuio_sub_release(hc->channel);
 	hvuio_channel_move(hc, to);
 	list_add_tail(&hc->node, &set->channels);
@@ -437,7 +432,7 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 	mutex_lock(&set->lock);
 	switch (set->state) {
 	case HVUIO_SET_ACCEPTING:
-		hvuio_sub_pin(sub);
+		hvuio_sub_set_remover(sub, HVUIO_REMOVER_NONE);
 		hc->state = HVUIO_CHANNEL_OFFERED;
 		list_add_tail(&hc->node, &set->channels);
 		hvuio_device_get(dev);
@@ -452,7 +447,7 @@ static noinline __noclone void hvuio_sub_offered(struct hvuio_device *dev,
 		 * The walk may wait for its rescind, which continues when this
 		 * callback returns.
 		 */
-		hvuio_sub_pin(sub);
+		hvuio_sub_set_remover(sub, HVUIO_REMOVER_NONE);
 		hc->state = HVUIO_CHANNEL_LATE;
 		list_add_tail(&hc->node, &set->channels);
 		break;
