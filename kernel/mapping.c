@@ -7,13 +7,12 @@
 #include "hvuio.h"
 
 /*
- * An inode through which a program has opened /dev/uioN, with a reference.
- * Several nodes may name one device.
+ * An open of /dev/uioN, with a reference to its inode. Several nodes may name
+ * one device.
  */
 struct hvuio_inode {
 	struct list_head node;
 	struct inode *inode;
-	unsigned int opens;
 };
 
 static void hvuio_inode_forget(struct hvuio_inode *it)
@@ -23,38 +22,30 @@ static void hvuio_inode_forget(struct hvuio_inode *it)
 	kfree(it);
 }
 
-/* Count an open of the device through @inode. Returns 0 or -ENOMEM. */
+/* Record an open of the device through @inode. Returns 0 or -ENOMEM. */
 int hvuio_inode_get(struct list_head *inodes, struct inode *inode)
 {
 	struct hvuio_inode *it;
 
-	list_for_each_entry(it, inodes, node) {
-		if (it->inode == inode) {
-			it->opens++;
-			return 0;
-		}
-	}
 	it = kmalloc(sizeof(*it), GFP_KERNEL);
 	if (!it)
 		return -ENOMEM;
 	ihold(inode);
 	it->inode = inode;
-	it->opens = 1;
 	list_add_tail(&it->node, inodes);
 	return 0;
 }
 
-/* Count a close of the device that was opened through @inode. */
+/* Forget an open of the device through @inode. */
 void hvuio_inode_put(struct list_head *inodes, struct inode *inode)
 {
 	struct hvuio_inode *it;
 
 	list_for_each_entry(it, inodes, node) {
-		if (it->inode != inode)
-			continue;
-		if (!--it->opens)
+		if (it->inode == inode) {
 			hvuio_inode_forget(it);
-		return;
+			return;
+		}
 	}
 }
 
