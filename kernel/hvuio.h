@@ -64,8 +64,7 @@ enum hvuio_set_state {
 
 /*
  * The module's own state of a channel. doc/kernel.md draws the transitions. A
- * channel has rings if it is OPEN, CLOSING, LATE_OPEN, WALKED_OPEN, RESCINDED
- * or REMOVED.
+ * sub-channel that is LATE or WALKED may have rings.
  */
 enum hvuio_channel_state {
 	HVUIO_CHANNEL_CLOSED,	/* a primary that is not open */
@@ -80,11 +79,9 @@ enum hvuio_channel_state {
 	 * and consumed its rescind_event.
 	 */
 	HVUIO_CHANNEL_LATE,
-	HVUIO_CHANNEL_LATE_OPEN,
-	HVUIO_CHANNEL_WALKED,	   /* its rescind waits for the end of the walk */
-	HVUIO_CHANNEL_WALKED_OPEN, /* the same, and the walk closes it */
-	HVUIO_CHANNEL_RESCINDED,   /* its rescind has ended, and the walk removes it */
-	HVUIO_CHANNEL_REMOVED,	   /* the walk has removed it while its rescind waits */
+	HVUIO_CHANNEL_WALKED,	 /* its rescind waits for the end of the walk */
+	HVUIO_CHANNEL_RESCINDED, /* its rescind has ended, and the walk removes it */
+	HVUIO_CHANNEL_REMOVED,	 /* the walk has removed it while its rescind waits */
 	HVUIO_CHANNEL_STATES
 };
 

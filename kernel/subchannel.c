@@ -105,14 +105,10 @@ static void hvuio_channel_move(struct hvuio_channel *hc, enum hvuio_channel_stat
 		[HVUIO_CHANNEL_CLOSING] = BIT(HVUIO_CHANNEL_OPEN) | BIT(HVUIO_CHANNEL_OPENING),
 		[HVUIO_CHANNEL_UNOPENED] = BIT(HVUIO_CHANNEL_OPENING),
 		[HVUIO_CHANNEL_LATE] = BIT(HVUIO_CHANNEL_OVERDUE),
-		[HVUIO_CHANNEL_LATE_OPEN] = BIT(HVUIO_CHANNEL_OVERDUE),
 		[HVUIO_CHANNEL_WALKED] = BIT(HVUIO_CHANNEL_OFFERED) | BIT(HVUIO_CHANNEL_UNOPENED) |
-					 BIT(HVUIO_CHANNEL_LATE),
-		[HVUIO_CHANNEL_WALKED_OPEN] =
-			BIT(HVUIO_CHANNEL_CLOSING) | BIT(HVUIO_CHANNEL_LATE_OPEN),
-		[HVUIO_CHANNEL_RESCINDED] =
-			BIT(HVUIO_CHANNEL_WALKED_OPEN) | BIT(HVUIO_CHANNEL_LATE_OPEN),
-		[HVUIO_CHANNEL_REMOVED] = BIT(HVUIO_CHANNEL_WALKED_OPEN),
+					 BIT(HVUIO_CHANNEL_CLOSING) | BIT(HVUIO_CHANNEL_LATE),
+		[HVUIO_CHANNEL_RESCINDED] = BIT(HVUIO_CHANNEL_WALKED) | BIT(HVUIO_CHANNEL_LATE),
+		[HVUIO_CHANNEL_REMOVED] = BIT(HVUIO_CHANNEL_WALKED),
 	};
 
 	HVUIO_ASSERT(from[to] & BIT(hc->state));
@@ -121,9 +117,7 @@ static void hvuio_channel_move(struct hvuio_channel *hc, enum hvuio_channel_stat
 
 static bool hvuio_channel_has_rings(const struct hvuio_channel *hc)
 {
-	return BIT(hc->state) & (BIT(HVUIO_CHANNEL_OPEN) | BIT(HVUIO_CHANNEL_LATE_OPEN) |
-				 BIT(HVUIO_CHANNEL_CLOSING) | BIT(HVUIO_CHANNEL_WALKED_OPEN) |
-				 BIT(HVUIO_CHANNEL_RESCINDED) | BIT(HVUIO_CHANNEL_REMOVED));
+	return hc->ring.nr_pages;
 }
 
 /*
@@ -197,7 +191,7 @@ static void hvuio_sub_leave(struct hvuio_channel *hc)
 
 	hvuio_sub_set_remover(sub, rescinded ? HVUIO_REMOVER_WALK : HVUIO_REMOVER_RESCIND);
 	hvuio_sub_release(sub);
-	if (!rescinded || hc->state != HVUIO_CHANNEL_LATE)
+	if (!rescinded)
 		return;
 	/* Give the walk an event in place of the one that may be consumed. */
 	wait_for_completion_timeout(&sub->rescind_event, HVUIO_RESCIND_TIMEOUT);
@@ -314,7 +308,7 @@ static void hvuio_sub_leak(struct hvuio_channel *hc)
  */
 static void hvuio_sub_abandon(struct hvuio_channel *hc, int result)
 {
-	hvuio_channel_move(hc, result ? HVUIO_CHANNEL_LATE : HVUIO_CHANNEL_LATE_OPEN);
+	hvuio_channel_move(hc, HVUIO_CHANNEL_LATE);
 	if (result) {
 		hvuio_sub_leave(hc);
 	} else {
@@ -336,7 +330,7 @@ static void hvuio_sub_opened(struct hvuio_set *set, struct hvuio_channel *hc, in
 	int ret;
 
 	if (hc->state == HVUIO_CHANNEL_OVERDUE)
-		to = result ? HVUIO_CHANNEL_LATE : HVUIO_CHANNEL_LATE_OPEN;
+		to = HVUIO_CHANNEL_LATE;
 	else if (result)
 		to = HVUIO_CHANNEL_UNOPENED;
 	else if (set->state == HVUIO_SET_ACCEPTING)
@@ -795,16 +789,14 @@ static void hvuio_sub_wait_rescinded(struct vmbus_channel *sub, unsigned long ti
 static void hvuio_sub_begin_walk(struct hvuio_channel *hc)
 {
 	struct vmbus_channel *sub = hc->channel;
-	bool open = hvuio_channel_has_rings(hc);
 
-	if ((hc->state == HVUIO_CHANNEL_LATE || hc->state == HVUIO_CHANNEL_LATE_OPEN) &&
-	    READ_ONCE(sub->rescind)) {
+	if (hc->state == HVUIO_CHANNEL_LATE && READ_ONCE(sub->rescind)) {
 		hvuio_sub_wait_rescinded(sub, HVUIO_RESCIND_TIMEOUT);
 		hvuio_sub_begin_removal(hc);
 		return;
 	}
 	hvuio_sub_hold(sub);
-	hvuio_channel_move(hc, open ? HVUIO_CHANNEL_WALKED_OPEN : HVUIO_CHANNEL_WALKED);
+	hvuio_channel_move(hc, HVUIO_CHANNEL_WALKED);
 }
 
 /*
@@ -836,7 +828,7 @@ static noinline __noclone void hvuio_subs_begin_walk(struct list_head *subs)
 			hvuio_sub_begin_removal(hc);
 			continue;
 		}
-		if (hc->state == HVUIO_CHANNEL_WALKED)
+		if (!hvuio_channel_has_rings(hc))
 			hvuio_sub_set_remover(sub, HVUIO_REMOVER_RESCIND);
 		complete(&sub->rescind_event);
 	}
