@@ -124,7 +124,7 @@ static int check_offered(const struct vmbus_device *dev)
 		       fail(-ENODEV, "%s: the host does not offer the device now", dev->instance);
 }
 
-int channel_open(const struct vmbus_device *dev, const struct vmbus_open_options *options,
+int channel_open(struct vmbus_device *dev, const struct vmbus_open_options *options,
 		 struct vmbus_chan **result)
 {
 	struct vmbus_open_options opt;

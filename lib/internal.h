@@ -59,7 +59,8 @@ int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_
 /* Check and copy the options of an open; @from may be NULL. */
 int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_options *to);
 int check_open_flags(uint32_t flags);
-int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size);
+/* The function may read again which driver has the device. */
+int set_ring_size(struct vmbus_device *dev, uint32_t ring_size);
 
 struct vmbus_device *device_copy(const struct vmbus_device *dev);
 /*
@@ -365,7 +366,7 @@ static inline int64_t now_ms(void)
 size_t page_size(void);
 struct vmbus_chan *channel_alloc(void);
 /* Open the primary channel of a device, as vmbus_open() does. */
-int channel_open(const struct vmbus_device *dev, const struct vmbus_open_options *options,
+int channel_open(struct vmbus_device *dev, const struct vmbus_open_options *options,
 		 struct vmbus_chan **chan);
 /* Return 0, -EIO (the indices in the rings are impossible) or -ENOMEM. */
 int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,

@@ -78,7 +78,7 @@ static int write_attribute(const char *path, uint64_t value)
 	return err;
 }
 
-int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size)
+int set_ring_size(struct vmbus_device *dev, uint32_t ring_size)
 {
 	uint64_t now;
 	char *path;
@@ -87,9 +87,15 @@ int set_ring_size(const struct vmbus_device *dev, uint32_t ring_size)
 	err = device_u64(dev, RING_SIZE_ATTRIBUTE, &now);
 	if (!err && now == ring_size)
 		return 0;
+	/*
+	 * An unbind removes the link to the driver before this attribute, and
+	 * the UIO device last.
+	 */
+	if (err == -ENOENT && (vmbus_device_refresh(dev) || !dev->driver))
+		return fail(-ENODEV, "%s: its driver is letting it go", dev->instance);
 	if (err == -ENOENT)
 		return fail(-EOPNOTSUPP, "%s: the driver %s has no ring size to set", dev->instance,
-			    dev->driver ? dev->driver : "(none)");
+			    dev->driver);
 	if (asprintf(&path, "%s/" RING_SIZE_ATTRIBUTE, dev->sysfs) < 0)
 		return fail(-ENOMEM, "out of memory");
 	if (!err)

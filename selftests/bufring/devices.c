@@ -903,6 +903,19 @@ TEST(a_device_that_comes_is_opened)
 	close(p.fd);
 }
 
+/* Its readers get EIO after its attributes have gone, but before its files. */
+TEST(a_device_that_its_driver_is_letting_go)
+{
+	struct vmbus_open_options options = { .struct_size = sizeof(options), .ring_size = 65536 };
+	struct vmbus_chan *chan;
+	int timer = -1;
+
+	set_driver(DEV1, NULL);
+	CHECK_IS(vmbus_open_retry("fcopy", &options, &timer, &chan), -EAGAIN);
+	CHECK(strstr(vmbus_error(), DEV1 ": its driver is letting it go"));
+	close(timer);
+}
+
 /*
  * A driver can wait for a FIFO in place of the plain file of the device. Its
  * host writes 4 bytes to interrupt, and fewer to rescind.
