@@ -51,6 +51,8 @@ int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_o
 	err = copy_struct(to, sizeof(*to), from, from->struct_size, OPEN_OPTIONS_SIZE_0_1);
 	if (err)
 		return err;
+	/* The copy has the size of this version, whatever the program's has. */
+	to->struct_size = sizeof(*to);
 	return check_open_flags(to->flags);
 }
 

@@ -1200,6 +1200,24 @@ TEST(a_device_that_somebody_else_has)
 	device_end(ic);
 }
 
+/* Its options of an open have more members, which it does not set. */
+TEST(a_program_of_a_later_version_opens_a_device)
+{
+	struct vmbus_ic_options opt = options();
+	struct {
+		struct vmbus_open_options open;
+		uint64_t more;
+	} later = { .open.struct_size = sizeof(later) };
+	struct vmbus_ic *ic;
+
+	offer();
+	opt.open = &later.open;
+	MUST(!vmbus_ic_new("fcopy", &opt, &ic));
+	dispatch_for(ic, 100);
+	CHECK_IS(seen.events[VMBUS_IC_EVENT_OPENED], 1);
+	device_end(ic);
+}
+
 TEST(an_impossible_index_costs_the_channel)
 {
 	struct vmbus_ic *ic = serve_offered("fcopy", 0);
