@@ -274,7 +274,11 @@ int uio_open(const struct vmbus_device *dev, enum sharing sharing, struct vmbus_
 	}
 	chan->fd = open(dev->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (chan->fd < 0) {
-		err = errno == ENOENT ? -ENODEV : -errno;
+		/*
+		 * UIO returns EINVAL for a device that it has begun to
+		 * unregister.
+		 */
+		err = errno == ENOENT || errno == EINVAL ? -ENODEV : -errno;
 		fail(err, "%s: cannot open %s: %s%s", dev->instance, dev->path, strerror(errno),
 		     errno == EACCES ?
 			     " (hyperv-uio.conf(5) tells how a rule sets its owner and mode)" :

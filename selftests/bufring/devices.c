@@ -916,6 +916,41 @@ TEST(a_device_that_its_driver_is_letting_go)
 	close(timer);
 }
 
+/* The linker lets each call of open() come here. */
+int __wrap_open(const char *path, int flags, ...);
+int __real_open(const char *path, int flags, ...);
+
+static bool unregistering;
+
+/* While UIO unregisters a device, its file is there, but cannot be opened. */
+int __wrap_open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	if (unregistering && strstr(path, "/dev/uio")) {
+		errno = EINVAL;
+		return -1;
+	}
+	va_start(args, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(args, mode_t);
+	va_end(args);
+	return __real_open(path, flags, mode);
+}
+
+TEST(a_device_that_uio_unregisters)
+{
+	struct vmbus_chan *chan;
+	int timer = -1;
+
+	unregistering = true;
+	CHECK_IS(vmbus_open_retry("fcopy", NULL, &timer, &chan), -EAGAIN);
+	CHECK(strstr(vmbus_error(), "cannot open"));
+	unregistering = false;
+	close(timer);
+}
+
 /*
  * A driver can wait for a FIFO in place of the plain file of the device. Its
  * host writes 4 bytes to interrupt, and fewer to rescind.
