@@ -115,7 +115,7 @@ int vmbus_subchannels(const struct vmbus_chan *primary, struct vmbus_subchannel 
 	if (found > 0 && max)
 		qsort(list, (unsigned int)found < max ? (unsigned int)found : max, sizeof(*list),
 		      by_index);
-	return found;
+	return found < 0 ? uio_error(dev, found) : found;
 }
 
 /*

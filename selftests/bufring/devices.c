@@ -521,6 +521,7 @@ TEST(a_device_that_goes_away_while_it_is_opened)
 	MUST(!vmbus_open("fcopy", NULL, &chan));
 	remove_tree();
 	CHECK_IS(vmbus_map_buffer(chan, VMBUS_BUFFER_RECV, NULL, &buffer), -ENODEV);
+	CHECK_IS(vmbus_subchannels(chan, NULL, 0), -ENODEV);
 	vmbus_close(chan);
 }
 
