@@ -83,6 +83,7 @@ void vmbus_pagemap_close(struct vmbus_pagemap *pagemap)
  */
 static void find_vma(FILE *maps, uintptr_t address, struct vma *vma)
 {
+	const int cancel = cancel_defer();
 	char *line = NULL;
 	size_t room = 0;
 	char mode[5];
@@ -101,6 +102,7 @@ static void find_vma(FILE *maps, uintptr_t address, struct vma *vma)
 	}
 	funlockfile(maps);
 	free(line);
+	cancel_restore(cancel);
 }
 
 /*

@@ -196,4 +196,49 @@ TEST_CALLED_BY(if_shown, each_look_up_sees_the_mappings_of_its_time)
 	close(fd);
 }
 
+/* The linker lets the call of flockfile() come here. */
+void __wrap_flockfile(FILE *file);
+void __real_flockfile(FILE *file);
+
+static bool cancels; /* whether the thread that takes the lock is cancelled */
+static FILE *locked;
+
+void __wrap_flockfile(FILE *file)
+{
+	__real_flockfile(file);
+	if (!cancels)
+		return;
+	locked = file;
+	pthread_cancel(pthread_self());
+}
+
+static void *look_up_shared(void *map)
+{
+	unsigned char *memory = small_pages(1, MAP_SHARED | MAP_ANONYMOUS, -1);
+	uint64_t numbers[16];
+
+	memory[0] = 1;
+	vmbus_gpa_pages(map, memory, getpagesize(), numbers, 16);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* Other threads go on to look up memory with the same object. */
+TEST_CALLED_BY(if_shown, a_cancelled_look_up_keeps_no_lock)
+{
+	struct vmbus_pagemap *map;
+	pthread_t thread;
+	void *result;
+
+	MUST(!vmbus_pagemap_open(&map));
+	cancels = true;
+	MUST(!pthread_create(&thread, NULL, look_up_shared, map));
+	MUST(!pthread_join(thread, &result) && result == PTHREAD_CANCELED);
+	cancels = false;
+	MUST(locked);
+	CHECK(!ftrylockfile(locked));
+	funlockfile(locked);
+	vmbus_pagemap_close(map);
+}
+
 TEST_HARNESS_MAIN
