@@ -2,6 +2,7 @@
 /* These functions wait for a packet to receive, or for room to send. */
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -36,13 +37,18 @@ static int64_t deadline_after(int timeout_ms)
 
 /*
  * Return the milliseconds until the deadline for poll(2): 0 if it has passed,
- * or -1 if there is none.
+ * or -1 if there is none. The longest timeout ends up to one millisecond early,
+ * because deadline_after() adds one to INT_MAX.
  */
 static int remaining(int64_t deadline)
 {
 	int64_t left = deadline - now_ms();
 
-	return deadline < 0 ? -1 : left > 0 ? left : 0;
+	if (deadline < 0)
+		return -1;
+	if (left < 0)
+		return 0;
+	return left < INT_MAX ? left : INT_MAX;
 }
 
 static bool events_ok(unsigned int events)

@@ -5,6 +5,7 @@
  */
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -241,6 +242,30 @@ PAIR_TEST(a_wait_times_out_and_does_not_spin)
 		CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, 1), -ETIMEDOUT);
 		CHECK(ns(CLOCK_MONOTONIC) - start >= 1000000);
 	}
+}
+
+/* The linker lets each call of poll() come here. */
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
+
+static int *poll_timeout; /* gets the timeout, which then expires at once */
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	if (!poll_timeout)
+		return __real_poll(fds, count, timeout);
+	*poll_timeout = timeout;
+	return 0;
+}
+
+PAIR_TEST(the_longest_timeout_is_a_timeout)
+{
+	int timeout = 0;
+
+	poll_timeout = &timeout;
+	CHECK_IS(vmbus_wait(guest, VMBUS_WAIT_RECV, INT_MAX), -ETIMEDOUT);
+	poll_timeout = NULL;
+	CHECK(timeout > 0);
 }
 
 static void *send_later(void *host)
