@@ -133,8 +133,8 @@ $(lib_dir)/%.pc: lib/$(lib_compat)/%.pc.in $(O)/paths/subst
 $(lib_dir)/man3/made: lib/man.awk lib/vmbus_bufring.h ChangeLog VERSION
 	$(call quiet,MAN)
 	$(Q)rm -rf $(@D) && mkdir -p $(@D)
-	$(Q)awk -v folder=$(@D) -v version=$(VERSION) -v date="$$(sed -n '1s/.*(\(.*\))/\1/p' ChangeLog)" \
-		-f lib/man.awk lib/vmbus_bufring.h
+	$(Q)expand lib/vmbus_bufring.h | awk -v folder=$(@D) -v version=$(VERSION) \
+		-v date="$$(sed -n '1s/.*(\(.*\))/\1/p' ChangeLog)" -f lib/man.awk
 	$(Q)touch $@
 
 install-lib: lib

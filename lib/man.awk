@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Make the manual pages of section 3 from the comments of the header: a page for
 # each of its parts, and for each further function and struct in a part a page
-# that refers to it. Variables: folder, version, date.
+# that refers to it. The input has no tabs. Variables: folder, version, date.
 
 function begin(name, purpose) {
 	finish()
@@ -55,28 +55,9 @@ function describe(comment,    n, lines, i, line, paragraph, list) {
 			text = text ".PP\n"
 		}
 		paragraph = 0
-		sub(/^[ \t]+/, "", line)
+		sub(/^ +/, "", line)
 		text = text prose(line) "\n"
 	}
-}
-
-# Expand tabs to every eighth column.
-function expand(block,    out, i, c, column) {
-	column = 0
-	for (i = 1; i <= length(block); i++) {
-		c = substr(block, i, 1)
-		if (c == "\n")
-			column = -1
-		if (c == "\t")
-			do
-				out = out " "
-			while (++column % 8)
-		else {
-			out = out c
-			column++
-		}
-	}
-	return out
 }
 
 # Fill words into lines of at most @width columns. @first comes before the first
@@ -144,7 +125,7 @@ function refill(lines, i, width,    indent, words, out) {
 
 # The margins take 7 columns of a synopsis, and 11 of an example.
 function code(block,    n, lines, i) {
-	n = split(expand(block), lines, "\n")
+	n = split(block, lines, "\n")
 	block = ""
 	for (i = 1; i < n; i++) {
 		if (lines[i] ~ /^ *\/\*$/) {
@@ -214,7 +195,7 @@ function finish(    file, i, line, n, lines) {
 		printf "%s%s", names[i], i < count ? ",\n" : " \\- " >file
 	printf "%s\n.SH SYNOPSIS\n.nf\n.B #include <vmbus_bufring.h>\n.PP\n", about >file
 	for (i = 1; i <= count; i++) {
-		gsub(/[ \t\n]+/, " ", synopsis[i])
+		gsub(/[ \n]+/, " ", synopsis[i])
 		sub(/ $/, "", synopsis[i])
 		n = split(wrap(synopsis[i], 73), lines, "\n")
 		for (line = 1; line <= n; line++)
@@ -275,7 +256,7 @@ page == "" { next }
 	line = $0
 	do {
 		# The page shows how to use a macro, and omits its definition.
-		continues = sub(/[ \t]*\\$/, "", line)
+		continues = sub(/ *\\$/, "", line)
 		block = block line "\n"
 		while (continues && (getline line) > 0)
 			continues = line ~ /\\$/
