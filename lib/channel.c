@@ -43,12 +43,15 @@ struct vmbus_chan *channel_alloc(void)
 int channel_attach(struct vmbus_chan *chan, void *tx_ring, size_t tx_size, void *rx_ring,
 		   size_t rx_size, size_t header_size)
 {
+	const struct ring_header *tx = tx_ring, *rx = rx_ring;
 	uint32_t max;
 	int err;
 
-	err = tx_ring_attach(&chan->tx, tx_ring, tx_size, header_size);
+	err = tx_ring_attach(&chan->tx, tx_ring, tx_size, header_size,
+			     smp_load_acquire(&tx->write_index));
 	if (!err)
-		err = rx_ring_attach(&chan->rx, rx_ring, rx_size, header_size);
+		err = rx_ring_attach(&chan->rx, rx_ring, rx_size, header_size,
+				     smp_load_acquire(&rx->read_index));
 	if (err)
 		return err;
 	chan->tx.wrong = PACKET_WRONG;

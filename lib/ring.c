@@ -14,8 +14,7 @@ void ring_reset(void *ring)
 	WRITE_ONCE(shared->feature_bits, RING_FEATURE_PENDING_SEND_SZ);
 }
 
-int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size,
-		      uint32_t write)
+int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write)
 {
 	/* A full ring must not look empty. */
 	uint32_t max = size - header_size - RING_TRAILER - 8;
@@ -31,8 +30,7 @@ int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header
 	return index_ok(write, tx->size) ? 0 : -EIO;
 }
 
-int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size,
-		      uint32_t read)
+int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read)
 {
 	*rx = (struct rx_ring){
 		.shared = ring,
@@ -41,22 +39,6 @@ int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header
 		.read = read,
 	};
 	return index_ok(read, rx->size) ? 0 : -EIO;
-}
-
-int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size)
-{
-	struct ring_header *shared = ring;
-
-	return tx_ring_attach_at(tx, ring, size, header_size,
-				 smp_load_acquire(&shared->write_index));
-}
-
-int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size)
-{
-	struct ring_header *shared = ring;
-
-	return rx_ring_attach_at(rx, ring, size, header_size,
-				 smp_load_acquire(&shared->read_index));
 }
 
 /*

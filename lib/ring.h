@@ -124,14 +124,12 @@ static inline uint32_t bytes_used(uint32_t read, uint32_t write, uint32_t size)
 
 void ring_reset(void *ring);
 
-/* Attach to a ring. Return 0, or -EIO if the indices in it are impossible. */
-int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size);
-int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size);
-/* Do the same, with a known index. */
-int tx_ring_attach_at(struct tx_ring *tx, void *ring, size_t size, size_t header_size,
-		      uint32_t write);
-int rx_ring_attach_at(struct rx_ring *rx, void *ring, size_t size, size_t header_size,
-		      uint32_t read);
+/*
+ * Attach to a ring, in which this side continues at the index @write or @read.
+ * Return 0, or -EIO if this index is impossible.
+ */
+int tx_ring_attach(struct tx_ring *tx, void *ring, size_t size, size_t header_size, uint32_t write);
+int rx_ring_attach(struct rx_ring *rx, void *ring, size_t size, size_t header_size, uint32_t read);
 
 /*
  * A host ends a channel on which it finds a packet of a type other than 6, 7, 9

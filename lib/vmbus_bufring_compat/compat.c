@@ -67,7 +67,7 @@ static int send_locked(struct vmbus_br *txbr, uint16_t type, const void *data, u
 	struct tx_ring tx;
 	int room;
 
-	if (tx_ring_attach_at(&tx, txbr->vbr, (size_t)txbr->dsize + page, page, txbr->windex))
+	if (tx_ring_attach(&tx, txbr->vbr, (size_t)txbr->dsize + page, page, txbr->windex))
 		return -EIO;
 	if (dlen > tx.max_payload)
 		return -EINVAL;
@@ -107,7 +107,7 @@ int rte_vmbus_chan_recv_raw(struct vmbus_br *rxbr, void *data, uint32_t *len)
 	int err;
 
 	if (!rxbr->dsize ||
-	    rx_ring_attach_at(&rx, rxbr->vbr, (size_t)rxbr->dsize + page, page, rxbr->rindex))
+	    rx_ring_attach(&rx, rxbr->vbr, (size_t)rxbr->dsize + page, page, rxbr->rindex))
 		return -EIO;
 	err = rx_ring_peek(&rx, &p);
 	if (err)
