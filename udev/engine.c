@@ -320,9 +320,11 @@ static enum engine_result bind_now(struct binding *b)
 	/*
 	 * If a driver refuses the NIC, hv_netvsc makes a new interface. Without
 	 * this condition, the event of that interface would lead to the next
-	 * attempt.
+	 * attempt. An interface behind a PCI Express bridge decides nothing
+	 * about the bridge.
 	 */
-	if (result || (b->request->new_interface && note_exists(b->device->instance)))
+	if (result || (b->request->new_interface &&
+		       (!device_is_nic(b->device) || note_exists(b->device->instance))))
 		return result;
 	if (b->driver)
 		add_section(b);

@@ -411,6 +411,17 @@ test_driver_that_refuses_is_not_tried_for_ever() {
 	taken --udev $dev2
 }
 
+# Its former driver gives the bridge back, and a virtual function appears again.
+test_bridge_is_not_bound_by_an_interface_behind_it() {
+	driver hv_pci $pcie
+	device $dev $pcie hv_pci
+	conf $admin/a.conf "[$dev]" force=yes
+	vmbus_bind_does 0 --udev --new-interface $dev
+	is driver "$(driver_of $dev)" hv_pci
+	log_is_empty
+	taken --udev $dev
+}
+
 test_interface_that_cannot_be_noted_keeps_the_device() {
 	want $dev2
 	mkdir -p "$root/run/hyperv-uio"

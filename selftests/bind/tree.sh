@@ -11,6 +11,7 @@ command . "$dir/ktap_helpers.sh" || exit 1
 fcopy=34d14be3-dee4-41c8-9ae7-6b174977c192
 nic=f8615163-df3e-46c5-913f-f2d2f965ed0e
 get=8dedd1aa-9056-49e4-bfd6-1bf90dc38ef0
+pcie=44c4f61d-4444-4400-9d52-802e27ede19f
 scsi=ba6163d9-04a1-4d29-b605-72e2ffb1dc7f
 dev=eb765408-105f-49b6-b4aa-c123b64d17d4
 third=11111111-2222-4333-8444-555555555555
