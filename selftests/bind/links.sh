@@ -185,6 +185,9 @@ test_events_run_the_helper() {
 	is "of the device" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev $dev"
 	udev add /sys/devices/vmbus/$dev/net/eth1
 	is "of the interface" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev --new-interface $dev"
+	links_of $pcie
+	udev add /sys/devices/vmbus/$dev/net/eth1
+	is "of a virtual function" "$runs" ""
 	udev add $uio3
 	is "of the UIO device" "$(echo "$runs" | grep vmbus-bind)" "vmbus-bind --udev --settings $dev"
 	udev change /sys/devices/vmbus/$dev
