@@ -310,7 +310,7 @@ int bind_note(const struct device *device)
 int bind_carry_out(struct device *device, struct plan *plan, char **text)
 {
 	const struct rule *rule = &plan->rule;
-	const bool sizes = device_is_nic(device) && settings_has_buffers(rule);
+	const bool is_nic = device_is_nic(device);
 	const char *now = device->handle->driver;
 	struct undo undo = { .driver = now ? need_strdup(now) : NULL };
 	struct buffers buffers = { .lock = -1 };
@@ -322,22 +322,22 @@ int bind_carry_out(struct device *device, struct plan *plan, char **text)
 	 * the event of an interface binds no NIC that has a note.
 	 */
 	step = "its interface cannot be noted";
-	err = device_is_nic(device) ? bind_note(device) : 0;
+	err = is_nic ? bind_note(device) : 0;
 	if (err)
 		goto err_override;
 	/*
 	 * This is the first change: the kernel matches no other driver from
-	 * here on, whether modprobe or the device's own event loads it. Buffer
-	 * sizes must be written before the driver binds the device, and the
-	 * kernel may bind it as soon as the override names the driver. So for a
-	 * rule with sizes, the override names no driver at first.
+	 * here on, whether modprobe or the device's own event loads it. The
+	 * driver must have the buffer sizes of this NIC when it binds the NIC,
+	 * and the kernel may bind the NIC as soon as the override names the
+	 * driver. So the override of a NIC names no driver at first.
 	 */
 	step = "driver_override cannot be set";
-	err = replace_override(device, sizes ? NO_DRIVER : rule->driver, &undo);
+	err = replace_override(device, is_nic ? NO_DRIVER : rule->driver, &undo);
 	if (err)
 		goto err_override;
 	step = "the driver cannot be loaded";
-	err = sizes ? load_completely(rule->driver) : load_driver(rule->driver);
+	err = is_nic ? load_completely(rule->driver) : load_driver(rule->driver);
 	if (err)
 		goto err_restore;
 	/*
@@ -345,7 +345,7 @@ int bind_carry_out(struct device *device, struct plan *plan, char **text)
 	 * afterwards. If it cannot set a size, it has reported that, and the
 	 * device is bound nevertheless.
 	 */
-	if (sizes) {
+	if (is_nic) {
 		settings_begin(rule, &buffers);
 		step = "driver_override cannot be set";
 		err = write_override(device, rule->driver);

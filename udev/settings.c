@@ -256,11 +256,6 @@ static void choose(const char *driver, const char *name, uint64_t size, char for
 	free(now);
 }
 
-bool settings_has_buffers(const struct rule *rule)
-{
-	return rule->settings.recv_buffer_size || rule->settings.send_buffer_size;
-}
-
 void settings_begin(const struct rule *rule, struct buffers *buffers)
 {
 	const struct settings *s = &rule->settings;

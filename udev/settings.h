@@ -34,9 +34,6 @@ int settings_apply(const struct device *device, const struct rule *rule, unsigne
  */
 int settings_write_ring_size(const struct device *device, const char *value);
 
-/* Return whether a rule sets the size of a buffer of NICs. */
-bool settings_has_buffers(const struct rule *rule);
-
 /* The buffer sizes of a driver while a NIC is bound to it */
 struct buffers {
 	int lock; /* file descriptor, or -1 */

@@ -114,6 +114,22 @@ test_buffer_sizes_of_two_at_once() {
 	driver_has_its_sizes
 }
 
+# The driver has one setting for all NICs.
+test_nic_without_sizes_does_not_get_those_of_another() {
+	want ours
+	conf $admin/b.conf "[$dev]" recv_buffer_size=2M
+	before "*/uio_hv_generic/bind*$dev" ": >'$root/kernel/binding'; until [ -e '$root/kernel/go-on' ]; do sleep 0.05; done"
+	"$dir/vmbus-bind-model" --force $dev >/dev/null 2>&1 &
+	first=$!
+	until [ -e "$root/kernel/binding" ]; do sleep 0.05; done
+	"$dir/vmbus-bind-model" $dev2 >/dev/null 2>&1 &
+	until_it_waits $!
+	: >"$root/kernel/go-on"
+	wait $! $first
+	is one "$(cat "$bus/devices/$dev"/uio/uio*/maps/map3/size)" 2097152
+	is other "$(cat "$bus/devices/$dev2"/uio/uio*/maps/map3/size)" 32505856
+}
+
 test_buffer_sizes_of_the_kernels_own_module() {
 	want own send_buffer_size=1M
 	vmbus_bind $dev2
