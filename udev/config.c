@@ -352,6 +352,14 @@ static void on_key(struct reader *reader, const char *name, const char *value)
 		     least, value);
 }
 
+static void on_fault(struct reader *reader, const char *reason, const char *text)
+{
+	fault(reader, "%s: '%s'", reason, text);
+	/* The line may be a section, or an enable=no for any device. */
+	if (!reader->section)
+		reader->config->forbidden_at = reader->at;
+}
+
 static void on_line(struct reader *reader, char *text, size_t length)
 {
 	struct conf_line line = conf_split(text, length);
@@ -363,7 +371,7 @@ static void on_line(struct reader *reader, char *text, size_t length)
 	else if (line.kind == CONF_KEY)
 		on_lost_key(reader, line.text, line.value);
 	else if (line.kind == CONF_FAULT)
-		fault(reader, "%s: '%s'", line.fault, line.text);
+		on_fault(reader, line.fault, line.text);
 }
 
 /*

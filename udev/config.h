@@ -110,9 +110,9 @@ struct config {
 	size_t finding_count;
 	size_t faults; /* the number of findings that are faults */
 	/*
-	 * An enable=no whose section could not be read, or a file that could
-	 * not be read. It may apply to any device, so no rule binds a device
-	 * that the machine may need.
+	 * An enable=no whose section could not be read, a faulty line that may
+	 * be one, or a file that could not be read. It may apply to any device,
+	 * so no rule binds a device that the machine may need.
 	 */
 	struct place forbidden_at;
 	struct strings files; /* the paths to which the places point */

@@ -188,6 +188,22 @@ test_prohibition_without_a_readable_section() {
 	is "driver after the release" "$(driver_of $dev2)" none
 }
 
+# In a file of UTF-16, each line has NUL bytes.
+test_line_that_may_be_a_prohibition() {
+	for text in '[\0n\0i\0c\0]\0\n\0e\0n\0a\0b\0l\0e\0=\0n\0o\0\n\0' '[copy]\nenable no' 'enable=no # mine'; do
+		tree
+		conf $vendor/10-fcopy.conf '[fcopy]'
+		conf $vendor/20-nic.conf "[$dev2]"
+		printf %b "$text" >"$root/$admin/faulty.conf"
+		device $dev $fcopy
+		nic $dev2 eth1 1
+		vmbus_bind_does 2 --all
+		is "driver of $dev" "$(driver_of $dev)" uio_hv_generic
+		is "driver of $dev2" "$(driver_of $dev2)" hv_netvsc
+		says "$dev2 (nic): left alone: a faulty file names it, or may name it ($root/$admin/faulty.conf:"
+	done
+}
+
 test_values_that_are_right() {
 	for key in force=yes force=no ring_size=4096 ring_size=4K ring_size=2M ring_size=20480 recv_buffer_size=1M \
 		send_buffer_size=64K owner=root owner=0 'owner=DOM.user-1$' group=0 mode=0 mode=0660 mode=777 link=x \
