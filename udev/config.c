@@ -412,7 +412,9 @@ static void load_file(struct config *config, const char *path, bool is_administr
 
 	text = file_read(&size, "%s", path + strlen(sysroot()));
 	if (!text) {
-		not_read(config, path);
+		/* Somebody may have just removed the file. */
+		if (errno != ENOENT || !lstat(path, &st))
+			not_read(config, path);
 		return;
 	}
 	/* A link to /dev/null hides the package's file of the same name. */
