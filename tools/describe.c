@@ -130,6 +130,18 @@ static struct json_object *describe_maps(const struct device *device)
 	return list;
 }
 
+/*
+ * Return whether a directory of sysfs is a disk. NVMe disks have no directory
+ * "block" above them: nvme/nvme0/nvme0n1.
+ */
+static bool is_disk(const char *name, const char *parent)
+{
+	const size_t length = strlen(parent);
+
+	return !strcmp(parent, "block") || (!strncmp(parent, "nvme", 4) &&
+					    !strncmp(name, parent, length) && name[length] == 'n');
+}
+
 /* Find the interfaces and disks below a device, also behind a PCI bridge. */
 static void read_below(const struct device *device, struct strings *interfaces,
 		       struct strings *disks)
@@ -147,7 +159,7 @@ static void read_below(const struct device *device, struct strings *interfaces,
 			continue;
 		if (!strcmp(e->fts_parent->fts_name, "net"))
 			strings_take(interfaces, need_strdup(e->fts_name));
-		else if (!strcmp(e->fts_parent->fts_name, "block"))
+		else if (is_disk(e->fts_name, e->fts_parent->fts_name))
 			strings_take(disks, need_strdup(e->fts_name));
 		else if (strcmp(e->fts_name, "channels") && strcmp(e->fts_name, "uio"))
 			continue;

@@ -162,6 +162,14 @@ test_virtual_function_behind_a_bridge() {
 	is row "$(row $vf)" "$vf pcie hv_pci - enP1s1 0 - no offered"
 }
 
+test_disk_behind_a_bridge() {
+	bridge
+	mkdir -p "$bus/devices/$vf/pci0001:00/0001:00:03.0/nvme/nvme0/nvme0n1/nvme0n1p1" \
+		"$bus/devices/$vf/pci0001:00/0001:00:03.0/nvme/nvme0/hwmon1"
+	vmbusctl show -j $vf
+	is disks "$(printf %s "$out" | tr -d ' \n' | sed 's/.*"disks":\([^]]*]\).*/\1/')" '["nvme0n1"]'
+}
+
 test_verbose_channels() {
 	does 0 list -v
 	is header "$(row "CHANNEL ")" "INSTANCE CHANNEL INDEX CPU FROM HOST TO HOST INTERRUPTS SIGNALS MONITOR"
