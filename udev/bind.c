@@ -279,17 +279,15 @@ static int replace_override(struct device *device, const char *driver, struct un
 }
 
 /*
- * Report that @step of a binding failed with @err. Return -ENODEV if the host
- * has rescinded the device, or another -errno.
+ * Return -ENODEV if the host has rescinded the device. Otherwise report that
+ * @step of a binding failed with @err, and return another -errno.
  */
 static int not_bound(struct device *device, const struct rule *rule, const char *step, int err)
 {
 	const char *now;
 
-	if (is_gone(device)) {
-		msg(LOG_INFO, "%s: the host has rescinded it", device_text(device));
+	if (is_gone(device))
 		return -ENODEV;
-	}
 	now = device->handle->driver;
 	msg(LOG_ERR, "%s: not bound to %s: %s: %s; the device %s%s", device_text(device),
 	    rule->driver, step, reason(err), now ? "is bound to " : "has no driver",

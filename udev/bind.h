@@ -18,9 +18,9 @@
  * PLAN_REFUSED with the reason, and the function returns -EBUSY without a
  * message.
  *
- * Returns 0 or -errno, after a message: -ENODEV if the host has rescinded the
- * device, or the error of the driver's probe, if the kernel reports it. After a
- * failure the former driver has the device again.
+ * Returns 0 or -errno: -ENODEV, without a message, if the host has rescinded
+ * the device, or the error of the driver's probe, if the kernel reports it.
+ * After a failure the former driver has the device again.
  */
 int bind_carry_out(struct device *device, struct plan *plan, char **text);
 

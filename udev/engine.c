@@ -275,8 +275,11 @@ static enum engine_result act(struct binding *b, char **done)
 		*done = need_printf("already bound to %s", rule->driver);
 	if (!err)
 		err = settings_apply(b->device, rule, 0);
-	if (err == -ENODEV)
-		return ENGINE_GONE;
+	if (err == -ENODEV) {
+		free(*done);
+		*done = NULL;
+		return gone(b->device);
+	}
 	return err ? ENGINE_FAILED : ENGINE_DONE;
 }
 
@@ -358,7 +361,7 @@ static enum engine_result bind_persistently(struct binding *b)
 	result = reread(b->engine, b->device);
 	if (!result)
 		result = carry_out(b, &done);
-	if (result == ENGINE_GONE || !done) {
+	if (!done) {
 		rule_file_restore(&file);
 		goto out;
 	}

@@ -300,9 +300,17 @@ test_file_that_cannot_be_written() {
 }
 
 test_device_that_leaves_meanwhile() {
-	rescind_at driver_override
-	does 1 bind eth1
-	no_file $file1
+	for word in driver_override uio_hv_generic/ring_size; do
+		for when in --now --persistent; do
+			guest
+			conf $admin/50-nic.conf "[$nic1]" ring_size=64K
+			rescind_at $word
+			does 1 bind $when eth1
+			is errors "$err" "vmbusctl: eth1 (b6650ff7…): the host has rescinded it"
+			is output "$out" ""
+			no_file $file1
+		done
+	done
 }
 
 test_unbind() {
