@@ -398,6 +398,8 @@ int bind_release(struct device *device, const char *driver, char **text)
 		return 0;
 	}
 	probe_any(device->handle);
+	if (is_gone(device))
+		return -ENODEV;
 	now = device->handle->driver;
 	*text = need_printf("released by %s, %s%s", driver,
 			    now ? "now bound to " : "now without a driver", now ? now : "");

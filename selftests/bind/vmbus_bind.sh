@@ -124,6 +124,17 @@ test_rescind_at_each_write() {
 	done
 }
 
+test_rescind_at_each_write_of_a_release() {
+	for word in driver_override /unbind drivers_probe; do
+		tree
+		fcopy_of hv_util
+		vmbus_bind $dev
+		rescind_at $word
+		vmbus_bind_does 0 --release $dev
+		is output "$out" "vmbus-bind: $dev (fcopy): the host has rescinded it"
+	done
+}
+
 test_many_at_once_bind_a_device_once() {
 	fcopy_of hv_util
 	for _ in 1 2 3 4 5 6; do
