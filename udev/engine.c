@@ -568,7 +568,10 @@ out:
 	return result;
 }
 
-/* Read the device and the rules, and release the device below its lock. */
+/*
+ * Read the device and the rules, and release the device. The caller holds the
+ * lock, except for a dry run.
+ */
 static enum engine_result release_locked(struct engine *engine, struct release *r)
 {
 	enum engine_result result = reread(engine, r->device);
@@ -604,6 +607,8 @@ enum engine_result engine_release(struct engine *engine, struct device *device,
 	config_rule(&engine->config, device, true, &r.rule);
 	if (r.rule.scope == SCOPE_NONE && !request->is_named)
 		return ENGINE_DONE;
+	if (request->dry)
+		return release_locked(engine, &r);
 	lock = lock_take("device", device->instance);
 	if (lock < 0)
 		return ENGINE_FAILED;

@@ -185,6 +185,7 @@ test_dry_run_writes_nothing() {
 	says "($root/$vendor/10-fcopy.conf:1)"
 	vmbus_bind_does 0 -n --release
 	log_is_empty
+	[ ! -e "$root/run/hyperv-uio" ] || fail "a dry run has written to /run"
 }
 
 # Sorted by instance: the faulty one comes first.
