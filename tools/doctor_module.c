@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf.h"
 #include "distribution.h"
 #include "doctor.h"
 #include "file.h"
@@ -125,7 +126,7 @@ static char *refused_by(char **fix)
 			const char *name = names.items[i];
 			char *text = file_read(NULL, "%s/%s", folders[f], name), *next = text;
 
-			if (f && file_exists("%s/%s", folders[0], name))
+			if (!conf_is_named(name) || (f && file_exists("%s/%s", folders[0], name)))
 				next = NULL;
 			while (next && !*fix)
 				*fix = line_remedy(strsep(&next, "\n"), folders[f], name);

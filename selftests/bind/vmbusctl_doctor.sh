@@ -130,6 +130,9 @@ test_module_is_forbidden() {
 	# The line of hyperv-uio-dkms runs a script that loads the module.
 	put etc/modprobe.d/mine.conf "$(cat "$dir/hyperv-uio.conf")"
 	healthy
+	# modprobe does not read this file.
+	put etc/modprobe.d/mine.conf.dpkg-old "install uio_hv_generic /bin/false"
+	healthy
 }
 
 test_modprobe_refuses_what_suse_does_not_support() {
