@@ -158,21 +158,31 @@ static int run_one(struct run *run)
 	return ret;
 }
 
+/*
+ * Read the devices. Return 0, -ENODEV without VMBus, or another -errno after a
+ * message. The machine may then have some of its devices.
+ */
+static int read_machine(struct machine *machine)
+{
+	int ret = machine_read(machine);
+
+	if (!machine->fault)
+		return ret;
+	msg(LOG_ERR, "%s: %s", ret ? "the devices cannot be read" : "a device is skipped",
+	    machine->fault);
+	return ret ? ret : -EIO;
+}
+
 static int run_all(struct run *run)
 {
 	struct machine *machine = &run->engine.machine;
-	int err, ret = machine_read(machine);
+	int err, ret = read_machine(machine);
 
 	if (ret == -ENODEV) {
 		if (run->request.dry)
 			puts("this machine has no VMBus, so there is no device to bind");
 		return 0;
 	}
-	if (machine->fault)
-		msg(LOG_ERR, "%s: %s", ret ? "the devices cannot be read" : "a device is skipped",
-		    machine->fault);
-	if (!ret && machine->fault)
-		ret = -EIO;
 	for (size_t i = 0; i < machine->count; i++) {
 		struct device *device = &machine->devices[i];
 
@@ -186,13 +196,16 @@ static int run_all(struct run *run)
 	return ret;
 }
 
-static void check(struct run *run)
+/* Check the configuration. Return 0, or -errno if a device cannot be read. */
+static int check(struct run *run)
 {
-	int ret = machine_read(&run->engine.machine);
+	struct machine *machine = &run->engine.machine;
+	int ret = read_machine(machine);
 
 	if (ret == -ENODEV)
 		puts("this machine has no VMBus, so the sections are not compared with devices");
-	lint(&run->engine.config, ret ? NULL : &run->engine.machine);
+	lint(&run->engine.config, machine->handles ? machine : NULL);
+	return ret == -ENODEV ? 0 : ret;
 }
 
 /* Parse INSTANCE, or CLASS or INSTANCE/RELID if the mode accepts them. */
@@ -269,7 +282,7 @@ static int carry_out(struct run *run)
 	config_load(config);
 	faulty = config->faults;
 	if (run->mode == CHECK)
-		check(run);
+		ret = check(run);
 	/*
 	 * Do not report findings for --properties, because udev parses the
 	 * output, and the event of the device has reported them.

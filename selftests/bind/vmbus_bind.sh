@@ -201,6 +201,8 @@ test_device_without_a_class_does_not_stop_the_others() {
 	vmbus_bind_does 1 --all
 	says "a device is skipped: $bus/devices/$dev2: no GUID in device_id or class_id"
 	is "driver after --all" "$(driver_of $dev)" uio_hv_generic
+	vmbus_bind_does 1 --check
+	says "a device is skipped: $bus/devices/$dev2: no GUID in device_id or class_id"
 }
 
 test_release_loads_what_the_alias_names() {
