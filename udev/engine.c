@@ -222,6 +222,7 @@ static enum engine_result judge_command(const struct binding *b)
 {
 	const struct device *device = b->device;
 	const struct plan *plan = &b->plan;
+	const struct place *driver_at = &plan->rule.key_at[KEY_DRIVER];
 
 	switch (plan->outcome) {
 	case PLAN_BIND:
@@ -229,7 +230,7 @@ static enum engine_result judge_command(const struct binding *b)
 		if (!strcmp(plan->rule.driver, b->driver))
 			return ENGINE_DONE;
 		msg(LOG_ERR, "%s: not bound to %s: %s:%u takes precedence, and names the driver %s",
-		    device_text(device), b->driver, plan->at.file, plan->at.line,
+		    device_text(device), b->driver, driver_at->file, driver_at->line,
 		    plan->rule.driver);
 		return ENGINE_FAILED;
 	case PLAN_REFUSED:

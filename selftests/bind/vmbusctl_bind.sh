@@ -255,7 +255,7 @@ test_another_file_that_wins() {
 		done
 		is driver "$(driver_of $nic1)" hv_netvsc
 	done <<-END
-		driver=other 1 takes precedence, and names the driver other
+		driver=other 2 takes precedence, and names the driver other
 		enable=no 2 takes precedence: enable=no
 	END
 	conf $admin/99-last.conf "[$nic1]" enable=yes
