@@ -240,7 +240,13 @@ bool worker_receive(struct worker *worker, struct report *report)
 
 	if (!worker->pid)
 		return false;
-	n = recv(worker->fd, report, sizeof(*report), MSG_DONTWAIT);
+	/*
+	 * If the worker ended before it read an order, the kernel reports that
+	 * first, once, and then the reports.
+	 */
+	do
+		n = recv(worker->fd, report, sizeof(*report), MSG_DONTWAIT);
+	while (n < 0 && errno == ECONNRESET);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n != sizeof(*report)) {

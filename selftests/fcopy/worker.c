@@ -141,6 +141,25 @@ TEST(killed_worker_is_collected_first)
 	expect(!worker_clean());
 }
 
+/* An order that the worker has not read must not hide its report. */
+TEST(report_before_an_unread_order)
+{
+	siginfo_t info;
+
+	policy.everywhere.settings.max_size = 1;
+	begin_test();
+	await_report(REPORT_STARTED);
+	kill(worker.pid, SIGSTOP);
+	put(0, WORKER_HALF);
+	put(WORKER_HALF, WORKER_HALF);
+	kill(worker.pid, SIGCONT);
+	expect(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0);
+	await_report(REPORT_ENDED);
+	expect_int(report.failure.refusal, REFUSAL_MAX_SIZE);
+	reap();
+	policy.everywhere.settings.max_size = UINT64_MAX;
+}
+
 int main(void)
 {
 	if (workers_init(-1, NULL))
