@@ -18,6 +18,7 @@
 struct usage {
 	const struct place *place;
 	dev_t device;	   /* whose directories the walk enters */
+	uint64_t more;	   /* files and directories that the copy creates */
 	uint64_t replaced; /* bytes of the file that the copy replaces */
 	uint64_t files;
 	uint64_t bytes;
@@ -29,10 +30,13 @@ static uint64_t bytes_kept(const struct usage *usage)
 	return usage->bytes < usage->replaced ? 0 : usage->bytes - usage->replaced;
 }
 
-/* A walk ends when it has found more than the limits. */
+/*
+ * A walk ends when it has found more than the limits. max-files= does not limit
+ * a copy that only replaces a file.
+ */
 static bool is_over(const struct usage *usage)
 {
-	return usage->files > usage->place->max_files ||
+	return (usage->more && usage->files > usage->place->max_files) ||
 	       bytes_kept(usage) > usage->place->max_total;
 }
 
@@ -176,16 +180,19 @@ static enum refusal count(struct usage *usage, const struct destination *to,
 static enum refusal check_place(const struct place *place, const struct destination *to,
 				uint64_t announced, uint64_t *left, struct failure *failure)
 {
-	uint64_t more = path_components(to->missing) + !to->target.st_mode;
-	struct usage usage = { .place = place };
+	struct usage usage = {
+		.place = place,
+		.more = path_components(to->missing) + !to->target.st_mode,
+		.replaced = S_ISREG(to->target.st_mode) ? (uint64_t)to->target.st_size : 0,
+	};
 	enum refusal refusal;
 	uint64_t bytes;
 
-	usage.replaced = S_ISREG(to->target.st_mode) ? (uint64_t)to->target.st_size : 0;
 	refusal = count(&usage, to, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	if (more && (usage.files >= place->max_files || more > place->max_files - usage.files))
+	if (usage.more &&
+	    (usage.files >= place->max_files || usage.more > place->max_files - usage.files))
 		return refusal_set(failure, REFUSAL_MAX_FILES, "[%s] (%s) may have %" PRIu64,
 				   place_name(place), place->source, place->max_files);
 	bytes = bytes_kept(&usage);

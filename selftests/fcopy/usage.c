@@ -72,6 +72,19 @@ TEST_F(with_places, number_of_files)
 	expect_int(check(in("a/g"), 0, 0), REFUSAL_MAX_FILES);
 }
 
+/* The bytes count although there are already more files than allowed. */
+TEST_F(with_places, bytes_of_more_files_than_allowed)
+{
+	mkdir("a", 0755);
+	make_file("a/f", "123");
+	make_file("a/g", "123");
+	make_file("a/h", "123");
+	PLACES("+a");
+	policy.places[0].max_files = 1;
+	policy.places[0].max_total = 5;
+	expect_int(check(in("a/f"), FORCE, 0), REFUSAL_MAX_TOTAL);
+}
+
 /* A deeper place has its own settings, but counts for the one above it. */
 TEST_F(with_places, place_below_another)
 {
