@@ -427,10 +427,12 @@ int attributes_directory_owner(const struct settings *settings, int dir)
 	 * A user who can write to the parent can move another directory to the
 	 * name between mkdir() and open(). The user of the place owns the
 	 * directory that the copy created, and it is empty. The link count
-	 * cannot show that, because btrfs does not count directories in it.
+	 * cannot show that, because btrfs does not count directories in it. On
+	 * a file system without owners each directory has the mount's owner,
+	 * which nobody can change.
 	 */
 	if (st.st_uid != identity_uid())
-		return -EBUSY;
+		return has_no_owners(dir, -EPERM) ? 0 : -EBUSY;
 	err = check_empty(dir);
 	if (err)
 		return err;

@@ -749,4 +749,16 @@ TEST_F(new_directory, directory_without_owners)
 	expect_quiet();
 }
 
+/* A mount of vfat with uid=1001 shows this owner for all files. */
+TEST_F(new_directory_as_root, directory_with_the_owner_of_its_mount)
+{
+	settings.has_group = true;
+	settings.gid = 1001;
+	expect(chown("to/made", 1001, 0) == 0);
+	expect_int(attributes_directory_owner(&settings, made), -EBUSY);
+	magic = 0x4d44;
+	expect_int(attributes_directory_owner(&settings, made), 0);
+	expect_owner_of(made, 1001, 0);
+}
+
 TEST_MAIN
