@@ -439,16 +439,19 @@ static void on_started(struct session *session, const struct report *report)
 	tell_outcome(session, REFUSAL_NONE);
 }
 
-/* Handle the end of a job whose file is not in place. */
+/* Handle the end of a job that has not reported that its file is in place. */
 static void on_failed(struct session *session, const struct report *report)
 {
+	const char *left = "; nothing is left of it";
 	struct log_copy copy;
 
 	if (*report->path)
 		strcpy(session->path, report->path);
 	copy = copy_for_log(session, session->state == SESSION_STARTING ? LOG_REFUSED : LOG_LOST,
 			    &report->failure);
-	log_failure(session, &copy, report->left ? "" : "; nothing is left of it");
+	if (report->left)
+		left = session->state == SESSION_PLACING ? "; the file may be in place" : "";
+	log_failure(session, &copy, left);
 	session->verdict = (struct verdict){
 		.failure = report->failure,
 		.completed = session_completes(session),
@@ -457,20 +460,28 @@ static void on_failed(struct session *session, const struct report *report)
 	tell_outcome(session, report->failure.refusal);
 }
 
+/*
+ * Handle the end of a job whose file is in place. A worker that dies does not
+ * take the file back.
+ */
+static void on_placed(struct session *session, struct failure failure)
+{
+	if (failure.refusal != REFUSAL_NONE)
+		failure.refusal = REFUSAL_NOT_DURABLE;
+	log_received(session, failure.refusal == REFUSAL_NONE ? NULL : &failure);
+	conclude(session, failure.refusal);
+	session->state = SESSION_IDLE;
+	tell_outcome(session, failure.refusal);
+}
+
 static void on_ended(struct session *session, const struct report *report)
 {
-	const struct failure *failure = &report->failure;
-
-	if (session->state == SESSION_DISCARDING) {
+	if (session->state == SESSION_DISCARDING)
 		end_discard(session, report->left ? "" : "; nothing is left of it");
-	} else if (session->state == SESSION_PLACED) {
-		log_received(session, failure->refusal == REFUSAL_NONE ? NULL : failure);
-		conclude(session, failure->refusal);
-		session->state = SESSION_IDLE;
-		tell_outcome(session, failure->refusal);
-	} else {
+	else if (session->state == SESSION_PLACED)
+		on_placed(session, report->failure);
+	else
 		on_failed(session, report);
-	}
 }
 
 static void on_report(struct session *session, const struct report *report)

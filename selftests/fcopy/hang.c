@@ -217,6 +217,25 @@ TEST_F(on_machine, complete_placed)
 	end_slow(1);
 }
 
+/* A worker dies while it gives the file its name, or after that. */
+TEST(worker_dies_at_the_end)
+{
+	static const enum machine_call calls[] = { LINKING, SYNC_DIRECTORY };
+
+	for (int placed = 0; placed < 2; placed++) {
+		begin();
+		complete_request();
+		post_held(calls[placed]);
+		kill(machine->worker, SIGKILL);
+		expect_int(hear(), placed ? E_IO : E_FAIL);
+		expect(says(placed ? "the file is in place, but a power loss may undo that" :
+				     "; the file may be in place"));
+		end_slow(placed);
+		unlink("to/made/a");
+		rmdir("to/made");
+	}
+}
+
 /*
  * Nobody can know whether the file will appear. When it does, that changes no
  * answer, neither for this copy nor for the next one.
