@@ -20,7 +20,15 @@ check "the host sees three small channels" sees "$size" 3
 tell small
 guest_says "small seen" || exit 1
 check "messages through a small ring" vmbus_host device "send 2000 200" "echo 200"
-check "none that it cannot hold" sh -c "! '$bin/vmbus-host' device.sock 'send-hex $(printf "%$((2 * (size - 4096) + 8))s" '' | tr ' ' 0)'"
+# too_large: send one byte more than a ring holds. With pages of 64 KiB the
+# packet is longer than an argument may be.
+too_large() {
+	local said
+	said=$({ printf 'send-hex ' && head -c $((2 * (size - 4096) + 8)) /dev/zero | tr '\0' 0; } |
+		"$bin/vmbus-host" device.sock 2>&1 | tail -c 100) || true
+	grep 'failed: ' <<<"$said"
+}
+check "none that it cannot hold" too_large
 vmbus_host device "send-hex 7175697400000000" wait-close
 
 guest_says counting || exit 1
