@@ -25,16 +25,18 @@ back_and_forth() {
 }
 # interrupts CPU: print how many interrupts of VMBus this processor has had
 interrupts() { awk -v column=$(($1 + 2)) '$1 == "HYP:" { print $column }' /proc/interrupts; }
-# come_to CPU: move all channels to this processor, and check that nearly all
-# interrupts of the next two seconds come there
+# came CPU: whether this processor has had ten interrupts more than $here
+came() { [ $(($(interrupts "$1") - here)) -ge 10 ]; }
+# come_to CPU: move all channels to this processor, wait for ten interrupts
+# there, and check that hardly one comes to the other processor meanwhile
 come_to() {
 	local here there
 	move "$1" && sleep 1 || return
 	here=$(interrupts "$1") there=$(interrupts $((1 - $1)))
-	sleep 2
+	by_clock 60 came "$1"
 	here=$(($(interrupts "$1") - here)) there=$(($(interrupts $((1 - $1))) - there))
 	echo "$here, and $there to the other one"
-	[ $here -ge 3 ] && [ $here -gt $((5 * there)) ]
+	[ $here -ge 10 ] && [ $here -gt $((5 * there)) ]
 }
 check "the interrupts come to processor 1" come_to 1
 note "$(cat /tmp/check.out)"
