@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "file.h"
 #include "vmbus.h"
 
 #include "engine.h"
 #include "lint.h"
 #include "log.h"
 #include "settings.h"
-#include "settle.h"
+
+#ifndef QUIET_MS
+#define QUIET_MS 1000
+#endif
+#define MAX_WAITS 10
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
@@ -304,12 +312,47 @@ static int carry_out(struct run *run)
 }
 
 /*
- * Wait until the rules stop changing, carry them out, and start over after a
- * change.
+ * Watch the administrator's directory of rules. Return a file descriptor or
+ * -errno.
+ */
+static int watch_rules(void)
+{
+	char *path = file_path(ADMIN_CONFIG);
+	int err = 0, fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (fd < 0 || inotify_add_watch(fd, path,
+					IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY |
+						IN_CLOSE_WRITE | IN_ATTRIB | IN_ONLYDIR) < 0)
+		err = -errno;
+	free(path);
+	if (err && fd >= 0)
+		close(fd);
+	return err ? err : fd;
+}
+
+/*
+ * Wait up to @ms milliseconds for changes, and read them all. Return whether
+ * there was one.
+ */
+static bool drain(int fd, int ms)
+{
+	struct pollfd one = { .fd = fd, .events = POLLIN };
+	char events[4096];
+	bool any = false;
+
+	while (poll(&one, 1, any ? 0 : ms) > 0 && read(fd, events, sizeof(events)) > 0)
+		any = true;
+	return any;
+}
+
+/*
+ * Wait until the rules have not changed for a second, but at most 20 seconds,
+ * because an editor writes a file in parts, and may save several files. Carry
+ * the rules out, and start over after a change.
  */
 static int carry_out_settled(struct run *run)
 {
-	int status, fd = settle_open();
+	int status, fd = watch_rules();
 
 	if (fd < 0) {
 		msg(LOG_ERR, "changes of %s%s cannot be watched: %s", sysroot(), ADMIN_CONFIG,
@@ -317,9 +360,10 @@ static int carry_out_settled(struct run *run)
 		return EXIT_FAILED;
 	}
 	do {
-		settle_wait(fd);
+		for (int i = 0; i < MAX_WAITS && drain(fd, QUIET_MS); i++)
+			clock_sleep(QUIET_MS);
 		status = carry_out(run);
-	} while (settle_changed(fd));
+	} while (drain(fd, 0));
 	close(fd);
 	return status;
 }
