@@ -11,6 +11,7 @@
 #include "file.h"
 #include "kernel.h"
 #include "log.h"
+#include "run.h"
 #include "settings.h"
 
 /*
@@ -299,12 +300,6 @@ static int not_bound(struct device *device, const struct rule *rule, const char 
 	return err == -ENODEV ? -ENXIO : err;
 }
 
-int bind_note(const struct device *device)
-{
-	/* Note only a name from udev, because udev may change any other. */
-	return note_write(device->instance, device->is_named ? device->interface : "", device->mac);
-}
-
 int bind_carry_out(struct device *device, struct plan *plan, char **text)
 {
 	const struct rule *rule = &plan->rule;
@@ -320,7 +315,7 @@ int bind_carry_out(struct device *device, struct plan *plan, char **text)
 	 * the event of an interface binds no NIC that has a note.
 	 */
 	step = "its interface cannot be noted";
-	err = is_nic ? bind_note(device) : 0;
+	err = is_nic ? note_write(device) : 0;
 	if (err)
 		goto err_override;
 	/*

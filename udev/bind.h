@@ -35,7 +35,4 @@ int bind_carry_out(struct device *device, struct plan *plan, char **text);
  */
 int bind_release(struct device *device, const char *driver, char **text);
 
-/* Note a NIC (note.h). Return 0 or -errno. */
-int bind_note(const struct device *device);
-
 #endif

@@ -8,7 +8,7 @@ vmbus-bind    := $(O)/udev/vmbus-bind
 # libbind.a decides about devices and binds them. vmbus-bind and vmbusctl are
 # its command-line programs.
 bind_a        := $(O)/udev/libbind.a
-bind_objs     := $(patsubst %,$(O)/udev/%.o,config device note plan settings bind engine rule_file lint lock log kernel) \
+bind_objs     := $(patsubst %,$(O)/udev/%.o,config device run plan settings bind engine rule_file lint log kernel) \
 		 $(patsubst %,$(O)/util/%.o,file memory text) $(util_objs)
 bind_cflags   := $(lib_cflags) -Iutil -DVENDOR_CONFIG='"$(bindconfdir)"' \
 		 -DADMIN_CONFIG='"$(sysconfdir)/hyperv-uio/bind.d"'

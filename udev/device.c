@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "run.h"
 
 #define NET "/sys/class/net"
 

@@ -8,7 +8,6 @@
 #define HVUIO_DEVICE_H
 
 #include "config.h"
-#include "note.h"
 
 /*
  * The driver that the kernel chooses for NICs. It makes an interface for every
@@ -33,7 +32,7 @@ struct device {
 	const char *class_name; /* a short name, or NULL */
 	/*
 	 * The interface of a NIC. If user space has the NIC, this is the
-	 * interface that vmbus-bind took: see note.h. Both texts are "" if they
+	 * interface that vmbus-bind took: see run.h. Both texts are "" if they
 	 * are not known.
 	 */
 	char interface[INTERFACE_SIZE];
@@ -41,7 +40,7 @@ struct device {
 	bool has_interface; /* the interface exists */
 	bool is_named;	    /* udev has named it; until then its name may change */
 	struct stack stack; /* device_read_stack() reads it */
-	bool is_held;	    /* see note.h */
+	bool is_held;	    /* see run.h */
 	const char *typed;  /* what the user of vmbusctl typed for the device, or NULL */
 };
 

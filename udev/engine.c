@@ -10,9 +10,9 @@
 
 #include "bind.h"
 #include "file.h"
-#include "lock.h"
 #include "log.h"
 #include "rule_file.h"
+#include "run.h"
 #include "settings.h"
 
 int engine_read(struct engine *engine)
@@ -134,7 +134,7 @@ static void read_other_rule(struct engine *engine, const struct device *device,
 /* Hold a device, or end its hold. */
 static enum engine_result set_hold(const struct device *device, bool on)
 {
-	int err = on ? note_hold(device->instance) : note_end_hold(device->instance);
+	int err = note_set_hold(device->instance, on);
 
 	if (!err)
 		return ENGINE_DONE;
@@ -484,7 +484,7 @@ static bool hold_released(const struct release *r)
 	if (!r->request->is_named || r->request->when != CHANGE_NOW ||
 	    r->plan.outcome == PLAN_NO_RULE || r->plan.outcome == PLAN_DISABLED)
 		return false;
-	if (note_hold(device->instance))
+	if (note_set_hold(device->instance, true))
 		msg(LOG_WARNING,
 		    "%s: it cannot be held in /run, so a change of the rules may bind it",
 		    device_text(device));
@@ -506,14 +506,14 @@ static enum engine_result release_now(struct release *r, const char *driver, boo
 	 * With a note, the event of the new interface does not bind the NIC
 	 * again. If driverctl has bound the NIC, there is no note yet.
 	 */
-	if (device_is_nic(device) && !note_exists(device->instance) && bind_note(device))
+	if (device_is_nic(device) && !note_exists(device->instance) && note_write(device))
 		msg(LOG_WARNING,
 		    "%s: it cannot be noted in /run, so its interface may bind it again",
 		    device_text(device));
 	err = bind_release(device, name, done);
 	free(name);
 	if (err && is_new_hold)
-		note_end_hold(device->instance);
+		note_set_hold(device->instance, false);
 	if (err == -ENODEV)
 		return gone(device);
 	return err ? ENGINE_FAILED : ENGINE_DONE;

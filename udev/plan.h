@@ -17,7 +17,7 @@ enum plan_outcome {
 	 * Either the device is a NIC that does not have its interface yet, and
 	 * rules compare interfaces or MACs, so the event of the interface will
 	 * decide. Or a rule wants the device, but an administrator holds it
-	 * (note.h), or the kernel is one of kdump.
+	 * (run.h), or the kernel is one of kdump.
 	 */
 	PLAN_WAITS,
 	PLAN_NO_RULE,  /* no section names the device; leave it alone */

@@ -14,8 +14,8 @@
 #include "clock.h"
 #include "file.h"
 #include "kernel.h"
-#include "lock.h"
 #include "log.h"
+#include "run.h"
 
 #define DRIVER "%s/sys/bus/vmbus/drivers/%s"
 

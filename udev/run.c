@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "note.h"
+#include "run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "file.h"
+#include "log.h"
 
 #define FOLDER "/run/hyperv-uio"
 
@@ -46,10 +50,12 @@ bool note_exists(const char *instance)
 	return file_exists(FOLDER "/interface/%s", instance);
 }
 
-int note_write(const char *instance, const char *interface, const char *mac)
+int note_write(const struct device *device)
 {
-	char *text = need_printf("%s %s\n", interface[0] ? interface : NO_NAME, mac);
-	int ret = write_file("interface", instance, text);
+	/* Note only a name from udev, because udev may change any other. */
+	const bool has_name = device->is_named && device->interface[0];
+	char *text = need_printf("%s %s\n", has_name ? device->interface : NO_NAME, device->mac);
+	int ret = write_file("interface", device->instance, text);
 
 	free(text);
 	return ret;
@@ -60,17 +66,32 @@ int note_remove(const char *instance)
 	return remove_file("interface", instance);
 }
 
-int note_hold(const char *instance)
+int note_set_hold(const char *instance, bool on)
 {
-	return write_file("held", instance, "");
-}
-
-int note_end_hold(const char *instance)
-{
-	return remove_file("held", instance);
+	return on ? write_file("held", instance, "") : remove_file("held", instance);
 }
 
 bool note_is_held(const char *instance)
 {
 	return file_exists(FOLDER "/held/%s", instance);
+}
+
+int lock_take(const char *kind, const char *name)
+{
+	char *path = file_path(FOLDER "/lock/%s-%s", kind, name);
+	/* Only root can read the last directory. */
+	int err = make_folders(path, 0700), fd = -1;
+
+	if (!err) {
+		fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		err = fd < 0 ? -errno : 0;
+	}
+	while (!err && flock(fd, LOCK_EX))
+		err = errno == EINTR ? 0 : -errno;
+	if (err)
+		msg(LOG_ERR, "the lock %s cannot be taken: %s", path, strerror(-err));
+	if (err && fd >= 0)
+		close(fd);
+	free(path);
+	return err ? err : fd;
 }
