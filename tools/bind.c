@@ -3,9 +3,30 @@
 #include "command.h"
 
 static int bind_device(const struct options *options, struct engine *engine, struct device *device,
-		       const char *operand);
+		       const char *operand)
+{
+	const struct request request = {
+		.when = options->when,
+		.is_command = true,
+		.driver = operand,
+		.is_named = true,
+		.force = options->force,
+	};
+
+	return command_status(engine_bind(engine, device, &request));
+}
+
 static int release_device(const struct options *options, struct engine *engine,
-			  struct device *device, const char *operand);
+			  struct device *device, const char *operand)
+{
+	const struct request request = {
+		.when = options->when,
+		.is_command = true,
+		.is_named = true,
+	};
+
+	return command_status(engine_release(engine, device, &request));
+}
 
 #define OWN_OPTIONS                                                            \
 	"  --now           now only; no file is written\n"                     \
@@ -64,29 +85,3 @@ const struct command unset_override_command = {
 	.least = 1,
 	.on_device = release_device,
 };
-
-static int bind_device(const struct options *options, struct engine *engine, struct device *device,
-		       const char *operand)
-{
-	const struct request request = {
-		.when = options->when,
-		.is_command = true,
-		.driver = operand,
-		.is_named = true,
-		.force = options->force,
-	};
-
-	return command_status(engine_bind(engine, device, &request));
-}
-
-static int release_device(const struct options *options, struct engine *engine,
-			  struct device *device, const char *operand)
-{
-	const struct request request = {
-		.when = options->when,
-		.is_command = true,
-		.is_named = true,
-	};
-
-	return command_status(engine_release(engine, device, &request));
-}

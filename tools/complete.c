@@ -13,19 +13,6 @@
 #include "file.h"
 #include "json.h"
 
-static int run(const struct options *options, int count, char **operands);
-
-const struct command complete_command = {
-	.name = "complete",
-	.arguments = "PROGRAM WORD...",
-	.summary = "list the words that may follow, for shells",
-	.help = "",
-	.options = "",
-	.takes = "I",
-	.least = 2,
-	.run = run,
-};
-
 /* The other programs, as if each were a command */
 static const struct command programs[] = {
 	{
@@ -268,3 +255,14 @@ static int run(const struct options *options, int count, char **operands)
 	}
 	return EXIT_OK;
 }
+
+const struct command complete_command = {
+	.name = "complete",
+	.arguments = "PROGRAM WORD...",
+	.summary = "list the words that may follow, for shells",
+	.help = "",
+	.options = "",
+	.takes = "I",
+	.least = 2,
+	.run = run,
+};

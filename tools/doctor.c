@@ -15,19 +15,6 @@
 
 #define DAEMON "hv-fcopyd"
 
-static int run(const struct options *options, int count, char **operands);
-
-const struct command doctor_command = {
-	.name = "doctor",
-	.arguments = "[-j]",
-	.summary = "find why something does not work, and what to do about it",
-	.help = "The command changes nothing. The exit status is 7 if there is a problem or a warning.\n"
-		"  -j, --json      as JSON\n",
-	.options = "--json --help",
-	.takes = "",
-	.run = run,
-};
-
 void doctor_add(struct diagnosis *diagnosis, const char *severity, const char *check, char *fix,
 		const char *see, const char *format, ...)
 {
@@ -243,3 +230,14 @@ static int run(const struct options *options, int count, char **operands)
 	free_all(&diagnosis);
 	return found ? EXIT_FINDINGS : EXIT_OK;
 }
+
+const struct command doctor_command = {
+	.name = "doctor",
+	.arguments = "[-j]",
+	.summary = "find why something does not work, and what to do about it",
+	.help = "The command changes nothing. The exit status is 7 if there is a problem or a warning.\n"
+		"  -j, --json      as JSON\n",
+	.options = "--json --help",
+	.takes = "",
+	.run = run,
+};

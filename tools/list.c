@@ -7,22 +7,6 @@
 #include "identify.h"
 #include "json.h"
 
-static int run(const struct options *options, int count, char **operands);
-static int run_overrides(const struct options *options, int count, char **operands);
-
-const struct command list_command = {
-	.name = "list",
-	.arguments = "[-v] [-j] [ID]...",
-	.summary = "list the VMBus devices, their drivers, and the rules that name them",
-	.help = "Some columns are hidden if the terminal is narrow.\n"
-		"  -v, --verbose   all columns and all digits of the instances; also channels, maps,\n"
-		"                  events, interrupts, signals and waiting bytes\n"
-		"  -j, --json      as JSON, always with everything\n",
-	.options = "--verbose --json --help",
-	.takes = "I",
-	.run = run,
-};
-
 static int run(const struct options *options, int count, char **operands)
 {
 	struct json_object *devices = json_object_new_array();
@@ -49,16 +33,17 @@ out:
 	return status;
 }
 
-const struct command list_overrides_command = {
-	.name = "list-overrides",
-	.arguments = "[-b vmbus] [-v]",
-	.summary = "list the devices with a rule or an override of their own, as driverctl does",
-	.help = "Each line shows an instance and its driver.\n"
-		"  -b, --bus BUS   must be vmbus\n"
-		"  -v, --verbose   also show the file of the rule\n",
-	.options = "--bus= --verbose --help",
-	.takes = "",
-	.run = run_overrides,
+const struct command list_command = {
+	.name = "list",
+	.arguments = "[-v] [-j] [ID]...",
+	.summary = "list the VMBus devices, their drivers, and the rules that name them",
+	.help = "Some columns are hidden if the terminal is narrow.\n"
+		"  -v, --verbose   all columns and all digits of the instances; also channels, maps,\n"
+		"                  events, interrupts, signals and waiting bytes\n"
+		"  -j, --json      as JSON, always with everything\n",
+	.options = "--verbose --json --help",
+	.takes = "I",
+	.run = run,
 };
 
 /* Print a device if it has a rule of its own or an override. */
@@ -92,3 +77,15 @@ static int run_overrides(const struct options *options, int count, char **operan
 	engine_free(&engine);
 	return status;
 }
+
+const struct command list_overrides_command = {
+	.name = "list-overrides",
+	.arguments = "[-b vmbus] [-v]",
+	.summary = "list the devices with a rule or an override of their own, as driverctl does",
+	.help = "Each line shows an instance and its driver.\n"
+		"  -b, --bus BUS   must be vmbus\n"
+		"  -v, --verbose   also show the file of the rule\n",
+	.options = "--bus= --verbose --help",
+	.takes = "",
+	.run = run_overrides,
+};

@@ -9,26 +9,6 @@
 #include "file.h"
 #include "json.h"
 
-static int run(const struct options *options, struct engine *engine, struct device *device,
-	       const char *operand);
-
-const struct command ring_size_command = {
-	.name = "ring-size",
-	.arguments = "[--now | --boot] ID [SIZE | default]",
-	.summary = "show or set the size of one ring of a device",
-	.help = "SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
-		"Without SIZE the command shows the present size. To set it now, the device must be\n"
-		"bound to the uio_hv_generic of hyperv-uio, and no program may have the device open or\n"
-		"one of its rings mapped.\n"
-		"  --now           now only; no file is written\n"
-		"  --boot          only in the rule, which takes effect when vmbus-bind next runs for the\n"
-		"                  device\n",
-	.options = "--now|--boot --help",
-	.takes = "us",
-	.least = 1,
-	.on_device = run,
-};
-
 /* Return the size that the driver gives devices of this class, or 0. */
 static uint64_t class_size(const struct device *device)
 {
@@ -91,3 +71,20 @@ static int run(const struct options *options, struct engine *engine, struct devi
 				       device->typed);
 	return show(engine, device);
 }
+
+const struct command ring_size_command = {
+	.name = "ring-size",
+	.arguments = "[--now | --boot] ID [SIZE | default]",
+	.summary = "show or set the size of one ring of a device",
+	.help = "SIZE is in bytes, or in KiB or MiB with K or M; it includes the header page.\n"
+		"Without SIZE the command shows the present size. To set it now, the device must be\n"
+		"bound to the uio_hv_generic of hyperv-uio, and no program may have the device open or\n"
+		"one of its rings mapped.\n"
+		"  --now           now only; no file is written\n"
+		"  --boot          only in the rule, which takes effect when vmbus-bind next runs for the\n"
+		"                  device\n",
+	.options = "--now|--boot --help",
+	.takes = "us",
+	.least = 1,
+	.on_device = run,
+};

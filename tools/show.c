@@ -8,21 +8,6 @@
 #include "describe.h"
 #include "json.h"
 
-static int run(const struct options *options, struct engine *engine, struct device *device,
-	       const char *operand);
-
-const struct command show_command = {
-	.name = "show",
-	.arguments = "[-j] ID",
-	.summary = "show everything about one device, with its rule and what the rule does",
-	.help = "The decision comes from the code that binds devices.\n"
-		"  -j, --json      as JSON: the object that list --json prints for the device\n",
-	.options = "--json --help",
-	.takes = "i",
-	.least = 1,
-	.on_device = run,
-};
-
 /* Print a line unless it has no text, and free the text. */
 static void line(const char *name, char *text)
 {
@@ -145,3 +130,15 @@ static int run(const struct options *options, struct engine *engine, struct devi
 	json_object_put(devices);
 	return status;
 }
+
+const struct command show_command = {
+	.name = "show",
+	.arguments = "[-j] ID",
+	.summary = "show everything about one device, with its rule and what the rule does",
+	.help = "The decision comes from the code that binds devices.\n"
+		"  -j, --json      as JSON: the object that list --json prints for the device\n",
+	.options = "--json --help",
+	.takes = "i",
+	.least = 1,
+	.on_device = run,
+};

@@ -12,21 +12,6 @@
 #include "identify.h"
 #include "json.h"
 
-static int run(const struct options *options, int count, char **operands);
-
-const struct command watch_command = {
-	.name = "watch",
-	.arguments = "[-n SECONDS] [-c COUNT] [-j] [ID]...",
-	.summary = "show interrupts and signals per second, and the waiting bytes in the rings",
-	.help = "The table has a line for each channel. Devices may appear and disappear at any time.\n"
-		"  -n, --interval SECONDS   time between two samples, 0.1 to 3600 (default: 1)\n"
-		"  -c, --count COUNT        end after this number of samples (default: run until Ctrl-C)\n"
-		"  -j, --json               one line of JSON for each sample\n",
-	.options = "--interval= --count= --json --help",
-	.takes = "I",
-	.run = run,
-};
-
 /* A sample: the channels, as in the JSON, and the time */
 struct look {
 	struct json_object *channels; /* NULL before the first sample */
@@ -198,3 +183,16 @@ static int run(const struct options *options, int count, char **operands)
 	json_object_put(last.channels);
 	return status;
 }
+
+const struct command watch_command = {
+	.name = "watch",
+	.arguments = "[-n SECONDS] [-c COUNT] [-j] [ID]...",
+	.summary = "show interrupts and signals per second, and the waiting bytes in the rings",
+	.help = "The table has a line for each channel. Devices may appear and disappear at any time.\n"
+		"  -n, --interval SECONDS   time between two samples, 0.1 to 3600 (default: 1)\n"
+		"  -c, --count COUNT        end after this number of samples (default: run until Ctrl-C)\n"
+		"  -j, --json               one line of JSON for each sample\n",
+	.options = "--interval= --count= --json --help",
+	.takes = "I",
+	.run = run,
+};
