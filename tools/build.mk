@@ -2,7 +2,7 @@
 # Build vmbusctl and its completion.
 
 vmbusctl        := $(O)/tools/vmbusctl
-vmbusctl-names  := command complete describe distribution doctor \
+vmbusctl-names  := command complete describe doctor \
 		   doctor_module identify json list main \
 		   ring_size show table watch bind
 vmbusctl-objs   := $(vmbusctl-names:%=$(O)/tools/%.o)

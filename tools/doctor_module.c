@@ -3,12 +3,12 @@
  * doctor: check the kernel's uio and uio_hv_generic, and what dkms needs to
  * build ours.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf.h"
-#include "distribution.h"
 #include "doctor.h"
 #include "file.h"
 
@@ -17,6 +17,112 @@
 
 /* The vendor GUID in the name is the global one of UEFI. */
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+enum family { DEBIAN, UBUNTU, FEDORA, SUSE };
+
+static enum family family_of_machine(void)
+{
+	static const struct {
+		const char *word;
+		enum family family;
+	} words[] = {
+		/* Ubuntu and its relatives have ID_LIKE=debian, too. */
+		{ "ubuntu", UBUNTU }, { "debian", DEBIAN },	{ "fedora", FEDORA },
+		{ "rhel", FEDORA },   { "azurelinux", FEDORA }, { "mariner", FEDORA },
+		{ "suse", SUSE },
+	};
+	char *text = file_read(NULL, "/etc/os-release");
+	enum family family = DEBIAN;
+
+	for (size_t i = sizeof(words) / sizeof(words[0]); text && i-- > 0;)
+		if (strstr(text, words[i].word))
+			family = words[i].family;
+	free(text);
+	return family;
+}
+
+/*
+ * Return the kind of a kernel: "cloud-amd64" for 6.1.0-37-cloud-amd64, "azure"
+ * for 6.8.0-1021-azure.
+ */
+static const char *flavour_of(const char *release)
+{
+	const char *flavour = strchr(release, '-');
+
+	/* A part that begins with a digit counts builds. */
+	while (flavour && isdigit((unsigned char)flavour[1]))
+		flavour = strchr(flavour + 1, '-');
+	return flavour ? flavour + 1 : "";
+}
+
+/* Return a new string: the command that installs a package of ours. */
+static char *install_package(const char *package)
+{
+	switch (family_of_machine()) {
+	case FEDORA:
+		return need_printf("dnf install %s", package);
+	case SUSE:
+		return need_printf("zypper install %s", package);
+	default:
+		return need_printf("apt install %s", package);
+	}
+}
+
+/*
+ * Return a new string: the command that installs the headers of a kernel. If
+ * the distribution has a package that also brings the headers of later kernels
+ * of that kind, the command installs it, too.
+ */
+static char *install_headers(const char *release)
+{
+	const char *flavour = flavour_of(release), *variant = strchr(release, '+');
+	/* dkms has a hook for a DEB of headers, but none for an RPM. */
+	static const char build[] = "dkms autoinstall -k";
+
+	switch (family_of_machine()) {
+	case FEDORA:
+		/* 5.14.0-503.el9.x86_64+rt has kernel-rt-devel. */
+		if (variant)
+			return need_printf("dnf install kernel-%s-devel-%.*s && %s %s", variant + 1,
+					   (int)(variant - release), release, build, release);
+		/* Oracle's and RHEL 8's real-time kernels have no '+'. */
+		return need_printf("dnf install kernel-%sdevel-%s && %s %s",
+				   strstr(release, "uek.") ? "uek-" :
+				   strstr(release, ".rt")  ? "rt-" :
+							     "",
+				   release, build, release);
+	case SUSE:
+		/*
+		 * The kernel's release is the version of its package and the
+		 * flavour. The newest headers may be installed already.
+		 */
+		return need_printf("zypper install kernel-%s-devel=%.*s && %s %s", flavour,
+				   (int)(strlen(release) - strlen(flavour)) - 1, release, build,
+				   release);
+	default:
+		return need_printf("apt install linux-headers-%s%s%s", release,
+				   *flavour ? " linux-headers-" : "", flavour);
+	}
+}
+
+/*
+ * Return a new string: the command that installs the package of a kernel that
+ * has the module uio.
+ */
+static char *install_uio(const char *release)
+{
+	switch (family_of_machine()) {
+	case UBUNTU:
+		return need_printf("apt install linux-modules-extra-%s", release);
+	case FEDORA:
+		return need_printf("dnf install kernel-modules-%s", release);
+	case SUSE:
+		/* kernel-default-base lacks the module. */
+		return need_strdup("zypper install kernel-default");
+	default:
+		return need_printf("apt install --reinstall linux-image-%s", release);
+	}
+}
 
 /*
  * Find a module in a list of depmod, modules.dep or modules.builtin. Return its
@@ -252,7 +358,7 @@ static void check_stock(struct diagnosis *diagnosis, bool has_own)
 	if (version)
 		fix = need_printf("dkms install " MODULE "/%s -k %s", version, release);
 	else
-		fix = distribution_install("hyperv-uio-dkms");
+		fix = install_package("hyperv-uio-dkms");
 	if (!has_own)
 		doctor_add(diagnosis, PROBLEM, "module", fix, see,
 			   "the kernel %s has no module " MODULE, release);
@@ -284,7 +390,7 @@ void doctor_module(struct diagnosis *diagnosis)
 			   " can be loaded; install another kernel of the distribution",
 			   release);
 	else if (!has_uio)
-		doctor_add(diagnosis, PROBLEM, "module", distribution_install_uio(release), NULL,
+		doctor_add(diagnosis, PROBLEM, "module", install_uio(release), NULL,
 			   "the module uio, which " MODULE
 			   " needs, is not installed for the kernel %s: another package has it",
 			   release);
@@ -324,7 +430,7 @@ static void check_kernel(struct diagnosis *diagnosis, const char *release, const
 		return;
 	if (!file_exists("/lib/modules/%s/build/Makefile", release)) {
 		doctor_add(
-			diagnosis, severity, "headers", distribution_install_headers(release), NULL,
+			diagnosis, severity, "headers", install_headers(release), NULL,
 			"the headers of the %s kernel %s are missing, so dkms cannot build the module for it; if the distribution no longer offers them, install a newer kernel with its headers",
 			kernel, release);
 		return;
