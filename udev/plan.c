@@ -17,52 +17,31 @@ static void __attribute__((format(printf, 2, 3))) explain(struct plan *plan, con
 	va_end(args);
 }
 
-/*
- * Return whether nothing forbids to bind a device that is not forced, or
- * explain what does.
- */
-static bool is_free(struct device *device, struct plan *plan)
+void plan_judge(struct device *device, struct plan *plan)
 {
 	const struct stack *stack = &device->stack;
 
-	if (!config_is_guarded(device->class_name)) {
-		explain(plan, "its rule names it");
-		return true;
-	}
-	if (!device_is_nic(device)) {
-		explain(plan, "a disk controller or a PCI Express bridge needs force=yes");
-		return false;
-	}
-	if (!device->has_interface && device_has_driver(device, NIC_DRIVER)) {
-		explain(plan, "its interface is missing; it may be in another network namespace");
-		return false;
-	}
 	device_read_stack(device);
-	if (stack->error)
+	plan->outcome = PLAN_REFUSED;
+	if (!config_is_guarded(device->class_name)) {
+		plan->outcome = PLAN_BIND;
+		explain(plan, "its rule names it");
+	} else if (!device_is_nic(device)) {
+		explain(plan, "a disk controller or a PCI Express bridge needs force=yes");
+	} else if (!device->has_interface && device_has_driver(device, NIC_DRIVER)) {
+		explain(plan, "its interface is missing; it may be in another network namespace");
+	} else if (stack->error) {
 		explain(plan, "it is unknown whether interface %s is up: %s", device->interface,
 			strerror(-stack->error));
-	else if (stack->up[0])
+	} else if (stack->up[0]) {
 		/* Other NICs may use a bond or bridge, so it stays up. */
 		explain(plan, "interface %s is up; 'ip link set %s %s' allows it", stack->up,
 			stack->member[0] ? stack->member : stack->up,
 			stack->member[0] ? "nomaster" : "down");
-	else
+	} else {
+		plan->outcome = PLAN_BIND;
 		explain(plan, stack->count ? "its interface is down" : "it has no interface");
-	return !stack->error && !stack->up[0];
-}
-
-void plan_judge(struct device *device, struct plan *plan)
-{
-	plan->outcome = is_free(device, plan) ? PLAN_BIND : PLAN_REFUSED;
-}
-
-/*
- * Return whether this kernel saves the memory of a crashed one. It has little
- * memory and needs its network and disks, so it binds nothing.
- */
-static bool is_kdump(void)
-{
-	return file_exists("/proc/vmcore");
+	}
 }
 
 void plan_make(const struct config *config, struct device *device, const struct request *request,
@@ -89,7 +68,11 @@ void plan_make(const struct config *config, struct device *device, const struct 
 		plan->outcome = PLAN_DISABLED;
 		plan->at = rule->key_at[KEY_ENABLE];
 		explain(plan, "enable=no");
-	} else if (is_kdump()) {
+	} else if (file_exists("/proc/vmcore")) {
+		/*
+		 * This kernel saves the memory of a crashed one. It has little
+		 * memory and needs its network and disks.
+		 */
 		plan->outcome = PLAN_WAITS;
 		explain(plan, "a kdump kernel binds nothing");
 	} else if (device_has_driver(device, rule->driver)) {
