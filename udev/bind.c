@@ -2,6 +2,7 @@
 #include "bind.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,6 @@
 #include "kernel.h"
 #include "log.h"
 #include "run.h"
-#include "settings.h"
 
 /*
  * The directories of VMBus and of a driver. Their first argument is
@@ -300,6 +300,72 @@ static int not_bound(struct device *device, const struct rule *rule, const char 
 	return err == -ENODEV ? -ENXIO : err;
 }
 
+/* The buffer sizes of a driver while a NIC is bound to it */
+struct buffers {
+	int lock; /* file descriptor, or -1 */
+	const char *driver;
+	char recv_size[32], send_size[32]; /* the former sizes; "": not changed */
+};
+
+/*
+ * Set a size of the driver, and store the former one in @former if it differs.
+ */
+static void choose(const char *driver, const char *name, uint64_t size, char former[32])
+{
+	char text[32], *now;
+	int ret = 0;
+
+	if (!size)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64, size);
+	now = file_line("/sys/bus/vmbus/drivers/%s/%s", driver, name);
+	if (!now)
+		ret = -errno;
+	else if (strcmp(text, now))
+		ret = write_driver(driver, name, text);
+	if (ret)
+		msg(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
+		    ret == -ENOENT ? "only the uio_hv_generic of hyperv-uio supports this" :
+				     strerror(-ret));
+	else if (strcmp(text, now))
+		snprintf(former, 32, "%s", now);
+	free(now);
+}
+
+/*
+ * Set the buffer sizes for the NIC that is bound next. The driver has one
+ * setting for all of its NICs. This function therefore locks the driver, and
+ * end_sizes() restores the setting and unlocks the driver. If a size cannot be
+ * set, the function reports that.
+ */
+static void begin_sizes(const struct rule *rule, struct buffers *buffers)
+{
+	buffers->driver = rule->driver;
+	buffers->lock = lock_take("driver", rule->driver);
+	if (buffers->lock < 0)
+		return;
+	choose(rule->driver, "recv_size", rule->settings.recv_buffer_size, buffers->recv_size);
+	choose(rule->driver, "send_size", rule->settings.send_buffer_size, buffers->send_size);
+}
+
+static void restore_choice(const char *driver, const char *name, const char *former)
+{
+	int ret = former[0] ? write_driver(driver, name, former) : 0;
+
+	if (ret)
+		msg(LOG_ERR, "%s of %s cannot be restored to %s: %s", name, driver, former,
+		    strerror(-ret));
+}
+
+/* This function does nothing if begin_sizes() was not called. */
+static void end_sizes(struct buffers *buffers)
+{
+	restore_choice(buffers->driver, "recv_size", buffers->recv_size);
+	restore_choice(buffers->driver, "send_size", buffers->send_size);
+	if (buffers->lock >= 0)
+		close(buffers->lock);
+}
+
 int bind_carry_out(struct device *device, struct plan *plan, char **text)
 {
 	const struct rule *rule = &plan->rule;
@@ -334,12 +400,12 @@ int bind_carry_out(struct device *device, struct plan *plan, char **text)
 	if (err)
 		goto err_restore;
 	/*
-	 * settings_begin() may wait for another NIC, so judge the interfaces
+	 * begin_sizes() may wait for another NIC, so judge the interfaces
 	 * afterwards. If it cannot set a size, it has reported that, and the
 	 * device is bound nevertheless.
 	 */
 	if (is_nic) {
-		settings_begin(rule, &buffers);
+		begin_sizes(rule, &buffers);
 		step = "driver_override cannot be set";
 		err = write_override(device, rule->driver);
 		if (err)
@@ -353,7 +419,7 @@ int bind_carry_out(struct device *device, struct plan *plan, char **text)
 	err = attach(device, rule->driver);
 	if (err)
 		goto err_sizes;
-	settings_end(&buffers);
+	end_sizes(&buffers);
 	raise_above(device, &undo);
 
 	*text = need_printf("bound to %s%s%s", rule->driver,
@@ -364,7 +430,7 @@ int bind_carry_out(struct device *device, struct plan *plan, char **text)
 	return 0;
 
 err_sizes:
-	settings_end(&buffers);
+	end_sizes(&buffers);
 err_restore:
 	restore(device, &undo);
 err_override:

@@ -15,9 +15,6 @@
 #include "file.h"
 #include "kernel.h"
 #include "log.h"
-#include "run.h"
-
-#define DRIVER "%s/sys/bus/vmbus/drivers/%s"
 
 /* This attribute of a device exists only with the module of this project. */
 #define RING_SIZE "uio_hv_generic/ring_size"
@@ -229,63 +226,6 @@ int settings_apply(const struct device *device, const struct rule *rule, unsigne
 	 * file.
 	 */
 	return first(ret, set_rings(device, &access, relid));
-}
-
-/*
- * Set a size of the driver, and store the former one in @former if it differs.
- */
-static void choose(const char *driver, const char *name, uint64_t size, char former[32])
-{
-	char text[32], *now;
-	int ret = 0;
-
-	if (!size)
-		return;
-	snprintf(text, sizeof(text), "%" PRIu64, size);
-	now = file_line("/sys/bus/vmbus/drivers/%s/%s", driver, name);
-	if (!now)
-		ret = -errno;
-	else if (strcmp(text, now))
-		ret = kernel_write(text, DRIVER "/%s", sysroot(), driver, name);
-	if (ret)
-		msg(LOG_ERR, "%s of %s cannot be set to %s: %s", name, driver, text,
-		    ret == -ENOENT ? "only the uio_hv_generic of hyperv-uio supports this" :
-				     strerror(-ret));
-	else if (strcmp(text, now))
-		snprintf(former, 32, "%s", now);
-	free(now);
-}
-
-void settings_begin(const struct rule *rule, struct buffers *buffers)
-{
-	const struct settings *s = &rule->settings;
-
-	strcpy(buffers->driver, rule->driver);
-	buffers->lock = lock_take("driver", rule->driver);
-	if (buffers->lock < 0)
-		return;
-	choose(rule->driver, "recv_size", s->recv_buffer_size, buffers->recv_size);
-	choose(rule->driver, "send_size", s->send_buffer_size, buffers->send_size);
-}
-
-static void restore_choice(const char *driver, const char *name, const char *former)
-{
-	int ret;
-
-	if (!former[0])
-		return;
-	ret = kernel_write(former, DRIVER "/%s", sysroot(), driver, name);
-	if (ret)
-		msg(LOG_ERR, "%s of %s cannot be restored to %s: %s", name, driver, former,
-		    strerror(-ret));
-}
-
-void settings_end(struct buffers *buffers)
-{
-	restore_choice(buffers->driver, "recv_size", buffers->recv_size);
-	restore_choice(buffers->driver, "send_size", buffers->send_size);
-	if (buffers->lock >= 0)
-		close(buffers->lock);
 }
 
 /* Return whether a machine can have only one device of the class. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Apply the settings of a rule to a device: the sizes of rings and buffers, and
- * the owner, group and mode of its files.
+ * Apply the settings of a rule to a device: the size of its rings, and the
+ * owner, group and mode of its files. bind.c sets the sizes of buffers.
  */
 #ifndef HVUIO_SETTINGS_H
 #define HVUIO_SETTINGS_H
@@ -33,25 +33,6 @@ int settings_apply(const struct device *device, const struct rule *rule, unsigne
  * host has rescinded the device. -EIO means that the device has failed.
  */
 int settings_write_ring_size(const struct device *device, const char *value);
-
-/* The buffer sizes of a driver while a NIC is bound to it */
-struct buffers {
-	int lock; /* file descriptor, or -1 */
-	char driver[DRIVER_NAME_MAX + 1];
-	char recv_size[32], send_size[32]; /* the former sizes; "": not changed */
-};
-
-/*
- * settings_begin() - set the buffer sizes for the device that is bound next
- * @buffers: { .lock = -1 }
- *
- * The driver has one setting for all of its NICs. This function therefore locks
- * the driver, and settings_end() restores the setting and unlocks the driver.
- * If a size cannot be set, the function reports that. settings_end() does
- * nothing if this function was not called.
- */
-void settings_begin(const struct rule *rule, struct buffers *buffers);
-void settings_end(struct buffers *buffers);
 
 /*
  * Return whether a UIO device gets the link and the access that a rule sets:
