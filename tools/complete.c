@@ -95,8 +95,8 @@ static void offer_device(const char *typed, struct device *device)
 {
 	static const char *const names[] = { "instance", "known_interface", "mac", "uio" };
 	const struct engine engine = { 0 };
-	char *interfaces, *description, *fault;
-	struct json_object *object = describe_device(&engine, device, &fault);
+	char *interfaces, *description;
+	struct json_object *object = describe_device(&engine, device);
 
 	interfaces = json_text(object, "interfaces");
 	description =
@@ -111,7 +111,6 @@ static void offer_device(const char *typed, struct device *device)
 	json_object_put(object);
 	free(description);
 	free(interfaces);
-	free(fault);
 }
 
 /* Return whether user space has a device, or the device has an override. */

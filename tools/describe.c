@@ -198,19 +198,17 @@ static struct strings read_links(const char *uio)
 	return links;
 }
 
-/* Read the state of the primary channel, which sysfs shows as a number. */
-static char *read_state(const struct device *device, char **fault)
+/*
+ * Read the state of the primary channel, which sysfs shows as a number. Return
+ * "" if it cannot be read.
+ */
+static char *read_state(const struct device *device)
 {
 	/* The names of the kernel's enum vmbus_channel_state */
 	static const char *const states[] = { "offered", "opening", "closed", "open" };
 	uint64_t state;
-	int err = device_u64(device->handle, "state", &state);
 
-	*fault = NULL;
-	if (err)
-		*fault = need_printf("%s: its attribute state cannot be read: %s", device->instance,
-				     strerror(-err));
-	if (err)
+	if (device_u64(device->handle, "state", &state))
 		return need_strdup("");
 	if (state < sizeof(states) / sizeof(states[0]))
 		return need_strdup(states[state]);
@@ -245,14 +243,13 @@ static struct json_object *describe_rule(const struct plan *plan)
 	return o;
 }
 
-struct json_object *describe_device(const struct engine *engine, struct device *device,
-				    char **fault)
+struct json_object *describe_device(const struct engine *engine, struct device *device)
 {
 	const char *uio = device->handle->uio;
 	struct json_object *o = json_object_new_object(), *maps = describe_maps(device), *channels;
 	struct strings interfaces = { 0 }, disks = { 0 }, links = read_links(uio);
 	char *module_state = file_line("%s/uio_hv_generic/state", device_sysfs(device));
-	char *state = read_state(device, fault);
+	char *state = read_state(device);
 	uint64_t ring_bytes = 0, data_bytes;
 	struct plan plan;
 
@@ -296,24 +293,27 @@ int describe_chosen(struct engine *engine, struct json_object *list)
 	int status = machine->fault ? EXIT_FAILED : 0;
 
 	for (size_t i = 0; i < machine->count; i++) {
+		struct device *device = &machine->devices[i];
 		struct json_object *object;
-		int offered;
-		char *fault;
+		uint64_t state;
+		int err, offered;
 
-		if (!machine->devices[i].typed)
+		if (!device->typed)
 			continue;
-		object = describe_device(engine, &machine->devices[i], &fault);
-		offered = fault ? device_is_offered(machine->devices[i].handle) : 1;
+		object = describe_device(engine, device);
+		/* The host may have rescinded the device meanwhile. */
+		err = device_u64(device->handle, "state", &state);
+		offered = err ? device_is_offered(device->handle) : 1;
 		if (!offered || offered == -ENODEV) {
 			json_object_put(object);
-		} else {
-			json_object_array_add(list, object);
-			if (fault)
-				msg(LOG_ERR, "%s", fault);
-			if (fault)
-				status = EXIT_FAILED;
+			continue;
 		}
-		free(fault);
+		json_object_array_add(list, object);
+		if (err) {
+			msg(LOG_ERR, "%s: its attribute state cannot be read: %s", device->instance,
+			    strerror(-err));
+			status = EXIT_FAILED;
+		}
 	}
 	return status;
 }

@@ -11,12 +11,8 @@
 #include "engine.h"
 #include "table.h"
 
-/*
- * Return an object with everything about a device. *fault is NULL, or a new
- * string that says what cannot be read.
- */
-struct json_object *describe_device(const struct engine *engine, struct device *device,
-				    char **fault);
+/* Return an object with everything about a device. */
+struct json_object *describe_device(const struct engine *engine, struct device *device);
 
 /*
  * Return an array with the channels of a device, the primary channel first. If
