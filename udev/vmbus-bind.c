@@ -237,24 +237,6 @@ static bool parse_id(struct run *run, char *text, char guid[GUID_SIZE])
 	return true;
 }
 
-/* Return why the options cannot be combined, or NULL. */
-static const char *contradiction(const struct run *run, int modes)
-{
-	const bool binds = run->mode == BIND_ONE || run->mode == BIND_ALL;
-
-	if (modes > 1)
-		return "only one of --all, --release, --settings, --properties and --check can be given";
-	if (run->request.force && !binds)
-		return "--force is for a device to bind, or for --all";
-	if (run->request.dry && !binds && run->mode != RELEASE)
-		return "--dry-run is for a device to bind, for --all or for --release";
-	if (run->settle && (run->mode != BIND_ALL || run->request.dry))
-		return "--settle is for --all without --dry-run";
-	if (run->request.new_interface && (!run->request.event || run->mode != BIND_ONE))
-		return "--new-interface is for --udev and one device";
-	return NULL;
-}
-
 static int misused(void)
 {
 	fputs("Try 'vmbus-bind --help' for more information.\n", stderr);
@@ -264,13 +246,22 @@ static int misused(void)
 /* Report what is wrong with the arguments. Return whether they are right. */
 static bool arguments_are_right(const struct run *run, int modes, int count, char **ids)
 {
+	const bool binds = run->mode == BIND_ONE || run->mode == BIND_ALL;
 	const bool needs_id =
 		run->mode == BIND_ONE || run->mode == SETTINGS || run->mode == PROPERTIES;
 	const int most = needs_id || run->mode == RELEASE;
-	const char *why = contradiction(run, modes);
 
-	if (why)
-		msg(LOG_ERR, "%s", why);
+	if (modes > 1)
+		msg(LOG_ERR,
+		    "only one of --all, --release, --settings, --properties and --check can be given");
+	else if (run->request.force && !binds)
+		msg(LOG_ERR, "--force is for a device to bind, or for --all");
+	else if (run->request.dry && !binds && run->mode != RELEASE)
+		msg(LOG_ERR, "--dry-run is for a device to bind, for --all or for --release");
+	else if (run->settle && (run->mode != BIND_ALL || run->request.dry))
+		msg(LOG_ERR, "--settle is for --all without --dry-run");
+	else if (run->request.new_interface && (!run->request.event || run->mode != BIND_ONE))
+		msg(LOG_ERR, "--new-interface is for --udev and one device");
 	else if (count > most)
 		msg(LOG_ERR, "unexpected argument '%s'", ids[most]);
 	else if (count < needs_id)
