@@ -100,24 +100,20 @@ static bool has_interface(const struct device *device, const struct reading *rea
 	return found;
 }
 
-static bool is_instance(const struct device *device, const struct reading *reading)
+/*
+ * Return how closely an identifier names a device: 3 for its instance GUID, 2
+ * for a name, 1 for the beginning of its GUID, or 0.
+ */
+static int rank(const struct device *device, const struct reading *reading)
 {
-	return !strcmp(device->instance, reading->guid);
-}
+	const char *uio = device->handle->uio;
 
-static bool is_named(const struct device *device, const struct reading *reading)
-{
-	if (!strcmp(device->class_id, reading->guid))
-		return true;
-	if (has_interface(device, reading))
-		return true;
-	if (reading->mac[0] && !strcasecmp(device->mac, reading->mac))
-		return true;
-	return reading->uio && device->handle->uio && !strcmp(device->handle->uio, reading->uio);
-}
-
-static bool has_prefix(const struct device *device, const struct reading *reading)
-{
+	if (!strcmp(device->instance, reading->guid))
+		return 3;
+	if (!strcmp(device->class_id, reading->guid) || has_interface(device, reading) ||
+	    (reading->mac[0] && !strcasecmp(device->mac, reading->mac)) ||
+	    (reading->uio && uio && !strcmp(uio, reading->uio)))
+		return 2;
 	return reading->prefix[0] &&
 	       !strncmp(device->instance, reading->prefix, strlen(reading->prefix));
 }
@@ -125,20 +121,13 @@ static bool has_prefix(const struct device *device, const struct reading *readin
 /* Choose the devices that an identifier names. Return their number. */
 static size_t choose(struct machine *machine, const char *id)
 {
-	/*
-	 * An instance GUID takes precedence over a name, and a name over a
-	 * prefix.
-	 */
-	static bool (*const matches[])(const struct device *,
-				       const struct reading *) = { is_instance, is_named,
-								   has_prefix };
 	struct reading reading;
 	size_t count = 0;
 
 	parse(id, &reading);
-	for (size_t m = 0; !count && m < sizeof(matches) / sizeof(matches[0]); m++)
+	for (int r = 3; !count && r; r--)
 		for (size_t i = 0; i < machine->count; i++)
-			if (matches[m](&machine->devices[i], &reading)) {
+			if (rank(&machine->devices[i], &reading) == r) {
 				machine->devices[i].typed = id;
 				count++;
 			}
