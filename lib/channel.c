@@ -90,7 +90,8 @@ void vmbus_close(struct vmbus_chan *chan)
 		close(chan->map_fd);
 	if (chan->wake_fd >= 0)
 		close(chan->wake_fd);
-	vmbus_device_free(chan->device);
+	if (chan->own_device)
+		vmbus_device_free(chan->device);
 	free(chan->tx.bounce);
 	free(chan->rx.bounce);
 	pthread_mutex_destroy(&chan->send_mutex);
@@ -166,6 +167,7 @@ int channel_open(struct vmbus_device *dev, const struct vmbus_open_options *opti
 	if (err)
 		goto err_close;
 	channel_opened(chan, relid, opt.flags);
+	chan->own_device = true;
 	*result = chan;
 	return 0;
 
@@ -188,7 +190,8 @@ int vmbus_open(const char *id, const struct vmbus_open_options *options, struct 
 	if (err)
 		return err;
 	err = channel_open(dev, options, chan);
-	vmbus_device_free(dev);
+	if (err)
+		vmbus_device_free(dev);
 	return err;
 }
 

@@ -165,19 +165,6 @@ void vmbus_device_free(struct vmbus_device *dev)
 	free(dev);
 }
 
-/* Make a device without strings. Return NULL if there is no memory. */
-static struct device *device_alloc(void)
-{
-	struct device *device = calloc(1, sizeof(*device));
-
-	if (!device)
-		return NULL;
-	device->shown.struct_size = sizeof(device->shown);
-	device->shown.instance = device->instance;
-	device->shown.class_id = device->class_id;
-	return device;
-}
-
 /* Read what a driver changes. Return 0 or -errno. */
 static int read_binding(struct vmbus_device *dev)
 {
@@ -202,13 +189,18 @@ static int read_binding(struct vmbus_device *dev)
  */
 static int device_read(const char *sysfs, struct vmbus_device **result)
 {
-	struct device *device = device_alloc();
+	struct device *device = calloc(1, sizeof(*device));
 	const struct class *class;
 	int err = -ENOMEM;
 
 	if (!device)
 		return err;
-	device->shown.sysfs = strdup(sysfs);
+	device->shown = (struct vmbus_device){
+		.struct_size = sizeof(device->shown),
+		.instance = device->instance,
+		.class_id = device->class_id,
+		.sysfs = strdup(sysfs),
+	};
 	if (!device->shown.sysfs)
 		goto err_free;
 	/*
@@ -257,35 +249,6 @@ int vmbus_device_refresh(struct vmbus_device *dev)
 	}
 	vmbus_device_free(now);
 	return err;
-}
-
-static char *copy_string(const char *s, bool *failed)
-{
-	char *copy = s ? strdup(s) : NULL;
-
-	*failed |= s && !copy;
-	return copy;
-}
-
-struct vmbus_device *device_copy(const struct vmbus_device *dev)
-{
-	struct device *copy = device_alloc();
-	bool failed = false;
-
-	if (!copy)
-		return NULL;
-	memcpy(copy->instance, dev->instance, GUID_SIZE);
-	memcpy(copy->class_id, dev->class_id, GUID_SIZE);
-	copy->shown.class_name = dev->class_name;
-	copy->shown.driver = copy_string(dev->driver, &failed);
-	copy->shown.uio = copy_string(dev->uio, &failed);
-	copy->shown.path = copy_string(dev->path, &failed);
-	copy->shown.sysfs = copy_string(dev->sysfs, &failed);
-	if (failed) {
-		vmbus_device_free(&copy->shown);
-		return NULL;
-	}
-	return &copy->shown;
 }
 
 static int by_instance(const void *a, const void *b)
@@ -446,7 +409,7 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 {
 	struct vmbus_device **list, **at = NULL;
 	char guid[GUID_SIZE];
-	int count, found, err;
+	int count, found, err = 0;
 
 	*result = NULL;
 	if (class_guid(id, guid))
@@ -462,10 +425,12 @@ int vmbus_device_find(const char *id, struct vmbus_device **result)
 		err = count; /* The device that cannot be read may have that class. */
 	else if (!found)
 		err = fail(-ENODEV, "the host offers no device '%s'", id);
-	else
-		err = (*result = device_copy(*at)) ? 0 : fail(-ENOMEM, "out of memory");
-	if (!err)
+	if (!err) {
 		no_failure(); /* of another device, which cannot be read */
+		/* Take the device out of the list. */
+		for (*result = *at; *at; at++)
+			at[0] = at[1];
+	}
 	vmbus_device_list_free(list);
 	return err;
 }

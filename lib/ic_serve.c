@@ -606,9 +606,10 @@ static int open_channel(struct vmbus_ic *ic)
 	err = check_device(dev);
 	if (!err)
 		err = channel_open(dev, &ic->open, &ic->chan);
-	vmbus_device_free(dev);
-	if (err)
+	if (err) {
+		vmbus_device_free(dev);
 		return err;
+	}
 	err = watch(ic, vmbus_fd(ic->chan), CHANNEL);
 	if (err) {
 		fail(err, "%s: epoll_ctl: %s", ic->chan->device->path, strerror(-err));

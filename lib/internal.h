@@ -62,7 +62,6 @@ int check_open_flags(uint32_t flags);
 /* The function may read again which driver has the device. */
 int set_ring_size(struct vmbus_device *dev, uint32_t ring_size);
 
-struct vmbus_device *device_copy(const struct vmbus_device *dev);
 /*
  * Read the first line of the file @name in the directory @dir, without its
  * newline. Return 0, -EPROTO (the line is too long or not a number), or the
@@ -173,6 +172,7 @@ struct vmbus_chan {
 	struct mapping maps[MAP_COUNT];
 	struct vmbus_buffer buffers[2];
 	struct vmbus_device *device;
+	bool own_device; /* false: the primary channel's, or the caller's */
 };
 
 /*
@@ -365,7 +365,10 @@ static inline int64_t now_ms(void)
 
 size_t page_size(void);
 struct vmbus_chan *channel_alloc(void);
-/* Open the primary channel of a device, as vmbus_open() does. */
+/*
+ * Open the primary channel of a device, as vmbus_open() does. After a success
+ * the channel owns @dev.
+ */
 int channel_open(struct vmbus_device *dev, const struct vmbus_open_options *options,
 		 struct vmbus_chan **chan);
 /* Return 0, -EIO (the indices in the rings are impossible) or -ENOMEM. */
@@ -405,7 +408,7 @@ static inline bool has_packet(struct vmbus_chan *chan)
  * to the primary channel.
  */
 enum sharing { LEFT_TO_PRIMARY, SHARED, EXCLUSIVE };
-int uio_open(const struct vmbus_device *dev, enum sharing sharing, struct vmbus_chan **result);
+int uio_open(struct vmbus_device *dev, enum sharing sharing, struct vmbus_chan **result);
 /*
  * Return @err, the error of a step of opening, or -ENODEV if the step failed
  * because the device has gone.

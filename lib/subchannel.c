@@ -167,7 +167,7 @@ static int map_ring_file(struct vmbus_chan *chan, const char *path)
  * Open the sub-channel whose directory in sysfs is @folder. Return 0, or -errno
  * with a text.
  */
-static int open_in_folder(const struct vmbus_device *dev, const char *folder, uint32_t relid,
+static int open_in_folder(struct vmbus_device *dev, const char *folder, uint32_t relid,
 			  unsigned int flags, struct vmbus_chan **result)
 {
 	struct vmbus_chan *chan;
@@ -206,7 +206,7 @@ err_close:
 int vmbus_open_subchannel(const struct vmbus_chan *primary, uint32_t relid,
 			  const struct vmbus_open_options *options, struct vmbus_chan **result)
 {
-	const struct vmbus_device *dev = primary->device;
+	struct vmbus_device *dev = primary->device;
 	struct vmbus_open_options opt;
 	char *folder;
 	int err;

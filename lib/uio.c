@@ -249,7 +249,7 @@ int uio_open_monitor(struct vmbus_chan *chan, const char *folder, uint64_t relid
 	return err;
 }
 
-int uio_open(const struct vmbus_device *dev, enum sharing sharing, struct vmbus_chan **result)
+int uio_open(struct vmbus_device *dev, enum sharing sharing, struct vmbus_chan **result)
 {
 	struct vmbus_chan *chan;
 	int err;
@@ -267,11 +267,7 @@ int uio_open(const struct vmbus_device *dev, enum sharing sharing, struct vmbus_
 	chan = channel_alloc();
 	if (!chan)
 		return fail(-ENOMEM, "out of memory");
-	chan->device = device_copy(dev);
-	if (!chan->device) {
-		err = fail(-ENOMEM, "out of memory");
-		goto err_close;
-	}
+	chan->device = dev;
 	chan->fd = open(dev->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (chan->fd < 0) {
 		/*
