@@ -869,8 +869,7 @@ const struct vmbus_chan *vmbus_ic_chan(const struct vmbus_ic *ic)
 
 void vmbus_ic_stats(const struct vmbus_ic *ic, struct vmbus_ic_stats *stats, size_t size)
 {
-	memset(stats, 0, size);
-	memcpy(stats, &ic->stats, size < sizeof(ic->stats) ? size : sizeof(ic->stats));
+	copy_out(stats, size, &ic->stats, sizeof(ic->stats));
 }
 
 /*

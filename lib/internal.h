@@ -56,6 +56,11 @@ _Static_assert(OPEN_OPTIONS_SIZE_0_1 == sizeof(struct vmbus_open_options) &&
  * and the rest is not zero.
  */
 int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_t first_size);
+/*
+ * Copy a struct of the library, which has @size bytes, to a struct of the
+ * program. Clear the members that the library does not know.
+ */
+void copy_out(void *to, size_t to_size, const void *from, size_t size);
 /* Check and copy the options of an open; @from may be NULL. */
 int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_options *to);
 int check_open_flags(uint32_t flags);

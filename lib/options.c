@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * This file copies structs of the program that later versions may extend, and
- * applies the options of opening a channel.
+ * This file copies structs that later versions may extend from the program and
+ * to it, and applies the options of opening a channel.
  */
 
 #include <errno.h>
@@ -39,6 +39,12 @@ int copy_struct(void *to, size_t size, const void *from, size_t from_size, size_
 	memset(to, 0, size);
 	memcpy(to, from, from_size < size ? from_size : size);
 	return 0;
+}
+
+void copy_out(void *to, size_t to_size, const void *from, size_t size)
+{
+	memset(to, 0, to_size);
+	memcpy(to, from, to_size < size ? to_size : size);
 }
 
 int copy_open_options(const struct vmbus_open_options *from, struct vmbus_open_options *to)

@@ -51,6 +51,5 @@ void vmbus_stats(const struct vmbus_chan *chan, struct vmbus_stats *stats, size_
 		.error = channel_check(chan),
 	};
 
-	memset(stats, 0, size);
-	memcpy(stats, &now, size < sizeof(now) ? size : sizeof(now));
+	copy_out(stats, size, &now, sizeof(now));
 }

@@ -254,24 +254,6 @@ static struct vmbus_ic_stats stats_of(const struct vmbus_ic *ic)
 	return stats;
 }
 
-/* The program was built for a version with more members, or with fewer. */
-SERVED_TEST(counters_for_other_versions)
-{
-	struct {
-		struct vmbus_ic_stats s;
-		uint64_t more;
-	} larger = { .more = 7 };
-	uint64_t fewer[2] = { 7, 7 };
-
-	CHECK_IS(settle(s->ic), 0);
-	vmbus_ic_stats(s->ic, &larger.s, sizeof(larger));
-	CHECK_IS(larger.s.opened, stats_of(s->ic).opened);
-	CHECK_IS(larger.more, 0);
-	vmbus_ic_stats(s->ic, (void *)fewer, sizeof(fewer[0]));
-	CHECK_IS(fewer[0], stats_of(s->ic).opened);
-	CHECK_IS(fewer[1], 7);
-}
-
 SERVED_TEST(versions_are_agreed)
 {
 	struct vmbus_ic_version versions[2];
