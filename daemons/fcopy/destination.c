@@ -267,8 +267,7 @@ enum refusal destination_confirm(const struct destination *destination, const st
 	identity_assume(NULL);
 	refusal = places_confirm(policy, destination->place, destination->dir,
 				 destination->directory, below, failure);
-	if (identity_assume(identity) < 0 && refusal == REFUSAL_NONE)
-		refusal = fail_errno(failure, EPERM, "cannot become user %s", identity->name);
+	identity_resume(identity);
 	return refusal;
 }
 

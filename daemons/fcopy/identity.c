@@ -24,13 +24,17 @@ static int set_ids(uid_t uid, gid_t gid)
 	return (gid_t)setfsgid(-1) == gid && (uid_t)setfsuid(-1) == uid ? 0 : -EPERM;
 }
 
+static void __attribute__((noreturn)) give_up(const char *user)
+{
+	log_line(LOG_ERR, "ending: cannot return to %s", user);
+	abort();
+}
+
 /* A process that kept a user's identity would do root's work as that user. */
 static void restore(void)
 {
-	if (set_ids(geteuid(), getegid()) < 0 || setgroups(own_count, own_groups) < 0) {
-		log_line(LOG_ERR, "ending: cannot return to the daemon's own user");
-		abort();
-	}
+	if (set_ids(geteuid(), getegid()) < 0 || setgroups(own_count, own_groups) < 0)
+		give_up("the daemon's own user");
 	current = NULL;
 }
 
@@ -56,6 +60,12 @@ int identity_assume(const struct identity *identity)
 		return 0;
 	restore();
 	return -EPERM;
+}
+
+void identity_resume(const struct identity *identity)
+{
+	if (identity_assume(identity) < 0)
+		give_up("the user of the place");
 }
 
 const struct identity *identity_current(void)

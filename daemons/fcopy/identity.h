@@ -41,6 +41,14 @@ int identity_assume(const struct identity *identity);
  */
 const struct identity *identity_current(void);
 
+/**
+ * identity_resume() - assume again what identity_current() returned before
+ * identity_assume(NULL)
+ *
+ * A process that would go on as root ends with abort(3).
+ */
+void identity_resume(const struct identity *identity);
+
 /** identity_uid() - return the owner of the files that the process creates */
 uid_t identity_uid(void);
 

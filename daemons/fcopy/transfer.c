@@ -66,15 +66,26 @@ static int assume(const struct transfer *transfer)
 	return identity_assume(settings_identity(settings_of(transfer)));
 }
 
-/* Write a note as the daemon. Returns 0 or -errno. */
-static int note(struct transfer *transfer, unsigned int made, const char *name)
+/*
+ * Write a note as the daemon. @name receives its name. Without the note a crash
+ * would leave @what.
+ */
+static void note(struct transfer *transfer, enum journal_kind kind, char name[JOURNAL_NAME_SIZE],
+		 const char *what)
 {
-	int err, back;
+	const struct identity *identity = identity_current();
+	unsigned int made = kind == JOURNAL_DIRECTORIES ? transfer->to.created : 0;
+	int err;
 
+	journal_name(*transfer->id, kind, name);
 	identity_assume(NULL);
 	err = journal_note(transfer->journal, transfer->to.dir, transfer->to.directory, made, name);
-	back = assume(transfer);
-	return err ? err : back;
+	identity_resume(identity);
+	if (err)
+		log_line(LOG_WARNING,
+			 "%s: cannot write its note to the state directory (%s), so a crash would "
+			 "leave %s behind",
+			 transfer->path, strerror(-err), what);
 }
 
 static void forget_note(struct transfer *transfer, const char *name, bool keep)
@@ -86,41 +97,13 @@ static void forget_note(struct transfer *transfer, const char *name, bool keep)
 		journal_keep(transfer->journal, name);
 	else
 		journal_forget(transfer->journal, name);
-	identity_assume(identity);
-}
-
-static void choose_temporary(struct transfer *transfer)
-{
-	int err;
-
-	journal_name(*transfer->id, JOURNAL_FILE, transfer->temporary);
-	err = note(transfer, 0, transfer->temporary);
-	if (err)
-		log_line(LOG_WARNING,
-			 "%s: cannot write its note to the state directory (%s), so a crash would "
-			 "leave %s behind",
-			 transfer->path, strerror(-err), transfer->temporary);
+	identity_resume(identity);
 }
 
 static void forget_temporary(struct transfer *transfer)
 {
 	forget_note(transfer, transfer->temporary, false);
 	transfer->temporary[0] = '\0';
-}
-
-static void note_created(struct transfer *transfer)
-{
-	int err;
-
-	if (!transfer->to.created)
-		return;
-	journal_name(*transfer->id, JOURNAL_DIRECTORIES, transfer->made);
-	err = note(transfer, transfer->to.created, transfer->made);
-	if (err)
-		log_line(LOG_WARNING,
-			 "%s: cannot write its note to the state directory (%s), so a crash would "
-			 "leave this directory behind",
-			 transfer->to.directory, strerror(-err));
 }
 
 static void forget_created(struct transfer *transfer)
@@ -179,7 +162,7 @@ static enum refusal open_aside(struct transfer *transfer, struct failure *failur
 			failure, REFUSAL_IMMUTABLE,
 			"%s/ is append-only (lsattr), and the file needs a temporary name in it",
 			transfer->to.directory);
-	choose_temporary(transfer);
+	note(transfer, JOURNAL_FILE, transfer->temporary, transfer->temporary);
 	return open_named(transfer, failure);
 }
 
@@ -474,7 +457,8 @@ static enum refusal open_destination(struct transfer *transfer,
 	refusal = destination_make(&transfer->to, transfer->policy, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	note_created(transfer);
+	if (transfer->to.created)
+		note(transfer, JOURNAL_DIRECTORIES, transfer->made, "its directories");
 	return missing ? destination_check_target(&transfer->to, request->force, failure) :
 			 REFUSAL_NONE;
 }
@@ -799,7 +783,7 @@ static int place(struct transfer *transfer)
 		if (err != -EEXIST || !transfer->force)
 			return err;
 		/* Only rename() replaces a file, and it needs an old name. */
-		choose_temporary(transfer);
+		note(transfer, JOURNAL_FILE, transfer->temporary, transfer->temporary);
 		err = link_file(transfer->file, dir, transfer->temporary);
 		if (err) {
 			forget_temporary(transfer);

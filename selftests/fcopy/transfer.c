@@ -104,6 +104,16 @@ int fchownat(int dir, const char *name, uid_t uid, gid_t gid, int flags)
 	return owner_error ? -1 : syscall(SYS_fchownat, dir, name, uid, gid, flags);
 }
 
+/* After the next note the process cannot become the user of the place again. */
+static bool user_is_lost;
+
+int symlinkat(const char *text, int dir, const char *name)
+{
+	if (user_is_lost)
+		policy.everywhere.settings.identity.count = INT_MAX;
+	return syscall(SYS_symlinkat, text, dir, name);
+}
+
 /* What a user holds who has opened the file when it got its mode, or -1 */
 static int opened = -1;
 static bool opens_it;
@@ -739,6 +749,14 @@ static void bytes_arrive_in_a_closed_file(void)
 }
 
 /* The user of the place has no other rights than anywhere else. */
+static void lose_the_user(void)
+{
+	user_is_lost = true;
+	start_at(in("to/mine/new/"), "a", CREATE, 3);
+	discard();
+	leave_child(0);
+}
+
 static void user_of_the_place(void)
 {
 	policy.everywhere.settings.has_user = true;
@@ -747,6 +765,8 @@ static void user_of_the_place(void)
 	expect_int(start("a", 0, 3), REFUSAL_ACCESS);
 	expect_int(identity_uid(), 0);
 	expect(mkdir("to/mine", 0300) == 0 && chown("to/mine", 65534, 65534) == 0);
+	/* No process goes on as root. */
+	expect_int(in_child(lose_the_user), 128 + SIGABRT);
 	/* The user may not even read this directory. */
 	expect_int(start_at(in("to/mine/new/"), "a", CREATE, 3), REFUSAL_NONE);
 	expect_int(identity_uid(), 0);
