@@ -428,12 +428,12 @@ static void on_started(struct session *session, const struct report *report)
 	struct log_copy copy;
 
 	strcpy(session->path, report->path);
-	session->state = SESSION_RECEIVING;
-	touch(session);
 	/* A reload may have changed the policy meanwhile. */
 	end_if_shut(session);
-	if (session->state != SESSION_RECEIVING)
+	if (session->state != SESSION_STARTING)
 		return;
+	session->state = SESSION_RECEIVING;
+	touch(session);
 	copy = copy_for_log(session, LOG_STARTED, NULL);
 	log_copy(LOG_INFO, &copy, "receiving %" PRIu64 " bytes", copy.size);
 	tell_outcome(session, REFUSAL_NONE);

@@ -347,6 +347,8 @@ TEST_F(without_limits, configuration_read_again_while_a_disk_is_slow)
 	hold(NOWHERE);
 	expect_int(hear(), E_POLICY);
 	expect_int(ask(), E_POLICY);
+	/* A copy that the host may not send is refused, and not lost. */
+	expect(says("refused: ") && !says("lost after"));
 	stop_test(0);
 }
 
