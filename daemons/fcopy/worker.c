@@ -255,7 +255,12 @@ bool worker_receive(struct worker *worker, struct report *report)
 		if (pids[worker->slot] == worker->pid)
 			dead = worker->pid;
 	}
-	/* A worker has fewer privileges, so do not rely on its strings. */
+	/*
+	 * A worker has fewer privileges, so do not rely on its strings, or on
+	 * the refusal, which is the index of a table.
+	 */
+	if (report->failure.refusal >= REFUSAL_COUNT)
+		report->failure.refusal = REFUSAL_OTHER;
 	report->path[sizeof(report->path) - 1] = '\0';
 	report->failure.detail[sizeof(report->failure.detail) - 1] = '\0';
 	if (report->kind == REPORT_ENDED)

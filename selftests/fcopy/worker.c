@@ -2,6 +2,7 @@
 /* Test the process that writes a file, and how its data gets there. */
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "../../daemons/fcopy/worker.h"
@@ -158,6 +159,20 @@ TEST(report_before_an_unread_order)
 	expect_int(report.failure.refusal, REFUSAL_MAX_SIZE);
 	reap();
 	policy.everywhere.settings.max_size = UINT64_MAX;
+}
+
+/* The daemon does not trust a worker, which reads what the host sends. */
+TEST(report_of_an_unknown_refusal)
+{
+	const struct report wrong = { .kind = REPORT_ENDED, .failure.refusal = REFUSAL_COUNT };
+	int fds[2];
+
+	expect(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0);
+	expect(send(fds[1], &wrong, sizeof(wrong), 0) == sizeof(wrong));
+	worker = (struct worker){ .pid = 1, .fd = fds[0] };
+	await_report(REPORT_ENDED);
+	expect_int(report.failure.refusal, REFUSAL_OTHER);
+	close(fds[1]);
 }
 
 int main(void)
