@@ -272,12 +272,6 @@ static enum refusal start_another(struct session *session, const struct request 
 	return LATER;
 }
 
-static enum refusal start_after_discard(struct session *session, const struct request *request)
-{
-	/* The daemon ends, and the host need not wait. */
-	return session->stopping ? start(session, request) : LATER;
-}
-
 static enum refusal tell_failure(struct session *session, const struct request *request)
 {
 	enum refusal refusal = session->verdict.failure.refusal;
@@ -347,11 +341,6 @@ static enum refusal cancel_ended(struct session *session, const struct request *
 	return REFUSAL_NONE;
 }
 
-static enum refusal cancel_after_discard(struct session *session, const struct request *request)
-{
-	return session->stopping ? cancel_ended(session, request) : LATER;
-}
-
 typedef enum refusal operation_fn(struct session *session, const struct request *request);
 
 static operation_fn *const operations[SESSION_STATES][FCOPY_CANCEL + 1] = {
@@ -361,9 +350,8 @@ static operation_fn *const operations[SESSION_STATES][FCOPY_CANCEL + 1] = {
 	[SESSION_FINISHING] = { wait, wait, wait, wait },
 	[SESSION_PLACING] = { wait, wait, wait, wait },
 	[SESSION_PLACED] = { wait, wait, wait, wait },
-	[SESSION_DISCARDING] = { start_after_discard, tell_failure, repeat_completion,
-				 cancel_after_discard },
-	[SESSION_CLEANING] = { start_after_discard, tell_failure, repeat_completion, cancel_ended },
+	[SESSION_DISCARDING] = { wait, tell_failure, repeat_completion, wait },
+	[SESSION_CLEANING] = { wait, tell_failure, repeat_completion, cancel_ended },
 };
 
 /* Answer the waiting requests in order, until one has to wait longer. */

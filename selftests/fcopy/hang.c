@@ -555,6 +555,22 @@ TEST(told_to_stop_while_a_request_waits)
 	}
 }
 
+/* The end of the daemon changes nothing about why a copy was lost. */
+TEST_F(on_machine, told_to_stop_while_a_start_waits)
+{
+	expect_int(start("a"), S_OK);
+	start_request("b");
+	post_held(REMOVE_DIRECTORY);
+	kill(daemon_pid, SIGTERM);
+	WAIT_UNTIL(says("ending: "));
+	end_discard();
+	expect_int(hear(), E_ABORTED);
+	expect_int(end_of_daemon(), 0);
+	expect(says("lost after 0 of 10 bytes: the host cancelled the copy: "
+		    "the host started another one"));
+	end_test(0);
+}
+
 int main(void)
 {
 	machine_open();

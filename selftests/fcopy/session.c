@@ -403,10 +403,10 @@ TEST_F(conversation, waiting_start_ends_with_the_device)
 	vmbus_close(served_host);
 	served_host = NULL;
 	expect_int(served_run(), -ENODEV);
-	expect_int(served_session->held_count, 0);
-	expect_int(last_failure.refusal, REFUSAL_STOPPED);
 	inline_cleaning = false;
 	session_reap(served_session);
+	expect_int(served_session->held_count, 0);
+	expect_int(last_failure.refusal, REFUSAL_STOPPED);
 	expect(!session_busy(served_session) && !copy_is_active());
 }
 
