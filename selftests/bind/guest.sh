@@ -117,7 +117,7 @@ guest() {
 # eth0, behind it
 bridge() {
 	vf=00000001-0000-0000-0000-00000000000a
-	device $vf $pcie hv_pci
+	device $vf "$pcie" hv_pci
 	net=bus/vmbus/devices/$vf/pci0001:00/0001:00:02.0/net/enP1s1
 	put sys/$net/address $mac0
 	ln -s "../../$net" "$root/sys/class/net/enP1s1"
