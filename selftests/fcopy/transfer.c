@@ -748,7 +748,6 @@ static void bytes_arrive_in_a_closed_file(void)
 	expected_files = 1;
 }
 
-/* The user of the place has no other rights than anywhere else. */
 static void lose_the_user(void)
 {
 	user_is_lost = true;
@@ -757,6 +756,7 @@ static void lose_the_user(void)
 	leave_child(0);
 }
 
+/* The user of the place has no other rights than anywhere else. */
 static void user_of_the_place(void)
 {
 	policy.everywhere.settings.has_user = true;
