@@ -14,9 +14,15 @@
 
 #include "../../util/vmbus.h"
 
-#include "notify.h"
 #include "server.h"
 #include "session.h"
+
+#if HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#else
+/* A build without libsystemd informs no service manager. */
+#define sd_notifyf(...) ((void)0)
+#endif
 
 /* The timer's period while the session is busy, and that of the status */
 #define TICK_MSEC   250
@@ -343,7 +349,7 @@ static void update_status(uint64_t now)
 		return;
 	strcpy(server.status, text);
 	server.told = now;
-	notify_status(text);
+	sd_notifyf(0, "STATUS=%s", text);
 }
 
 static void tick(void)
@@ -359,7 +365,7 @@ static void tick(void)
 static void begin_stop(int signal)
 {
 	log_line(LOG_INFO, "ending: %s", strsignal(signal));
-	notify_stopping("Stopped by a signal");
+	sd_notifyf(0, "STOPPING=1\nSTATUS=Stopped by a signal");
 	server.code = 0;
 	server.stop_at = now_msec();
 	server.stopped = session_stop(&server.session);
@@ -375,10 +381,11 @@ static void read_signals(void)
 			session_reap(&server.session);
 			break;
 		case SIGHUP:
-			notify_reloading();
+			sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+				   (long long)clock_now(CLOCK_MONOTONIC) / 1000);
 			server.reload();
 			session_reloaded(&server.session);
-			notify_ready();
+			sd_notifyf(0, "READY=1");
 			break;
 		default:
 			if (!server.stop_at)
@@ -486,7 +493,7 @@ static int serve_host(void)
 		err = serve_once();
 		if (!ready && !ending() && (server.opened || server.waiting)) {
 			ready = true;
-			notify_ready();
+			sd_notifyf(0, "READY=1");
 		}
 	}
 	return err;
@@ -508,12 +515,12 @@ int server_run(const char *device, int signals, const struct policy *policy, voi
 	worker_clean();
 	err = serve_host();
 	if (err) {
-		notify_stopping("Failed");
+		sd_notifyf(0, "STOPPING=1\nSTATUS=Failed");
 		lose_copy(REFUSAL_DEVICE, strerror(-err));
 		log_line(LOG_ERR, "%s: %s", device, strerror(-err));
 		server.code = EX_IOERR;
 	} else if (server.lost && server.opened && !server.stop_at) {
-		notify_stopping("The device has ended");
+		sd_notifyf(0, "STOPPING=1\nSTATUS=The device has ended");
 	}
 	close_loop();
 	return server.code;

@@ -24,7 +24,6 @@
 int fcopyd_main(int argc, char **argv);
 
 int sd_journal_sendv(const struct iovec *iov, int n);
-int sd_notify(int unset, const char *state);
 int sd_notifyf(int unset, const char *format, ...);
 
 struct machine *machine;
@@ -192,11 +191,6 @@ int sd_journal_sendv(const struct iovec *iov, int n)
 }
 
 /* Send each message with the NUL at its end, so that messages stay separate. */
-int sd_notify(int unset, const char *state)
-{
-	return write(told[1], state, strlen(state) + 1) > 0;
-}
-
 int sd_notifyf(int unset, const char *format, ...)
 {
 	char state[4096];
@@ -205,7 +199,7 @@ int sd_notifyf(int unset, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(state, sizeof(state), format, args);
 	va_end(args);
-	return sd_notify(unset, state);
+	return write(told[1], state, strlen(state) + 1) > 0;
 }
 
 bool says(const char *text)
