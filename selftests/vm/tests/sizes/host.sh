@@ -26,7 +26,7 @@ too_large() {
 	local said
 	said=$({ printf 'send-hex ' && head -c $((2 * (size - 4096) + 8)) /dev/zero | tr '\0' 0; } |
 		"$bin/vmbus-host" device.sock 2>&1 | tail -c 100) || true
-	grep 'failed: ' <<<"$said"
+	echo "$said" | grep 'failed: '
 }
 check "none that it cannot hold" too_large
 vmbus_host device "send-hex 7175697400000000" wait-close
