@@ -6,7 +6,7 @@
 # service manager when it is ready.
 HAVE_SYSTEMD ?= 1
 
-fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c)) $(util_objs)
+fcopyd_objs := $(patsubst %.c,$(O)/%.o,$(wildcard daemons/fcopy/*.c)) $(O)/util/text.o $(util_objs)
 fcopyd_cflags = $(lib_cflags) -DHAVE_SYSTEMD=$(HAVE_SYSTEMD) $(systemd_cflags) \
 		-DCONFIG_FILE='"$(sysconfdir)/hyperv-uio/fcopyd.conf"'
 paths_fcopyd  = $(sysconfdir)

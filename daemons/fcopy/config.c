@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../util/conf.h"
+#include "../../util/text.h"
 #include "config.h"
 #include "log.h"
 #include "name.h"
@@ -78,35 +79,15 @@ static void parse_switch(struct reader *reader, const char *key, const char *val
 		fault(reader, "%s must be yes or no, not '%s'", key, value);
 }
 
-/*
- * Parse digits, and nothing else; strtoull() also accepts blanks and signs.
- * Returns what follows the digits, or NULL.
- */
-static const char *parse_digits(const char *value, unsigned int base, uint64_t *out)
-{
-	uint64_t n = 0;
-	const char *p;
-
-	for (p = value; *p >= '0' && *p < (char)('0' + base); p++) {
-		unsigned int digit = *p - '0';
-
-		if (n > (UINT64_MAX - digit) / base)
-			return NULL;
-		n = n * base + digit;
-	}
-	*out = n;
-	return p == value ? NULL : p;
-}
-
 /* Parse a number of bytes, or of units of K, M, G or T. */
 static bool parse_size(const char *value, uint64_t *out)
 {
 	static const char units[] = "KMGT";
-	const char *rest, *unit;
-	uint64_t n;
+	unsigned long long n;
+	const char *unit;
+	char *rest;
 
-	rest = parse_digits(value, 10, &n);
-	if (!rest)
+	if (!text_parse_digits(value, &n, &rest))
 		return false;
 	if (*rest) {
 		unit = strchr(units, *rest);
@@ -135,24 +116,29 @@ static void parse_limit(struct reader *reader, const char *key, const char *valu
 
 static void parse_count(struct reader *reader, const char *key, const char *value, uint64_t *out)
 {
-	const char *rest = parse_digits(value, 10, out);
+	unsigned long long n;
+	char *rest;
 
 	if (!strcmp(value, "unlimited"))
 		*out = UINT64_MAX;
-	else if (!rest || *rest)
+	else if (text_parse_digits(value, &n, &rest) && !*rest)
+		*out = n;
+	else
 		fault(reader, "%s must be unlimited or a number, not '%s'", key, value);
 }
 
 static void parse_min_free(struct reader *reader, const char *value, struct settings *settings)
 {
-	uint64_t size = 0, percent = 0;
-	const char *rest = parse_digits(value, 10, &percent);
+	unsigned long long percent;
+	uint64_t size = 0;
 	bool is_default = !strcmp(value, "default");
+	char *rest;
 
 	if (is_default) {
 		size = POLICY_MIN_FREE;
 		percent = POLICY_MIN_FREE_PERCENT;
-	} else if (rest && !strcmp(rest, "%") && percent < 100) {
+	} else if (text_parse_digits(value, &percent, &rest) && !strcmp(rest, "%") &&
+		   percent < 100) {
 		size = 0;
 	} else if (parse_size(value, &size)) {
 		percent = 0;
@@ -170,12 +156,11 @@ static void parse_min_free(struct reader *reader, const char *value, struct sett
 
 static void parse_mode(struct reader *reader, const char *key, const char *value, int *out)
 {
-	uint64_t mode;
-	const char *rest = parse_digits(value, 8, &mode);
+	unsigned long mode = strtoul(value, NULL, 8);
 
 	if (!strcmp(value, "default"))
 		*out = -1;
-	else if (!rest || *rest)
+	else if (!*value || value[strspn(value, "01234567")])
 		fault(reader, "%s must be default or an octal number such as 0640, not '%s'", key,
 		      value);
 	else if (mode > 0777)
@@ -185,21 +170,6 @@ static void parse_mode(struct reader *reader, const char *key, const char *value
 		      key, value);
 	else
 		*out = mode;
-}
-
-/*
- * Parse an id. UINT32_MAX is not an id: chown(2) reads this value, -1, as "no
- * change".
- */
-static bool parse_number(const char *value, uint32_t *id)
-{
-	uint64_t n;
-	const char *rest = parse_digits(value, 10, &n);
-
-	if (!rest || *rest || n >= UINT32_MAX)
-		return false;
-	*id = n;
-	return true;
 }
 
 /* The group of a user without an entry in the user database */
@@ -227,7 +197,7 @@ static void parse_user(struct reader *reader, const char *value, struct settings
 	settings->has_user = false;
 	if (!strcmp(value, "default"))
 		return;
-	if (parse_number(value, &id)) {
+	if (text_parse_number(value, &id)) {
 		user = getpwuid(id);
 		identity.uid = id;
 	} else {
@@ -253,7 +223,7 @@ static void parse_group(struct reader *reader, const char *value, struct setting
 	settings->has_group = false;
 	if (!strcmp(value, "default"))
 		return;
-	if (!parse_number(value, &id)) {
+	if (!text_parse_number(value, &id)) {
 		group = getgrnam(value);
 		if (!group) {
 			fault(reader, "group: there is no group '%s'", value);

@@ -238,6 +238,7 @@ TEST(each_fault_has_its_line)
 		{ "group=4294967295", "group" },
 		{ "group=", "group" },
 		{ "mode=01777", "mode must be at most 0777" },
+		{ "mode=0777777777777777777777777", "mode must be at most 0777" },
 		{ "mode=0648", "mode must be default or an octal number" },
 		{ "mode=rw", "mode must be default or an octal number" },
 		{ "directory-mode=", "directory-mode must be default or" },
