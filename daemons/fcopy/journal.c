@@ -274,20 +274,6 @@ static bool in_use(int dir)
 	return found;
 }
 
-/*
- * Whether the directory @found, which existed a moment ago, has been removed.
- * NFS then reports ESTALE. The check also looks for the name, because some file
- * systems do not count links.
- */
-static bool is_gone(const struct path *found)
-{
-	struct stat st;
-
-	if (fstat(found->dir, &st) < 0)
-		return errno == ESTALE || errno == ENOENT;
-	return st.st_nlink == 0 || (lstat(found->place, &st) < 0 && errno == ENOENT);
-}
-
 static enum outcome remove_directories(const struct note *note, const struct path *found)
 {
 	unsigned int missing = path_components(found->missing), made = 0;
@@ -302,8 +288,7 @@ static enum outcome remove_directories(const struct note *note, const struct pat
 	}
 	if (!made)
 		return ABSENT;
-	path_remove_created(found->place, found->dir, made);
-	if (is_gone(found)) {
+	if (path_remove_created(found->place, found->dir, made)) {
 		log_line(LOG_NOTICE, "removed %s, an empty directory that an interrupted copy made",
 			 found->place);
 		return DONE;

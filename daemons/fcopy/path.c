@@ -493,11 +493,12 @@ int path_sync_directory(int dir)
 	return err;
 }
 
-void path_remove_created(const char *place, int dir, unsigned int created)
+bool path_remove_created(const char *place, int dir, unsigned int created)
 {
 	const char *end = place + strlen(place);
 	struct stat st, entry;
 	int at = dir, parent;
+	bool removed = false;
 
 	while (created--) {
 		char name[NAME_MAX + 1];
@@ -521,6 +522,8 @@ void path_remove_created(const char *place, int dir, unsigned int created)
 		if (fstat(at, &st) < 0 || fstatat(parent, name, &entry, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !path_same_file(&st, &entry) || unlinkat(parent, name, AT_REMOVEDIR) < 0)
 			created = 0;
+		else
+			removed = true;
 		if (at != dir)
 			close(at);
 		at = parent;
@@ -530,4 +533,5 @@ void path_remove_created(const char *place, int dir, unsigned int created)
 		path_sync_directory(at);
 		close(at);
 	}
+	return removed;
 }

@@ -31,7 +31,7 @@
  *     mount a user's disk elsewhere without nosymfollow.
  *   - It accepts ".." only in the text of such a link, and not after a
  *     directory in which a user could have created the next component.
- *   - places_check_kernel() refuses everything at or below /proc, /sys and
+ *   - places_confirm() refuses everything at or below /proc, /sys and
  *     /dev, and the file systems that configure the kernel, wherever they are
  *     mounted.
  */
@@ -128,8 +128,10 @@ unsigned int path_components(const char *path);
  * @place: the path of the deepest directory, without links
  * @dir: its descriptor, which stays open
  * @created: how many components at the end of @place the copy created
+ *
+ * Returns whether it has removed any.
  */
-void path_remove_created(const char *place, int dir, unsigned int created);
+bool path_remove_created(const char *place, int dir, unsigned int created);
 
 /** path_same_file() - whether both describe the same file or directory */
 static inline bool path_same_file(const struct stat *a, const struct stat *b)
