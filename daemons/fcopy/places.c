@@ -68,11 +68,6 @@ static bool find_spot(const char *path, struct spot *spot)
 	return true;
 }
 
-static bool same_spot(const struct spot *a, const struct spot *b)
-{
-	return a->device == b->device && a->inode == b->inode;
-}
-
 /* A directory, and the directories above it up to the root */
 struct chain {
 	size_t count;
@@ -83,7 +78,7 @@ struct chain {
 static int climb(int dir, struct chain *chain)
 {
 	int at = openat(dir, ".", PATH_STEP), parent, err = 0;
-	struct spot spot;
+	const struct spot *last = NULL;
 	struct stat st;
 
 	chain->count = 0;
@@ -92,14 +87,15 @@ static int climb(int dir, struct chain *chain)
 			err = -errno;
 			break;
 		}
-		spot = (struct spot){ .device = st.st_dev, .inode = st.st_ino };
-		if (chain->count && same_spot(&chain->spots[chain->count - 1], &spot))
+		/* The root is above itself. */
+		if (last && last->device == st.st_dev && last->inode == st.st_ino)
 			break;
 		if (chain->count == sizeof(chain->spots) / sizeof(chain->spots[0])) {
 			err = -ENAMETOOLONG;
 			break;
 		}
-		chain->spots[chain->count++] = spot;
+		chain->spots[chain->count] = (struct spot){ st.st_dev, st.st_ino };
+		last = &chain->spots[chain->count++];
 		parent = openat(at, "..", PATH_STEP);
 		close(at);
 		at = parent;
@@ -109,14 +105,13 @@ static int climb(int dir, struct chain *chain)
 	return err;
 }
 
-/* Whether the directory of @chain is @above, or is below it */
-static bool is_below(const struct chain *chain, const struct stat *above)
+/* Return how far above the directory of @chain another one is, or -1. */
+static int find_in(const struct chain *chain, dev_t device, ino_t inode)
 {
 	for (size_t i = 0; i < chain->count; i++)
-		if (chain->spots[i].device == above->st_dev &&
-		    chain->spots[i].inode == above->st_ino)
-			return true;
-	return false;
+		if (chain->spots[i].device == device && chain->spots[i].inode == inode)
+			return i;
+	return -1;
 }
 
 /* Return how far above the directory of @chain @path is, or -1. */
@@ -124,12 +119,7 @@ static int find_above(const struct chain *chain, const char *path)
 {
 	struct spot spot;
 
-	if (!find_spot(path, &spot))
-		return -1;
-	for (size_t i = 0; i < chain->count; i++)
-		if (same_spot(&chain->spots[i], &spot))
-			return i;
-	return -1;
+	return find_spot(path, &spot) ? find_in(chain, spot.device, spot.inode) : -1;
 }
 
 /*
@@ -177,7 +167,11 @@ static bool is_kernel_fs(int dir)
 	return !type;
 }
 
-/* Check @dir for places_check_kernel(), and fill in its @chain. */
+/*
+ * Refuse a directory that belongs to the kernel, and fill in its @chain. The
+ * function climbs from @dir to the root, because a name on the way down could
+ * deceive it.
+ */
 static enum refusal check_kernel(int dir, const char *directory, struct chain *chain,
 				 struct failure *failure)
 {
@@ -195,7 +189,7 @@ static enum refusal check_kernel(int dir, const char *directory, struct chain *c
 	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
 		if (stat(tops[i], &top) < 0)
 			continue;
-		if (is_below(chain, &top))
+		if (find_in(chain, top.st_dev, top.st_ino) >= 0)
 			return refusal_set(failure, REFUSAL_KERNEL, "%s/", directory);
 		/*
 		 * The file system of /dev may have a second mount, for instance
@@ -206,17 +200,10 @@ static enum refusal check_kernel(int dir, const char *directory, struct chain *c
 					   "%s/ is in the file system of %s", directory, tops[i]);
 	}
 	/* Above a detached mount, ".." leads nowhere. */
-	if (!is_below(chain, &root))
+	if (find_in(chain, root.st_dev, root.st_ino) < 0)
 		return refusal_set(failure, REFUSAL_MISSING, "%s/ is in a detached mount",
 				   directory);
 	return REFUSAL_NONE;
-}
-
-enum refusal places_check_kernel(int dir, const char *directory, struct failure *failure)
-{
-	struct chain chain;
-
-	return check_kernel(dir, directory, &chain, failure);
 }
 
 /* Replace the escapes of mountinfo, such as \040 for a blank, in @text. */
@@ -337,14 +324,6 @@ static const struct place *find_file(const struct policy *policy, const struct p
 	return NULL;
 }
 
-/* Whether the first component of @below is @name */
-static bool begins_with(const char *below, const char *name)
-{
-	size_t n = strlen(name);
-
-	return !strncmp(below, name, n) && (below[n] == '/' || !below[n]);
-}
-
 /*
  * Whether the target @below the directory of @chain is @path, is in it, or
  * would create it. @path need not exist.
@@ -359,7 +338,7 @@ static bool is_at(const char *path, const struct chain *chain, const char *below
 	if (name && snprintf(parent, sizeof(parent), "%.*s/", (int)(name - path), path) >=
 			    (int)sizeof(parent))
 		return false;
-	return begins_with(below, name ? name + 1 : path) && find_above(chain, parent) == 0;
+	return path_is_below(below, name ? name + 1 : path) && find_above(chain, parent) == 0;
 }
 
 /*
@@ -478,11 +457,12 @@ static void warn_about(const struct place *place)
 	char text[FAILURE_DETAIL + 256];
 	struct failure failure;
 	enum refusal refusal;
+	struct chain chain;
 	int dir;
 
 	refusal = places_open(place, &dir, &failure);
 	if (refusal == REFUSAL_NONE) {
-		refusal = places_check_kernel(dir, place->path, &failure);
+		refusal = check_kernel(dir, place->path, &chain, &failure);
 		close(dir);
 	}
 	if (refusal == REFUSAL_NONE)

@@ -31,15 +31,6 @@ const struct place *places_find(const struct policy *policy, const char *path);
 enum refusal places_open(const struct place *place, int *dir, struct failure *failure);
 
 /**
- * places_check_kernel() - refuse a directory that belongs to the kernel, with
- * REFUSAL_KERNEL
- *
- * The function climbs from @dir to the root, because a name on the way down
- * could deceive it.
- */
-enum refusal places_check_kernel(int dir, const char *directory, struct failure *failure);
-
-/**
  * places_confirm() - check that a directory is in @place, and that the copy may
  * write there
  * @dir: the directory, or the deepest one that exists

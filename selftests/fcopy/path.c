@@ -418,13 +418,19 @@ TEST(links_of_procfs_refused)
 	expect_refused(in("link/etc"), FOLLOW, REFUSAL_KERNEL, "/proc/self");
 }
 
+/* Without a section, only the places of the kernel are refused. */
+static enum refusal confirm(void)
+{
+	return places_confirm(&policy, &policy.everywhere, result.dir, result.place, "", &failure);
+}
+
 static enum refusal check_place(const char *path)
 {
 	enum refusal refusal = path_resolve(path, FOLLOW, &result, &failure);
 
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	refusal = places_check_kernel(result.dir, result.place, &failure);
+	refusal = confirm();
 	close(result.dir);
 	return refusal;
 }
@@ -481,9 +487,9 @@ TEST_F(own_mounts, detached_mount_refused)
 	mount_tmpfs("m", NULL);
 	mkdir("m/d", 0755);
 	expect_int(path_resolve(in("m/d"), 0, &result, &failure), REFUSAL_NONE);
-	expect_int(places_check_kernel(result.dir, result.place, &failure), REFUSAL_NONE);
+	expect_int(confirm(), REFUSAL_NONE);
 	expect_int(umount2("m", MNT_DETACH), 0);
-	expect_int(places_check_kernel(result.dir, result.place, &failure), REFUSAL_MISSING);
+	expect_int(confirm(), REFUSAL_MISSING);
 	expect(strstr(failure.detail, "m/d/ is in a detached mount"));
 	close(result.dir);
 }
