@@ -155,15 +155,6 @@ static uint32_t on_request(struct vmbus_ic *ic, struct vmbus_ic_request *request
 	return VMBUS_IC_LATER;
 }
 
-static void on_trace(struct vmbus_ic *ic, int is_answer, const struct vmbus_packet *packet,
-		     const void *message, void *context)
-{
-	if (is_answer)
-		wire_show_answer(packet, message);
-	else
-		wire_show_request(packet, message);
-}
-
 /* End a copy that the host can no longer finish. */
 static void lose_copy(enum refusal refusal, const char *why)
 {
@@ -288,7 +279,7 @@ static int make_server(void)
 		.message_count = 1,
 		.request = on_request,
 		.event = on_event,
-		.trace = log_verbose() ? on_trace : NULL,
+		.trace = log_verbose() ? wire_show : NULL,
 	};
 	int err = vmbus_ic_new(server.device, &options, &server.ic);
 

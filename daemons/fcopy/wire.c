@@ -161,8 +161,8 @@ static void add_message(struct line *line, const unsigned char *bytes, size_t le
 		    is_zero(body + used, left - used) ? "" : " (not zeros)");
 }
 
-static void show(const char *from, const struct vmbus_packet *packet, const void *payload,
-		 bool answer)
+void wire_show(struct vmbus_ic *ic, int is_answer, const struct vmbus_packet *packet,
+	       const void *payload, void *context)
 {
 	struct line line = { 0 };
 	struct timespec now;
@@ -171,19 +171,9 @@ static void show(const char *from, const struct vmbus_packet *packet, const void
 	add(&line,
 	    "%s %lld.%06ld type=%u flags=0x%x descriptor=%" PRIu32 " length=%" PRIu32
 	    " id=0x%" PRIx64,
-	    from, (long long)now.tv_sec, now.tv_nsec / 1000, packet->type, packet->flags,
-	    packet->header, packet->length, packet->transaction_id);
+	    is_answer ? "guest" : "host", (long long)now.tv_sec, now.tv_nsec / 1000, packet->type,
+	    packet->flags, packet->header, packet->length, packet->transaction_id);
 	if (packet->type == VMBUS_PACKET_INBAND && packet->length >= IC_HEADER)
-		add_message(&line, payload, packet->length, answer);
+		add_message(&line, payload, packet->length, is_answer);
 	log_line(LOG_DEBUG, "%s", line.text);
-}
-
-void wire_show_request(const struct vmbus_packet *packet, const void *payload)
-{
-	show("host", packet, payload, false);
-}
-
-void wire_show_answer(const struct vmbus_packet *packet, const void *payload)
-{
-	show("guest", packet, payload, true);
 }

@@ -70,17 +70,15 @@ struct request {
  */
 bool wire_parse(const void *body, size_t length, struct request *request);
 
-/*
- * The next two functions write one LOG_DEBUG line with the fields of a message,
- * as hv-fcopyd(8) describes it. The line has no contents of files and no bytes
- * after the fields or after the end of a name, because these may be arbitrary
- * memory of the host. The caller checks log_verbose().
+/**
+ * wire_show() - log a message of the host, or the answer to it
+ *
+ * This is the trace callback of struct vmbus_ic_options. It writes one
+ * LOG_DEBUG line with the fields of the message, as hv-fcopyd(8) describes it.
+ * The line has no contents of files and no bytes after the fields or after the
+ * end of a name, because these may be arbitrary memory of the host.
  */
-
-/** wire_show_request() - log @packet from the host with its @payload */
-void wire_show_request(const struct vmbus_packet *packet, const void *payload);
-
-/** wire_show_answer() - log @payload, the answer to @packet */
-void wire_show_answer(const struct vmbus_packet *packet, const void *payload);
+void wire_show(struct vmbus_ic *ic, int is_answer, const struct vmbus_packet *packet,
+	       const void *payload, void *context);
 
 #endif
