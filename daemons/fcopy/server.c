@@ -441,7 +441,10 @@ static int serve_once(void)
 	return follow_session();
 }
 
-/* Open the descriptors of the loop. Returns 0 or -errno. */
+/*
+ * Open the descriptors of the loop, which the end of the process closes.
+ * Returns 0 or -errno.
+ */
 static int open_loop(void)
 {
 	int err;
@@ -450,28 +453,12 @@ static int open_loop(void)
 	if (server.epoll < 0)
 		return -errno;
 	server.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (server.timer < 0) {
-		err = -errno;
-		goto err_epoll;
-	}
+	if (server.timer < 0)
+		return -errno;
 	err = watch(server.signals);
 	if (!err)
 		err = watch(server.timer);
-	if (!err)
-		err = make_server();
-	if (!err)
-		return 0;
-	close(server.timer);
-err_epoll:
-	close(server.epoll);
-	return err;
-}
-
-static void close_loop(void)
-{
-	vmbus_ic_free(server.ic);
-	close(server.timer);
-	close(server.epoll);
+	return err ? err : make_server();
 }
 
 /* Serve the host until the daemon ends. Returns 0 or -errno. */
@@ -513,6 +500,6 @@ int server_run(const char *device, int signals, const struct policy *policy, voi
 	} else if (server.lost && server.opened && !server.stop_at) {
 		sd_notifyf(0, "STOPPING=1\nSTATUS=The device has ended");
 	}
-	close_loop();
+	vmbus_ic_free(server.ic);
 	return server.code;
 }
