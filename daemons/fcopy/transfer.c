@@ -31,12 +31,6 @@
 #define STEP_SLOW_MSEC	2000
 #define STEP_QUICK_MSEC 250
 
-/*
- * When a file outgrows its announced size, the daemon checks for space in these
- * steps.
- */
-#define GROWTH_STEP (8u << 20)
-
 /* min-free=default keeps at most this many inodes free. */
 #define INODES_KEPT 1000
 
@@ -288,7 +282,6 @@ static enum refusal reserve(struct transfer *transfer, struct failure *failure)
 		refusal = check_room(transfer->file, size, settings_of(transfer), failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	transfer->reserved = size;
 	if (!size || may_be_in_memory(transfer->file))
 		return REFUSAL_NONE;
 	do
@@ -522,7 +515,7 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 
 	transfer->force = request->force;
 	transfer->announced = announced;
-	transfer->received = transfer->reserved = 0;
+	transfer->received = 0;
 	transfer->flushed = transfer->written_back = 0;
 	transfer->step = STEP_FIRST;
 	transfer->whole = false;
@@ -566,23 +559,12 @@ static enum refusal check_write(const struct transfer *transfer, uint64_t offset
  * Check that there is space for bytes up to @end that the host did not
  * announce.
  */
-static enum refusal check_growth(struct transfer *transfer, uint64_t end, struct failure *failure)
+static enum refusal check_growth(const struct transfer *transfer, uint64_t end,
+				 struct failure *failure)
 {
-	enum refusal refusal;
-	uint64_t more;
-
-	if (end <= transfer->reserved || end <= transfer->received)
+	if (end <= transfer->announced || end <= transfer->received)
 		return REFUSAL_NONE;
-	more = end - transfer->received;
-	refusal = check_room(transfer->file, more + GROWTH_STEP, settings_of(transfer), failure);
-	if (refusal == REFUSAL_NONE) {
-		transfer->reserved = end + GROWTH_STEP;
-		return REFUSAL_NONE;
-	}
-	refusal = check_room(transfer->file, more, settings_of(transfer), failure);
-	if (refusal == REFUSAL_NONE)
-		transfer->reserved = end;
-	return refusal;
+	return check_room(transfer->file, end - transfer->received, settings_of(transfer), failure);
 }
 
 /* Choose the size of the next step from the time that the last one took. */

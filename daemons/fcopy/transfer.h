@@ -38,7 +38,6 @@ struct transfer {
 	struct stat created;	     /* the file, as the kernel created it */
 	uint64_t announced;	     /* the size in START, which is a hint */
 	uint64_t received;	     /* bytes from the start, without a gap */
-	uint64_t reserved;	     /* bytes that fitted when last checked */
 	uint64_t flushed;	     /* bytes whose write to the disk has begun */
 	uint64_t written_back;	     /* bytes whose write to the disk has ended */
 	/* a step needs fdatasync(2): sync_file_range(2) does too little */
