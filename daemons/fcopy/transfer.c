@@ -51,16 +51,6 @@ static const struct settings *settings_of(const struct transfer *transfer)
 }
 
 /*
- * Work with the place's user from now on. The functions of transfer.h begin
- * with this and end with identity_assume(NULL). The notes of the journal are
- * the daemon's own.
- */
-static int assume(const struct transfer *transfer)
-{
-	return identity_assume(settings_identity(settings_of(transfer)));
-}
-
-/*
  * Write a note as the daemon. @name receives its name. Without the note a crash
  * would leave @what.
  */
@@ -364,12 +354,16 @@ static void end(struct transfer *transfer, bool placed)
 
 void transfer_discard(struct transfer *transfer)
 {
-	if (!transfer_active(transfer))
-		return;
-	/* Without the user's identity, the daemon's own removes the file. */
-	assume(transfer);
-	end(transfer, false);
-	identity_assume(NULL);
+	if (transfer_active(transfer))
+		end(transfer, false);
+}
+
+/* End the copy if @refusal is one. */
+static enum refusal end_refused(struct transfer *transfer, enum refusal refusal)
+{
+	if (refusal != REFUSAL_NONE)
+		transfer_discard(transfer);
+	return refusal;
 }
 
 void transfer_name(const struct destination_request *request, char path[TRANSFER_FILE_SIZE])
@@ -418,7 +412,9 @@ static enum refusal check_limits(struct transfer *transfer, struct failure *fail
 			   &transfer->max_bytes, failure);
 }
 
-/* Find the target's directory, and work as the user of its place. */
+/*
+ * Find the target's directory, and work as the user of its place from now on.
+ */
 static enum refusal find_destination(struct transfer *transfer,
 				     const struct destination_request *request,
 				     struct failure *failure)
@@ -433,7 +429,7 @@ static enum refusal find_destination(struct transfer *transfer,
 	refusal = check_limits(transfer, failure);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	err = assume(transfer);
+	err = identity_assume(settings_identity(settings_of(transfer)));
 	return err ? fail_errno(failure, -err, "cannot become user %s",
 				settings_of(transfer)->identity.name) :
 		     REFUSAL_NONE;
@@ -533,7 +529,6 @@ enum refusal transfer_start(struct transfer *transfer, const struct destination_
 		refusal = begin_file(transfer, failure);
 	if (refusal != REFUSAL_NONE)
 		end(transfer, false);
-	identity_assume(NULL);
 	return refusal;
 }
 
@@ -667,15 +662,7 @@ static enum refusal write_data(struct transfer *transfer, uint64_t offset, const
 enum refusal transfer_write(struct transfer *transfer, uint64_t offset, const void *data,
 			    size_t size, struct failure *failure)
 {
-	enum refusal refusal;
-	int err = assume(transfer);
-
-	refusal = err ? fail_errno(failure, -err, "%s", transfer->path) :
-			write_data(transfer, offset, data, size, failure);
-	identity_assume(NULL);
-	if (refusal != REFUSAL_NONE)
-		transfer_discard(transfer);
-	return refusal;
+	return end_refused(transfer, write_data(transfer, offset, data, size, failure));
 }
 
 static int link_file(int file, int dir, const char *name)
@@ -804,23 +791,9 @@ static enum refusal finish_file(struct transfer *transfer, struct failure *failu
 	return refusal;
 }
 
-/* Call @step as the user of the place, and end the copy if it fails. */
-static enum refusal do_step(struct transfer *transfer, struct failure *failure,
-			    enum refusal (*step)(struct transfer *, struct failure *))
-{
-	enum refusal refusal;
-	int err = assume(transfer);
-
-	refusal = err ? fail_errno(failure, -err, "%s", transfer->path) : step(transfer, failure);
-	identity_assume(NULL);
-	if (refusal != REFUSAL_NONE)
-		transfer_discard(transfer);
-	return refusal;
-}
-
 enum refusal transfer_finish(struct transfer *transfer, struct failure *failure)
 {
-	return do_step(transfer, failure, finish_file);
+	return end_refused(transfer, finish_file(transfer, failure));
 }
 
 /*
@@ -841,17 +814,14 @@ static enum refusal place_file(struct transfer *transfer, struct failure *failur
 
 enum refusal transfer_place(struct transfer *transfer, struct failure *failure)
 {
-	return do_step(transfer, failure, place_file);
+	return end_refused(transfer, place_file(transfer, failure));
 }
 
 enum refusal transfer_end(struct transfer *transfer, struct failure *failure)
 {
-	int err;
+	int err = path_sync_directory(transfer->to.dir);
 
-	assume(transfer);
-	err = path_sync_directory(transfer->to.dir);
 	end(transfer, true);
-	identity_assume(NULL);
 	if (!err)
 		return REFUSAL_NONE;
 	fail_errno(failure, -err, "%s/", transfer->to.directory);

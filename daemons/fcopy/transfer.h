@@ -75,7 +75,8 @@ static inline bool transfer_active(const struct transfer *transfer)
  *	smaller
  *
  * The function refuses the copy for every reason that is already known, and
- * reserves space if the file system supports that.
+ * reserves space if the file system supports that. It makes the process work as
+ * the user of the place, and the other functions rely on that.
  */
 enum refusal transfer_start(struct transfer *transfer, const struct destination_request *request,
 			    uint64_t announced, struct failure *failure);
