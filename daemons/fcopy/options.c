@@ -13,14 +13,6 @@
 
 #define STATE_DIR "/var/lib/hv-fcopyd"
 
-/* The values of the command line that finish() still has to check or convert */
-struct arguments {
-	const char *class;
-	const char *instance;
-	const char *config;
-	const char *name;
-};
-
 static void usage(FILE *to)
 {
 	fprintf(to,
@@ -56,9 +48,8 @@ __attribute__((format(printf, 1, 2), noreturn)) static void reject(const char *f
 	exit(EX_USAGE);
 }
 
-static void check_device(const struct arguments *arguments)
+static void choose_device(struct options *options, const char *class, const char *instance)
 {
-	const char *class = arguments->class, *instance = arguments->instance;
 	char guid[GUID_SIZE];
 
 	if (class && instance)
@@ -67,6 +58,7 @@ static void check_device(const struct arguments *arguments)
 		reject("--class=%s: neither a GUID nor a known name", class);
 	if (instance && guid_parse(instance, guid) < 0)
 		reject("--device=%s: not a GUID", instance);
+	options->device = instance ? instance : class ? class : "fcopy";
 }
 
 static void check_filled(const char *option, const char *value)
@@ -75,30 +67,15 @@ static void check_filled(const char *option, const char *value)
 		reject("--%s= needs a value", option);
 }
 
-static void check_modes(const struct options *options, const struct arguments *arguments)
+static void check_modes(const struct options *options)
 {
-	check_filled("config", arguments->config);
+	check_filled("config", options->config);
 	check_filled("state-dir", options->state_dir);
 	if (options->check_config && options->check_path)
 		reject("--check-config and --check-path are mutually exclusive");
 	if (!options->check_path &&
-	    (arguments->name || options->check.force || options->check.create))
+	    (options->check.name || options->check.force || options->check.create))
 		reject("--name, --force and --create need --check-path");
-}
-
-static void finish(struct options *options, const struct arguments *arguments)
-{
-	check_device(arguments);
-	check_modes(options, arguments);
-	if (arguments->class)
-		options->device = arguments->class;
-	if (arguments->instance)
-		options->device = arguments->instance;
-	if (arguments->config)
-		options->config = arguments->config;
-	options->config_must_exist = arguments->config;
-	options->check.name = arguments->name ? arguments->name : "SOURCE-NAME";
-	options->check.name_fault = name_check_file(options->check.name);
 }
 
 static void set_defaults(struct options *options)
@@ -106,7 +83,6 @@ static void set_defaults(struct options *options)
 	const char *state_dir = getenv("STATE_DIRECTORY");
 
 	*options = (struct options){
-		.device = "fcopy",
 		.state_dir = state_dir ? state_dir : STATE_DIR,
 		.config = CONFIG_FILE,
 	};
@@ -129,23 +105,24 @@ void options_parse(int argc, char **argv, struct options *options)
 					       { "version", no_argument, NULL, 'V' },
 					       { "help", no_argument, NULL, 'h' },
 					       {} };
-	struct arguments arguments = { .class = NULL };
+	const char *class = NULL, *instance = NULL;
 	int c;
 
 	set_defaults(options);
 	while ((c = getopt_long(argc, argv, "c:d:s:vVh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
-			arguments.class = optarg;
+			class = optarg;
 			break;
 		case 'd':
-			arguments.instance = optarg;
+			instance = optarg;
 			break;
 		case 's':
 			options->state_dir = optarg;
 			break;
 		case CONFIG:
-			arguments.config = optarg;
+			options->config = optarg;
+			options->config_must_exist = true;
 			break;
 		case CHECK_CONFIG:
 			options->check_config = true;
@@ -155,7 +132,7 @@ void options_parse(int argc, char **argv, struct options *options)
 			options->check.path = optarg;
 			break;
 		case NAME:
-			arguments.name = optarg;
+			options->check.name = optarg;
 			break;
 		case FORCE:
 			options->check.force = true;
@@ -180,5 +157,9 @@ void options_parse(int argc, char **argv, struct options *options)
 	}
 	if (optind < argc)
 		reject("%s: no such argument", argv[optind]);
-	finish(options, &arguments);
+	choose_device(options, class, instance);
+	check_modes(options);
+	if (!options->check.name)
+		options->check.name = "SOURCE-NAME";
+	options->check.name_fault = name_check_file(options->check.name);
 }
