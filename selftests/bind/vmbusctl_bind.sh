@@ -36,6 +36,24 @@ test_bind() {
 	is output "$out" "$nic1 (nic): already bound to uio_hv_generic; rule: $root/$file1"
 }
 
+test_rule_that_cannot_be_written_changes_nothing() {
+	mkdir -p "$root/$file1.new"
+	for command in 'bind eth1' 'bind --boot eth1'; do
+		does 1 $command
+		complains "vmbusctl: $root/$file1 cannot be written: Is a directory"
+		is driver "$(driver_of $nic1)" hv_netvsc
+	done
+	no_file $file1
+	conf $file1 "[$nic1]" driver=uio_hv_generic "[$nic0]" enable=no
+	does 0 bind --now eth1
+	for command in 'ring-size eth1 64K' 'unbind eth1'; do
+		does 1 $command
+		complains "vmbusctl: $root/$file1 cannot be written: Is a directory"
+		is driver "$(driver_of $nic1)" uio_hv_generic
+	done
+	file_is $file1 "[$nic1]" driver=uio_hv_generic "[$nic0]" enable=no
+}
+
 test_fault_that_keeps_the_device_is_named() {
 	conf $admin/50-bad.conf '[interface eth1]' foo=1
 	for command in 'bind eth1' 'bind --now eth1' 'bind --boot eth1' 'bind --force eth1' 'ring-size eth1 64K'; do
