@@ -134,6 +134,11 @@ TEST_F(own_mounts, bind_mount_of_another_place)
 	PLACES("+/", "-srv/secret");
 	expect_denied(in("srv/bound"), "f", "places.conf:2");
 	expect_confirmed(in("srv"), "f");
+	/* Of two names for one directory, the deeper one decides. */
+	make_tree("twice/again/");
+	need_mount(mount("twice", "twice/again", NULL, MS_BIND, NULL) == 0);
+	PLACES("+twice", "-twice/again");
+	expect_denied(in("twice"), "f", "places.conf:2");
 }
 
 static bool looked;
