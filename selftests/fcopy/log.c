@@ -334,10 +334,27 @@ TEST_F(logs, flood_is_limited)
 	expect(about > 0 && about <= DAY / (LOG_RESUME / LOG_REFILL) + 1);
 }
 
-TEST_F(logs, the_log_tells_what_was_left_out)
+static void flood(void)
 {
 	for (int i = 0; i < 10000; i++)
 		log_line(LOG_NOTICE, "line %d", i);
+}
+
+/* Each copy has its own process, and the host can begin any number of them. */
+TEST_F(logs, processes_share_the_budget)
+{
+	size_t lines;
+
+	expect_int(in_child(flood), 0);
+	lines = count("line");
+	expect(lines > 0);
+	expect_int(in_child(flood), 0);
+	expect_int(count("line"), lines);
+}
+
+TEST_F(logs, the_log_tells_what_was_left_out)
+{
+	flood();
 	expect(stat_of("log").st_size < LOG_START);
 	log_line(LOG_ERR, "an error has its line");
 	now += LOG_RESUME / LOG_REFILL - 1;
