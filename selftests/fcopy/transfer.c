@@ -1028,7 +1028,7 @@ TEST_F(in_mounts, growing_file_leaves_min_free)
 	umount("to");
 	open_transfer();
 
-	/* The daemon looks for room in steps, and more than once. */
+	/* The daemon looks for room again at each write. */
 	mount_small("size=32m");
 	policy.everywhere.settings.min_free = 4 << 20;
 	expect_int(start("a", 0, 0), REFUSAL_NONE);
